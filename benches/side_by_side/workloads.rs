@@ -19,7 +19,7 @@ pub(crate) struct Workload {
     operation: bool,
 }
 
-/// The models of the CRE paper, of the LBR paper, and five that candle and burn run too.
+/// The models of the CRE paper, of the LBR paper, and three that candle and burn also run.
 pub(crate) const WORKLOADS: [Workload; 13] = [
     Workload { name: "fc_s", batch: 512, convolutional: false, cre: true, operation: false },
     Workload { name: "fc_m", batch: 512, convolutional: false, cre: true, operation: false },

@@ -107,7 +107,7 @@ pub enum Error {
         hint: &'static str,
     },
     /// The files of a set could not be fetched; partial files are removed.
-    #[error("cannot fetch `{name}`: {at}: {what}: wanted {wanted}, got {got}; {hint}")]
+    #[error("cannot fetch `{name}`: {at}: {what}: expected {wanted}, got {got}; {hint}")]
     Fetch {
         /// The set.
         name: &'static str,

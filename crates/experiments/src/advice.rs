@@ -1,5 +1,4 @@
-//! Which masks, if any, should help reconstruction keep what a classifier needs: closed forms on labelled images, without
-//! training.
+//! Advice on masks: which masks should help an autoencoder keep class information, by closed forms on labelled images.
 
 mod held_out;
 
@@ -13,51 +12,50 @@ use crate::{Error, Result};
 
 pub use held_out::{HeldOut, Judged};
 
-/// Sizes of codes that are reported, if the images vary along more directions; 1 and 2 only for images that vary along at
-/// most [`JUDGED_FROM`].
+/// The reported code sizes below the rank of the images; 1 and 2 only for a rank of at most [`JUDGED_FROM`].
 const SIZES: [usize; 8] = [1, 2, 4, 8, 16, 32, 64, 128];
 
-/// Masks are judged by codes of this size or more, if the images vary along at least twice as many directions.
+/// The smallest code by which masks are judged, if the rank of the images is at least twice as large.
 const JUDGED_FROM: usize = 16;
 
-/// Masks that are tried: patches that divide the sides of the images, and shares that are dropped.
+/// The patch sizes of the masks, if they divide the sides of the images, and the fractions dropped.
 const PATCHES: [usize; 5] = [1, 2, 4, 8, 16];
 const DROPPED: [f64; 3] = [0.25, 0.5, 0.75];
 
-/// Images per pixel, below which closed forms say more of these images than of others: of labels that are noise, a linear
-/// probe explains less than one part in this number.
+/// The smallest number of images per pixel for advice: a linear probe then explains less than one part in this number of
+/// random labels.
 const ENOUGH: usize = 5;
 
-/// What closed forms say of a set of labelled images.
+/// The results of the closed forms for a set of labelled images.
 #[derive(Debug, Clone, Serialize)]
 pub struct Advice {
-    /// Images.
+    /// The number of images.
     pub images: usize,
-    /// Channels, rows and columns.
+    /// The shape of an image: channels, rows and columns.
     pub shape: [usize; 3],
-    /// Classes that have an image.
+    /// The number of classes with an image.
     pub classes: usize,
-    /// Directions along which the images differ.
+    /// The rank of the images: the number of directions with variance.
     pub rank: usize,
-    /// How many principal components hold 50, 90, 95 and 99 percent of the variance.
+    /// The numbers of principal components that hold 50, 90, 95 and 99 percent of the variance.
     pub components: Vec<(u32, usize)>,
-    /// What a linear probe of all pixels explains of the labels: R².
+    /// R² of a linear probe of all pixels.
     pub explained: f64,
-    /// The alignment of reconstruction in percent, by size of code (section 2.7 of the LBR specification).
+    /// The task alignment of reconstruction in percent by code size (`book/lbr.md`, section 2.7).
     pub alignment: Vec<(usize, f64)>,
     /// The impact of masks.
     pub masks: Vec<Impact>,
-    /// What half of the images say of the other half; `None` where there are too few.
+    /// Masks chosen on one half of the images and judged on the other; `None` if there are too few images.
     pub held_out: Option<HeldOut>,
-    /// Why there is no advice, where there are too few images.
+    /// The reason why there is no advice, if there are too few images.
     pub too_few: Option<String>,
 }
 
-/// The alignment of images by the route that multiplies less.
+/// The computation of alignments with fewer operations.
 enum Route<'a> {
-    /// By covariances of pixels.
+    /// From the covariance of pixels.
     Pixels(Box<Denoising>),
-    /// By products of images, where they are fewer than pixels.
+    /// From the Gram matrix of images, if they are fewer than pixels.
     Images(Box<GramDenoising<'a, u8>>),
 }
 
@@ -68,7 +66,7 @@ impl<'a> Route<'a> {
             let moments = moments_of(images, |part| rows(part, normalised(part)))?;
             return Ok(Self::Pixels(Box::new(Denoising::new(&moments)?)));
         }
-        // Bytes: neither the unit nor the zero of pixels matters to an alignment.
+        // As bytes, since an alignment does not depend on the scale or the origin of pixels.
         let x =
             ArrayView2::from_shape((n, d), images.pixels()).expect("a split has as many pixels as it says");
         Ok(Self::Images(Box::new(GramDenoising::new(x, images.labels(), images.n_classes())?)))
@@ -92,7 +90,7 @@ impl<'a> Route<'a> {
         }
     }
 
-    /// The alignment without a mask, and what each mask changes of it; `observe` receives each mask before it is tried.
+    /// The alignment without a mask, and its change by each mask; `observe` receives the name of each mask before it is computed.
     fn impacts(&self, shape: [usize; 3], observe: &mut dyn FnMut(&str)) -> Result<(Alignment, Vec<Impact>)> {
         let [_, h, w] = shape;
         let clean = self.alignment(&Corruption::None)?;
@@ -113,30 +111,30 @@ impl<'a> Route<'a> {
     }
 }
 
-/// What a mask changes of the alignment.
+/// The change of the alignment by a mask.
 #[derive(Debug, Clone, Serialize)]
 pub struct Impact {
     /// The side of a patch in pixels.
     pub patch: usize,
     /// The probability that a patch is dropped.
     pub drop: f64,
-    /// The alignment in percent, by size of code.
+    /// The alignment in percent by code size.
     pub alignment: Vec<(usize, f64)>,
-    /// Its change in percent of the alignment without a mask, by size of code; `None` where that is zero.
+    /// Its relative change in percent by code size; `None` where the alignment without a mask is zero.
     pub change: Vec<(usize, Option<f64>)>,
 }
 
 /// Computes the advice; `observe` receives the name of each step before it begins.
 ///
 /// # Errors
-/// If there is one class only, or the images are all the same.
+/// If there is only one class, or all images are equal.
 pub fn advise(images: &Split, mut observe: impl FnMut(&str)) -> Result<Advice> {
     let shape = images.image_shape();
     let mut present: Vec<u8> = images.labels().to_vec();
     present.sort_unstable();
     present.dedup();
     if present.len() < 2 {
-        return Err(Error::Usage("there is one class only, and nothing to classify".into()));
+        return Err(Error::Usage("advise: expected images of at least two classes, got one".into()));
     }
     observe("principal components");
     let route = Route::of(images)?;
@@ -168,8 +166,7 @@ pub fn advise(images: &Split, mut observe: impl FnMut(&str)) -> Result<Advice> {
     match images.len() < ENOUGH * d {
         true => {
             advice.too_few = Some(format!(
-                "{} images of {d} pixels, and a linear probe can learn so few by heart; take {} or more, or smaller images \
-                 (--side)",
+                "{} images of {d} pixels, to which a linear probe overfits; use at least {} images, or smaller ones (--side)",
                 images.len(),
                 ENOUGH * d
             ));
@@ -177,7 +174,7 @@ pub fn advise(images: &Split, mut observe: impl FnMut(&str)) -> Result<Advice> {
         false => match held_out::judged(images, &mut observe) {
             Ok(held_out) => advice.held_out = Some(held_out),
             Err(Error::Runs(error)) => {
-                advice.too_few = Some(format!("half of the images say nothing: {error}"))
+                advice.too_few = Some(format!("half of the images are too few: {error}"))
             }
             Err(error) => return Err(error),
         },
@@ -185,8 +182,8 @@ pub fn advise(images: &Split, mut observe: impl FnMut(&str)) -> Result<Advice> {
     Ok(advice)
 }
 
-/// The sizes of codes of images that vary along `rank` directions, at least one. The last size is `rank`, unless it is
-/// larger than all of [`SIZES`].
+/// The reported code sizes for images of this rank, at least one. The last size is `rank`, unless it is larger than all of
+/// [`SIZES`].
 fn sizes(rank: usize) -> Vec<usize> {
     let largest = SIZES[SIZES.len() - 1];
     let is_shown = |&k: &usize| k < rank && (k >= 4 || rank <= JUDGED_FROM);
@@ -198,28 +195,28 @@ fn at(sizes: &[usize], of: &Alignment) -> Vec<(usize, f64)> {
 }
 
 impl Advice {
-    /// The alignment in percent by size of code, for codes that leave a direction out. A code of all directions keeps
-    /// everything by construction, so it shows nothing of the classes.
+    /// The alignment in percent by code size, for codes smaller than the rank. A code of all directions has an alignment of 100 %
+    /// by construction.
     pub fn of_smaller_codes(&self) -> impl DoubleEndedIterator<Item = (usize, f64)> {
         self.alignment.iter().copied().filter(|&(k, _)| k < self.rank)
     }
 
-    /// The mask that raises the alignment most at a size of code that is shown and not judged.
+    /// The mask with the largest increase of the alignment at a code size that is shown but not judged.
     pub fn best_not_judged(&self) -> Option<Extreme<'_>> {
         let judged_from = judged_from(self.rank);
         extreme(&self.masks, |_, k| k < judged_from, |a, b| a > b)
     }
 
-    /// The least size of code by which masks are judged.
+    /// The smallest code by which masks are judged.
     pub fn judged_from(&self) -> usize {
         judged_from(self.rank)
     }
 }
 
-/// A mask, a size of code, and the change of the alignment there in percent; infinite where there is none without a mask.
+/// A mask, a code size, and the relative change of the alignment in percent; infinite if the alignment without a mask is zero.
 pub type Extreme<'a> = (&'a Impact, usize, f64);
 
-/// The mask and size of code with the extreme change, and of equal changes the extreme alignment.
+/// The mask and code size with the extreme change, and among equal changes with the extreme alignment.
 fn extreme(
     masks: &[Impact],
     includes: impl Fn(&Impact, usize) -> bool,
@@ -237,9 +234,8 @@ fn extreme(
     found.map(|(mask, k, (change, _))| (mask, k, change))
 }
 
-/// The least size of code by which masks are judged, of images that vary along `rank` directions. A mask can hardly change a
-/// code of most directions, so all sizes shown are judged where the images vary along fewer than twice [`JUDGED_FROM`]
-/// directions.
+/// The smallest code by which masks are judged, for images of this rank. A mask hardly changes a code of most directions, so
+/// all reported sizes are judged if the rank is below twice [`JUDGED_FROM`].
 fn judged_from(rank: usize) -> usize {
     if rank >= 2 * JUDGED_FROM { JUDGED_FROM } else { 1 }
 }
@@ -249,7 +245,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_number_of_directions_has_a_code_in_the_table() {
+    fn every_rank_has_a_code_size_in_the_table() {
         for rank in 1..200 {
             let sizes = sizes(rank);
             assert!(

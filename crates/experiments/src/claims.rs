@@ -1,4 +1,4 @@
-//! The experiments, one file for each claim, in the order of the page.
+//! The experiments, one file each, in the order of the page.
 
 pub mod complexity;
 pub mod fc_lambda_sweep;
@@ -80,11 +80,11 @@ pub static ALL: &[&dyn Experiment] = &[
     &linear_optimum::LinearOptima,
 ];
 
-/// The experiments of these names, in the order of the list; all of them for no names. The name of a paper stands for
-/// all of its experiments.
+/// The experiments of these names, in the order of [`ALL`]; all if there are no names. The name of a paper selects all of its
+/// experiments.
 ///
 /// # Errors
-/// [`Error::Usage`] if there is no experiment of a name.
+/// [`Error::Usage`] if no experiment has one of the names.
 pub fn named(names: &[String]) -> Result<Vec<&'static dyn Experiment>> {
     let mut known: Vec<&str> = ALL.iter().map(|experiment| experiment.info().name).collect();
     known.extend(Paper::ALL.map(Paper::name));

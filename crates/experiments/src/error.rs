@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use system::exit::ExitStatus;
 use system::{files, text};
 
 /// The result of everything in this crate that can fail.
@@ -11,13 +12,13 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The command asks for something that does not exist; exit code 2.
+    /// The command names something that does not exist; exit code 2.
     #[error("{0}")]
     Usage(String),
-    /// A run, its store or its scheduler.
+    /// An error of a run, its store or its scheduler.
     #[error(transparent)]
     Runs(runs::Error),
-    /// A figure or the page.
+    /// An error of a figure or the page.
     #[error(transparent)]
     Report(#[from] report::Error),
     /// A file that could not be written.
@@ -25,19 +26,16 @@ pub enum Error {
     Write {
         /// The file or folder.
         path: PathBuf,
-        /// Why.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// Nothing is stored of any experiment that was named.
-    #[error(
-        "{} holds no results of the experiments that are wanted; run `agon reproduce` first",
-        text::path(folder)
-    )]
+    /// The folder has no results of any of the named experiments.
+    #[error("{} holds no results of these experiments; run `agon reproduce` first", text::path(folder))]
     NoResults {
         /// The folder of the profile.
         folder: PathBuf,
     },
-    /// A results file stands under the name of another experiment.
+    /// A results file has the name of another experiment.
     #[error(
         "{} holds the results of another experiment: expected `{expected}`, got `{got}`; restore the file, or run \
          `agon reproduce --only {expected}`",
@@ -46,27 +44,27 @@ pub enum Error {
     OtherExperiment {
         /// The file.
         file: PathBuf,
-        /// The experiment that it is named by.
+        /// The experiment of the file's name.
         expected: String,
-        /// The experiment whose results it holds.
+        /// The experiment of its results.
         got: String,
     },
-    /// A verdict needs a point that was not run; what is missing, in words.
+    /// A verdict needs a point of the grid that was not run; the text names it.
     #[error("not run: {0}")]
     NotRun(String),
-    /// Stored results lack something that a figure or a verdict reads.
-    #[error("the results have no {0}")]
+    /// Stored results lack something that a figure or a verdict reads; the text names it.
+    #[error("missing in the results: {0}; run the experiment again with `agon reproduce`")]
     Missing(String),
 }
 
 impl Error {
-    /// The exit code of the program: 2 for a command that asks for what does not exist, 4 for a full disk, else 1.
-    pub fn exit_code(&self) -> u8 {
+    /// How the program ends after this error.
+    pub fn exit_status(&self) -> ExitStatus {
         match self {
-            Self::Usage(_) => 2,
-            Self::Runs(error) => error.exit_code(),
-            Self::Write { source, .. } if files::is_full(source) => 4,
-            _ => 1,
+            Self::Usage(_) => ExitStatus::Usage,
+            Self::Runs(error) => error.exit_status(),
+            Self::Write { source, .. } if files::is_full(source) => ExitStatus::DiskFull,
+            _ => ExitStatus::Failure,
         }
     }
 }
@@ -111,9 +109,9 @@ mod tests {
             data::Error::Io { file: "f".into(), cause: full() }.into(),
             models::Error::DiskFull { path: path.clone(), reason }.into(),
         ] {
-            assert_eq!(error.exit_code(), 4, "{error}");
+            assert_eq!(error.exit_status(), ExitStatus::DiskFull, "{error}");
         }
         let denied = io::Error::from(io::ErrorKind::PermissionDenied);
-        assert_eq!(Error::Write { path, source: denied }.exit_code(), 1);
+        assert_eq!(Error::Write { path, source: denied }.exit_status(), ExitStatus::Failure);
     }
 }

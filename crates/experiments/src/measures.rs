@@ -1,4 +1,4 @@
-//! What is measured of a latent space and of a trade-off (section 2.5 of the CRE specification).
+//! The measures of a latent space and of a trade-off (`book/cre.md`, section 2.5).
 
 use std::ops::Range;
 
@@ -6,34 +6,33 @@ use ndarray::{Array1, Array2, ArrayView2, Axis, Slice};
 
 use crate::metric::TradeOff;
 
-/// A unit is dead if its standard deviation over the test set is below this.
+/// The standard deviation over the test images below which a latent unit is dead.
 const DEAD: f64 = 1e-6;
 
-/// What is measured of the latents of a set of images.
+/// The measures of the latents of a set of images.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LatentMeasures {
-    /// Units that say the same for every image.
+    /// The number of units that are constant over the images.
     pub dead_units: usize,
-    /// The trace of the between-class scatter over that of the total scatter; `None` for latents that are all the same.
+    /// The trace of the between-class scatter over that of the total scatter; `None` if all latents are equal.
     pub between_class_share: Option<f64>,
-    /// The accuracy of a vote of [`NEIGHBOURS`] neighbours, half of the images against the other half; `None` without a
-    /// half that votes.
+    /// The accuracy of [`NEIGHBOURS`] nearest neighbours, with one half of the images as neighbours of the other; `None` for fewer
+    /// than two images.
     pub knn_accuracy: Option<f64>,
-    /// `(sum s_i^2)^2 / sum s_i^4` for the singular values of the centred latents: dimensions in use; 0 for latents that
-    /// are all the same.
+    /// The participation ratio `(sum s_i^2)^2 / sum s_i^4` of the singular values of the centred latents, the number of
+    /// dimensions in use; 0 if all latents are equal.
     pub participation_ratio: f64,
 }
 
-/// How many neighbours vote, where there are as many.
+/// The number of neighbours, if there are as many images.
 pub const NEIGHBOURS: usize = 5;
 
-/// The latents that are held in f64 at a time.
+/// The largest number of latent elements in f64 at a time.
 const BLOCK: usize = 1 << 24;
 
-/// Measures latents `[n, k]` of images with these classes; `None` without images or numbers.
+/// Measures latents `[n, k]` of images with these classes; `None` if they are empty.
 ///
-/// Latents are in f32, so sums over images of a number that is always the same are exact in f64, and what never changes
-/// has a scatter of exactly zero.
+/// Latents are in f32, so sums in f64 of a constant unit are exact, and its scatter is exactly zero.
 pub fn of_latents(z: ArrayView2<'_, f32>, labels: &[u32]) -> Option<LatentMeasures> {
     let (n, k) = z.dim();
     let latents = Latents::new(z, BLOCK)?;
@@ -66,11 +65,11 @@ pub fn of_latents(z: ArrayView2<'_, f32>, labels: &[u32]) -> Option<LatentMeasur
     })
 }
 
-/// Latents of which blocks are widened and centred when they are needed.
+/// Latents whose blocks are converted to f64 and centred on demand.
 struct Latents<'z> {
     z: ArrayView2<'z, f32>,
     mean: Array1<f64>,
-    /// How many are held in f64 at a time.
+    /// The largest number of elements in f64 at a time.
     block: usize,
 }
 
@@ -89,7 +88,7 @@ impl<'z> Latents<'z> {
         Some(latents)
     }
 
-    /// Ranges of columns that together are all of them.
+    /// Ranges that partition the columns.
     fn column_blocks(&self) -> impl Iterator<Item = Range<usize>> + use<> {
         let (n, k) = self.z.dim();
         blocks(k, self.block / n)
@@ -101,8 +100,8 @@ impl<'z> Latents<'z> {
         block.slice_axis(Axis(1), Slice::from(columns)).mapv(f64::from) - mean
     }
 
-    /// The sum of the squares of the squared singular values of the centred latents `Z`: these are the eigenvalues of
-    /// `Z^T Z` and of `Z Z^T`, so it is the squared Frobenius norm of either, of which blocks exist at a time.
+    /// The sum of the fourth powers of the singular values of the centred latents `Z`: the squared Frobenius norm of `Z^T Z` or
+    /// `Z Z^T`, computed in blocks.
     fn gram_squares(&self) -> f64 {
         let (n, k) = self.z.dim();
         let square = |product: Array2<f64>| product.iter().map(|x| x * x).sum::<f64>();
@@ -133,17 +132,17 @@ fn blocks(n: usize, size: usize) -> impl Iterator<Item = Range<usize>> + use<> {
     (0..n).step_by(size).map(move |start| start..n.min(start + size))
 }
 
-/// Every image of the second half is classified by a vote of its nearest of the first half; ties go to the nearer voter.
+/// The accuracy on the second half of the images of nearest neighbours in the first half; ties go to the nearer neighbour.
 fn knn_accuracy(z: ArrayView2<'_, f32>, labels: &[u32]) -> Option<f64> {
     let half = z.nrows() / 2;
     if half == 0 {
         return None;
     }
     let gap = |a: f32, b: f32| (f64::from(a) - f64::from(b)).powi(2);
-    let (voters, asking) = z.split_at(ndarray::Axis(0), half);
+    let (neighbours, queries) = z.split_at(ndarray::Axis(0), half);
     let mut correct = 0usize;
-    for (row, &label) in asking.rows().into_iter().zip(&labels[half..]) {
-        let mut distances: Vec<(f64, usize)> = voters
+    for (row, &label) in queries.rows().into_iter().zip(&labels[half..]) {
+        let mut distances: Vec<(f64, usize)> = neighbours
             .rows()
             .into_iter()
             .enumerate()
@@ -156,14 +155,14 @@ fn knn_accuracy(z: ArrayView2<'_, f32>, labels: &[u32]) -> Option<f64> {
         distances.sort_by(by_distance);
         let votes: Vec<u32> = distances.iter().map(|&(_, index)| labels[index]).collect();
         let count = |class: u32| votes.iter().filter(|&&vote| vote == class).count();
-        // `max_by_key` keeps the last of equals, so the nearer voters are asked last.
+        // `max_by_key` keeps the last of equals, so the nearest neighbours come last.
         let winner = votes.iter().rev().max_by_key(|&&class| count(class));
         correct += usize::from(winner == Some(&label));
     }
-    Some(correct as f64 / asking.nrows() as f64)
+    Some(correct as f64 / queries.nrows() as f64)
 }
 
-/// Numbers per seed of a sweep over λ, with descriptions.
+/// The measures of the trade-off of a seed over λ, with descriptions.
 pub const TRADE_OFFS: [(TradeOff, &str); 8] = [
     (TradeOff::SynergyForReconstruction, "S_r = (MSE(1) - min over lambda of MSE) / MSE(1)"),
     (TradeOff::SynergyForClassification, "S_c = max over lambda of accuracy - accuracy(0)"),
@@ -181,9 +180,9 @@ pub const TRADE_OFFS: [(TradeOff, &str); 8] = [
     (TradeOff::HalfWayAccuracy, "the lambda at which half of accuracy(0) - accuracy(1) is lost"),
 ];
 
-/// The trade-off of one seed ([`TRADE_OFFS`]), from its test errors and accuracies over ascending λ, and the error of
-/// the mean image. NaN everywhere where λ = 0 or λ = 1 was not run or has no finite value; the synergies are NaN too
-/// where no λ between them has one.
+/// The measures [`TRADE_OFFS`] of one seed from its test errors and accuracies over ascending λ and the error of the mean
+/// image. All are NaN if λ = 0 or λ = 1 was not run or has no finite value; the synergies are also NaN if no λ between them has
+/// one.
 pub fn trade_off(lambdas: &[f64], mse: &[f64], accuracy: &[f64], of_mean: f64) -> [f64; TRADE_OFFS.len()] {
     let at = |values: &[f64], end: f64| {
         let place = lambdas.iter().position(|&lambda| lambda == end);
@@ -200,7 +199,7 @@ pub fn trade_off(lambdas: &[f64], mse: &[f64], accuracy: &[f64], of_mean: f64) -
     let of_mixtures = |synergy: f64| if mixed(mse) && mixed(accuracy) { synergy } else { f64::NAN };
     let lowest = mse.iter().copied().fold(f64::INFINITY, f64::min);
     let highest = accuracy.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    // A span that is nothing but rounding (losses are in f32) scales nothing, and no rectangle has a side of zero.
+    // A span below rounding error (losses are in f32) is no scale, nor is a side of length zero.
     let differ = (mse_0 - mse_1).abs() > f64::from(f32::EPSILON) * mse_0.abs().max(mse_1.abs());
     let spans = differ && accuracy_0 != accuracy_1;
     let of = |is_defined: bool, value: f64| if is_defined { value } else { f64::NAN };
@@ -221,10 +220,10 @@ pub fn trade_off(lambdas: &[f64], mse: &[f64], accuracy: &[f64], of_mean: f64) -
     ]
 }
 
-/// The error rate of guessing one of ten classes.
+/// The error rate of guessing among ten classes.
 const CHANCE: f64 = 0.9;
 
-/// Where, on straight lines between the points, half of the way from the first to the last value is gone.
+/// The λ at which the linear interpolation is half-way between the first and the last value.
 fn half_way(lambdas: &[f64], values: &[f64]) -> f64 {
     let points: Vec<(f64, f64)> =
         lambdas.iter().copied().zip(values.iter().copied()).filter(|(_, y)| y.is_finite()).collect();
@@ -237,14 +236,14 @@ fn half_way(lambdas: &[f64], values: &[f64]) -> f64 {
     })
 }
 
-/// The share of the unit square that some point dominates: is below and to the left of.
+/// The fraction of the unit square that is dominated: above and to the right of some point.
 fn hypervolume(points: Vec<(f64, f64)>) -> f64 {
     let front = pareto_front(points.into_iter().filter(|(x, y)| *x < 1.0 && *y < 1.0).collect());
     let right_ends = front.iter().skip(1).map(|point| point.0).chain([1.0]);
     front.iter().zip(right_ends).map(|((x, y), right)| (right - x) * (1.0 - y)).sum()
 }
 
-/// The points that no other beats in both, from left to right.
+/// The points that no other point dominates, from left to right.
 fn pareto_front(mut points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
     points.retain(|(x, y)| x.is_finite() && y.is_finite());
     points.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
@@ -257,7 +256,7 @@ fn pareto_front(mut points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
     front
 }
 
-/// The area below the straight lines between the Pareto-optimal points, over the unit interval.
+/// The area over the unit interval below the straight lines between the Pareto-optimal points.
 fn front_area(points: Vec<(f64, f64)>) -> f64 {
     let front = pareto_front(points);
     front.windows(2).map(|pair| (pair[1].0 - pair[0].0) * (pair[0].1 + pair[1].1) / 2.0).sum()
@@ -290,7 +289,7 @@ mod tests {
     #[test]
     fn neighbours_vote_and_the_nearer_wins_a_tie() {
         let z = array![[0.0], [0.1], [5.0], [5.1], [0.05], [5.05]];
-        // All three voters are asked by everybody, and two of them say 0: one of three is classified rightly.
+        // Each query has all three neighbours, two of class 0: one of three queries is classified correctly.
         assert_eq!(knn_accuracy(z.view(), &[0, 0, 1, 1, 0, 1]), Some(1.0 / 3.0));
         // One vote for each class: the nearest decides.
         let z = array![[0.0], [1.0], [2.0], [2.2], [0.1], [1.9]];
@@ -303,13 +302,13 @@ mod tests {
         let same = |n: usize| of_latents(Array2::from_elem((n, 3), 0.3f32).view(), &vec![0; n]).unwrap();
         for n in [1, 2, 3, 1_000, 5_001] {
             let voted = (n > 1).then_some(1.0);
-            let wanted = LatentMeasures {
+            let expected = LatentMeasures {
                 dead_units: 3,
                 between_class_share: None,
                 knn_accuracy: voted,
                 participation_ratio: 0.0,
             };
-            assert_eq!(same(n), wanted, "{n}");
+            assert_eq!(same(n), expected, "{n}");
         }
         let two = of_latents(array![[1.0f32, 2.0], [3.0, 2.0]].view(), &[0, 1]).unwrap();
         assert_eq!((two.knn_accuracy, two.between_class_share), (Some(0.0), Some(1.0)));

@@ -1,13 +1,13 @@
-//! Names of everything that results hold and that figures and verdicts read.
+//! The names of all metrics in results.
 //!
-//! A name in results, such as `test_mse`, is spelled here and nowhere else; the rest of the crate uses the enums.
+//! A name in results, such as `test_mse`, is spelled only here; the rest of the crate uses the enums.
 
 use std::borrow::Cow;
 
 use crate::names::{Named, names};
 
 names! {
-    /// A number of each run.
+    /// A metric of each run, with one value.
     pub Metric {
         /// Mean squared error on the test images after the last epoch.
         TestMse = "test_mse",
@@ -43,9 +43,9 @@ names! {
         GradientNormRatio = "gradient_norm_ratio",
         /// Latent units that are constant over the test images.
         DeadUnits = "dead_units",
-        /// Between-class share of the scatter of z.
+        /// Fraction of the scatter of z between classes.
         BetweenClassShare = "between_class_share",
-        /// Accuracy of a vote of the five nearest test codes, half of the test images against the other half.
+        /// Accuracy of five nearest neighbours, with half of the test images as neighbours of the other half.
         KnnAccuracy = "knn_accuracy",
         /// Participation ratio of the variances of z.
         ParticipationRatio = "participation_ratio",
@@ -57,23 +57,27 @@ names! {
         RidgeMse = "ridge_mse",
         /// Standard error over test images of [`Metric::RidgeMse`].
         RidgeMseError = "ridge_mse_error",
-        /// Standard error over test images of the online head's squared error.
+        /// Standard error over test images of [`Metric::TestMse`].
         OnlineMseError = "test_mse_error",
-        /// Accuracy on test images of a vote of the five nearest training codes.
+        /// Test accuracy of five nearest neighbours among training latents.
         KnnProbeAccuracy = "knn_probe_accuracy",
-        /// Accuracy of an attentive probe of a latent of tokens.
+        /// Accuracy of an attentive probe of a latent that is a set of tokens.
         AttentiveAccuracy = "attentive_accuracy",
-        /// Accuracy of a head that was trained to convergence on cached latents.
+        /// Accuracy of a classifier trained to convergence on cached latents.
         ConvergedAccuracy = "converged_accuracy",
-        /// Mean squared error of a head that was trained to convergence on cached latents.
+        /// Mean squared error of a decoder trained to convergence on cached latents.
         ConvergedMse = "converged_mse",
-        /// Epochs until these heads had converged.
+        /// Epochs until these heads converged.
         ConvergedEpochs = "converged_epochs",
+        /// Mean squared error of the same decoder, trained on as many principal components.
+        PcaHeadsMse = "pca_heads_mse",
+        /// Accuracy of the same classifier, trained on as many principal components.
+        PcaHeadsAccuracy = "pca_heads_accuracy",
         /// Cosine at z of the two losses' gradients over all training images.
         FullCosine = "full_gradient_cosine",
         /// The same with permuted labels, mean over permutations.
         FullCosineNull = "full_gradient_cosine_null",
-        /// Cosine of the two losses' gradients by all weights of the encoder, over all training images.
+        /// Cosine of the two losses' gradients with respect to the encoder, over all training images.
         FullEncoderCosine = "full_encoder_cosine",
         /// The same with permuted labels, mean over permutations.
         FullEncoderCosineNull = "full_encoder_cosine_null",
@@ -96,27 +100,27 @@ names! {
         NonlinearAccuracy = "test_nonlinear_accuracy",
         /// Principal components that are kept.
         Components = "components",
-        /// Where a bound of the variance stands on the axis of the LBR paper's first figure.
+        /// Position of a bound of the variance on the axis of the LBR paper's first figure.
         Share = "share",
-        /// Share of the variance that is kept.
+        /// Fraction of the variance that is kept.
         Variance = "variance",
-        /// The least error to labels of linear codes of any size.
+        /// Label error of a linear code of all dimensions.
         Floor = "floor",
-        /// The same error on other images.
+        /// Held-out label error of that code.
         HeldOutFloor = "held_out_floor",
         /// Loss above the exact optimum after the last step.
         Gap = "gap",
         /// The exact optimum of a loss.
         Optimum = "optimum",
-        /// Components that hold the upper three quarters of the variance.
+        /// Number of leading components that hold three quarters of the variance.
         TopComponents = "top_components",
-        /// The same as a share of all components.
+        /// The same as a fraction of all components.
         TopShare = "top_share",
     }
 }
 
 names! {
-    /// A number of the exact linear CRE of the same latent size, which has no seeds.
+    /// A metric of the exact linear CRE of the same latent size, which has no seeds.
     pub LinearMetric {
         /// Test error.
         Mse = "linear_mse",
@@ -130,7 +134,7 @@ names! {
 }
 
 names! {
-    /// A number of a sweep over λ, for each setting and seed.
+    /// A measure of the trade-off over λ, for each setting and seed.
     pub TradeOff {
         /// Synergy for reconstruction, S_r.
         SynergyForReconstruction = "synergy_for_reconstruction",
@@ -144,15 +148,15 @@ names! {
         FrontArea = "front_area",
         /// Hypervolume that the front dominates.
         Hypervolume = "hypervolume",
-        /// The λ at which half of the error is gained.
+        /// The λ at which half of the decrease in error is reached.
         HalfWayMse = "half_way_mse",
-        /// The λ at which half of the accuracy is lost.
+        /// The λ at which half of the loss in accuracy is reached.
         HalfWayAccuracy = "half_way_accuracy",
     }
 }
 
 names! {
-    /// A number of a data set, to which errors are compared.
+    /// A baseline of a data set, with which errors are compared.
     pub Baseline {
         /// Test error of the training-mean image.
         MeanImageMse = "mean_image_mse",
@@ -162,45 +166,45 @@ names! {
 }
 
 names! {
-    /// An array of each run over a coordinate of its own.
+    /// A metric of each run over a coordinate of its own.
     pub ArrayMetric {
-        /// Task alignment of a code, over its size.
+        /// Task alignment by code size.
         Alignment = "alignment",
-        /// Explained labels of a code over those of all pixels, over its size.
+        /// R² of a probe of the code over that of all pixels, by code size.
         Explained = "explained",
-        /// Largest principal angle to the subspace of reconstruction, over the size of the code.
+        /// Largest principal angle to the subspace of reconstruction, by code size.
         Angle = "angle",
-        /// Excess of the reconstruction error, over the weight of reconstruction.
+        /// Relative excess reconstruction error, by weight of reconstruction.
         ExcessMse = "excess_mse",
-        /// Error to the labels, over the weight of reconstruction.
+        /// Label error, by weight of reconstruction.
         LabelError = "label_error",
-        /// Loss above the exact optimum, over the steps.
+        /// Loss above the exact optimum, by step.
         GapByStep = "gap_by_step",
-        /// Task alignment of labels that have nothing to do with the images, over the size of the code.
+        /// Expected task alignment of permuted labels, by code size.
         NullAlignment = "null_alignment",
-        /// Task alignment by R² that is adjusted for the size of the code, over the size of the code.
+        /// Task alignment from adjusted R², by code size.
         AdjustedAlignment = "adjusted_alignment",
-        /// R² of a least-squares reader of a code on other images, over the size of the code.
+        /// Held-out R² of a least-squares probe of the code, by code size.
         HeldOutR2 = "held_out_r2",
-        /// Accuracy of a least-squares reader of a code on other images, over the size of the code.
+        /// Held-out accuracy of a least-squares probe of the code, by code size.
         HeldOutAccuracy = "held_out_accuracy",
-        /// Lower end of the jackknife interval of the task alignment, over the size of the code.
+        /// Lower end of the jackknife interval of the task alignment, by code size.
         AlignmentLow = "alignment_low",
-        /// Upper end of the jackknife interval of the task alignment, over the size of the code.
+        /// Upper end of the jackknife interval of the task alignment, by code size.
         AlignmentHigh = "alignment_high",
-        /// Largest principal angle between the components of two halves of the images, over the size of the code.
+        /// Largest principal angle between the leading components of two halves of the images, by code size.
         AngleNull = "angle_null",
-        /// R² on other images with a mask less that without, over the size of the code.
+        /// Held-out R² with a mask minus that without, by code size.
         HeldOutGain = "held_out_gain",
-        /// Standard error over images of the same.
+        /// Standard error over images of [`ArrayMetric::HeldOutGain`].
         HeldOutGainError = "held_out_gain_error",
-        /// Error to the labels of other images, over the weight of reconstruction.
+        /// Held-out label error, by weight of reconstruction.
         HeldOutLabelError = "held_out_label_error",
     }
 }
 
 names! {
-    /// A number of each run after each epoch.
+    /// A metric of each run after each epoch.
     pub EpochMetric {
         /// Test error.
         TestMse = "test_mse_by_epoch",
@@ -212,19 +216,19 @@ names! {
         GradientCosine = "gradient_cosine_by_epoch",
         /// Ratio of the norms of the two losses' gradients at z.
         GradientNormRatio = "gradient_norm_ratio_by_epoch",
-        /// Eigenvectors that are learned.
+        /// Number of learned eigenvectors.
         ModesLearned = "modes_learned",
-        /// Rank of the last eigenvector that is learned.
+        /// Rank of the last learned eigenvector.
         LastMode = "last_mode",
     }
 }
 
 names! {
-    /// Numbers of which there is one for each layer, component or group of eigenvectors: `layer_cosine/encoder.0.weight`.
+    /// A group of metrics, one for each layer, component or group of eigenvectors, such as `layer_cosine/encoder.0.weight`.
     pub MetricGroup {
-        /// Cosine of the two losses' gradients by a weight.
+        /// Cosine of the two losses' gradients with respect to a weight.
         LayerCosine = "layer_cosine",
-        /// Ratio of the norms of the two losses' gradients by a weight.
+        /// Ratio of the norms of the two losses' gradients with respect to a weight.
         LayerNormRatio = "layer_norm_ratio",
         /// Sensitivity of z to a principal component of the images.
         InputSensitivity = "listening",
@@ -244,16 +248,16 @@ names! {
 }
 
 impl MetricGroup {
-    /// The number of this layer, component or group.
+    /// The metric of this layer, component or group of eigenvectors.
     pub fn of(self, index: &str) -> Indexed {
         Indexed { group: self, index: index.to_owned() }
     }
 }
 
-/// One number of a [`MetricGroup`].
+/// One metric of a [`MetricGroup`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Indexed {
-    /// What it is.
+    /// The group.
     pub group: MetricGroup,
     /// The layer, component or group of eigenvectors.
     pub index: String,
@@ -273,7 +277,7 @@ mod tests {
     use runs::run::compute::MASKED_TEST;
 
     #[test]
-    fn no_two_names_are_spelled_alike_but_those_of_one_metric_at_the_end_and_by_epoch() {
+    fn no_two_metrics_have_the_same_name() {
         let mut known = HashSet::new();
         let names = [
             Metric::ALL.iter().map(|name| name.as_str()).collect::<Vec<_>>(),

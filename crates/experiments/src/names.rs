@@ -1,4 +1,4 @@
-//! Enums whose variants have a fixed spelling in results.
+//! Enums with a fixed spelling of each variant in results.
 
 use std::borrow::Cow;
 
@@ -14,7 +14,7 @@ impl<T: Named> Named for &T {
     }
 }
 
-/// An enum whose variants have a fixed spelling in results.
+/// An enum with a fixed spelling of each variant in results.
 pub trait Spelled: Copy + 'static {
     /// All variants.
     const ALL: &'static [Self];
@@ -28,7 +28,7 @@ pub trait Spelled: Copy + 'static {
     }
 }
 
-/// An enum of names, each with its spelling in results.
+/// Defines an enum with the spelling of each variant in results.
 macro_rules! names {
     ($(#[$of:meta])* $vis:vis $type:ident { $($(#[$doc:meta])* $variant:ident = $name:literal,)* }) => {
         $(#[$of])*
@@ -38,7 +38,7 @@ macro_rules! names {
         }
 
         impl $type {
-            /// All of them.
+            /// All variants.
             $vis const ALL: &[Self] = &[$(Self::$variant),*];
 
             /// The spelling in results.

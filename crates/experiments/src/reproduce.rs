@@ -22,6 +22,7 @@ use crate::job::Job;
 use crate::options::Options;
 use crate::page;
 use crate::profile::Profile;
+use crate::statistics::holm::within_claims;
 use crate::stored::{EXPERIMENT, results_file, stored_results};
 use crate::sweep::words;
 use runs::local::{Data, Missing, Observer};
@@ -150,6 +151,7 @@ fn redrawn(
     if sections.is_empty() {
         return Err(Error::NoResults { folder: folder.into() });
     }
+    decide_together(&mut rows, &mut sections);
     let unchecked = origins.get(WITHOUT_CHECKSUM).cloned().unwrap_or_default();
     let mut provenance = vec![("drawn".into(), "again from stored results".into())];
     provenance.extend(
@@ -190,6 +192,12 @@ fn section(
         rows,
         command: command(options, name),
     })
+}
+
+/// Decides the rows of all sections together, claim by claim.
+fn decide_together(rows: &mut [Verdict], sections: &mut [Section]) {
+    within_claims(rows.iter_mut().collect());
+    within_claims(sections.iter_mut().flat_map(|section| section.rows.iter_mut()).collect());
 }
 
 /// The row as a profile may state it: one that decides nothing leaves every claim undecided.

@@ -1,15 +1,23 @@
-//! Statistics of verdicts: means and medians, intervals over seeds and images, and the rule that decides.
+//! Statistics of verdicts, from means to decisions.
+//!
+//! [`rules`] holds the thresholds with their reasons, [`estimate`] the intervals over seeds and test images, [`formula`] the
+//! effects, [`decision`] the decision of one row, and [`holm`] that of all rows about a claim. Simulations with known truth
+//! check their error rates.
 
 pub mod decision;
 pub mod estimate;
+pub mod formula;
+pub mod holm;
+pub mod rules;
 #[cfg(test)]
 mod simulation;
 
 use std::fmt::{self, Display, Formatter};
 
-use self::estimate::{Estimate, LEVEL};
+use self::estimate::Estimate;
+use self::rules::LEVEL;
 
-/// A mean with a 95 % interval from Student's t distribution.
+/// A mean with a confidence interval from Student's t distribution.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Interval {
     /// The mean.
@@ -21,7 +29,7 @@ pub struct Interval {
 }
 
 impl Interval {
-    /// The same in other units; turned round by a factor below 0.
+    /// The interval multiplied by a factor, such as for another unit; a negative factor swaps the ends.
     #[must_use]
     pub fn times(self, factor: f64) -> Self {
         let [one, other] = [factor * self.low, factor * self.high];
@@ -29,8 +37,8 @@ impl Interval {
     }
 }
 
-/// The mean and the interval in brackets, all three with the asked precision and sign; the mean alone where one value
-/// leaves the interval without ends.
+/// The mean and the interval in brackets, with the precision and sign of the format; the mean alone if the interval is
+/// unbounded, as for one value.
 impl Display for Interval {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         self.mean.fmt(f)?;
@@ -50,7 +58,7 @@ pub fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-/// The middle value, or the mean of the two in the middle; not a number for no values.
+/// The median; NaN for no values.
 pub fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -67,7 +75,7 @@ pub fn range(values: &[f64]) -> (f64, f64) {
     (fold(f64::INFINITY, f64::min), fold(f64::NEG_INFINITY, f64::max))
 }
 
-/// The mean of values that share nothing, or of differences of paired ones, with its 95 % interval over seeds.
+/// The mean of independent values, or of differences of paired values, with its 95 % interval over seeds.
 pub fn interval(values: &[f64]) -> Interval {
     Estimate::of_seeds(values).interval(LEVEL)
 }

@@ -1,7 +1,7 @@
-//! A grid of runs: collecting it, reading it, drawing it, judging it.
+//! What all experiments share: collecting the runs of a grid into results, reading these, drawing figures and judging claims.
 //!
-//! The experiments differ in data, learners and grid; what is measured and how it is drawn and expected stands here,
-//! and each experiment picks what it shows.
+//! Experiments differ in data sets, learners and grid. The measures, figures and trends are defined here, and each experiment
+//! selects some.
 
 pub mod along;
 pub mod collect;
@@ -9,6 +9,7 @@ mod collected;
 mod convergence;
 mod correct;
 pub mod curves;
+mod errors;
 pub mod evidence;
 pub mod facts;
 pub mod figures;

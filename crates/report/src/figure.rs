@@ -131,7 +131,7 @@ pub enum Shape {
     Line,
     /// Markers alone; the spread is drawn as bars.
     Points,
-    /// A scatter plot of many small translucent markers; no spread and no labels.
+    /// A scatter plot of many small translucent markers, with the contour of the densest half; no spread and no labels.
     Cloud,
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 
+use crate::contour;
 use crate::error::Result;
 use crate::figure::{Panel, Point, Reference, Series, Shape};
 use crate::font;
@@ -21,6 +22,7 @@ pub(crate) const MARKER_RADIUS: f64 = 3.8;
 pub(crate) const BAND_OPACITY: f64 = 0.17;
 pub(crate) const CLOUD_OPACITY: f64 = 0.6;
 const CLOUD_RADIUS: f64 = 2.4;
+const CONTOUR_WIDTH: Num = Num(1.2);
 const LABEL_SIZE: f64 = 11.0;
 
 /// A panel with its position on the drawing.
@@ -182,7 +184,7 @@ impl Plot<'_> {
         points.iter().map(|point| self.at(point.x, point.y)).collect()
     }
 
-    /// Draws one point of each series in turn, so that no series hides the others.
+    /// Draws one point of each series in turn, so that no series hides the others, and then the contours.
     fn draw_clouds(&self, canvas: &mut Canvas) -> Result<()> {
         let clouds = || self.panel.series.iter().filter(|series| series.shape == Shape::Cloud);
         let longest = clouds().map(|series| series.points.len()).max().unwrap_or(0);
@@ -192,6 +194,20 @@ impl Plot<'_> {
                     let at = self.at(point.x, point.y)?;
                     draw_marker(canvas, at, series.style, CLOUD_RADIUS, series.style.colour, CLOUD_OPACITY);
                 }
+            }
+        }
+        for series in clouds() {
+            let segments = contour::of_half(&self.places(&series.points)?);
+            let d: String = segments.iter().map(|segment| path(segment, false)).collect();
+            let attributes: [(&str, &dyn Display); 5] = [
+                ("class", &"contour"),
+                ("d", &d),
+                ("fill", &"none"),
+                ("stroke", &series.style.colour),
+                ("stroke-width", &CONTOUR_WIDTH),
+            ];
+            if !d.is_empty() {
+                canvas.element("path", &attributes);
             }
         }
         Ok(())

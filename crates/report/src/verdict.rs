@@ -23,6 +23,8 @@ pub struct Verdict {
     pub got: String,
     /// The contrast that decides the verdict.
     pub effect: Option<Effect>,
+    /// The hypothesis tests behind the conclusion; empty if no interval decides.
+    pub tests: Vec<Test>,
     /// The number of seeds, or of cases if nothing is trained.
     pub n: usize,
     /// The number of test images; 0 if none are used.
@@ -67,6 +69,21 @@ pub struct Effect {
     pub unit: String,
     /// The unit of resampling: seeds, or seeds and images.
     pub resampled: &'static str,
+}
+
+/// The hypothesis tests of one contrast against its margin.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Test {
+    /// The contrast with its 95 % interval.
+    pub effect: Effect,
+    /// The number of seeds, or of images if nothing is trained.
+    pub n: usize,
+    /// The number of contrasts from which it was chosen after the fact; 1 if it was not.
+    pub among: usize,
+    /// The p-value of the hypothesis that the effect is not beyond the margin.
+    pub p_beyond: f64,
+    /// The p-value of the hypothesis that it is.
+    pub p_short: f64,
 }
 
 /// The kind of statement of a verdict.

@@ -1,4 +1,4 @@
-//! Which test images a reader of the latent classifies correctly: one bit an image.
+//! What a reader of the latent makes of each test image: whether it is classified correctly, and its squared error.
 
 use crate::names::LABEL;
 use crate::store::{Array, FinishedRun, Values};
@@ -32,6 +32,23 @@ impl Reader {
             Self::Attentive => "correct/attentive",
             Self::Converged => "correct/converged",
         }
+    }
+
+    /// The name under which its mean squared error of each test image is stored, `[n]` in f32; `None` for readers that only
+    /// classify.
+    pub fn errors(self) -> Option<&'static str> {
+        match self {
+            Self::Online => Some("errors/online"),
+            Self::Ridge => Some("errors/ridge"),
+            Self::Converged => Some("errors/converged"),
+            Self::NearestNeighbours | Self::Attentive => None,
+        }
+    }
+
+    /// The final array of the mean squared error of each test image.
+    pub(crate) fn with_errors(self, errors: &[f64]) -> Option<(String, Array)> {
+        let values = Values::F32(errors.iter().map(|&error| error as f32).collect());
+        Some((self.errors()?.into(), Array { shape: vec![errors.len()], values }))
     }
 }
 

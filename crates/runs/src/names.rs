@@ -50,6 +50,13 @@ pub const CONVERGED_EPOCHS: &str = "probes/converged_epochs";
 /// 1 if both converged before the most epochs were over, else 0.
 pub const CONVERGED_REACHED: &str = "probes/converged_reached";
 
+/// Test mean squared error of a decoder of the same architecture that was trained on as many principal components of the
+/// images for as many epochs, of fully connected autoencoders.
+pub const PCA_HEADS_MSE: &str = "probes/pca_heads_mse";
+
+/// Test accuracy of a classifier that was trained so.
+pub const PCA_HEADS_ACCURACY: &str = "probes/pca_heads_accuracy";
+
 /// Cosine of the gradients of both losses of all training images at z, and the same with permuted labels, one a draw.
 pub const FULL_COSINE: [&str; 2] = ["full/gradient_cosine", "full/gradient_cosine_null"];
 

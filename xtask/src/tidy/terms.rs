@@ -4,7 +4,7 @@ use super::Finding;
 use super::tree::Tree;
 
 /// A word that readers would have to translate, and what to write.
-const WORDS: [(&str, &str); 12] = [
+const WORDS: [(&str, &str); 21] = [
     ("rectifier", "ReLU"),
     ("rectifiers", "ReLUs"),
     ("processor", "CPU, or SM of a GPU"),
@@ -17,6 +17,15 @@ const WORDS: [(&str, &str); 12] = [
     ("forgetful", "without gradients"),
     ("first_not_finite", "first_non_finite"),
     ("heard", "observed"),
+    ("everybody", "who it is: all readers, all threads"),
+    ("anybody", "who it is"),
+    ("foretold", "predicted"),
+    ("foretells", "predicts"),
+    ("by heart", "overfits"),
+    ("listens to", "is sensitive to"),
+    ("on and on", "further, or without end"),
+    ("give or take", "up to, or about"),
+    ("told apart", "distinguished"),
 ];
 
 /// What quotes old words: the changes of earlier versions, and a card that names a CPU's model.

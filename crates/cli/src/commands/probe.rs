@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use experiments::measures::{NEIGHBOURS, of_latents};
 use experiments::sweep::measured::LARGEST_RANKED;
 use runs::names::{LABEL, LATENT, PROBES, RIDGE_ACCURACY, RIDGE_MSE};
-use runs::run::finals::{LARGEST_PROBED, PENALTY, PROBED, why_absent};
+use runs::run::finals::{LARGEST_PROBED, PENALTY, PROBED, Reported, reported, why_absent};
 use runs::store::{FinishedRun, Values};
 
 /// The arguments of `agon probe`.
@@ -137,6 +137,8 @@ fn report(finished: &FinishedRun) -> Result<Report> {
         let protocol = format!("a probe with one hidden layer, trained beside the autoencoder, {images}");
         found.insert(2, Found { name: "non-linear accuracy", value: nonlinear, protocol });
     }
+    let readers = reported(&run, finished).into_iter();
+    found.extend(readers.map(|Reported { name, value, protocol }| Found { name, value, protocol }));
     Ok(Report { key, label: run.label(), n, latent: k, fitted_to, found })
 }
 

@@ -207,7 +207,7 @@ fn endless_files_are_not_read_and_links_and_devices_are_not_replaced() {
     ends(&one_absent, 1, "alignment.h5 holds the results of another experiment");
     ends(&one_absent, 1, "expected `alignment`, got `fc-lambda-sweep`");
     std::fs::remove_file(at("out/smoke/alignment/alignment.h5")).unwrap();
-    ends(&one_absent, 1, "holds no results of the experiments that are wanted");
+    ends(&one_absent, 1, "holds no results of these experiments");
     mkfifo(&results);
     ends(&["report", "--profile", "smoke", "--out", &out], 1, "expected a regular file, got a pipe");
     std::fs::remove_file(&results).unwrap();

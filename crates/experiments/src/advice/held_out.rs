@@ -11,26 +11,26 @@ use super::{Impact, Route, extreme, judged_from};
 use crate::statistics::{Interval, interval};
 use crate::{Error, Result};
 
-/// What codes that were found on one half of the images say of the other half.
+/// The results on one half of the images of codes computed from the other half.
 #[derive(Debug, Clone, Serialize)]
 pub struct HeldOut {
-    /// What a linear probe of all pixels explains of the labels of the other half: R², which may be negative.
+    /// R² of a linear probe of all pixels on the other half, which may be negative.
     pub explained: f64,
-    /// The mask that raises the alignment most on the first half, judged on the second.
+    /// The mask with the largest increase of the alignment on the first half, judged on the second.
     pub best: Option<Judged>,
-    /// The mask that lowers it most on the first half, another one if that mask helps, judged on the second.
+    /// The mask with the largest decrease on the first half, never the one that helps, judged on the second.
     pub worst: Option<Judged>,
 }
 
-/// A mask and a size of code, with what the mask changes of the labels' variance that a linear probe of the code explains
-/// on the second half, in percentage points.
+/// A mask and a code size, with the change by the mask of the R² of a linear probe of the code on the second half, in
+/// percentage points.
 #[derive(Debug, Clone, Serialize)]
 pub struct Judged {
     /// The side of a patch in pixels.
     pub patch: usize,
     /// The probability that a patch is dropped.
     pub drop: f64,
-    /// The size of the code.
+    /// The code size.
     pub k: usize,
     /// The change.
     pub change: f64,
@@ -41,19 +41,19 @@ pub struct Judged {
 }
 
 impl HeldOut {
-    /// The mask that helps beyond chance.
+    /// The best mask, if it helps significantly.
     pub fn helps(&self) -> Option<&Judged> {
         self.best.as_ref().filter(|mask| mask.low > 0.0)
     }
 
-    /// The mask that harms beyond chance; never the one that helps.
+    /// The worst mask, if it harms significantly; never the one that helps.
     pub fn harms(&self) -> Option<&Judged> {
         self.worst.as_ref().filter(|mask| mask.high < 0.0)
     }
 }
 
-/// Chooses masks on one half of the images and judges them on the other, so that the best of many is no better by chance:
-/// two comparisons of paired images, whatever the number of masks.
+/// Chooses masks on one half of the images and judges them on the other, so that the choice of the best mask has no bias: two
+/// comparisons of paired images for any number of masks.
 ///
 /// # Errors
 /// If the images or the labels of a half do not vary.
@@ -64,7 +64,9 @@ pub(super) fn judged(images: &Split, observe: &mut dyn FnMut(&str)) -> Result<He
     let route = Route::of(&first)?;
     let (_, masks) = route.impacts(shape, &mut |mask| observe(&format!("{mask}, one half")))?;
     let Route::Pixels(denoising) = route else {
-        return Err(Error::Usage("half of the images are fewer than pixels".into()));
+        return Err(Error::Usage(
+            "advise: expected at least as many images as pixels in each half, got fewer".into(),
+        ));
     };
     observe("the other half");
     let judged_from = judged_from(denoising.rank());
@@ -83,7 +85,7 @@ pub(super) fn judged(images: &Split, observe: &mut dyn FnMut(&str)) -> Result<He
     Ok(HeldOut { explained: 1.0 - all.iter().sum::<f64>() / none.iter().sum::<f64>(), best, worst })
 }
 
-/// What a mask adds to the `R^2` of a code of `k` dimensions on images that it was not found from, over paired images.
+/// The change by a mask of the held-out R² of a code of `k` dimensions, over paired images.
 fn change(denoising: &Denoising, mask: &Corruption, k: usize, images: &Split) -> Result<Interval> {
     let [none, without] = errors(denoising, &Corruption::None, k, images)?;
     let [_, with] = errors(denoising, mask, k, images)?;
@@ -93,7 +95,7 @@ fn change(denoising: &Denoising, mask: &Corruption, k: usize, images: &Split) ->
     Ok(interval(&gains))
 }
 
-/// The squared errors of the class frequencies and of a code of `k` dimensions, image by image.
+/// The squared errors by image of the class frequencies and of a code of `k` dimensions.
 fn errors(denoising: &Denoising, corruption: &Corruption, k: usize, images: &Split) -> Result<[Vec<f64>; 2]> {
     let codes = denoising.codes(corruption, k)?;
     let mut errors = [vec![], vec![]];
@@ -107,7 +109,7 @@ fn errors(denoising: &Denoising, corruption: &Corruption, k: usize, images: &Spl
     Ok(errors)
 }
 
-/// Two halves with as many images of each class, give or take one, drawn at random: folders may be in any order.
+/// Two random halves with equal numbers of images of each class, up to one.
 fn halves(images: &Split) -> Result<[Split; 2]> {
     let mut order = Stream::new(0, "halves of the images").permutation(images.len(), 0);
     order.sort_by_key(|&image| images.labels()[image as usize]);

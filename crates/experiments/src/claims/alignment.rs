@@ -1,4 +1,4 @@
-//! E1 of the LBR paper: how much of what a linear probe finds in the pixels is left in the best code of K numbers?
+//! E1 of the LBR paper: how much of the class information of a linear probe is left in the best linear code of K dimensions?
 
 use report::{Axis, Figure, Point, Scale, Series, Shape, Style, Verdict};
 use serde_json::json;
@@ -21,26 +21,26 @@ use crate::sweep::words;
 use runs::learners::closed_form::Noise;
 use runs::store::Results;
 
-/// Section 3, E1.
+/// LBR E1 (`book/lbr.md`).
 pub struct Alignment;
 
-/// The size of code at which data sets are compared.
+/// The code size at which data sets are compared.
 const COMPARED: f64 = 64.0;
 
-/// The attribute that holds the pixels of an image of each variant, D.
+/// The attribute with the number of pixels D of each data set.
 const DIMENSIONS: &str = "dimensions_of_images";
 
-/// A difference of fewer points in alignment is none.
+/// The smallest difference in alignment, in points, that counts.
 const DIFFERENT: f64 = 10.0;
 
-/// Sets whose images are photographs.
+/// The data sets of photographs.
 const NATURAL: [&str; 5] = ["cifar10", "cifar100", "svhn", "tiny-imagenet", "imagenette"];
 
 static INFO: Info = Info {
     name: "alignment",
     title: "Task alignment of reconstruction (LBR E1)",
-    claim: "The best linear code for reconstruction keeps most of what a linear probe finds in \
-            characters and clothing with few numbers, and little of it in photographs.",
+    claim: "With few dimensions the best linear code for reconstruction keeps most of the class information of a \
+            linear probe for characters and clothing, and little of it for photographs.",
     paper: Paper::Lbr,
     recorded: Recorded::along(ALIGNMENT),
 };
@@ -68,11 +68,11 @@ impl Experiment for Alignment {
 
     fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
         let (mut by_number, mut by_share) = (Vec::new(), Vec::new());
-        // Older results do not say how many numbers an image has.
+        // Results of older versions lack the number of pixels.
         let dimensions = attribute(results, DIMENSIONS).unwrap_or_default();
         for curves in &Curves::all(results)? {
             let points = means(curves)?;
-            let style = Style::category(curves.index).curve();
+            let style = style_of(curves);
             let line = |points: Vec<Point>| Series {
                 label: words::data_set(&curves.data),
                 points,
@@ -86,10 +86,10 @@ impl Experiment for Alignment {
             }
         }
         if !by_share.is_empty() {
-            // What labels that have nothing to do with the images come to in the sample.
+            // The in-sample alignment of labels that are independent of the images.
             let null =
                 (0..=100).map(|percent| Point::new(f64::from(percent), 10.0 * f64::from(percent).sqrt()));
-            let (label, style) = ("labels without meaning".to_owned(), Style::category(6).without_markers());
+            let (label, style) = ("permuted labels".to_owned(), Style::category(NULL).without_markers());
             by_share.push(Series { label, points: null.collect(), style, shape: Shape::Line });
         }
         let axes = [
@@ -100,13 +100,13 @@ impl Experiment for Alignment {
         let mut panels = vec![panel("By size of the code", number.clone(), "task alignment (%)", by_number)];
         for (title, array, label, factor) in [
             ("Adjusted for the size", ArrayMetric::AdjustedAlignment, "adjusted task alignment (%)", 1.0),
-            ("On other images", ArrayMetric::HeldOutAccuracy, "held-out accuracy (%)", 100.0),
+            ("Held-out images", ArrayMetric::HeldOutAccuracy, "held-out accuracy (%)", 100.0),
         ] {
             let mut series = Vec::new();
             for curves in &Curves::all(results)? {
                 let points = along(curves, array)?.into_iter().filter(|(k, _)| *k <= 256.0);
                 let points = points.map(|(k, value)| Point::new(k, factor * value)).collect();
-                let style = Style::category(curves.index).curve();
+                let style = style_of(curves);
                 series.push(Series {
                     label: words::data_set(&curves.data),
                     points,
@@ -120,10 +120,10 @@ impl Experiment for Alignment {
         if !by_share.is_empty() {
             panels.push(panel("By share of the D pixels", share, "task alignment (%)", by_share));
         }
-        let caption = "What a least-squares probe explains of the one-hot labels from the K principal components, as a \
-                       share of what it explains from all pixels: 100 times the root of the ratio, as in the paper's \
-                       code. A curve ends where the code holds every direction that the images vary along, which pixels that \
-                       never change make fewer than D. Closed form, training images; nothing is learned.";
+        let caption = "Task alignment: 100 times the square root of the R² of a least-squares probe of the K leading principal \
+                       components over that of all pixels, as in the paper's code. Constant pixels make the rank of \
+                       the images, where the curves end, smaller than D. Closed form on the training images, except \
+                       for the held-out accuracy.";
         let title = "Task alignment of linear reconstruction".to_owned();
         Ok(exact_figure("alignment-curves".into(), title, caption.into(), panels)
             .map(Figure::Chart)
@@ -134,15 +134,18 @@ impl Experiment for Alignment {
     fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let (mut drawn, mut natural, mut few) = (Vec::new(), Vec::new(), Vec::new());
         let all = Curves::all(results)?;
-        // In the sample labels without any meaning have an alignment of 100 sqrt(K / D), which only an adjusted R² takes off.
+        // In-sample, labels that are independent of the images have an alignment of 100 sqrt(K / D); adjusted R² corrects it.
         let adjusted = all.iter().any(|curves| curves.has(ArrayMetric::AdjustedAlignment));
         let measured = if adjusted { ArrayMetric::AdjustedAlignment } else { ArrayMetric::Alignment };
         for curves in &all {
             let points = along(curves, measured)?;
             if points.is_empty() {
-                few.push(format!("{}: too few images for its pixels", words::data_set(&curves.data)));
+                few.push(format!(
+                    "{}: too few images for its number of pixels",
+                    words::data_set(&curves.data)
+                ));
             }
-            // A code of more dimensions than there are directions holds what all of these hold.
+            // A code of as many dimensions as the rank keeps everything.
             let compared = points.iter().find(|(k, _)| *k == COMPARED);
             if let Some((_, a)) = compared.or(points.last().filter(|(k, _)| *k < COMPARED)) {
                 let is_natural = NATURAL.iter().any(|name| curves.data.starts_with(name));
@@ -191,22 +194,48 @@ impl Experiment for Alignment {
     }
 }
 
-/// The finding; undecided where alignments are not adjusted, since differences of images for each pixel explain them.
+/// The colour of the null curve: black.
+const NULL: usize = 6;
+
+/// The colours of the data sets, none of them near another: black-and-white versions have the colour of their set and a dash.
+const COLOURS: [&str; 8] = [
+    "arabic-characters",
+    "arabic-digits",
+    "mnist",
+    "fashion-mnist",
+    "svhn",
+    "cifar100",
+    "cifar10",
+    "tiny-imagenet",
+];
+
+/// The style of a data set.
+fn style_of(curves: &Curves<'_>) -> Style {
+    // Blue, vermilion, green, purple, orange, sky blue, brown and yellow.
+    const CATEGORIES: [usize; 8] = [0, 1, 2, 3, 4, 5, 7, 9];
+    let place = COLOURS.iter().position(|name| curves.data.starts_with(name)).unwrap_or(curves.index);
+    let style = Style::category(CATEGORIES[place % CATEGORIES.len()]);
+    if curves.data.contains("-binary") { style.without_markers() } else { style.solid().curve() }
+}
+
+/// The finding; undecided without adjusted alignments, since the number of images per pixel alone may explain a difference.
 fn withdrawn(finding: Finding, adjusted: bool) -> Finding {
     if adjusted {
         return finding;
     }
-    let got =
-        format!("{}; not adjusted: labels without meaning have 100 sqrt(K / D) in the sample", finding.got);
+    let got = format!(
+        "{}; not adjusted: permuted labels have an in-sample alignment of 100 sqrt(K / D)",
+        finding.got
+    );
     Finding { holds: None, got, ..finding }
 }
 
-/// The alignment over the size of the code.
+/// The alignment by code size.
 fn means(curves: &Curves<'_>) -> Result<Vec<(f64, f64)>> {
     along(curves, ArrayMetric::Alignment)
 }
 
-/// An array over the size of the code; nothing where the results lack it.
+/// An array by code size; empty if the results lack it.
 fn along(curves: &Curves<'_>, array: ArrayMetric) -> Result<Vec<(f64, f64)>> {
     if !curves.has(array) {
         return Ok(vec![]);

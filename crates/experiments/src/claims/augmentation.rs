@@ -1,4 +1,4 @@
-//! E12: what do rotations and dropout do to the trade-off?
+//! E12: do rotations and dropout change the trade-off?
 
 use report::{Figure, Verdict};
 
@@ -13,18 +13,17 @@ use crate::sweep::trends;
 use runs::store::Results;
 use runs::training::Rotation;
 
-/// Section 4.2, E12: CIFAR-10 without and with rotations, of the input alone or of the target too, without and with
-/// channel dropout.
+/// E12 (`book/cre.md`): CIFAR-10 without and with rotations, of the input only or also of the target, without and with channel
+/// dropout.
 pub struct Augmentation;
 
-/// The family that has the rotations and the dropout of E3, and so its runs.
+/// The family with the rotations and the dropout of E3, whose runs it shares.
 const SHARED: &str = "rotation, clean target, dropout 0.2";
 
 static INFO: Info = Info {
     name: "augmentation",
     title: "Augmentation and dropout (E12)",
-    claim: "Open in the paper: the direction of the trade-off does not depend on rotations or \
-            dropout.",
+    claim: "An open question of the paper: the direction of the trade-off does not depend on rotations or dropout.",
     paper: Paper::Cre,
     recorded: Recorded::NUMBERS,
 };

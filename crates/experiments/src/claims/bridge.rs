@@ -1,4 +1,4 @@
-//! Both papers in one figure: λ of the exact linear optimum beside λ of the trained CRE.
+//! Both papers in one figure: the exact linear optimum and the trained CRE over the same λ.
 
 use report::{Axis, Figure, Point, Scale, Series, Shape, Style, Verdict};
 
@@ -18,14 +18,14 @@ use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{About, Finding, ONLINE, judged, listed, online_accuracy};
 use runs::store::Results;
 
-/// The closed form of section 2.1 and the sweep E1 of the CRE paper.
+/// The exact linear trade-off (`book/lbr.md`) beside the sweep E1 of the CRE paper (`book/cre.md`).
 pub struct Bridge;
 
 static INFO: Info = Info {
     name: "bridge",
     title: "The same λ in both papers",
-    claim: "The exact linear optimum gives up classification for reconstruction over λ in the same \
-            direction as the trained network, and more of it where the code is small.",
+    claim: "Over λ, the exact linear optimum trades classification for reconstruction in the same direction as the \
+            trained network, and more so with a small code.",
     paper: Paper::Lbr,
     recorded: Recorded::LINEAR_FRONT,
 };
@@ -44,13 +44,13 @@ impl Experiment for Bridge {
         let mut figures = Vec::new();
         for curves in &Curves::all(results)? {
             let mut panels = Vec::new();
-            // Without the pure ends there is nothing that the shapes could be relative to.
+            // Without both end points there is no reference for relative values.
             let ends = curves.lambda(0.0).zip(curves.lambda(1.0));
             let relative = [
-                ("Reconstruction", "test MSE over that at λ = 1", Metric::TestMse, LinearMetric::Mse),
+                ("Reconstruction", "test MSE relative to λ = 1", Metric::TestMse, LinearMetric::Mse),
                 (
                     "Classification",
-                    "test accuracy less that at λ = 0",
+                    "test accuracy minus that at λ = 0",
                     Metric::TestAccuracy,
                     LinearMetric::Accuracy,
                 ),
@@ -91,10 +91,10 @@ impl Experiment for Bridge {
                 "test accuracy",
                 frontier,
             ));
-            let caption = "Solid with markers: the trained CRE (FC-M). Dotted: the exact optimum of linear \
-                           codes of the same size for the same λ. Left and middle relative to the pure ends, so that \
-                           the shapes compare; right as they are.";
-            let title = format!("λ in the closed form and in training ({})", curves.words());
+            let caption = "Solid with markers: the trained CRE (FC-M). Dotted: the exact optimum of linear codes of the same \
+                           size for the same λ. Left and middle: relative to the end points, so that shapes can be \
+                           compared. Right: absolute values.";
+            let title = format!("The closed form and the trained network over λ ({})", curves.words());
             figures.extend(figure(format!("bridge-{}", curves.index), title, caption.into(), panels));
         }
         Ok(figures.into_iter().map(Figure::Chart).collect())
@@ -108,10 +108,10 @@ impl Experiment for Bridge {
             rows.push(judged(
                 About::of(
                     ClaimId::C4Lbr1,
-                    "the linear optimum gives up classification as the trained network does",
+                    "the linear optimum trades off classification as the trained network does",
                     curves,
                 ),
-                "accuracy lost from λ = 0 to 1 positive, and rising by at most 2 points from k to k, in both",
+                "accuracy lost from λ = 0 to 1 positive, and growing by at most 2 points from one k to the next, in both",
                 finding,
                 &of,
             )?);
@@ -120,7 +120,7 @@ impl Experiment for Bridge {
     }
 }
 
-/// Whether the accuracy that is lost from λ = 0 to 1 is positive and falls with k, trained and exact.
+/// The accuracy lost from λ = 0 to 1, which must be positive and decrease with k, trained and exact.
 fn gaps(of: &Evidence<'_, '_>) -> Result<Finding> {
     let (mut exact_holds, mut contrasts, mut got) = (true, Vec::new(), Vec::new());
     let [first, last] = of.lambdas([0.0, 1.0])?;
@@ -143,7 +143,7 @@ fn gaps(of: &Evidence<'_, '_>) -> Result<Finding> {
         if let Some((smaller, gap_before)) = before {
             let rise = [&own[..], &[(-1.0, [smaller, first]), (1.0, [smaller, last])]].concat();
             let rise = online_accuracy(of, &rise)?;
-            contrasts.push(Contrast::below(format!("{label}: rise of the loss"), rise, RISE, Unit::POINTS));
+            contrasts.push(Contrast::below(format!("{label}: growth of the loss"), rise, RISE, Unit::POINTS));
             exact_holds &= of_exact <= gap_before + RISE;
         }
         before = Some((member, of_exact));
@@ -151,14 +151,17 @@ fn gaps(of: &Evidence<'_, '_>) -> Result<Finding> {
     }
     got.extend(contrasts.iter().map(Contrast::words));
     let finding = Finding::decided(contrasts, listed(got)).read_by(ONLINE);
-    // The closed form has no spread: where it misses, the claim does.
-    Ok(if exact_holds { finding } else { Finding { holds: Some(false), effect: None, ..finding } })
+    // The closed form has no spread: if it misses, the claim does not hold.
+    Ok(match exact_holds {
+        true => finding,
+        false => Finding { holds: Some(false), effect: None, tests: vec![], ..finding },
+    })
 }
 
-/// The accuracy that a larger code may lose more and still count as losing less.
+/// The tolerance by which a larger code may lose more accuracy than a smaller one.
 const RISE: f64 = 0.02;
 
-/// Means over seeds, λ by λ, where there are any.
+/// Means over seeds by λ; `None` without values.
 fn along(curves: &Curves<'_>, metric: Metric, member: usize) -> Result<Vec<Option<f64>>> {
     let at = |lambda| curves.at(metric, member, lambda);
     (0..curves.lambdas.len())

@@ -1,38 +1,36 @@
-//! Beyond the paper: which part must be larger for the trade-off to ease?
+//! Beyond the paper: which part of the network must be larger to ease the trade-off?
 
 use models::{Architecture, fc, fc::Size};
 use report::{Figure, Verdict};
 
-use super::latent_size::{costs_over_members, fronts};
+use super::latent_size::{cost_tables, fronts};
 use super::recurrent_cre::smaller_cost;
 use crate::claim_id::ClaimId;
 use crate::error::Result;
 use crate::experiment::{Experiment, Info, Paper};
 use crate::families::{THREE, fc_m, seeds};
 use crate::grid::{Family, Grid, Member};
-use crate::metric::TradeOff;
 use crate::profile::Profile;
 use crate::sweep::curves::Curves;
-use crate::sweep::figures::{Measure, of_each};
+use crate::sweep::figures::of_each;
 use crate::sweep::recorded::Recorded;
 use runs::learners::cre;
 use runs::store::Results;
 
-/// Section 5, item 10: FC-M with its encoder, decoder or classifier alone as deep as FC-L's.
+/// FC-M with only its encoder, decoder or classifier enlarged to that of FC-L (`book/cre.md`, section 5).
 pub struct CapacityConfound;
 
-/// The member that the others are compared with.
+/// The setting that the others are compared with.
 const MEDIUM: &str = "FC-M";
 
-/// The members of which one part alone is larger, with that part.
+/// The settings with one larger part, and the part.
 const PARTS: [(&str, &str); 3] =
     [("deeper encoder", "encoder"), ("deeper decoder", "decoder"), ("wider classifier", "classifier")];
 
 static INFO: Info = Info {
     name: "capacity-confound",
-    title: "Which part is larger (beyond the paper)",
-    claim: "Hypothesis: it is the encoder. From FC-M to FC-L all parts grow at once; a deeper \
-            encoder alone eases the trade-off.",
+    title: "Which part must be larger (beyond the paper)",
+    claim: "Hypothesis: the encoder. From FC-M to FC-L all parts grow at once; a deeper encoder alone eases the trade-off.",
     paper: Paper::Cre,
     recorded: Recorded::NUMBERS,
 };
@@ -64,14 +62,9 @@ impl Experiment for CapacityConfound {
     }
 
     fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
-        let title = "One front for each network";
+        let title = "The trade-off of each network";
         let mut figures = of_each(results, |curves| fronts(curves, "confound-front", title))?;
-        let costs = [
-            Measure { name: TradeOff::CostInMse, title: "Error", label: "(MSE(0) - MSE(1)) / MSE(1)" },
-            Measure { name: TradeOff::CostInAccuracy, title: "Accuracy", label: "accuracy(0) - accuracy(1)" },
-            Measure { name: TradeOff::Hypervolume, title: "Both at once", label: "hypervolume of the front" },
-        ];
-        figures.extend(of_each(results, |curves| costs_over_members(curves, "confound-costs", &costs))?);
+        figures.extend(cost_tables(results, "confound-costs")?);
         Ok(figures)
     }
 

@@ -16,7 +16,7 @@ use crate::sweep::trends;
 use runs::learners::cre;
 use runs::store::Results;
 
-/// Section 4.2, E6: FC-S, FC-M, FC-L at the same k; ViT-S, ViT-M, ViT-L.
+/// E6 (`book/cre.md`): FC-S, FC-M and FC-L at the same k; ViT-S, ViT-M and ViT-L.
 pub struct Complexity;
 
 /// FC-S, FC-M and FC-L at one k.
@@ -33,7 +33,7 @@ fn sizes(profile: Profile, latent: usize) -> Family {
 static INFO: Info = Info {
     name: "complexity",
     title: "A more complex network (E6)",
-    claim: "More layers move the front towards the good corner and do not reach it.",
+    claim: "Larger networks move the front towards the corner of low error and high accuracy and do not reach it.",
     paper: Paper::Cre,
     recorded: Recorded::LINEAR_FRONT,
 };
@@ -59,11 +59,12 @@ impl Experiment for Complexity {
     }
 
     fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
-        let mut figures =
-            of_each(results, |curves| fronts(curves, "complexity-front", "One front for each size"))?;
+        let mut figures = of_each(results, |curves| {
+            fronts(curves, "complexity-front", "The trade-off of each network size")
+        })?;
         let caption = "Left: test MSE for each size, one line for each λ. Right: test accuracy.";
         figures.extend(of_each(results, |curves| {
-            let title = "Both tasks over the size of the network";
+            let title = "Both tasks by network size";
             measures_over_members(curves, "complexity-both", title, caption, &[MSE, ACCURACY])
         })?);
         Ok(figures)

@@ -1,4 +1,4 @@
-//! E8 of the LBR paper's code: how do the depths of encoder and decoder shape what the latent knows of the class?
+//! E8 of the LBR paper's code: how does the class information in the latent depend on the depths of encoder and decoder?
 
 use report::{Figure, HeatMap, HeatPanel, Verdict};
 
@@ -11,24 +11,25 @@ use crate::lbr::{autoencoders, fashion, grid};
 use crate::metric::Metric;
 use crate::profile::Profile;
 use crate::statistics::decision::{Contrast, Unit};
-use crate::statistics::estimate::Estimate;
+use crate::statistics::formula::Formula;
 use crate::statistics::mean;
 use crate::sweep::curves::Curves;
-use crate::sweep::evidence::Evidence;
+use crate::sweep::evidence::{Evidence, Term};
+use crate::sweep::readers::{Reader, Task, source};
 use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{About, Finding, judged};
 use runs::images::DataConfig;
 use runs::learners::autoencoding::{Network, Objective};
 use runs::store::Results;
 
-/// Section 3, E8.
+/// LBR E8 (`book/lbr.md`).
 pub struct DepthGrid;
 
 static INFO: Info = Info {
     name: "depth-grid",
     title: "Depths of encoder and decoder (LBR E8)",
-    claim: "What an autoencoder's latent knows of the class depends on how deep its parts are, not \
-            only on how well it reconstructs.",
+    claim: "The class information in an autoencoder's latent depends on the depths of its parts, not only on the quality \
+            of its reconstructions.",
     paper: Paper::Lbr,
     recorded: Recorded::NUMBERS,
 };
@@ -94,7 +95,7 @@ impl Experiment for DepthGrid {
     }
 }
 
-/// Means over seeds by the depths of decoder and encoder, coloured by their distance from the mean of all.
+/// Means over seeds by the depths of decoder and encoder, coloured by their distance from the overall mean.
 fn by_depth(of: &[&Curves<'_>], (name, title): (&str, &str), metric: Metric) -> Result<Option<HeatMap>> {
     let mut rows = Vec::new();
     let factor = if metric == Metric::RidgeAccuracy { 100.0 } else { 1.0 };
@@ -118,15 +119,15 @@ fn by_depth(of: &[&Curves<'_>], (name, title): (&str, &str), metric: Metric) -> 
     Ok(Some(HeatMap {
         name: format!("depths-{name}-{}", first.index),
         title: format!("{title}, by depth ({})", first.set_words()),
-        caption: "Fully connected autoencoders without a last sigmoid, which learn from the reconstruction error alone; a \
-                  depth of 2 is one linear layer. Colours are distances from the mean of all."
+        caption: "Fully connected autoencoders without a final sigmoid, trained on the reconstruction error alone; depth 2 \
+                  is one linear layer. Colours show the distance from the overall mean."
             .into(),
         centre: mean(&values),
         panels: vec![panel],
     }))
 }
 
-/// An autoencoder of these depths: where its numbers are, with their means over seeds.
+/// The autoencoder of a pair of depths, with its means over seeds.
 struct Pair<'c, 'r> {
     of: Evidence<'c, 'r>,
     member: usize,
@@ -135,18 +136,27 @@ struct Pair<'c, 'r> {
     name: String,
 }
 
-/// Whether the autoencoder that reconstructs best is the most telling, on one data set.
+impl<'c, 'r> Pair<'c, 'r> {
+    fn ridge(&self) -> Result<Term<'c, 'r>> {
+        let missing = || Error::Missing(Metric::RidgeAccuracy.to_string());
+        let ridge = source(Reader::Ridge, self.of.curves, Task::Classification).ok_or_else(missing)?;
+        Ok((ridge, [self.member, 0]))
+    }
+}
+
+/// The verdict on whether the autoencoder that reconstructs best has the most accurate latent, on one data set.
 fn row(all: &[Curves<'_>], data: &str) -> Result<Verdict> {
     let of = all.iter().find(|curves| curves.data == data);
     let of = Evidence::of(of.ok_or_else(|| Error::Missing(format!("data set {data}")))?);
     let finding = best(all, data, &of);
-    let expected = "another pair of depths more accurate by a ridge probe, at Holm's level for all pairs";
+    let expected =
+        "accuracy of a ridge probe higher for another pair of depths, at Holm's level for all pairs";
     let claim = "the best reconstruction does not have the most accurate latent";
     let about = About::set(ClaimId::LbrE8, claim, of.curves).model("MLPAE");
     judged(about, expected, finding, &of)
 }
 
-/// The most telling pair of depths against the one that reconstructs best, and the fewest seeds of any pair.
+/// The most accurate pair of depths against the one that reconstructs best.
 fn best(all: &[Curves<'_>], data: &str, row: &Evidence<'_, '_>) -> Result<Finding> {
     let mut pairs = Vec::new();
     for curves in all.iter().filter(|curves| curves.data == data) {
@@ -160,7 +170,7 @@ fn best(all: &[Curves<'_>], data: &str, row: &Evidence<'_, '_>) -> Result<Findin
     }
     let nothing = || Error::NotRun("the grid has no two pairs of depths".into());
     let closest = pairs.iter().min_by(|a, b| a.mse.total_cmp(&b.mse)).ok_or_else(nothing)?;
-    let telling = pairs.iter().max_by(|a, b| a.accuracy.total_cmp(&b.accuracy)).ok_or_else(nothing)?;
+    let accurate = pairs.iter().max_by(|a, b| a.accuracy.total_cmp(&b.accuracy)).ok_or_else(nothing)?;
     if pairs.len() < 2 {
         return Err(nothing());
     }
@@ -169,17 +179,13 @@ fn best(all: &[Curves<'_>], data: &str, row: &Evidence<'_, '_>) -> Result<Findin
     }
     let words =
         |pair: &Pair<'_, '_>| format!("{:.1} % ({}, MSE {:.3})", 100.0 * pair.accuracy, pair.name, pair.mse);
-    let found = format!("most accurate {}; best reconstruction {}", words(telling), words(closest));
-    if closest.name == telling.name {
+    let found = format!("most accurate {}; best reconstruction {}", words(accurate), words(closest));
+    if closest.name == accurate.name {
         return Ok(Finding::exact(false, found).read_by("ridge regression"));
     }
-    let other = [closest.member, 0];
-    let both =
-        telling.of.paired_with(Metric::RidgeAccuracy, [telling.member, 0], closest.of.curves, other)?;
-    let gain =
-        Estimate::of_seeds(&both.iter().map(|[telling, closest]| telling - closest).collect::<Vec<f64>>());
+    let gain = row.estimate(Formula::Sum(&[1.0, -1.0]), &[accurate.ridge()?, closest.ridge()?])?;
     // The most accurate of all pairs is chosen after the fact.
-    let label = "the most accurate less the best reconstruction";
+    let label = "the most accurate minus the best reconstruction";
     let gain = Contrast::above(label, gain, 0.0, Unit::POINTS).chosen_from(pairs.len() - 1);
     let found = format!("{found}; {}", gain.words());
     Ok(Finding::decided(vec![gain], found).read_by("ridge regression"))

@@ -1,4 +1,4 @@
-//! E1: do classification and reconstruction compete in the latent of a fully connected CRE?
+//! E1: do classification and reconstruction compete in the latent of a fully connected CRE over λ?
 
 use models::Activation;
 use models::fc::Size;
@@ -17,28 +17,27 @@ use crate::sweep::recorded::Recorded;
 use crate::sweep::{facts, trends};
 use runs::store::Results;
 
-/// Section 4.2, E1: FC-M at k = 4, 16 and 64 over λ.
+/// E1 (`book/cre.md`): FC-M at k = 4, 16 and 64 over λ.
 pub struct FcLambdaSweep;
 
-/// What the latent holds, over λ.
+/// Statistics of the latent as a function of λ.
 pub(super) const OF_LATENT: [Measure; 3] = [
-    Measure { name: Metric::DeadUnits, title: "Dead units", label: "units that never change" },
+    Measure { name: Metric::DeadUnits, title: "Dead units", label: "constant units" },
     Measure { name: Metric::KnnAccuracy, title: "Neighbours", label: "5-NN accuracy in z" },
-    Measure { name: Metric::BetweenClassShare, title: "Arrangement", label: "between-class share of z" },
+    Measure { name: Metric::BetweenClassShare, title: "Arrangement", label: "between-class fraction of z" },
 ];
 
-/// What [`OF_LATENT`] shows.
-pub(super) const OF_LATENT_CAPTION: &str = "Left: latent units that say the same for every test image; such dead \
-                                            units make k smaller than it looks. Middle: accuracy of a vote of five \
-                                            neighbours in the latent, class information without a trained head. \
-                                            Right: share of the latent's scatter that lies between the classes.";
+/// The caption of [`OF_LATENT`].
+pub(super) const OF_LATENT_CAPTION: &str = "Left: dead units, which are constant over the test images and make the \
+                                            latent effectively smaller than k. Middle: accuracy of five nearest \
+                                            neighbours in the latent, a measure of class information without a \
+                                            trained head. Right: fraction of the latent's scatter between classes.";
 
 static INFO: Info = Info {
     name: "fc-lambda-sweep",
     title: "The trade-off over λ in fully connected networks (E1)",
-    claim: "In a latent that serves both tasks, what is gained in reconstruction is lost \
-            in classification and the reverse: a trade-off and no synergy, which a \
-            larger latent eases but does not remove.",
+    claim: "In a shared latent, gains in reconstruction are losses in classification and vice versa: a trade-off without \
+            synergy, which a larger latent eases but does not remove.",
     paper: Paper::Cre,
     recorded: Recorded::LINEAR_FRONT,
 };
@@ -96,13 +95,13 @@ impl Experiment for FcLambdaSweep {
     fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
         let mut figures = of_each(results, |curves| trade_off(curves, "fc-trade-off"))?;
         figures.extend(of_each(results, |curves| {
-            let title = "What the latent holds over λ";
+            let title = "Statistics of the latent over λ";
             measures_over_lambda(curves, "fc-latent", title, OF_LATENT_CAPTION, &OF_LATENT)
         })?);
-        let title = "Class and pixels by closed-form probes of the frozen latent over λ";
-        let caption = "Ridge regression, fitted to the latents of 2,000 training images and judged on test images: \
-                       what a linear reader finds without having learned beside the encoder. Right: the effective \
-                       rank of the latent, the number of dimensions that its variance is spread over.";
+        let title = "Ridge probes of the frozen latent over λ";
+        let caption = "Ridge regression, fitted to the latents of 2,000 training images and evaluated on test images: linear \
+                       probes that were not trained with the encoder. Right: the effective rank of the latent, the \
+                       number of dimensions over which its variance is spread.";
         let measures = [
             Measure { name: Metric::RidgeMse, title: "Linear decoder", label: "test MSE of ridge" },
             Measure {

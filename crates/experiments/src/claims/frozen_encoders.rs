@@ -1,4 +1,4 @@
-//! E9: is the information not there, or had the head not caught up?
+//! E9: is information missing from a frozen latent, or is the head that reads it not trained to convergence?
 
 use models::vit;
 use report::{Chart, Figure, Reference, Series, Shape, Style, Tick, Verdict};
@@ -10,7 +10,7 @@ use crate::families::{THREE, cnn_s, fc_m, refitted, seeds, vit};
 use crate::grid::Grid;
 use crate::metric::{Baseline, Metric};
 use crate::profile::Profile;
-use crate::statistics::median;
+use crate::statistics::mean;
 use crate::sweep::curves::Curves;
 use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{cost_by_reader, figure, lambda_axis, panel, spread};
@@ -20,14 +20,14 @@ use crate::sweep::refits::{controlled, is_refitted, refitted_of};
 use crate::sweep::trends::{About, Finding, judged, listed};
 use runs::store::Results;
 
-/// Section 4.2, E9: encoders of the sweeps, frozen, with heads learned anew.
+/// E9 (`book/cre.md`): new heads trained on the frozen encoders of the sweeps.
 pub struct FrozenEncoders;
 
 static INFO: Info = Info {
     name: "frozen-encoders",
     title: "New heads on frozen encoders (E9)",
-    claim: "An encoder of one task fails at the other because the information is not there: heads \
-            that are learned anew on the frozen latent do not close the gap.",
+    claim: "An encoder trained for one task fails at the other because the information is missing from its latent: new \
+            heads trained on the frozen latent do not close the gap.",
     paper: Paper::Cre,
     recorded: Recorded::NUMBERS,
 };
@@ -80,17 +80,17 @@ impl Experiment for FrozenEncoders {
         for online in curves.iter().filter(|curves| !is_refitted(curves)) {
             let of = Evidence::among(online, &curves)?;
             let finding = gaps(&of, refitted_of(&curves, online));
-            let claim = "no reader of a frozen encoder closes the gap";
-            let expected = "MSE(0) - MSE(1) and accuracy(0) - accuracy(1) above 0 by every reader; new decoders \
-                            at λ = 1 within 5 % of the encoder's own";
+            let claim = "no reader of a frozen latent closes the gap";
+            let expected = "MSE(0) - MSE(1) and accuracy(0) - accuracy(1) above 0 by every reader; control: error of new \
+                            decoders at λ = 1 within 5 % of the encoder's own";
             rows.push(judged(About::of(ClaimId::C3, claim, online), expected, finding, &of)?);
         }
         Ok(rows)
     }
 }
 
-/// Whether every reader is worse at the end of the other task. Heads that were learned anew are asked only if they match the
-/// encoder's own head where they must: at λ = 1 in reconstruction.
+/// Whether every reader is worse at the end point of the other task. New heads count only if they match the encoder's own
+/// decoder at λ = 1, where both learned the same task.
 fn gaps(of: &Evidence<'_, '_>, refitted: Option<&Curves<'_>>) -> Result<Finding> {
     let refitted =
         refitted.ok_or_else(|| Error::NotRun("the grid has no new heads on these encoders".into()))?;
@@ -114,7 +114,7 @@ fn gaps(of: &Evidence<'_, '_>, refitted: Option<&Curves<'_>>) -> Result<Finding>
     Ok(Finding { control: passing.is_empty().then(|| listed(failures)), ..finding })
 }
 
-/// Each family with its refitted one.
+/// Each family with that of the new heads on its encoders.
 fn pairs<'c, 'r>(curves: &'c [Curves<'r>]) -> impl Iterator<Item = (&'c Curves<'r>, &'c Curves<'r>)> {
     curves.iter().filter_map(|online| Some((online, refitted_of(curves, online)?)))
 }
@@ -151,7 +151,7 @@ fn compared(online: &Curves<'_>, refitted: &Curves<'_>, member: usize) -> Result
         at(online.of_variant(Baseline::MeanImageMse)?, "mean image"),
     ];
     if let Some(first) = online.lambda(0.0) {
-        let best = median(&online.at(Metric::TestAccuracy, member, first)?);
+        let best = mean(&online.at(Metric::TestAccuracy, member, first)?);
         if best.is_finite() {
             panels[1].references = vec![at(best, "supervised")];
         }
@@ -159,10 +159,9 @@ fn compared(online: &Curves<'_>, refitted: &Curves<'_>, member: usize) -> Result
     let label = &online.members[member].0;
     Ok(figure(
         format!("frozen-{}-{member}", online.index),
-        format!("Heads that learn beside the encoder, and after it, {label} ({})", online.words()),
-        "Each encoder was trained with the λ on the axis, then frozen, and decoder and classifier were learned anew for \
-         as many epochs. Where the new head is no better than the online one, the information was not in the latent. \
-         Ridge regression is a linear reader by closed form."
+        format!("Heads trained with the encoder and on the frozen encoder, {label} ({})", online.words()),
+        "Each encoder was trained with the λ on the axis and frozen; then a new decoder and a new classifier were trained for \
+         as many epochs. The online heads were trained with the encoder. Ridge regression is a closed-form linear probe."
             .into(),
         panels,
     ))

@@ -1,34 +1,34 @@
-//! E13: do the two losses pull the encoder in opposite directions?
+//! E13: do the gradients of the two losses conflict in the encoder?
 
 use models::vit;
-use report::{Axis, Chart, Figure, Reference, Scale, Series, Shape, Style, Tick, Verdict};
+use report::{Axis, Chart, Figure, Point, Reference, Scale, Series, Shape, Style, Tick, Verdict};
 
 use crate::claim_id::ClaimId;
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Info, Paper};
 use crate::families::{cnn_s, coarse, fc_m, seeds, vit};
-use crate::grid::Grid;
+use crate::grid::{Grid, Member};
 use crate::metric::{EpochMetric, Metric, MetricGroup};
 use crate::profile::Profile;
 use crate::statistics::decision::{Contrast, Unit};
 use crate::statistics::estimate::Estimate;
-use crate::sweep::curves::Curves;
+use crate::sweep::curves::{Curves, attribute};
 use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{figure, lambda_axis, of_each, over_epochs, panel, positive_spread, spread};
 use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{About, Finding, judged};
 use runs::store::Results;
 
-/// Section 4.2, E13: the cosine and the ratio of norms of the two gradients, at z in every step and per layer now and
-/// then, and what the encoder listens to.
+/// E13 (`book/cre.md`): cosine and norm ratio of the two gradients, at z in every step and by layer after some epochs, and the
+/// input sensitivity of the encoder.
 pub struct GradientConflict;
 
 static INFO: Info = Info {
     name: "gradient-conflict",
     title: "The conflict of the two gradients (E13)",
-    claim: "Open in the paper: do the two gradients at z oppose each other more than they would if labels had \
-            nothing to do with the images? At a minimiser of the weighted sum the gradients by the weights are \
-            opposite whatever the tasks, so opposition alone is no sign of a conflict.",
+    claim: "An open question of the paper: do the two gradients at z oppose each other more than with permuted labels? At a \
+            minimiser of the weighted sum the gradients of the weights are opposite for any two tasks, so opposition \
+            alone is no sign of a conflict.",
     paper: Paper::Cre,
     recorded: Recorded::EPOCHS,
 };
@@ -53,15 +53,18 @@ impl Experiment for GradientConflict {
 
     fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
         let mut figures = of_each(results, |curves| {
-            let caption = "The cosine of the two losses' gradients at z, mean over the steps of an epoch: 1 is \
-                           agreement, 0 indifference, -1 opposition.";
-            let title = "Agreement of the two gradients at z";
-            over_epochs(curves, "conflict-cosine", title, caption, (EpochMetric::GradientCosine, "cosine"))
+            let caption = "The cosine of the two losses' gradients at z, mean over the steps of an epoch: 1 for \
+                           equal directions, -1 for opposite ones. Grey: 95 % of the cosines of independent random vectors \
+                           with as many elements, batch size times k, in one step.";
+            let (title, measure) =
+                ("Cosine of the two gradients at z", (EpochMetric::GradientCosine, "cosine"));
+            let chart = over_epochs(curves, "conflict-cosine", title, caption, measure)?;
+            Ok(chart.map(|chart| with_null(chart, curves, elements(results, curves).as_deref())))
         })?;
         figures.extend(of_each(results, |curves| {
-            let caption = "The norm of the reconstruction's gradient at z over that of the classification's, both \
+            let caption = "The norm of the gradient of the reconstruction loss at z over that of the classification loss, both \
                            unweighted, mean over the steps of an epoch.";
-            let title = "Strength of the two gradients at z";
+            let title = "Norm ratio of the two gradients at z";
             let measure = (EpochMetric::GradientNormRatio, "ratio of norms");
             over_epochs(curves, "conflict-norms", title, caption, measure)
         })?);
@@ -77,39 +80,70 @@ impl Experiment for GradientConflict {
             let of = Evidence::of(curves);
             let finding = opposed(&of);
             let claim = "the gradients at z oppose each other more than with permuted labels";
-            let expected = "full-batch cosine at λ = 0.9 below that with permuted labels, every member";
+            let expected = "full-batch cosine at λ = 0.9 below that with permuted labels, for every setting";
             rows.push(judged(About::of(ClaimId::E13, claim, curves), expected, finding, &of)?);
         }
         Ok(rows)
     }
 }
 
-/// Whether the full-batch cosine at λ = 0.9 is below that of permuted labels for every member. The mean over batches is no
-/// substitute: independent vectors of batch times k elements have cosines near zero.
+/// The full-batch cosine at λ = 0.9 minus that with permuted labels, for every setting. The mean over batches is no substitute:
+/// independent vectors of batch size times k elements have cosines near zero.
 fn opposed(of: &Evidence<'_, '_>) -> Result<Finding> {
     let (curves, mut contrasts) = (of.curves, Vec::new());
     let [lambda] = of.lambdas([0.9])?;
     let metrics = [Metric::FullCosine, Metric::FullCosineNull];
     if !metrics.iter().all(|metric| curves.has(metric)) {
-        return Err(Error::NotRun("the results hold no full-batch cosines at λ = 0.9".into()));
+        return Err(Error::NotRun("the results have no full-batch cosines at λ = 0.9".into()));
     }
     for (member, (label, _)) in curves.members.iter().enumerate() {
         let pairs = of.by_seed(metrics.map(|metric| (curves, metric, [member, lambda])))?;
         let below =
             Estimate::of_seeds(&pairs.iter().map(|[cosine, null]| cosine - null).collect::<Vec<f64>>());
-        let label = format!("{label}: cosine less that of permuted labels");
+        let label = format!("{label}: cosine minus that with permuted labels");
         contrasts.push(Contrast::below(label, below, 0.0, Unit::PURE));
     }
     Ok(Finding::of(contrasts))
 }
 
-/// The full-batch cosines over λ beside those of permuted labels; one panel for each member, none where they were not measured.
+/// The elements of the gradients at z of a batch, setting by setting; `None` for results without a readable config.
+fn elements(results: &Results, curves: &Curves<'_>) -> Option<Vec<usize>> {
+    let grid: Grid = serde_json::from_value(attribute(results, "config").ok()?).ok()?;
+    let variant = grid.variants().find(|variant| variant.label() == curves.variant)?;
+    let of_member =
+        |member: &Member| Some(variant.family.batch * member.learner.as_cre()?.model.latent_len());
+    variant.family.members.iter().map(of_member).collect()
+}
+
+/// The chart of cosines over epochs, a panel for each setting, with a line at zero and the band of independent vectors.
+fn with_null(mut chart: Chart, curves: &Curves<'_>, elements: Option<&[usize]>) -> Chart {
+    for panel in &mut chart.panels {
+        panel.references = vec![Reference::Horizontal(Tick { at: 0.0, label: "orthogonal".into() })];
+        let member = curves.labelled(&panel.title);
+        let Some(n) = member.and_then(|member| elements?.get(member).copied()).filter(|&n| n > 0) else {
+            continue;
+        };
+        // The cosine of independent vectors of n elements has a standard deviation of 1 / sqrt(n).
+        let half = 1.96 / (n as f64).sqrt();
+        let point = |epoch: usize| Point::new(epoch as f64, 0.0).y_between(-half, half);
+        let style = Style::category(NULL).without_markers();
+        let (label, points) =
+            ("independent vectors (95 %)".to_owned(), vec![point(1), point(curves.epochs.max(2))]);
+        panel.series.insert(0, Series { label, points, style, shape: Shape::Line });
+    }
+    chart
+}
+
+/// The colour of null bands: black.
+const NULL: usize = 6;
+
+/// The full-batch cosines over λ and those with permuted labels, with a panel for each setting; none if they were not measured.
 fn full_batch(curves: &Curves<'_>) -> Result<Option<Chart>> {
     let measured = [
         (Metric::FullCosine, "at z"),
         (Metric::FullCosineNull, "at z, labels permuted"),
-        (Metric::FullEncoderCosine, "by the encoder's weights"),
-        (Metric::FullEncoderCosineNull, "by the encoder's weights, labels permuted"),
+        (Metric::FullEncoderCosine, "weights of the encoder"),
+        (Metric::FullEncoderCosineNull, "weights of the encoder, labels permuted"),
     ];
     let mut panels = Vec::new();
     for (member, (label, _)) in curves.members.iter().enumerate() {
@@ -132,13 +166,13 @@ fn full_batch(curves: &Curves<'_>) -> Result<Option<Chart>> {
         format!("conflict-full-{}", curves.index),
         format!("Full-batch cosines of the two gradients ({})", curves.words()),
         "The cosine of the two losses' gradients over all training images after the last epoch, and the same with permuted \
-         labels: what two tasks come to that have nothing in common."
+         labels, which is the cosine of two unrelated tasks."
             .into(),
         panels,
     ))
 }
 
-/// The cosine in each layer of the encoder after the last epoch, over λ; one panel for each member.
+/// The cosine in each layer of the encoder after the last epoch over λ, with a panel for each setting.
 fn by_layer(curves: &Curves<'_>) -> Result<Option<Chart>> {
     let layers = curves.indexed(MetricGroup::LayerCosine);
     let mut panels = Vec::new();
@@ -159,14 +193,14 @@ fn by_layer(curves: &Curves<'_>) -> Result<Option<Chart>> {
     }
     Ok(figure(
         format!("conflict-layers-{}", curves.index),
-        format!("Agreement of the two gradients, layer by layer ({})", curves.words()),
-        "The cosine of the two losses' gradients by each weight of the encoder, on one batch after the last epoch."
+        format!("Cosine of the two gradients by layer ({})", curves.words()),
+        "The cosine of the two losses' gradients with respect to each weight of the encoder, on one batch after the last epoch."
             .into(),
         panels,
     ))
 }
 
-/// How much the encoder listens to each principal component after the last epoch; one panel for each member.
+/// The sensitivity of the latent to each principal component after the last epoch, with a panel for each setting.
 fn input_sensitivity(curves: &Curves<'_>) -> Result<Option<Chart>> {
     let components = curves.indexed(MetricGroup::InputSensitivity);
     let mut panels = Vec::new();
@@ -190,10 +224,10 @@ fn input_sensitivity(curves: &Curves<'_>) -> Result<Option<Chart>> {
     }
     Ok(figure(
         format!("listening-{}", curves.index),
-        format!("What the encoder listens to ({})", curves.words()),
-        "How strongly the latent follows a small change of the image along each of its first principal components: the \
-         mean over test images of ‖J v‖², with J the derivative of z by the image and v the component, after the last \
-         epoch. Reconstruction weighs components by their variance, classification by what they say of the class."
+        format!("Input sensitivity of the encoder ({})", curves.words()),
+        "The sensitivity of the latent to a small change of the image along each of its first principal components: the \
+         mean over test images of ‖J v‖², where J is the Jacobian of z with respect to the image and v the component, after \
+         the last epoch. Reconstruction weights components by their variance, classification by their class information."
             .into(),
         panels,
     ))

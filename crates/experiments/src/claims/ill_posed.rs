@@ -1,4 +1,4 @@
-//! Claim 3 of the LBR paper for linear models: codes that reconstruct as well can classify very differently.
+//! Claim 3 of the LBR paper for linear codes: codes that reconstruct equally well can differ widely in classification.
 
 use report::{Axis, Figure, Point, Reference, Scale, Series, Shape, Style, Tick, Verdict};
 
@@ -17,20 +17,20 @@ use crate::sweep::trends::{About, Finding, exactly, listed};
 use runs::learners::closed_form::Question;
 use runs::store::Results;
 
-/// Facts C9 and C10 of section 6.
+/// LBR C9 and C10 (`book/lbr.md`).
 pub struct IllPosed;
 
-/// Smaller codes are shown and not judged: the fact is stated of 16 and 64 numbers.
+/// The smallest code that is judged: the claim is about 16 and 64 dimensions.
 const SMALLEST: f64 = 16.0;
 
-/// Excesses of reconstruction error, and what share of the gap to the floor they must close (C10).
+/// Budgets of relative excess reconstruction error, and the fraction of the gap to the floor that each must close (C10).
 const BUDGETS: [(f64, f64); 2] = [(0.01, 0.25), (0.05, 0.5)];
 
 static INFO: Info = Info {
     name: "ill-posed",
-    title: "Equally good reconstructions, different recognition (LBR claim 3, exact)",
-    claim: "Giving up one percent of reconstruction buys a large part of what a linear code of the \
-            same size could know of the class.",
+    title: "Equally good reconstructions, different accuracies (LBR claim 3, exact)",
+    claim: "One percent more reconstruction error gives a large part of the class information that a linear code of the \
+            same size can hold.",
     paper: Paper::Lbr,
     recorded: Recorded {
         along: Some(Along {
@@ -38,20 +38,20 @@ static INFO: Info = Info {
             arrays: &[
                 (
                     ArrayMetric::ExcessMse,
-                    "reconstruction error over that of the principal components, less 1",
+                    "reconstruction error relative to that of the principal components, minus 1",
                     "1",
                 ),
                 (
                     ArrayMetric::LabelError,
-                    "squared error to one-hot labels, over that of the class frequencies",
+                    "squared error to one-hot labels relative to that of the class frequencies",
                     "1",
                 ),
                 (ArrayMetric::HeldOutLabelError, "the same on test images", "1"),
             ],
         }),
         ..Recorded::scalars(&[
-            (Metric::Floor, "the least of that error for codes of any size"),
-            (Metric::HeldOutFloor, "that code's error on test images"),
+            (Metric::Floor, "label_error of a code of all dimensions"),
+            (Metric::HeldOutFloor, "the same on test images"),
         ])
     },
 };
@@ -85,15 +85,15 @@ impl Experiment for IllPosed {
                     shape: Shape::Line,
                 });
             }
-            let axis = Axis::new("reconstruction error above the least", "%", Scale::Linear);
-            let mut panel = panel("", axis, "error to labels, share of the most", series);
+            let axis = Axis::new("excess reconstruction error", "%", Scale::Linear);
+            let mut panel = panel("", axis, "error to labels, relative to class frequencies", series);
             if let Some(&floor) = curves.at(Metric::Floor, 0, 0)?.first() {
                 panel.references =
                     vec![Reference::Horizontal(Tick { at: floor, label: "all dimensions".into() })];
             }
-            let caption = "The exact front of linear codes of K numbers, from principal components at the left: what \
-                           more reconstruction error buys in classification. Closed form, training images.";
-            let title = format!("What a little reconstruction error buys ({})", curves.set_words());
+            let caption = "The exact trade-off of linear codes of K dimensions, starting at the left with the principal \
+                           components: error to the labels over excess reconstruction error. Closed form, training images.";
+            let title = format!("Label error for a little reconstruction error ({})", curves.set_words());
             figures.extend(exact_figure(
                 format!("front-{}", curves.index),
                 title,
@@ -107,13 +107,13 @@ impl Experiment for IllPosed {
     fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let mut rows = Vec::new();
         for curves in &Curves::all(results)? {
-            for (budget, wanted) in BUDGETS {
-                let finding = closed(curves, budget, wanted);
+            for (budget, fraction) in BUDGETS {
+                let finding = closed(curves, budget, fraction);
                 let percent = 100.0 * budget;
-                let claim = format!("{percent:.0} % more reconstruction error buys much recognition");
+                let claim = format!("{percent:.0} % more reconstruction error gives much class information");
                 let expected = format!(
-                    "at least {:.0} % of the gap between PCA and the floor on other images, every K >= 16",
-                    100.0 * wanted
+                    "at least {:.0} % of the gap between PCA and the floor closed on held-out images, for every K >= 16",
+                    100.0 * fraction
                 );
                 let about = About::set(ClaimId::Lbr3, claim, curves).model("exact linear codes");
                 rows.push(exactly(about, expected, finding, curves.members.len())?);
@@ -123,14 +123,13 @@ impl Experiment for IllPosed {
     }
 }
 
-/// Whether this excess of reconstruction error closes the wanted share of the gap to the floor, for every code that is
-/// judged.
-fn closed(curves: &Curves<'_>, budget: f64, wanted: f64) -> Result<Finding> {
+/// Whether this excess reconstruction error closes at least `fraction` of the gap to the floor, for every code that is judged.
+fn closed(curves: &Curves<'_>, budget: f64, fraction: f64) -> Result<Finding> {
     if curves.members.iter().all(|(_, k)| *k < SMALLEST) {
         return Err(Error::NotRun(format!("the grid has no K >= {SMALLEST}")));
     }
     let (mut holds, mut n_judged, mut got) = (true, 0, Vec::new());
-    // In the sample the floor falls with every pixel, whatever it says of the class.
+    // In-sample, the floor decreases with every pixel, informative or not.
     let held_out = curves.has(ArrayMetric::HeldOutLabelError) && curves.has(Metric::HeldOutFloor);
     let (labels, least) = match held_out {
         true => (ArrayMetric::HeldOutLabelError, Metric::HeldOutFloor),
@@ -142,13 +141,13 @@ fn closed(curves: &Curves<'_>, budget: f64, wanted: f64) -> Result<Finding> {
         let pca = front.first().ok_or_else(|| Error::NotRun(format!("no front of {label}")))?.1;
         let reached = within(&front, budget);
         if pca - floor <= ROUNDING {
-            // Nothing is left to close.
+            // There is no gap.
             continue;
         }
         let closed = (pca - reached) / (pca - floor);
         if *k >= SMALLEST {
             n_judged += 1;
-            holds &= closed >= wanted;
+            holds &= closed >= fraction;
         }
         let percent = 100.0 * closed;
         got.push(format!("{label}: {pca:.3} to {reached:.3}, floor {floor:.3}, {percent:.0} %"));
@@ -161,16 +160,16 @@ fn closed(curves: &Curves<'_>, budget: f64, wanted: f64) -> Result<Finding> {
         true => finding,
         false => Finding {
             holds: None,
-            got: format!("{}; on the images that it was fitted to, which decides nothing", finding.got),
+            got: format!("{}; in-sample, which decides nothing", finding.got),
             ..finding
         },
     })
 }
 
-/// Differences of shares of the label energy, each a sum of no more than a million terms, that rounding can make of zero.
+/// The rounding error of a difference of relative errors, each a sum of at most a million terms.
 const ROUNDING: f64 = 1e6 * f64::EPSILON;
 
-/// Excess of reconstruction and error to labels, by rising excess.
+/// Excess reconstruction error and error to labels, by increasing excess.
 fn front(curves: &Curves<'_>, member: usize) -> Result<Vec<(f64, f64)>> {
     front_by(curves, member, ArrayMetric::LabelError)
 }
@@ -187,7 +186,7 @@ fn front_by(curves: &Curves<'_>, member: usize, labels: ArrayMetric) -> Result<V
     Ok(front)
 }
 
-/// The error to labels that a budget of reconstruction error buys, between the points of the front.
+/// The error to labels at a budget of excess reconstruction error, interpolated between the points of the front.
 fn within(front: &[(f64, f64)], budget: f64) -> f64 {
     let after = front.iter().position(|(excess, _)| *excess > budget).unwrap_or(front.len());
     match (after.checked_sub(1).map(|before| front[before]), front.get(after)) {

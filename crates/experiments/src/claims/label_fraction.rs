@@ -1,4 +1,4 @@
-//! Beyond the paper: with few labels, does reconstruction help after all?
+//! Beyond the paper: does reconstruction help classification with few labels?
 
 use models::{Architecture, MaskedLoss, Masking, fc, fc::Size, vit};
 use report::{Figure, Verdict};
@@ -18,16 +18,16 @@ use crate::sweep::trends::{About, Finding, ONLINE, judged, listed, online_accura
 use runs::learners::Cre;
 use runs::store::Results;
 
-/// Question 6 of section 7: 1, 10 and 100 % of the labels, for λ and for masks.
+/// Q6 (`book/cre.md`): 1, 10 and 100 % of the labels, over λ and with masks.
 pub struct LabelFraction;
 
-/// A gain below this is none.
+/// The smallest gain in accuracy that counts.
 const MARGIN: f64 = 0.02;
 
-/// The share of labels that is judged.
+/// The fraction of labels that is judged.
 const FEWEST: f64 = 0.01;
 
-/// One architecture with each share of the labels.
+/// One architecture with each fraction of the labels.
 fn shares(base: Family, architecture: &Architecture, n_train: usize, masks: &[f64]) -> Family {
     let mut members = Vec::new();
     for (label, share) in [("1 %", FEWEST), ("10 %", 0.1), ("100 %", 1.0)] {
@@ -48,8 +48,7 @@ fn shares(base: Family, architecture: &Architecture, n_train: usize, masks: &[f6
 static INFO: Info = Info {
     name: "label-fraction",
     title: "Few labels (beyond the paper)",
-    claim: "Hypothesis: with 1 % of the labels the answer turns, and mixing in reconstruction \
-            raises accuracy over a pure classifier.",
+    claim: "Hypothesis: with 1 % of the labels, mixing in reconstruction gives a higher accuracy than a pure classifier.",
     paper: Paper::Cre,
     recorded: Recorded::MASKED,
 };
@@ -90,7 +89,7 @@ impl Experiment for LabelFraction {
     }
 }
 
-/// Whether mixing in reconstruction raises the accuracy at the least share of labels; the other shares are shown.
+/// The gain in accuracy by mixing in reconstruction with the fewest labels; the gains with more labels are shown.
 fn gain(of: &Evidence<'_, '_>) -> Result<Finding> {
     let [pure, mixed] = of.lambdas([0.0, 0.9])?;
     let gain = |of: &Evidence<'_, '_>, member| -> Result<Contrast> {
@@ -101,7 +100,7 @@ fn gain(of: &Evidence<'_, '_>) -> Result<Finding> {
     let [judged] = of.members([FEWEST])?;
     let (decisive, mut got) = (gain(of, judged)?, Vec::new());
     for member in 0..of.curves.members.len() {
-        // What is only shown counts no seeds, and masks are not run at these weights.
+        // The gains shown count no seeds, and settings with masks are not run at these λ.
         match gain(&Evidence::of(of.curves), member) {
             Err(Error::NotRun(_)) => {}
             gain => got.push(gain?.words()),

@@ -1,4 +1,4 @@
-//! E2 to E4: do classification and reconstruction compete in convolutional networks and transformers too?
+//! E2 to E4: the trade-off over λ in convolutional networks and transformers.
 
 use models::vit;
 use report::{Figure, Verdict};
@@ -17,15 +17,15 @@ use crate::sweep::trends::{self, C8, T1, T2, T3, T4, Trend, no_synergy};
 use runs::store::Results;
 use runs::training::Rotation;
 
-/// The sweep of one architecture over λ (section 4.2 of the CRE specification).
+/// The sweep of one architecture over λ (E2 to E4 in `book/cre.md`).
 pub struct LambdaSweep {
     info: &'static Info,
     grid: fn(Profile) -> Grid,
-    /// How the names of the trade-off figures begin.
+    /// The prefix of the names of the trade-off figures.
     trade_off: &'static str,
-    /// How the names of the figures of the latent begin, if there are such.
+    /// The prefix of the names of the figures of the latent, if there are any.
     latent: Option<&'static str>,
-    /// Trends that are judged beside those of every architecture.
+    /// The trends that are judged besides those of every architecture.
     trends: &'static [&'static Trend],
 }
 
@@ -59,7 +59,7 @@ pub static CNN_L: LambdaSweep = LambdaSweep {
         name: "cnn-l-lambda-sweep",
         title: "The trade-off over λ on CIFAR-10 (E3)",
         claim: "The trade-off has the same direction on natural images, whose pixels the decoder must recover from a \
-                turned input.",
+                rotated input.",
         paper: Paper::Cre,
         recorded: Recorded::LINEAR_FRONT,
     },
@@ -77,13 +77,13 @@ pub static CNN_L: LambdaSweep = LambdaSweep {
     trends: &[],
 };
 
-/// E4: ViT-S, and ViT-M in full.
+/// E4: ViT-S, and in the full profile ViT-M.
 pub static VIT: LambdaSweep = LambdaSweep {
     info: &Info {
         name: "vit-lambda-sweep",
         title: "The trade-off over λ in transformers (E4)",
-        claim: "The trade-off has the same direction in a transformer, whose decoder sees all tokens and whose \
-                classifier sees their mean.",
+        claim: "The trade-off has the same direction in a transformer, whose decoder reads all tokens and whose \
+                classifier reads their mean.",
         paper: Paper::Cre,
         recorded: Recorded::LINEAR_FRONT,
     },
@@ -121,7 +121,7 @@ impl Experiment for LambdaSweep {
     fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
         let mut figures = of_each(results, |curves| trade_off(curves, self.trade_off))?;
         if let Some(name) = self.latent {
-            let title = "What the latent holds over λ";
+            let title = "Statistics of the latent over λ";
             figures.extend(of_each(results, |curves| {
                 measures_over_lambda(curves, name, title, OF_LATENT_CAPTION, &OF_LATENT)
             })?);

@@ -1,7 +1,7 @@
-//! E5: does a larger latent ease the trade-off, and does it remove it?
+//! E5: does a larger latent ease or remove the trade-off?
 
 use models::{Activation, fc::Size, vit};
-use report::{Figure, Verdict};
+use report::{Figure, HeatMap, HeatPanel, Verdict};
 
 use crate::claim_id::ClaimId;
 use crate::error::Result;
@@ -10,16 +10,17 @@ use crate::families::{cnn_s, fashion, fc, fc_m, few, mnist, seeds, vit};
 use crate::grid::{Family, Grid};
 use crate::metric::TradeOff;
 use crate::profile::Profile;
+use crate::statistics::{Interval, interval};
 use crate::sweep::curves::Curves;
-use crate::sweep::figures::{ACCURACY, MSE, Measure, front_with_corner, measures_over_members, of_each};
+use crate::sweep::figures::{ACCURACY, MSE, front_with_corner, measures_over_members, of_each};
 use crate::sweep::recorded::Recorded;
 use crate::sweep::{figures, trends};
 use runs::store::Results;
 
-/// Section 4.2, E5: FC-M over k, CNN-S over channels, ViT over the width of a token.
+/// E5 (`book/cre.md`): FC-M over k, CNN-S over channels, ViT over the width of a token.
 pub struct LatentSize;
 
-/// ViTs with one block each way, over the width of a token.
+/// ViTs with one block in the encoder and one in the decoder, over the width of a token.
 fn vits(profile: Profile, widths: &[(&'static str, usize)]) -> Family {
     let models: Vec<(&str, vit::Config)> = widths
         .iter()
@@ -34,8 +35,8 @@ fn vits(profile: Profile, widths: &[(&'static str, usize)]) -> Family {
 static INFO: Info = Info {
     name: "latent-size",
     title: "A larger latent (E5)",
-    claim: "Accuracy is full with few latent dimensions while reconstruction gains from every \
-            further one; the trade-off shrinks with the latent and does not vanish.",
+    claim: "Accuracy saturates with few latent dimensions, while reconstruction improves with each further one; the \
+            trade-off shrinks with the size of the latent and does not vanish.",
     paper: Paper::Cre,
     recorded: Recorded::LINEAR_FRONT,
 };
@@ -76,24 +77,11 @@ impl Experiment for LatentSize {
     fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
         let caption =
             "Left: test MSE over the size of the latent, one line for each λ. Right: test accuracy.";
-        let title = "Both tasks over the size of the latent";
+        let title = "Both tasks by latent size";
         let mut figures = of_each(results, |curves| {
             measures_over_members(curves, "size-both", title, caption, &[MSE, ACCURACY])
         })?;
-        let costs = [
-            Measure {
-                name: TradeOff::CostInMse,
-                title: "What classification costs",
-                label: "(MSE(0) - MSE(1)) / MSE(1)",
-            },
-            Measure {
-                name: TradeOff::CostInAccuracy,
-                title: "What reconstruction costs",
-                label: "accuracy(0) - accuracy(1)",
-            },
-            Measure { name: TradeOff::Hypervolume, title: "Both at once", label: "hypervolume of the front" },
-        ];
-        figures.extend(of_each(results, |curves| costs_over_members(curves, "size-costs", &costs))?);
+        figures.extend(cost_tables(results, "size-costs")?);
         Ok(figures)
     }
 
@@ -103,28 +91,62 @@ impl Experiment for LatentSize {
     }
 }
 
-/// What the trade-off costs at every member.
-pub(super) fn costs_over_members(
-    curves: &Curves<'_>,
-    name: &str,
-    measures: &[Measure<TradeOff>],
-) -> Result<Option<report::Chart>> {
-    let mut panels = Vec::new();
-    for measure in measures {
-        panels.push(figures::of_members(curves, *measure)?);
+/// The costs of the trade-off with their intervals, as a table for each family and data set.
+pub(super) fn cost_tables(results: &Results, name: &str) -> Result<Vec<Figure>> {
+    let costs = [
+        (TradeOff::CostInMse, "Error at λ = 0 above that at λ = 1, %"),
+        (TradeOff::CostInAccuracy, "Accuracy at λ = 0 minus that at λ = 1, points"),
+        (TradeOff::Hypervolume, "Hypervolume of the front over λ, %"),
+    ];
+    let mut figures = Vec::new();
+    for curves in &Curves::all(results)? {
+        let mut panels = Vec::new();
+        for (cost, title) in costs {
+            let mut rows = Vec::new();
+            for (member, (label, _)) in curves.members.iter().enumerate() {
+                let values = curves.of_member(cost, member)?;
+                let cells = match values.len() {
+                    0 => vec![None; 3],
+                    1 => vec![Some(100.0 * values[0]), None, None],
+                    _ => {
+                        let Interval { mean, low, high } = interval(&values).times(100.0);
+                        [mean, low, high].map(Some).into()
+                    }
+                };
+                rows.push((label.clone(), cells));
+            }
+            let columns = ["mean", "from", "to"].map(str::to_owned).into();
+            let (title, y) = (title.to_owned(), curves.member.clone());
+            panels.push(HeatPanel {
+                title,
+                x: "over seeds, with the 95 % interval".into(),
+                y,
+                columns,
+                rows,
+            });
+        }
+        if panels.iter().all(|panel| panel.rows.iter().all(|(_, cells)| cells[0].is_none())) {
+            continue;
+        }
+        figures.push(Figure::Heat(HeatMap {
+            name: format!("{name}-{}", curves.index),
+            title: format!("The cost of the other task ({})", curves.words()),
+            caption: "By how much the classifier's latent reconstructs worse than the autoencoder's, the accuracy that the \
+                      autoencoder's latent loses, and the fraction that the front over λ dominates of the rectangle \
+                      between zero, the mean image's error and the error rate of guessing; 100 % would be both tasks solved \
+                      by one latent. Colours show the distance from zero."
+                .into(),
+            centre: 0.0,
+            panels,
+        }));
     }
-    let caption = "Left: how much worse the classifier's latent reconstructs than the autoencoder's. Middle: the \
-                   accuracy that the autoencoder's latent loses. Right: the share of the rectangle between the mean \
-                   image's error, the error rate of guessing and zero that the front over λ dominates; one would be \
-                   both tasks solved by one latent.";
-    let title = format!("The cost of the other task ({})", curves.words());
-    Ok(figures::figure(format!("{name}-{}", curves.index), title, caption.into(), panels))
+    Ok(figures)
 }
 
-/// One front for each member, beside each other.
+/// The test accuracy over the test MSE of every setting.
 pub(super) fn fronts(curves: &Curves<'_>, name: &str, title: &str) -> Result<Option<report::Chart>> {
-    let caption = "Test accuracy over test MSE, points labelled by λ; the corner of low error and high accuracy is at \
-                   the upper left, marked where both ends were run.";
+    let caption = "Test accuracy over test MSE, points labelled by λ. The star at the upper left marks the error of the pure \
+                   autoencoder with the accuracy of the pure classifier.";
     let title = format!("{title} ({})", curves.words());
     Ok(figures::figure(
         format!("{name}-{}", curves.index),

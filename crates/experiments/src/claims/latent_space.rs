@@ -14,14 +14,13 @@ use crate::sweep::{figures, trends};
 use runs::store::Results;
 use runs::training::Rotation;
 
-/// Section 4.2, E7: latents in the plane for each λ.
+/// E7 (`book/cre.md`): latents in two dimensions for each λ.
 pub struct LatentSpace;
 
 static INFO: Info = Info {
     name: "latent-space",
     title: "The latent space (E7)",
-    claim: "The two objectives arrange the latent differently: by class for classification, by \
-            looks for reconstruction.",
+    claim: "The two objectives arrange the latent differently: by class for classification, by appearance for reconstruction.",
     paper: Paper::Cre,
     recorded: Recorded::LATENTS,
 };
@@ -45,7 +44,7 @@ impl Experiment for LatentSpace {
         if !matches!(profile, Profile::Smoke | Profile::Paper) {
             families.push(cnn_l(profile, Some(Rotation::PAPER), 0.2));
         }
-        // The figure shows one seed; the numbers above its panels are of as many as other experiments train.
+        // The figure shows one seed; the values in its panel titles are means over as many as other experiments train.
         Grid { families, lambdas: coarse(profile), seeds: seeds(profile, 3) }
     }
 

@@ -1,4 +1,4 @@
-//! E10: how much class information is in codes that nobody trained?
+//! E10: how much class information do linear codes hold without training?
 
 use models::fc::Size;
 use models::{Activation, Architecture, fc};
@@ -13,21 +13,22 @@ use crate::metric::Metric;
 use crate::names::{Spelled, names};
 use crate::profile::Profile;
 use crate::statistics::decision::{Contrast, Unit};
-use crate::statistics::estimate::Estimate;
+use crate::statistics::formula::Formula;
 use crate::sweep::curves::Curves;
 use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{figure, panel, spread};
+use crate::sweep::readers::{Task, online};
 use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{About, Finding, ONLINE, judged};
 use runs::learners::frozen_probe::Features;
 use runs::learners::{FrozenProbe, RunConfig};
 use runs::store::Results;
 
-/// Section 4.2, E10: heads on principal components and on random projections.
+/// E10 (`book/cre.md`): heads on principal components and on random projections.
 pub struct LinearCodes;
 
 names! {
-    /// Codes without training: how the labels of their families begin.
+    /// Codes without training, spelled as at the start of the labels of their families.
     Code {
         /// Principal components.
         Pca = "principal components",
@@ -36,7 +37,7 @@ names! {
     }
 }
 
-/// What stands between the code and the size of the heads in the label of a family.
+/// The text between the code and the size of the heads in the label of a family.
 const HEADS: &str = ", heads of FC-";
 
 /// The code of a family; `None` for a trained latent.
@@ -47,7 +48,7 @@ fn code_of(curves: &Curves<'_>) -> Result<Option<Code>> {
         .ok_or_else(|| curves.unknown_family(Code::ALL.iter().map(|code| code.as_str())))
 }
 
-/// Larger codes are shown and not judged.
+/// The largest code that is judged.
 const LARGEST: f64 = 8.0;
 
 /// Heads of one size on codes of one kind.
@@ -69,8 +70,8 @@ fn codes(profile: Profile, of: &Features<RunConfig>, size: Size, numbers: &[usiz
 static INFO: Info = Info {
     name: "linear-codes",
     title: "Principal components and random projections (E10)",
-    claim: "With few dimensions a trained classifier's latent holds far more of the class than \
-            principal components, random projections, or an autoencoder's latent of the same size.",
+    claim: "With few dimensions, a trained classifier's latent holds far more class information than principal components, \
+            random projections, or an autoencoder's latent of the same size.",
     paper: Paper::Cre,
     recorded: Recorded::NUMBERS,
 };
@@ -116,12 +117,12 @@ impl Experiment for LinearCodes {
                 }
                 series.retain(|series: &Series| !series.points.is_empty());
             }
-            panels.push(panel(title, Axis::new("numbers in the code", "", Scale::Log2), label, series));
+            panels.push(panel(title, Axis::new("dimensions of the code", "", Scale::Log2), label, series));
         }
         let title = "Codes with and without training".to_owned();
         let caption =
-            "Heads of the same kind on four codes of the same size: the latents of a trained classifier and \
-                       of a trained autoencoder, and two linear codes that know no labels."
+            "Heads of the same architecture on four codes of the same size: the latents of a trained classifier and \
+                       of a trained autoencoder, and two linear codes without labels."
                 .to_owned();
         Ok(figure("linear-codes-both".into(), title, caption, panels)
             .map(Figure::Chart)
@@ -144,15 +145,15 @@ impl Experiment for LinearCodes {
             let codes: Vec<(Code, Evidence<'_, '_>)> =
                 codes.iter().map(|&(code, curves)| (code, Evidence::of(curves))).collect();
             let finding = against(&of, &codes);
-            let claim = "few trained dimensions hold more of the class than linear codes";
-            let expected = "accuracy(0) 5 points above heads of the same kind on every linear code, k <= 8";
+            let claim = "few trained dimensions hold more class information than linear codes";
+            let expected = "accuracy(0) 5 points above that of the same heads on every linear code, k <= 8";
             rows.push(judged(About::of(ClaimId::C3T15, claim, trained), expected, finding, &of)?);
         }
         Ok(rows)
     }
 }
 
-/// Whether the trained classifier's latent is read better than codes of both kinds, at every size that is judged.
+/// The accuracy of the trained classifier minus that of the same heads on linear codes, at every size that is judged.
 fn against(of: &Evidence<'_, '_>, codes: &[(Code, Evidence<'_, '_>)]) -> Result<Finding> {
     let [pure] = of.lambdas([0.0])?;
     for kind in Code::ALL {
@@ -167,9 +168,10 @@ fn against(of: &Evidence<'_, '_>, codes: &[(Code, Evidence<'_, '_>)]) -> Result<
         }
         for (kind, code) in codes {
             let ([last], [same]) = (code.lambdas([1.0])?, code.members([*number])?);
-            let points = [(of.curves, [member, pure]), (code.curves, [same, last])];
-            let pairs = of.by_seed(points.map(|(curves, point)| (curves, Metric::TestAccuracy, point)))?;
-            let gain = Estimate::of_seeds(&pairs.iter().map(|[own, code]| own - code).collect::<Vec<f64>>());
+            let heads = [of.curves, code.curves].map(|curves| online(curves, Task::Classification));
+            let [own, of_code] = heads;
+            let terms = [(own?, [member, pure]), (of_code?, [same, last])];
+            let gain = of.estimate(Formula::Sum(&[1.0, -1.0]), &terms)?;
             contrasts.push(Contrast::above(format!("{label} against {kind}"), gain, 0.05, Unit::POINTS));
         }
     }

@@ -20,20 +20,19 @@ use crate::sweep::trends::{About, Finding, judged};
 use runs::learners::cre;
 use runs::store::Results;
 
-/// Section 6.3, T13: affine encoder and heads, squared error to one-hot labels.
+/// T13 (`book/codes.md`): affine encoder and heads, squared error to one-hot labels.
 pub struct LinearCre;
 
-/// Trained values within this of the closed form.
+/// The largest relative difference of a trained loss from the closed form.
 const TOLERANCE: f64 = 0.02;
 
-/// After fewer steps the training need not have come to its end.
+/// After fewer steps training may not have converged.
 const ENOUGH_STEPS: usize = 2_000;
 
 static INFO: Info = Info {
     name: "linear-cre",
     title: "The linear CRE, trained and exact (T13)",
-    claim: "Gradient descent brings an affine encoder with affine heads to the front that the \
-            closed form gives, at every λ.",
+    claim: "Gradient descent on an affine encoder with affine heads reaches the front of the closed form, at every λ.",
     paper: Paper::Cre,
     recorded: Recorded::LINEAR_FRONT,
 };
@@ -69,8 +68,7 @@ impl Experiment for LinearCre {
         for curves in &Curves::all(results)? {
             let of = Evidence::of(curves);
             let claim = "a trained linear CRE reaches the exact front";
-            let expected =
-                "L(λ), mean over the last epoch of training, within 2 % of the closed form, every k and λ";
+            let expected = "L(λ), mean over the last epoch of training, within 2 % of the closed form, for every k and λ";
             let finding = gaps(&of);
             rows.push(judged(About::of(ClaimId::T13, claim, curves), expected, finding, &of)?);
         }
@@ -78,10 +76,10 @@ impl Experiment for LinearCre {
     }
 }
 
-/// Whether the training loss is that of the closed form at every point; open after few steps.
+/// The relative gap of the training loss to the closed form at every point; undecided after few steps.
 fn gaps(of: &Evidence<'_, '_>) -> Result<Finding> {
     let (curves, mut contrasts) = (of.curves, Vec::new());
-    // Whether training comes to its end is the question here.
+    // Convergence is what is judged here.
     of.whether_trained_or_not();
     for (member, (label, _)) in curves.members.iter().enumerate() {
         for (lambda, value) in curves.lambdas.iter().enumerate() {

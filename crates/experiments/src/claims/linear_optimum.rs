@@ -1,4 +1,4 @@
-//! Claim 5 of the LBR paper: gradient descent comes to the optima that the closed forms give.
+//! Claim 5 of the LBR paper: gradient descent reaches the optima of the closed forms.
 
 use report::{Axis, Chart, Conclusion, Figure, Kind, Point, Scale, Series, Shape, Style, Verdict};
 
@@ -18,13 +18,13 @@ use runs::images::DataConfig;
 use runs::learners::closed_form::{LinearOptimum, Noise, Problem, Question};
 use runs::store::Results;
 
-/// Section 4: validation 4.1, and 4.2 scaled so that it converges.
+/// LBR claim 5 (`book/lbr.md`, section 4): validation 4.1, and 4.2 scaled so that it converges.
 pub struct LinearOptima;
 
-/// How the labels of families with the joint problem begin; the others are called by their noise.
+/// The prefix of the labels of families of the joint problem; the others are named after their noise.
 const JOINT: &str = "joint, ";
 
-/// What labels of families on random samples have in common.
+/// The part of the label of a family on random samples.
 const RANDOM: &str = "random 0/1";
 
 /// The noises of the denoising problem.
@@ -34,17 +34,17 @@ const NOISES: [Noise; 3] = [
     Noise::Mask { patch: 1, drop: 0.5 },
 ];
 
-/// A trained loss may lie below the optimum by rounding alone (A2).
+/// The largest distance of a trained loss below the optimum that rounding explains (A2 in `book/codes.md`).
 const ROUNDING: f64 = 1e-7;
 
-/// Gaps that count as reached: of the joint optimum absolutely (A3), of denoising relative to it (A10).
+/// The largest gaps that count as reached: absolute for the joint optimum (A3), relative for denoising (A10).
 const REACHED: [f64; 2] = [1e-6, 1e-3];
 
 fn joint(side: usize, k: usize, steps: u64, sets: Vec<DataConfig>) -> Family {
     joint_of(side, None, k, steps, sets)
 }
 
-/// The same for random samples of zeros and ones in `d` dimensions, as in the authors' script.
+/// The same on random samples of zeros and ones in `d` dimensions, as in the authors' script.
 fn joint_of_coins(d: usize, k: usize, steps: u64, sets: Vec<DataConfig>) -> Family {
     joint_of(1, Some(d), k, steps, sets)
 }
@@ -70,15 +70,15 @@ fn denoising(noise: Noise, all_views: &[usize], steps: u64, sets: Vec<DataConfig
 static INFO: Info = Info {
     name: "linear-optimum",
     title: "Gradient descent against the closed forms (LBR section 4)",
-    claim: "Adam brings linear models to the exact optimum of reconstruction, supervision and any \
-            mix of both, and of denoising; never below it.",
+    claim: "Adam on linear models reaches the exact optimum of reconstruction, supervision, any mixture of both, and \
+            denoising, and is never below it.",
     paper: Paper::Lbr,
     recorded: Recorded {
         along: Some(Along {
             coordinate: ("step", "steps of Adam"),
             arrays: &[(
                 ArrayMetric::GapByStep,
-                "loss above the optimum: absolutely, or relative for denoising",
+                "loss above the optimum, absolute or, for denoising, relative",
                 "1",
             )],
         }),
@@ -142,20 +142,15 @@ impl Experiment for LinearOptima {
             panels[usize::from(!joint)].push(panel);
         }
         let [joint, denoising] = panels;
-        let caption = "256 images, averaged down to D pixels; encoder and heads without biases, all samples in each \
-                       step, in 32 bits; the loss is measured in 64. Gaps below 1e-15, or below zero by rounding, \
-                       are not drawn.";
+        let caption = "256 images, averaged down to D pixels; encoder and heads without biases, full-batch steps in 32 bits, loss \
+                       measured in 64 bits. Gaps below 1e-15, or negative by rounding, are not drawn.";
         let both = [
-            ("joint", "Gradient descent on targets and images, against the joint optimum", joint),
-            (
-                "denoising",
-                "Gradient descent on corrupted images, against the optimum of denoising",
-                denoising,
-            ),
+            ("joint", "Loss above the joint optimum of labels and images over training", joint),
+            ("denoising", "Loss above the optimum of denoising over training", denoising),
         ];
         let figures = both.map(|(name, title, panels)| {
             exact_figure(format!("optimum-{name}"), title.into(), caption.into(), panels).map(|chart| {
-                let note = "One training run for each line, without a spread; optima by closed form.".into();
+                let note = "One training run for each line, so without spread; optima in closed form.".into();
                 Figure::Chart(Chart { note, ..chart })
             })
         });
@@ -168,7 +163,7 @@ impl Experiment for LinearOptima {
             let (claims, expected) = statements(curves)?;
             let gaps = gaps(curves)?;
             let n = gaps.gaps.len();
-            // One loss below its optimum is a fault whatever else is missing.
+            // One loss below its optimum is an error even if others are missing.
             let below = judge(&gaps, |gap| gap >= -ROUNDING);
             let conclusion = match below.as_ref().map(|finding| finding.holds) {
                 Ok(Some(true)) => Conclusion::ExactMet,
@@ -188,7 +183,7 @@ impl Experiment for LinearOptima {
     }
 }
 
-/// What a family is trained on, in words.
+/// The training samples of a family as text.
 fn samples(curves: &Curves<'_>) -> String {
     match curves.family.contains(RANDOM) {
         true => "256 random samples".into(),
@@ -196,25 +191,25 @@ fn samples(curves: &Curves<'_>) -> String {
     }
 }
 
-/// Whether a family has the joint problem rather than denoising.
+/// Whether a family is of the joint problem rather than of denoising.
 fn is_joint(curves: &Curves<'_>) -> Result<bool> {
     let joint = curves.family.starts_with(JOINT);
     if !joint && NOISES.iter().all(|noise| noise.label() != curves.family) {
-        return Err(curves.unknown_family(["joint", "a noise"]));
+        return Err(curves.unknown_family(["`joint, ...`", "the name of a noise"]));
     }
     Ok(joint)
 }
 
-/// The two statements about a variant, and what is expected of each.
+/// The two claims about a family, and the expected result of each.
 fn statements(curves: &Curves<'_>) -> Result<([&'static str; 2], [String; 2])> {
     let bound = REACHED[usize::from(!is_joint(curves)?)];
-    let claims = ["no trained loss lies below the optimum", "gradient descent comes to the optimum"];
+    let claims = ["no trained loss lies below the optimum", "gradient descent reaches the optimum"];
     let expected =
         [format!("gap at least -{ROUNDING:.0e}"), format!("gap at most {bound:.0e} after training")];
     Ok((claims, expected))
 }
 
-/// The gaps of a variant: label, gap, and the gap in the unit of its bounds; and the members without one.
+/// The gaps of a family (label, gap, and gap in the unit of its bounds) and the settings without one.
 struct Gaps<'c> {
     gaps: Vec<(&'c str, f64, f64)>,
     missing: Vec<&'c str>,
@@ -235,7 +230,7 @@ fn gaps<'c>(curves: &'c Curves<'_>) -> Result<Gaps<'c>> {
     Ok(found)
 }
 
-/// Whether a bound holds for every gap: false as soon as one misses it, not run while one is missing.
+/// Whether a bound holds for every gap: false if one exceeds it, otherwise not run if one is missing.
 fn judge(of: &Gaps<'_>, holds: impl Fn(f64) -> bool) -> Result<Finding> {
     let all = of.gaps.iter().all(|&(.., gap)| holds(gap));
     if all && !of.missing.is_empty() {

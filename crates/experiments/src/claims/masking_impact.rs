@@ -1,4 +1,4 @@
-//! E2 of the LBR paper: which noise makes the code that denoises best a better code for classification?
+//! E2 of the LBR paper: which noise makes the optimal linear code for denoising a better code for classification?
 
 use report::{Conclusion, Figure, HeatMap, HeatPanel, Verdict};
 
@@ -21,13 +21,13 @@ use crate::sweep::words;
 use runs::learners::closed_form::Noise;
 use runs::store::Results;
 
-/// Section 3, E2, with Gaussian noise and masks of a fixed count beside it.
+/// LBR E2 (`book/lbr.md`), with Gaussian noise and masks of a fixed count.
 pub struct MaskingImpact;
 
 names! {
     /// The families of noise.
     Corruption {
-        /// What the others are compared with.
+        /// The baseline.
         None = "no noise",
         /// Masked pixels.
         Masks1 = "masks of 1 x 1",
@@ -37,23 +37,22 @@ names! {
         Masks4 = "masks of 4 x 4",
         /// Isotropic noise.
         Gaussian = "Gaussian noise",
-        /// As many masked patches in each image.
+        /// The same number of masked patches in each image.
         FixedCount = "fixed count, 4 x 4",
     }
 }
 
-/// Smaller codes are not drawn, as in the paper.
+/// The smallest code that is drawn, as in the paper.
 const SMALLEST: f64 = 8.0;
 
-/// An impact of less, in percent, is none.
+/// The smallest impact that counts, in percent.
 const SOME: f64 = 0.1;
 
 static INFO: Info = Info {
     name: "masking-impact",
     title: "Denoising in closed form: masks and Gaussian noise (LBR E2)",
-    claim: "Learning to fill in masked patches can make a linear code better or worse for \
-            classification, by patch, ratio, size and data set; additive Gaussian noise never \
-            changes it.",
+    claim: "Filling in masked patches can make a linear code better or worse for classification, depending on patch, ratio, \
+            code size and data set; additive Gaussian noise never changes it.",
     paper: Paper::Lbr,
     recorded: Recorded::along(ALIGNMENT),
 };
@@ -103,13 +102,12 @@ impl Experiment for MaskingImpact {
             if panels.is_empty() {
                 continue;
             }
-            let caption = "How much better (above 0) or worse the code that denoises best classifies than the code that \
-                           reconstructs best: the change of the task alignment in percent of itself, by noise and size of \
-                           the code, in one scale of colours. Clean images are encoded either way. Closed forms, training \
-                           images, without intervals.";
+            let caption = "Relative change of the task alignment, in percent, from the optimal code for reconstruction to the \
+                           optimal code for denoising, by noise and code size, on one colour scale. Both codes are \
+                           evaluated on clean images. Closed forms on the training images, without intervals.";
             figures.push(Figure::Heat(HeatMap {
                 name: format!("impact-{}", baseline.index),
-                title: format!("Impact of noise on a linear probe, % ({})", baseline.set_words()),
+                title: format!("Impact of noise on the task alignment, % ({})", baseline.set_words()),
                 caption: caption.into(),
                 centre: 0.0,
                 panels,
@@ -120,7 +118,7 @@ impl Experiment for MaskingImpact {
 
     fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let all = Curves::all(results)?;
-        // What nothing was measured of stays empty, and is not judged.
+        // Noises without measurements stay empty and are not judged.
         let (mut gaussian, mut n_gaussian, mut n_masks) = (0.0f64, 0, 0);
         let (mut helps, mut hurts) = (Vec::new(), Vec::new());
         let mut gains = Vec::new();
@@ -169,7 +167,7 @@ impl Experiment for MaskingImpact {
         };
         let least = angles.iter().copied().fold(f64::INFINITY, f64::min);
         let most = of_gaussian.iter().copied().fold(0.0, f64::max);
-        // The components of two halves of the images differ too: only larger angles say something of a mask.
+        // The components of two halves of the images also differ; only larger angles are due to a mask.
         let by_chance = null.iter().copied().reduce(f64::max);
         let open = |row: Verdict, what: &str| match row.conclusion {
             Conclusion::Holds | Conclusion::DoesNotHold => {
@@ -178,11 +176,11 @@ impl Experiment for MaskingImpact {
             }
             _ => row,
         };
-        let chosen = format!("the largest of {n_masks} masks and sizes, without an interval");
+        let chosen = format!("the largest of {n_masks} masks and code sizes, without an interval");
         let gaussian = exactly(
             About::sets(
                 ClaimId::Lbr8,
-                "additive Gaussian noise never changes what a linear code keeps of the classes",
+                "additive Gaussian noise never changes the class information of a linear code",
             ),
             "alignment changes by less than 0.05 % at every K and σ",
             with(
@@ -196,7 +194,7 @@ impl Experiment for MaskingImpact {
         let can_help = exactly(
             About::sets(ClaimId::Lbr8, "masking can help"),
             format!(
-                "R² on other images larger with some mask on some set, or an impact above +{SOME} % without an interval"
+                "held-out R² larger with some mask on some data set, or an impact above +{SOME} % without an interval"
             ),
             match largest(&gains, 1.0) {
                 Some(gain) => Ok(Finding::of(vec![gain])),
@@ -206,7 +204,7 @@ impl Experiment for MaskingImpact {
         )?;
         let depends = exactly(
             About::sets(ClaimId::Lbr9, "whether masking helps depends on patch, ratio, size and data set"),
-            "R² on other images larger with some mask and smaller with another".to_owned(),
+            "held-out R² larger with some mask and smaller with another".to_owned(),
             match largest(&gains, 1.0).zip(largest(&gains, -1.0)) {
                 Some((gain, loss)) => Ok(Finding::of(vec![gain, loss])),
                 None => with(n_masks, "masks", any(&helps) && any(&hurts), words(&hurts)),
@@ -218,25 +216,26 @@ impl Experiment for MaskingImpact {
         let angle = exactly(
             About::sets(
                 ClaimId::Lbr10,
-                "without labels one sees that Gaussian noise is never useful, and that masks may be",
+                "without labels one can tell that Gaussian noise is never useful and that masks may be",
             ),
-            "subspaces at the angle 0 to those of reconstruction for Gaussian noise; for masks at larger angles than \
-             those of two halves of the images",
+            "principal angle 0 to the subspace of reconstruction for Gaussian noise; for masks larger angles than between \
+             two halves of the images",
             with(
                 angles.len().min(of_gaussian.len()),
                 "angles of Gaussian noise and of masks",
                 most < 1e-3 && by_chance.is_some_and(|chance| least > chance),
                 format!(
-                    "largest angle {most:.1e} degrees for Gaussian noise; at least {least:.1} for masks{chance}"
+                    "largest angle {most:.1e} degrees for Gaussian noise, at least {least:.1} for masks{chance}"
                 ),
             ),
             angles.len(),
         )?;
         let angle = match by_chance {
             Some(_) => angle,
-            None => {
-                open(angle, "without the angles of two halves of the images nothing says what an angle means")
-            }
+            None => open(
+                angle,
+                "the results lack the angles between two halves of the images, the null of this comparison",
+            ),
         };
         let [can_help, depends] = [can_help, depends].map(|row| match gains.is_empty() {
             true => open(row, &chosen),
@@ -246,8 +245,8 @@ impl Experiment for MaskingImpact {
     }
 }
 
-/// What a mask changes in R² on other images, with its standard error over them, at every size that is judged; nothing where
-/// it was not measured.
+/// The change of held-out R² by a mask, with its standard error over images, at every code size that is judged; empty if it was
+/// not measured.
 fn held_out(curves: &Curves<'_>, member: usize) -> Result<Vec<(String, Estimate)>> {
     if !curves.has(ArrayMetric::HeldOutGain) || !curves.has(ArrayMetric::HeldOutGainError) {
         return Ok(vec![]);
@@ -263,7 +262,7 @@ fn held_out(curves: &Curves<'_>, member: usize) -> Result<Vec<(String, Estimate)
     Ok(gains.iter().filter(|(k, _)| *k >= SMALLEST).filter_map(of).collect())
 }
 
-/// The gain that is furthest above 0 in its standard errors, or the loss (sign -1), chosen from all.
+/// The gain, or loss for `sign` -1, with the most standard errors, as chosen from all.
 fn largest(gains: &[(String, Estimate)], sign: f64) -> Option<Contrast> {
     let by = |of: &Estimate| sign * of.effect / of.error.max(f64::MIN_POSITIVE);
     let (label, most) = gains.iter().max_by(|(_, a), (_, b)| by(a).total_cmp(&by(b)))?;
@@ -277,7 +276,7 @@ fn largest(gains: &[(String, Estimate)], sign: f64) -> Option<Contrast> {
 /// The results of one data set with noise, by family.
 type Noisy<'c, 'r> = Vec<(Corruption, &'c Curves<'r>)>;
 
-/// Each data set without noise, with its results under noise.
+/// The results of each data set without noise, with those with noise.
 fn by_set<'c, 'r>(all: &'c [Curves<'r>]) -> Result<Vec<(&'c Curves<'r>, Noisy<'c, 'r>)>> {
     let (mut baselines, mut noisy) = (Vec::new(), Noisy::new());
     for curves in all {
@@ -290,15 +289,14 @@ fn by_set<'c, 'r>(all: &'c [Curves<'r>]) -> Result<Vec<(&'c Curves<'r>, Noisy<'c
     Ok(baselines.into_iter().map(|baseline| (baseline, of(&baseline.data))).collect())
 }
 
-/// The largest principal angle, in degrees, between the subspaces of denoising and of reconstruction at any size, where it
-/// was measured.
+/// The largest principal angle in degrees between the subspaces of denoising and of reconstruction at any code size; `None` if
+/// it was not measured.
 fn largest_angle(curves: &Curves<'_>, member: usize) -> Result<Option<f64>> {
     let angles = curves.along(ArrayMetric::Angle, [member, 0])?;
     Ok(angles.into_iter().flat_map(|(_, values)| values).reduce(f64::max))
 }
 
-/// The change of the alignment in percent of itself, over the size of the code; codes whose alignment is zero without
-/// noise are left out, for nothing is a percent of that.
+/// The relative change of the alignment in percent by code size; codes whose alignment is zero without noise are left out.
 fn impact(baseline: &Curves<'_>, curves: &Curves<'_>, member: usize) -> Result<Vec<(f64, f64)>> {
     let without = baseline.along(ArrayMetric::Alignment, [0, 0])?;
     let with = curves.along(ArrayMetric::Alignment, [member, 0])?;
@@ -312,7 +310,7 @@ fn of_family(baseline: &Curves<'_>, curves: &Curves<'_>) -> Result<HeatPanel> {
     let mut rows = Vec::new();
     let sizes: Vec<f64> =
         baseline.along(ArrayMetric::Alignment, [0, 0])?.into_iter().map(|(k, _)| k).collect();
-    // At the octaves, for a size between two of them says what they do.
+    // At powers of two; sizes between them are similar.
     let octave = |k: &f64| *k >= SMALLEST && k.log2().fract() == 0.0;
     let sizes: Vec<f64> = sizes.into_iter().filter(octave).collect();
     for (member, (_, number)) in curves.members.iter().enumerate() {

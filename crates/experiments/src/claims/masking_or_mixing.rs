@@ -1,4 +1,4 @@
-//! E11: does hiding patches make a reconstruction-driven latent more useful, or does mixing do better?
+//! E11: does masking patches make the latent of an autoencoder more useful for classification, or does mixing do better?
 
 use models::{Architecture, MaskedLoss, Masking, vit};
 use report::{Figure, Verdict};
@@ -18,7 +18,7 @@ use report::{Axis, Chart, Scale, Series, Shape, Style};
 use runs::learners::cre;
 use runs::store::Results;
 
-/// Section 4.2, E11: masks at λ = 1 against λ without masks.
+/// E11 (`book/cre.md`): masks at λ = 1 against mixing without masks.
 pub struct MaskingOrMixing;
 
 /// The model without a mask at every λ, then with masks at λ = 1.
@@ -36,7 +36,7 @@ fn masks(profile: Profile, label: &str, config: vit::Config, ratios: &[f64]) -> 
     Family { members, member: "share of hidden patches".into(), ..family }
 }
 
-/// New heads on these encoders; without a mask only on those that are compared with masks, which are at λ = 1.
+/// New heads on these encoders; those without a mask only at λ = 0.9 and 1, where they are compared.
 fn with_new_heads(profile: Profile, family: &Family) -> Family {
     let mut family = refitted(profile, family);
     family.members.iter_mut().for_each(|member| {
@@ -48,8 +48,8 @@ fn with_new_heads(profile: Profile, family: &Family) -> Family {
 static INFO: Info = Info {
     name: "masking-or-mixing",
     title: "Masking against mixing (E11)",
-    claim: "Hiding patches makes an autoencoder's latent a little more useful for classification; \
-            mixing in some classification does far better.",
+    claim: "Masking patches makes an autoencoder's latent a little more useful for classification; mixing in some \
+            classification does far better.",
     paper: Paper::Cre,
     recorded: Recorded::MASKED,
 };
@@ -97,13 +97,13 @@ impl Experiment for MaskingOrMixing {
     }
 }
 
-/// One path over λ, and one over the share of hidden patches for each loss.
+/// One path over λ, and one over the fraction of masked patches for each loss.
 fn paths(curves: &Curves<'_>) -> Result<Option<Chart>> {
-    // Without these there are no paths to compare.
+    // Without them there are no paths to compare.
     let (Some(plain), Some(last)) = (curves.labelled(trends::NO_MASK), curves.lambda(1.0)) else {
         return Ok(None);
     };
-    // New heads read the encoders of another family, whose figure this is.
+    // New heads belong to the figure of their encoders.
     if is_refitted(curves) {
         return Ok(None);
     }
@@ -115,9 +115,9 @@ fn paths(curves: &Curves<'_>) -> Result<Option<Chart>> {
     for (lambda, value) in curves.lambdas.iter().enumerate() {
         mixing.extend(at(plain, lambda, format!("λ = {value}"))?);
     }
-    let mut series = vec![("mixing, nothing hidden", mixing)];
+    let mut series = vec![("mixing, no mask", mixing)];
     for (name, words) in
-        [("removed", "hiding, loss on hidden patches"), ("whole", "hiding, loss on the whole image")]
+        [("removed", "masking, loss on masked patches"), ("whole", "masking, loss on the whole image")]
     {
         let mut points: Vec<report::Point> = at(plain, last, String::new())?.into_iter().collect();
         for (member, (label, _)) in curves.members.iter().enumerate() {
@@ -135,18 +135,14 @@ fn paths(curves: &Curves<'_>) -> Result<Option<Chart>> {
         style: Style::category(index),
         shape: Shape::Line,
     });
-    let panel = panel(
-        "",
-        Axis::new("test MSE, nothing hidden", "", Scale::Linear),
-        "test accuracy",
-        series.collect(),
-    );
+    let panel =
+        panel("", Axis::new("test MSE without masks", "", Scale::Linear), "test accuracy", series.collect());
     Ok(figure(
         format!("masking-{}", curves.index),
         format!("Masking against mixing ({})", curves.words()),
-        "Test accuracy over test MSE, evaluated with nothing hidden. One path mixes in classification (λ); the others \
-         stay at λ = 1 and hide a share r of the patches in training. With the loss on hidden patches alone the visible \
-         ones are never learned, so its MSE is poor by construction; accuracies can be compared."
+        "Test accuracy over test MSE, evaluated without masks. One path mixes in classification (λ); the others stay at λ = 1 \
+         and mask a fraction r of the patches in training. With the loss on masked patches only, visible patches are not \
+         trained, so the MSE is large by construction; the accuracies are comparable."
             .into(),
         vec![panel],
     ))

@@ -1,4 +1,4 @@
-//! Beyond the paper: can another way of mixing the two gradients reach both best ends at once?
+//! Beyond the paper: can another rule for mixing the two gradients reach both end points at once?
 
 use models::{Architecture, Mixing, fc, fc::Size};
 use report::{Figure, Verdict};
@@ -9,32 +9,30 @@ use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Info, Paper};
 use crate::families::{THREE, fc_m, seeds};
 use crate::grid::{Family, Grid, Member};
-use crate::metric::Metric;
 use crate::profile::Profile;
 use crate::statistics::decision::{Contrast, Unit};
-use crate::statistics::estimate::Estimate;
 use crate::sweep::curves::Curves;
 use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::of_each;
 use crate::sweep::recorded::Recorded;
-use crate::sweep::trends::{About, Finding, ONLINE, judged, online_accuracy};
+use crate::sweep::trends::{About, Finding, ONLINE, judged, online_accuracy, online_ratio};
 use runs::learners::Cre;
 use runs::store::Results;
 
-/// Question 7 of section 7: gradient surgery, uncertainty weighting, normalised losses, turns.
+/// Q7 (`book/cre.md`): gradient surgery, uncertainty weighting, normalised losses, and alternating steps.
 pub struct MixingRules;
 
-/// How near to both ends counts as the corner: relative in MSE, and in accuracy.
+/// The tolerance of the corner: relative in MSE, and absolute in accuracy.
 const CORNER: [f64; 2] = [0.03, 0.01];
 
-/// The plain mixture, which alone is run at both ends.
+/// The weighted sum, which alone is run at both end points.
 const WEIGHTED: &str = "weighted";
 
 static INFO: Info = Info {
     name: "mixing-rules",
-    title: "Other ways of mixing (beyond the paper)",
-    claim: "Hypothesis: the trade-off is one of capacity. No rule for mixing the two gradients at \
-            z reaches the autoencoder's error and the classifier's accuracy at once.",
+    title: "Other mixing rules (beyond the paper)",
+    claim: "Hypothesis: the trade-off is one of capacity. No rule for mixing the two gradients at z reaches the autoencoder's \
+            error and the classifier's accuracy at once.",
     paper: Paper::Cre,
     recorded: Recorded::NUMBERS,
 };
@@ -55,7 +53,7 @@ impl Experiment for MixingRules {
                 let model = Architecture::Fc(fc::Config::of(Size::M, k));
                 Cre { model, lambda: None, mixing, labelled: None }
             };
-            // The error of the mean image of Fashion-MNIST (section 6.2).
+            // The error of the mean image of Fashion-MNIST (`book/cre.md`, section 6.2).
             let normalised = Mixing::Normalised { mse: 0.3466 };
             let members = vec![
                 Member::new(WEIGHTED, 0.0, learner(Mixing::Weighted)),
@@ -79,7 +77,7 @@ impl Experiment for MixingRules {
         for curves in &Curves::all(results)? {
             let of = Evidence::of(curves);
             let finding = corner(&of);
-            let claim = "no rule of mixing reaches the corner";
+            let claim = "no mixing rule reaches the corner";
             let expected =
                 "every rule more than 3 % above MSE(1) or more than 1 point below accuracy(0) at λ = 0.9";
             rows.push(judged(About::of(ClaimId::Q7, claim, curves), expected, finding, &of)?);
@@ -88,7 +86,7 @@ impl Experiment for MixingRules {
     }
 }
 
-/// Whether every rule stays away from the error of the pure autoencoder and the accuracy of the pure classifier at once.
+/// The distance of every rule from the error of the pure autoencoder or from the accuracy of the pure classifier.
 fn corner(of: &Evidence<'_, '_>) -> Result<Finding> {
     let [first, at, last] = of.lambdas([0.0, 0.9, 1.0])?;
     let weighted = of.labelled(WEIGHTED)?;
@@ -97,10 +95,7 @@ fn corner(of: &Evidence<'_, '_>) -> Result<Finding> {
     }
     let mut contrasts = Vec::new();
     for (member, (label, _)) in of.curves.members.iter().enumerate() {
-        let points = [[member, at], [weighted, last]];
-        let pairs = of.by_seed(points.map(|point| (of.curves, Metric::TestMse, point)))?;
-        let excess =
-            Estimate::of_seeds(&pairs.iter().map(|[own, best]| own / best - 1.0).collect::<Vec<f64>>());
+        let excess = online_ratio(of, [[member, at], [weighted, last]])?;
         let short = online_accuracy(of, &[(1.0, [weighted, first]), (-1.0, [member, at])])?;
         let excess = Contrast::above(format!("{label}: MSE above MSE(1)"), excess, CORNER[0], Unit::PERCENT);
         let short = Contrast::above(format!("{label}: below accuracy(0)"), short, CORNER[1], Unit::POINTS);

@@ -1,4 +1,4 @@
-//! Beyond the LBR paper: does the closed form of linear denoising foretell what masks do to a trained network?
+//! Beyond the LBR paper: does the closed form of linear denoising predict the effect of masks on a trained network?
 
 use report::{Axis, Figure, Reference, Scale, Series, Shape, Style, Tick, Verdict};
 
@@ -11,12 +11,14 @@ use crate::lbr::{alignments, autoencoders, fashion, grid, mlpae, mnist};
 use crate::metric::{ArrayMetric, Metric};
 use crate::names::names;
 use crate::profile::Profile;
-use crate::statistics::estimate::{Estimate, LEVEL};
+use crate::statistics::formula::Formula;
+use crate::statistics::rules::LEVEL;
 use crate::sweep::along::ALIGNMENT;
 use crate::sweep::curves::Curves;
 use crate::sweep::evidence::Evidence;
 use crate::sweep::facts;
 use crate::sweep::figures::{figure, panel, spread};
+use crate::sweep::readers::{Reader, Task, source};
 use crate::sweep::recorded::{Along, Recorded};
 use crate::sweep::trends::{About, Finding, judged, listed};
 use runs::learners::LearnerConfig;
@@ -24,12 +26,12 @@ use runs::learners::autoencoding::{Masked, Objective};
 use runs::learners::closed_form::Noise;
 use runs::store::Results;
 
-/// Trained masked autoencoders beside the exact impact of the same masks.
+/// Trained masked autoencoders and the exact impact of the same masks.
 pub struct NonlinearDenoising;
 
-/// What is measured of the trained autoencoders.
-const UNMASKED: &str = "All metrics are of whole test images. Metrics of masked test images (`test_masked_*`) are recorded for \
-                        CREs that are trained with masks, and not for autoencoders.";
+/// The warning that masked autoencoders have no metrics with masks.
+const UNMASKED: &str = "All metrics are those of whole test images. Metrics of masked test images (`test_masked_*`) are \
+                        recorded for CREs trained with masks, but not for autoencoders.";
 
 /// The size of the latent.
 const LATENT: usize = 32;
@@ -47,8 +49,8 @@ names! {
 static INFO: Info = Info {
     name: "nonlinear-denoising",
     title: "Masked autoencoders, trained and linear (beyond LBR)",
-    claim: "Whether a mask helps or hurts a linear code says whether it helps or hurts a trained \
-            autoencoder of the same size.",
+    claim: "Whether a mask helps or harms a linear code predicts whether it helps or harms a trained autoencoder of the same \
+            size.",
     paper: Paper::Lbr,
     recorded: Recorded { along: Some(Along { ..ALIGNMENT }), ..Recorded::NUMBERS },
 };
@@ -100,30 +102,30 @@ impl Experiment for NonlinearDenoising {
         for (exact, trained) in pairs(&all)? {
             let mut points = Vec::new();
             for (member, (label, _)) in trained.members.iter().enumerate().skip(1) {
-                let foretold =
+                let predicted =
                     exact.labelled(label).map(|member| impact(exact, member)).transpose()?.flatten();
                 let of_mask = label.trim_start_matches("masks of ").to_owned();
-                let point = foretold
+                let point = predicted
                     .map(|x| Ok::<_, Error>(spread(x, &gains(trained, member)?)))
                     .transpose()?
                     .flatten();
                 points.extend(point.map(|point| point.labelled(of_mask)));
             }
-            let (label, style) = ("masks: patch, share p that is dropped".to_owned(), Style::category(0));
+            let (label, style) = ("masks: patch size, fraction p dropped".to_owned(), Style::category(0));
             let series = Series { label, points, style, shape: Shape::Points };
             let axis =
-                Axis::new("foretold: change of the alignment of the exact linear code", "%", Scale::Linear);
+                Axis::new("predicted: change of the alignment of the exact linear code", "%", Scale::Linear);
             let mut panel =
-                panel("", axis, "trained: change of the ridge probe's accuracy (%)", vec![series]);
+                panel("", axis, "trained: change of the accuracy of a ridge probe (%)", vec![series]);
             panel.references = vec![
                 Reference::Horizontal(Tick { at: 0.0, label: "no mask".into() }),
                 Reference::Vertical(Tick { at: 0.0, label: "no mask".into() }),
             ];
             let panels = vec![panel];
-            let caption = "What masking changes, in percent of the value without it: foretold by the exact linear code of \
-                           32 dimensions, and found in a trained autoencoder's latent of 32 dimensions. Where the closed \
-                           form foretells the sign, masks stand at the lower left or upper right.";
-            let title = format!("Masks, foretold and trained ({})", exact.set_words());
+            let caption = "Relative changes by masking, predicted by the exact linear code of 32 dimensions and measured in the \
+                           latent of a trained autoencoder of 32 dimensions. If the closed form predicts the sign, a mask \
+                           lies in the lower left or upper right quadrant.";
+            let title = format!("Effect of masks, predicted and trained ({})", exact.set_words());
             figures.extend(figure(format!("denoising-{}", exact.index), title, caption.into(), panels));
         }
         Ok(figures.into_iter().map(Figure::Chart).collect())
@@ -142,9 +144,9 @@ impl Experiment for NonlinearDenoising {
             let of = Evidence::of(trained);
             let finding = signs(&of, exact);
             rows.push(judged(
-                About::set(ClaimId::Beyond, "the closed form's sign foretells the trained result", exact)
+                About::set(ClaimId::Beyond, "the closed form predicts the sign of the trained result", exact)
                     .model(trained.family.clone()),
-                "the same sign wherever the trained change is decided, at Holm's level for all masks",
+                "the same sign for every mask with a trained change other than 0, at Bonferroni's level for all masks",
                 finding,
                 &of,
             )?);
@@ -153,36 +155,39 @@ impl Experiment for NonlinearDenoising {
     }
 }
 
-/// Whether the exact change has the sign of every trained change that is decided.
+/// Whether the exact change has the sign of every trained change whose interval excludes 0.
 fn signs(of: &Evidence<'_, '_>, exact: &Curves<'_>) -> Result<Finding> {
     let (mut right, mut decided, mut got) = (0, 0, Vec::new());
     let plain = of.labelled(&Noise::None.label())?;
     for (member, (label, _)) in of.curves.members.iter().enumerate().filter(|(member, _)| *member != plain) {
-        let missing = || Error::NotRun(format!("no exact alignment of {LATENT} numbers under {label}"));
-        let foretold = impact(exact, Evidence::of(exact).labelled(label)?)?.ok_or_else(missing)?;
-        let pairs = of.paired(Metric::RidgeAccuracy, [[plain, 0], [member, 0]])?;
-        let change = Estimate::of_seeds(&pairs.into_iter().map(relative).collect::<Vec<f64>>());
-        let change = change.interval(1.0 - (1.0 - LEVEL) / (of.curves.members.len() - 1) as f64);
-        got.push(format!("{label}: foretold {foretold:+.2} %, trained {change:+.2} %"));
+        let missing = || Error::NotRun(format!("no exact alignment of {LATENT} dimensions with {label}"));
+        let predicted = impact(exact, Evidence::of(exact).labelled(label)?)?.ok_or_else(missing)?;
+        let missing = || Error::Missing(Metric::RidgeAccuracy.to_string());
+        let ridge = source(Reader::Ridge, of.curves, Task::Classification).ok_or_else(missing)?;
+        let ratio = of.estimate(Formula::Ratio, &[(ridge, [member, 0]), (ridge, [plain, 0])])?;
+        let change =
+            ratio.affine(100.0, -100.0).interval(1.0 - (1.0 - LEVEL) / (of.curves.members.len() - 1) as f64);
+        got.push(format!("{label}: predicted {predicted:+.2} %, trained {change:+.2} %"));
         if change.low > 0.0 || change.high < 0.0 {
             decided += 1;
-            right += usize::from((change.mean > 0.0) == (foretold > 0.0));
+            right += usize::from((change.mean > 0.0) == (predicted > 0.0));
         }
     }
     if got.is_empty() {
         return Err(Error::NotRun("the grid has no mask".into()));
     }
     let holds = (decided > 0).then_some(right == decided);
-    let got = format!("{right} of {decided} decided signs agree; {}", listed(got));
+    let got =
+        format!("the sign agrees for {right} of {decided} masks with a change other than 0; {}", listed(got));
     Ok(Finding { holds, ..Finding::exact(false, got).read_by("ridge regression") })
 }
 
-/// A change in percent of the value without noise.
+/// The relative change in percent.
 fn relative([without, with]: [f64; 2]) -> f64 {
     100.0 * (with - without) / without
 }
 
-/// The exact code and the trained one on each data set that has both.
+/// The exact and the trained results of each data set that has both.
 fn pairs<'c, 'r>(all: &'c [Curves<'r>]) -> Result<Vec<(&'c Curves<'r>, &'c Curves<'r>)>> {
     let (mut exact, mut trained) = (Vec::new(), Vec::new());
     for curves in all {
@@ -195,7 +200,7 @@ fn pairs<'c, 'r>(all: &'c [Curves<'r>]) -> Result<Vec<(&'c Curves<'r>, &'c Curve
     Ok(exact.into_iter().filter_map(|exact| Some((exact, other(exact)?))).collect())
 }
 
-/// The change of the exact alignment at the size of the latent, in percent of itself; nothing is a percent of zero.
+/// The relative change of the exact alignment at the size of the latent in percent; `None` if it is zero without masks.
 fn impact(exact: &Curves<'_>, member: usize) -> Result<Option<f64>> {
     let at = |member| -> Result<Option<f64>> {
         let along = exact.along(ArrayMetric::Alignment, [member, 0])?;
@@ -206,7 +211,7 @@ fn impact(exact: &Curves<'_>, member: usize) -> Result<Option<f64>> {
     Ok(plain.zip(at(member)?).map(|(without, with)| relative([without, with])))
 }
 
-/// The change of the accuracy of a ridge probe of the latent by seed, in percent of that without masks.
+/// The relative change of the accuracy of a ridge probe of the latent in percent, one for each seed.
 fn gains(trained: &Curves<'_>, member: usize) -> Result<Vec<f64>> {
     let Some(plain) = trained.labelled(&Noise::None.label()) else { return Ok(vec![]) };
     let pairs = trained.paired(Metric::RidgeAccuracy, [plain, 0], trained, [member, 0])?;

@@ -1,4 +1,4 @@
-//! E5 of the LBR paper: what do images look like in the parts of their variance?
+//! E5 of the LBR paper: images in the components of large and of small variance.
 
 use report::{Figure, GridRow, Image, ImageGrid, Verdict};
 
@@ -16,23 +16,23 @@ use runs::images::DataConfig;
 use runs::learners::closed_form::Question;
 use runs::store::{Results, Values};
 
-/// Section 3, E5.
+/// LBR E5 (`book/lbr.md`).
 pub struct PcaImages;
 
-/// How many images are shown.
+/// The number of images shown.
 const SHOWN: usize = 8;
 
 static INFO: Info = Info {
     name: "pca-images",
     title: "Images in bands of variance (LBR E5)",
-    claim: "The components that hold three quarters of the variance show blurred blobs of colour; \
-            what one recognises is in the rest.",
+    claim: "The components that hold three quarters of the variance show blurred blobs of colour; what makes objects \
+            recognisable is in the others.",
     paper: Paper::Lbr,
     recorded: Recorded {
         bands: true,
         ..Recorded::scalars(&[
-            (Metric::TopComponents, "components that hold the upper three quarters of the variance"),
-            (Metric::TopShare, "the same as a share of all components"),
+            (Metric::TopComponents, "number of leading components that hold three quarters of the variance"),
+            (Metric::TopShare, "the same as a fraction of all components"),
         ])
     },
 };
@@ -80,9 +80,9 @@ impl Experiment for PcaImages {
             figures.push(Figure::Grid(ImageGrid {
                 name: format!("bands-{}", curves.index),
                 title: format!("Images in bands of variance ({})", curves.set_words()),
-                caption: "Training images; what is left of them in the components of the smallest variance that hold a \
-                          quarter of it together; and in the others. The mean image is in all of them, and each image \
-                          is drawn from its own darkest to its own brightest value."
+                caption: "Training images, their projections on the components of smallest variance that together hold a \
+                          quarter of it, and their projections on the other components. The mean image is added to all \
+                          of them, and each image is scaled to its own range."
                     .into(),
                 columns: (1..=shown).map(|n| n.to_string()).collect(),
                 rows,

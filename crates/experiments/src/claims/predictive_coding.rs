@@ -1,4 +1,4 @@
-//! Beyond the paper: the same question, asked of a real predictive coding network.
+//! Beyond the paper: the trade-off in a predictive coding network.
 
 use models::predictive_coding::{self, Relaxation};
 use models::{AdamConfig, Architecture, fc, fc::Size};
@@ -18,15 +18,14 @@ use crate::sweep::trends;
 use runs::learners::{self, cre};
 use runs::store::Results;
 
-/// Question 1 of section 7: energy relaxation and local updates in place of backpropagation, λ as the ratio of two
-/// precisions.
+/// Q1 (`book/cre.md`): energy relaxation and local updates instead of backpropagation, with λ as the ratio of two precisions.
 pub struct PredictiveCoding;
 
 static INFO: Info = Info {
     name: "predictive-coding",
     title: "A predictive coding network (beyond the paper)",
-    claim: "Hypothesis: the trade-off is not made by backpropagation. A network that learns by \
-            relaxing its activities and by local rules shows it too.",
+    claim: "Hypothesis: the trade-off is not due to backpropagation. A network trained by relaxation of its activities and \
+            local updates has it too.",
     paper: Paper::Cre,
     recorded: Recorded::NUMBERS,
 };
@@ -68,7 +67,7 @@ impl Experiment for PredictiveCoding {
 
     fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
         let mut figures = of_each(results, |curves| trade_off(curves, "pc-trade-off"))?;
-        let title = "One front for each rule of learning";
+        let title = "The trade-off by learning rule";
         figures.extend(of_each(results, |curves| fronts(curves, "pc-front", title))?);
         Ok(figures)
     }

@@ -14,14 +14,13 @@ use crate::sweep::{figures, trends};
 use runs::store::Results;
 use runs::training::Rotation;
 
-/// Section 4.2, E8: a reconstruction of each class for each λ.
+/// E8 (`book/cre.md`): reconstructions of one image of each class for each λ.
 pub struct Reconstructions;
 
 static INFO: Info = Info {
     name: "reconstructions",
     title: "Reconstructions over λ (E8)",
-    claim: "A pure classifier's latent gives blurred, class-typical images; individual detail \
-            grows with λ.",
+    claim: "The latent of a pure classifier gives blurred, class-typical images; individual detail grows with λ.",
     paper: Paper::Cre,
     recorded: Recorded::IMAGES,
 };
@@ -57,6 +56,6 @@ impl Experiment for Reconstructions {
 
     fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>> {
         let rows = trends::rows(results, &[&trends::DETAIL])?;
-        Ok(trends::repeating(rows, &[ClaimId::C7E8], "C3/T2, of which it is another form"))
+        Ok(trends::repeating(rows, &[ClaimId::C7E8], "C3/T2, the same fact in another form"))
     }
 }

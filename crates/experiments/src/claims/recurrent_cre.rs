@@ -1,4 +1,4 @@
-//! Beyond the paper: does feedback of the reconstruction error ease the trade-off?
+//! Beyond the paper: a recurrent CRE, whose encoder receives the reconstruction error as feedback.
 
 use models::recurrent::{self, LossAt};
 use models::{AdamConfig, fc, fc::Size};
@@ -20,14 +20,14 @@ use crate::sweep::trends::{About, Finding, both_costs_shrink, judged};
 use runs::learners::Recurrent;
 use runs::store::Results;
 
-/// Question 9 of section 7: z at each step from the image, the last z and the last reconstruction's error.
+/// Q9 (`book/cre.md`): z at each step from the image, the last z and the error of the last reconstruction.
 pub struct RecurrentCre;
 
 static INFO: Info = Info {
     name: "recurrent-cre",
     title: "A recurrent CRE (beyond the paper)",
-    claim: "Hypothesis: prediction-error feedback eases the trade-off. With more steps the accuracy \
-            that a pure autoencoder's latent loses becomes smaller.",
+    claim: "Hypothesis: feedback of the prediction error eases the trade-off. With more steps, the latent of a pure \
+            autoencoder loses less accuracy.",
     paper: Paper::Cre,
     recorded: Recorded::NUMBERS,
 };
@@ -59,11 +59,12 @@ impl Experiment for RecurrentCre {
     }
 
     fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
-        let mut figures =
-            of_each(results, |curves| fronts(curves, "recurrent-front", "One front for each T"))?;
+        let mut figures = of_each(results, |curves| {
+            fronts(curves, "recurrent-front", "The trade-off by number of steps T")
+        })?;
         let caption = "Evaluated at the last step: test MSE and test accuracy over the number of steps.";
         figures.extend(of_each(results, |curves| {
-            let title = "Both tasks over the number of steps";
+            let title = "Both tasks by number of steps";
             measures_over_members(curves, "recurrent-both", title, caption, &[MSE, ACCURACY])
         })?);
         Ok(figures)
@@ -73,7 +74,7 @@ impl Experiment for RecurrentCre {
         Curves::all(results)?
             .iter()
             .map(|curves| {
-                let claim = "feedback of the error eases the trade-off".to_owned();
+                let claim = "feedback of the reconstruction error eases the trade-off".to_owned();
                 let ends = [curves.members.first(), curves.members.last()];
                 smaller_cost(curves, ends.map(|of| of.map_or("", |(label, _)| label)), (ClaimId::Q9, claim))
             })
@@ -81,7 +82,8 @@ impl Experiment for RecurrentCre {
     }
 }
 
-/// The claim that both costs of the trade-off are smaller for the second member than for the first, by every reader.
+/// The verdict on the claim that both costs of the trade-off are smaller for the second setting than for the first, by every
+/// reader.
 pub(super) fn smaller_cost(
     curves: &Curves<'_>,
     [first, second]: [&str; 2],
@@ -90,7 +92,7 @@ pub(super) fn smaller_cost(
     let of = Evidence::of(curves);
     let shrinks = || -> Result<Finding> {
         if first == second {
-            return Err(Error::NotRun(format!("the grid has nothing but {first} to compare")));
+            return Err(Error::NotRun(format!("the grid has no setting besides {first}")));
         }
         let members = [(of.labelled(first)?, first), (of.labelled(second)?, second)];
         let questions = both_costs_shrink(members, of.lambdas([0.0, 1.0])?);

@@ -1,4 +1,4 @@
-//! Beyond the paper: how alike are the encoders of different λ, layer by layer, and of different seeds?
+//! Beyond the paper: the similarity of encoders of different λ and of different seeds, by layer.
 
 use std::collections::BTreeMap;
 
@@ -29,13 +29,13 @@ use runs::learners::Cre;
 use runs::names::{LATENT, parameter};
 use runs::store::{Coordinates, Dimension, FinishedRun, Results, Values, Variable};
 
-/// Section 7: debiased linear CKA over λ, layers and seeds.
+/// Debiased linear CKA over λ, layers and seeds (`book/cre.md`, section 7).
 pub struct RepresentationSimilarity;
 
-/// Test images that representations are compared on.
+/// The number of test images on which representations are compared.
 const COMPARED: usize = 300;
 
-/// The similarities that are stored: to the classifier's encoder, to the autoencoder's, and to the next seed's.
+/// The stored similarities: to the encoder of the classifier, of the autoencoder, and of the next seed.
 const TO: [(MetricGroup, &str); 3] = [
     (MetricGroup::ToClassifier, "debiased linear CKA with the same layer at lambda = 0, same seed"),
     (MetricGroup::ToAutoencoder, "debiased linear CKA with the same layer at lambda = 1, same seed"),
@@ -44,9 +44,9 @@ const TO: [(MetricGroup, &str); 3] = [
 
 static INFO: Info = Info {
     name: "representation-similarity",
-    title: "How alike the encoders are (beyond the paper)",
-    claim: "Hypothesis: the two tasks want different representations. The encoders of a classifier \
-            and of an autoencoder differ more than those of two seeds, most in the last layer.",
+    title: "Similarity of the encoders (beyond the paper)",
+    claim: "Hypothesis: the two tasks need different representations. The encoders of a classifier and of an autoencoder \
+            differ more than those of two seeds, most in the last layer.",
     paper: Paper::Cre,
     recorded: Recorded::NUMBERS,
 };
@@ -104,7 +104,7 @@ impl Experiment for RepresentationSimilarity {
                 }
             }
         }
-        // One variable for each layer, so that they read like any other measure of a point.
+        // One variable for each layer, with the axes of all other metrics.
         let (n_layers, inner) = (layers.len().max(1), grid.lambdas.len() * grid.seeds.len());
         for (name, description) in TO {
             let values = columns.remove(&name).unwrap_or_default();
@@ -141,14 +141,15 @@ impl Experiment for RepresentationSimilarity {
             let of = Evidence::of(curves);
             let finding = differ(&of, [&last, &seeds]);
             let claim = "classifier and autoencoder differ more than two seeds do";
-            let expected = "CKA of z at λ = 0 and 1 below that of two seeds, mean of both ends, every member";
+            let expected =
+                "CKA of z between λ = 0 and 1 below that of two seeds, mean of both λ, for every setting";
             rows.push(judged(About::of(ClaimId::C7, claim, curves), expected, finding, &of)?);
         }
         Ok(rows)
     }
 }
 
-/// Whether the latents of both ends are less alike than those of two seeds, for every member.
+/// The similarity of the latents of two seeds minus that of the two end points, for every setting.
 fn differ(of: &Evidence<'_, '_>, [to_autoencoder, to_other_seed]: [&Indexed; 2]) -> Result<Finding> {
     let (curves, mut contrasts) = (of.curves, Vec::new());
     let [first, last] = of.lambdas([0.0, 1.0])?;
@@ -157,13 +158,13 @@ fn differ(of: &Evidence<'_, '_>, [to_autoencoder, to_other_seed]: [&Indexed; 2])
         let values = of.by_seed(points.map(|(metric, lambda)| (curves, metric, [member, lambda])))?;
         let less = |[ends, one, other]: &[f64; 3]| (one + other) / 2.0 - ends;
         let less = Estimate::of_seeds(&values.iter().map(less).collect::<Vec<f64>>());
-        let label = format!("{label}: similarity of seeds less that of the ends");
+        let label = format!("{label}: similarity of seeds minus that of the end points");
         contrasts.push(Contrast::above(label, less, 0.0, Unit::PURE));
     }
     Ok(Finding::of(contrasts))
 }
 
-/// Their similarity; not a number where one of them is the same for all images, or for all but one.
+/// The similarity of two layers; NaN if one of them is constant over all images, or over all but one.
 fn similarity(x: &Array2<f64>, y: &Array2<f64>) -> Result<f64> {
     match theory::debiased_cka(x.view(), y.view()) {
         Ok(similarity) => Ok(similarity),
@@ -172,7 +173,7 @@ fn similarity(x: &Array2<f64>, y: &Array2<f64>) -> Result<f64> {
     }
 }
 
-/// The runs of one member.
+/// The runs of one setting.
 struct Of<'a> {
     grid: &'a Grid,
     finished: &'a FinishedSweep<'a>,
@@ -180,11 +181,11 @@ struct Of<'a> {
     member: usize,
 }
 
-/// What the layers of an encoder make of the compared images, by name.
+/// The activations of the layers of an encoder on the compared images, by name.
 type Layers = Vec<(String, Array2<f64>)>;
 
 impl Of<'_> {
-    /// The layers of every run, by the places of λ and seed.
+    /// The layers of every run, by the indices of λ and seed.
     fn all(&self) -> Result<BTreeMap<(usize, usize), Layers>> {
         let mut all = BTreeMap::new();
         for lambda in 0..self.grid.lambdas.len() {
@@ -211,14 +212,14 @@ impl Of<'_> {
         let wide = |tensor: &Tensor| {
             let values = tensor.to_f64_vec();
             let view = ArrayView2::from_shape((n, values.len() / n), &values);
-            view.expect("a layer has as many numbers for each image").to_owned()
+            view.expect("a layer has the same size for each image").to_owned()
         };
         let activations = cre.activations(&shown.images)?;
         Ok(activations.iter().map(|(name, tensor)| (name.clone(), wide(tensor))).collect())
     }
 }
 
-/// Similarities over λ, one panel for each member.
+/// Similarities over λ, with a panel for each setting.
 fn alike(curves: &Curves<'_>) -> Result<Option<Chart>> {
     let mut panels = Vec::new();
     for (member, (label, _)) in curves.members.iter().enumerate() {
@@ -243,9 +244,9 @@ fn alike(curves: &Curves<'_>) -> Result<Option<Chart>> {
     Ok(figure(
         format!("similarity-{}", curves.index),
         format!("Similarity of encoders over λ ({})", curves.words()),
-        "Debiased linear CKA on test images: 1 is the same up to rotation and scale, 0 is unrelated. Each layer of an \
-         encoder is compared with the same layer of the pure classifier and of the pure autoencoder that began with the \
-         same seed, and of the run with the same λ and another seed."
+        "Debiased linear CKA on test images: 1 for equal representations up to rotation and scale, 0 for unrelated ones. Each \
+         layer of an encoder is compared with the same layer of the pure classifier and of the pure autoencoder of the same \
+         seed, and of the run with the same λ and another seed."
             .into(),
         panels,
     ))
@@ -256,7 +257,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_layer_that_says_the_same_of_all_images_is_similar_to_none_and_ends_nothing() {
+    fn the_similarity_of_a_constant_layer_is_nan_and_no_error() {
         let x = Array2::from_shape_fn((300, 4), |(row, column)| ((7 * row + 3 * column) % 11) as f64);
         let mut dead = Array2::from_elem((300, 4), 0.3);
         for change in [0.0, 0.3] {

@@ -1,4 +1,4 @@
-//! E4 of the LBR paper: which features does an autoencoder learn when?
+//! E4 of the LBR paper: in which order does an autoencoder learn the eigenvectors of the images?
 
 use report::{Axis, Figure, Point, Scale, Series, Shape, Style, Verdict};
 
@@ -12,7 +12,7 @@ use crate::metric::{EpochMetric, Metric, MetricGroup};
 use crate::profile::Profile;
 use crate::statistics::decision::{Contrast, Unit};
 use crate::statistics::estimate::Estimate;
-use crate::statistics::median;
+use crate::statistics::mean;
 use crate::sweep::curves::Curves;
 use crate::sweep::evidence::Evidence;
 use crate::sweep::figures::{figure, panel};
@@ -21,10 +21,10 @@ use crate::sweep::trends::{About, Finding, judged, listed};
 use runs::learners::autoencoding::{Network, Objective};
 use runs::store::Results;
 
-/// Section 3, E4.
+/// LBR E4 (`book/lbr.md`).
 pub struct SpectrumOverTraining;
 
-/// Autoencoders of images in [0, 1] whose reconstructions' spectra are measured.
+/// Autoencoders of images in [0, 1] with measurements of the spectra of their reconstructions.
 fn family(
     label: &str,
     networks: Vec<(String, f64, Network)>,
@@ -39,9 +39,9 @@ fn family(
 
 static INFO: Info = Info {
     name: "spectrum-over-training",
-    title: "Which features are learned when (LBR E4)",
-    claim: "An autoencoder learns the eigenvectors of large variance first and moves downward; \
-            what it has not reached by the end it never reconstructs.",
+    title: "The order in which features are learned (LBR E4)",
+    claim: "An autoencoder learns eigenvectors in the order of decreasing variance; those that it has not reached at the end \
+            of training are not reconstructed.",
     paper: Paper::Lbr,
     recorded: Recorded::EPOCHS,
 };
@@ -100,10 +100,10 @@ impl Experiment for SpectrumOverTraining {
                 panel.y.scale = Scale::Log10;
                 panels.push(panel);
             }
-            let caption = "Mean square of training images, and of their reconstructions after some epochs, along the \
-                           eigenvectors of the uncentred second moments, from the largest: means over groups of \
-                           neighbouring ranks, first seed. Where a line has come up to that of the images, these \
-                           directions are reconstructed.";
+            let caption = "Mean square of the training images, and of their reconstructions after some epochs, along the \
+                           eigenvectors of the uncentred second moments in order of decreasing eigenvalue: means over groups \
+                           of neighbouring ranks, first seed. Directions where a line reaches that of the images are \
+                           reconstructed.";
             let title = format!("Spectrum of the reconstructions over training ({})", curves.words());
             figures.extend(figure(format!("spectrum-{}", curves.index), title, caption.into(), panels));
         }
@@ -115,29 +115,31 @@ impl Experiment for SpectrumOverTraining {
         for curves in &Curves::all(results)? {
             let of = Evidence::of(curves);
             let finding = downward(&of);
-            let expected = "the number of eigenvectors of which at most half is missed grows over epochs and never falls \
-                            by a tenth, and their last rank is at most 1.5 times their number and 2";
-            let claim = "eigenvectors are learned from the largest downward";
+            let expected = "the number n of learned eigenvectors (at most half of the energy missed) grows over epochs and never \
+                            decreases by a tenth, and the rank of the last one is at most 1.5 n + 2";
+            let claim = "eigenvectors are learned in the order of decreasing variance";
             rows.push(judged(About::of(ClaimId::Lbr2, claim, curves), expected, finding, &of)?);
         }
         Ok(rows)
     }
 }
 
-/// Whether every autoencoder learns more eigenvectors over the epochs, and those of the largest variance first.
+/// The growth of the number of learned eigenvectors over epochs, and the gaps among their ranks, for every autoencoder.
 fn downward(of: &Evidence<'_, '_>) -> Result<Finding> {
     let (curves, mut contrasts, mut got) = (of.curves, Vec::new(), Vec::new());
+    // The claim is about the course of training and not about its end.
+    of.whether_trained_or_not();
     for (member, (label, _)) in curves.members.iter().enumerate() {
         of.at(Metric::TestMse, member, 0)?;
         let mut learned = Vec::new();
         for epoch in observed(curves, member)? {
             let after =
-                |name: EpochMetric| curves.after(name, [member, 0], epoch).map(|values| median(&values));
+                |name: EpochMetric| curves.after(name, [member, 0], epoch).map(|values| mean(&values));
             learned.push((epoch, after(EpochMetric::ModesLearned)?, after(EpochMetric::LastMode)?));
         }
         let trained: Vec<_> = learned.iter().filter(|(epoch, ..)| *epoch > 0).collect();
         let [first, .., end] = trained.as_slice() else {
-            return Err(Error::NotRun(format!("the grid has no two epochs of {label} that were measured")));
+            return Err(Error::NotRun(format!("the results have no two measured epochs of {label}")));
         };
         let point = [member, 0];
         let mut judge =
@@ -150,16 +152,16 @@ fn downward(of: &Evidence<'_, '_>) -> Result<Finding> {
             };
         let modes = |epoch| (EpochMetric::ModesLearned, epoch);
         judge("growth".into(), [modes(end.0), modes(first.0)], |[last, first]| last - first)?;
-        // From the top: few gaps among the ranks that are learned.
+        // Few gaps among the learned ranks.
         let gaps = [modes(end.0), (EpochMetric::LastMode, end.0)];
-        judge("1.5 n + 2 less the last rank".into(), gaps, |[n, rank]| 1.5 * n + 2.0 - rank)?;
+        judge("1.5 n + 2 minus the last rank".into(), gaps, |[n, rank]| 1.5 * n + 2.0 - rank)?;
         for pair in trained.windows(2) {
-            let what = format!("n after {} less 0.9 of that before", pair[1].0);
+            let what = format!("n after {} epochs minus 0.9 of the n before", pair[1].0);
             judge(what, [modes(pair[1].0), modes(pair[0].0)], |[after, before]| after - 0.9 * before)?;
         }
         let words = learned
             .iter()
-            .map(|(epoch, count, last)| format!("{count:.0} up to rank {last:.0} after {epoch}"));
+            .map(|(epoch, count, last)| format!("n = {count:.0} up to rank {last:.0} after {epoch} epochs"));
         got.push(format!("{label}: {}", words.collect::<Vec<_>>().join(", ")));
     }
     Ok(Finding::decided(contrasts, listed(got)))
@@ -179,7 +181,7 @@ fn observed(curves: &Curves<'_>, member: usize) -> Result<Vec<usize>> {
     Ok(epochs)
 }
 
-/// The energy of the groups of eigenvectors over their rank, by the first seed.
+/// The energy along groups of eigenvectors by rank, of the first seed.
 fn spectrum(curves: &Curves<'_>, of: MetricGroup, member: usize, epoch: usize) -> Result<Vec<Point>> {
     let mut points = Vec::new();
     for rank in curves.indexed(MetricGroup::ModeRank) {

@@ -1,4 +1,4 @@
-//! E3 of the LBR paper: what can be recognised from the parts of the image that reconstruction learns first and last?
+//! E3 of the LBR paper: classification from the components of large variance, which reconstruction learns first, and of small.
 
 use report::{Axis, Figure, Panel, Point, Reference, Scale, Series, Shape, Style, Tick, Verdict};
 
@@ -25,11 +25,11 @@ use runs::learners::classification::{ClassificationLoss, Classifier};
 use runs::store::Results;
 use runs::subspaces::{Bound, Seen, Share};
 
-/// Section 3, E3.
+/// LBR E3 (`book/lbr.md`).
 pub struct SubspaceRecognition;
 
 names! {
-    /// The part of the variance that the classifiers of a family see: the end of its label.
+    /// The components that the classifiers of a family see, spelled as at the end of its label.
     Side {
         /// The components of large variance.
         Top = "top",
@@ -38,12 +38,12 @@ names! {
     }
 }
 
-// The bounds of the paper's abstract, as shares of the variance.
+// The bounds of the paper's abstract, as fractions of the variance.
 const NEAR_ALL: f64 = 0.9;
 const A_FIFTH: f64 = 0.2;
 
-/// The paper's first figure, by a ResNet9 on TinyImageNet: percent of the variance and accuracy in percent, as measured from
-/// the figure (section 1.1 of the LBR specification).
+/// The paper's first figure, of a ResNet9 on TinyImageNet: percent of the variance and accuracy in percent, as measured from the
+/// figure (`book/lbr.md`, section 1.1).
 const PAPER_TOP: [[f64; 2]; 8] = [
     [48.3, 0.9],
     [55.7, 3.7],
@@ -65,7 +65,7 @@ const PAPER_BOTTOM: [[f64; 2]; 8] = [
     [51.7, 58.4],
 ];
 
-/// The top and the bottom of the variance, and whole images beside the top, at `n` bounds.
+/// The families of the components of large variance, with whole images, and of small variance, at several bounds.
 fn both(label: &str, network: Classifier, of: usize, training: [u32; 2]) -> [Family; 2] {
     let seen = |side: fn(Bound) -> Seen, name: Side| {
         (0..of).map(move |place| {
@@ -118,17 +118,17 @@ fn paper(profile: Profile) -> Vec<Family> {
 
 static INFO: Info = Info {
     name: "subspace-recognition",
-    title: "Recognition on PCA subspaces (LBR E3)",
-    claim: "The subspace that holds nearly all of the pixels' variance is poor for recognition, \
-            and what it leaves out is good, in natural images.",
+    title: "Classification on PCA subspaces (LBR E3)",
+    claim: "In natural images, the subspace that holds nearly all of the variance of the pixels is poor for classification, and \
+            its complement is good.",
     paper: Paper::Lbr,
     recorded: Recorded::scalars(&[
-        (Metric::Components, "principal components that are kept"),
+        (Metric::Components, "number of principal components that are kept"),
         (
             Metric::Share,
-            "the place on the paper's axis: the bound for the top, 1 minus the bound for the bottom",
+            "position on the paper's axis: the bound for the top, 1 minus the bound for the bottom",
         ),
-        (Metric::Variance, "the share of the variance that is kept"),
+        (Metric::Variance, "fraction of the variance that is kept"),
     ]),
 };
 
@@ -184,14 +184,14 @@ impl Experiment for SubspaceRecognition {
     fn figures(&self, results: &Results) -> Result<Vec<Figure>> {
         let all = Curves::all(results)?;
         let mut figures = Vec::new();
-        // Older results do not name the classes.
+        // Results of older versions lack the classes.
         let classes = attribute(results, "classes").unwrap_or_default();
         for Pair { name, top, bottom, .. } in pairs(&all)? {
             let (mut series, mut left_out) = (Vec::new(), "");
             for (index, (label, curves)) in [("top", top), ("bottom", bottom)].into_iter().enumerate() {
                 let mut points = Vec::new();
                 for member in 0..curves.members.len() {
-                    if means_nothing(curves, member)? {
+                    if is_rounding(curves, member)? {
                         left_out = LEFT_OUT;
                         continue;
                     }
@@ -232,12 +232,12 @@ impl Experiment for SubspaceRecognition {
                 references
                     .push(Reference::Horizontal(Tick { at: mean(&whole), label: "whole images".into() }));
             }
-            let caption = "Networks that were trained and tested on images of which only the components of large \
-                           variance are left (top), or only the others (bottom). Images have equal contrast before \
-                           and after. The axis is that of the paper's first figure.";
+            let caption = "Networks trained and tested on the projections of images on the components of large variance (top) or on \
+                           the others (bottom). All images are normalised to equal contrast before and after. The axis is \
+                           that of the paper's first figure.";
             figures.extend(figure(
                 format!("subspaces-{}", top.index),
-                format!("Recognition from a part of the variance ({name})"),
+                format!("Classification from a part of the variance ({name})"),
                 format!("{caption}{left_out}"),
                 vec![Panel { references, ..panel("", axis, "test accuracy", series) }],
             ));
@@ -254,11 +254,11 @@ impl Experiment for SubspaceRecognition {
             rows.push(judged(
                 About::set(
                     ClaimId::Lbr1,
-                    "a fifth of the variance from below beats nine tenths from above",
+                    "the components of the smallest fifth of the variance classify better than those of the largest nine tenths",
                     top,
                 )
                 .model(network),
-                "accuracy of the bottom nearest 20 % above that of the top nearest 90 %",
+                "accuracy of the bottom closest to 20 % above that of the top closest to 90 %",
                 finding,
                 &of,
             )?);
@@ -267,14 +267,14 @@ impl Experiment for SubspaceRecognition {
     }
 }
 
-/// Whether the bottom of the spectrum is recognised better than the top, by paired seeds.
+/// The accuracy of the bottom minus that of the top, by paired seeds.
 fn gap(top: &Evidence<'_, '_>, bottom: &Curves<'_>) -> Result<Finding> {
-    let missing = |what: Side| Error::NotRun(format!("the grid has no {what} of the variance"));
+    let missing = |what: Side| Error::NotRun(format!("the grid has no components of the {what}"));
     let high = nearest(top.curves, NEAR_ALL)?.ok_or_else(|| missing(Side::Top))?;
     let low = nearest(bottom, A_FIFTH)?.ok_or_else(|| missing(Side::Bottom))?;
     let pairs = top.paired_with(Metric::TestAccuracy, [high, 0], bottom, [low, 0])?;
     let gap = Estimate::of_seeds(&pairs.iter().map(|[top, bottom]| bottom - top).collect::<Vec<f64>>());
-    let gap = Contrast::above("bottom less top", gap, 0.0, Unit::POINTS);
+    let gap = Contrast::above("bottom minus top", gap, 0.0, Unit::POINTS);
     let average = |of: &Curves<'_>, name, member| Ok::<f64, Error>(100.0 * mean(&of.at(name, member, 0)?));
     let got = format!(
         "bottom at {:.0} %: {:.1} %, top at {:.0} %: {:.1} %; {}",
@@ -287,23 +287,23 @@ fn gap(top: &Evidence<'_, '_>, bottom: &Curves<'_>) -> Result<Finding> {
     Ok(Finding::decided(vec![gap], got))
 }
 
-/// What the last bound leaves at the bottom: the smallest component, or the smallest two, as rounding decides.
+/// The number of components that the last bound leaves at the bottom: one, or two by rounding.
 const LAST_LEAVES: f64 = 2.0;
 
-/// Said of a figure without its last point.
-const LEFT_OUT: &str = " Of the bottom the last bound is left out: some pixels never change, and which of the directions \
-                        without variance it keeps is decided by rounding.";
+/// The caption of a figure without its last point.
+const LEFT_OUT: &str = " The last bound of the bottom is left out: some pixels are constant, and rounding decides which directions \
+                        without variance it keeps.";
 
-/// Whether a point shows nothing but rounding: the last bound of the bottom, where directions without variance are kept
-/// beside the smallest components.
-fn means_nothing(curves: &Curves<'_>, member: usize) -> Result<bool> {
+/// Whether a point depends on rounding: the last bound of the bottom, if directions without variance are kept with the smallest
+/// components.
+fn is_rounding(curves: &Curves<'_>, member: usize) -> Result<bool> {
     let bound = curves.members[member].0.rsplit_once(" of ");
     let is_last = side_of(curves)?.1 == Side::Bottom
         && bound.is_some_and(|(before, of)| before.split(' ').next_back() == Some(of));
     Ok(is_last && curves.at(Metric::Components, member, 0)?.iter().any(|&kept| kept > LAST_LEAVES))
 }
 
-/// The network of a family, and the part of the variance that it sees.
+/// The network of a family and the components that it sees.
 fn side_of<'c>(curves: &'c Curves<'_>) -> Result<(&'c str, Side)> {
     let parts = curves.family.rsplit_once(", ");
     let parts = parts.and_then(|(network, side)| Some((network, Side::parse(side)?)));
@@ -318,7 +318,7 @@ struct Pair<'c, 'r> {
     bottom: &'c Curves<'r>,
 }
 
-/// The families of the top with those of the bottom.
+/// The families of the top, each with that of the bottom.
 fn pairs<'c, 'r>(all: &'c [Curves<'r>]) -> Result<Vec<Pair<'c, 'r>>> {
     let (mut tops, mut bottoms) = (Vec::new(), Vec::new());
     for curves in all {
@@ -336,14 +336,14 @@ fn pairs<'c, 'r>(all: &'c [Curves<'r>]) -> Result<Vec<Pair<'c, 'r>>> {
     Ok(tops.into_iter().filter_map(pair).collect())
 }
 
-/// The member whose place on the axis is nearest to a share of the variance; not the whole image.
+/// The setting closest to a fraction of the variance on the axis, except whole images.
 fn nearest(curves: &Curves<'_>, share: f64) -> Result<Option<usize>> {
     let mut best: Option<(f64, usize)> = None;
     for member in 0..curves.members.len() {
         let at = curves.at(Metric::Share, member, 0)?;
         let away = if at.is_empty() { continue } else { (mean(&at) - share).abs() };
         let whole = curves.members[member].0.starts_with("whole");
-        if !whole && !means_nothing(curves, member)? && best.is_none_or(|(nearest, _)| away < nearest) {
+        if !whole && !is_rounding(curves, member)? && best.is_none_or(|(nearest, _)| away < nearest) {
             best = Some((away, member));
         }
     }

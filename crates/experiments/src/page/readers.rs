@@ -5,11 +5,12 @@ use std::path::Path;
 use report::{Effect, ReadBy, ReadModel, Readers};
 
 use crate::error::Result;
-use crate::statistics::estimate::LEVEL;
+use crate::statistics::formula::Formula;
 use crate::statistics::mean;
+use crate::statistics::rules::LEVEL;
 use crate::stored::stored_results;
 use crate::sweep::curves::Curves;
-use crate::sweep::evidence::{Evidence, Term};
+use crate::sweep::evidence::Evidence;
 use crate::sweep::readers::{Reader, Task, sources};
 use crate::sweep::words;
 
@@ -49,13 +50,9 @@ fn of_family(curves: &Curves<'_>) -> Result<Vec<ReadModel>> {
             if at_0.is_empty() || at_1.is_empty() {
                 continue;
             }
-            let terms = [(1.0, first), (-1.0, last)].map(|(weight, lambda)| Term {
-                weight,
-                source,
-                point: [member, lambda],
-            });
+            let terms = [first, last].map(|lambda| (source, [member, lambda]));
             // The statistic that the verdicts use.
-            let estimate = Evidence::of(curves).sum(&terms)?;
+            let estimate = Evidence::of(curves).estimate(Formula::Sum(&[1.0, -1.0]), &terms)?;
             let interval = estimate.interval(LEVEL).times(100.0);
             n = n.max(estimate.n_seeds);
             readers.push(ReadBy {

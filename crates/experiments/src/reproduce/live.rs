@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use report::{Section, Verdict};
 
 use super::again::same_bits_again;
-use super::{create, describe, not_run, page_provenance, section, write_page};
+use super::{create, decide_together, describe, not_run, page_provenance, section, write_page};
 use crate::claims;
 use crate::error::Result;
 use crate::experiment::Planned;
@@ -98,9 +98,12 @@ impl<'a> Live<'a> {
         Ok(rows)
     }
 
-    /// All rows so far, in the order of the page.
+    /// All rows so far, in the order of the page and decided together.
     pub(super) fn rows(&self) -> Vec<Verdict> {
-        self.again.iter().chain(self.done.values().flat_map(rows)).cloned().collect()
+        let mut rows =
+            self.again.iter().chain(self.done.values().flat_map(rows)).cloned().collect::<Vec<_>>();
+        decide_together(&mut rows, &mut []);
+        rows
     }
 
     /// Writes page and table. Not if the last one is so young that writing would take more than a tenth of the time, unless
@@ -113,7 +116,9 @@ impl<'a> Live<'a> {
             return Ok(index);
         }
         let start = Instant::now();
-        let sections: Vec<Section> = self.done.values().filter_map(|judged| judged.section.clone()).collect();
+        let mut sections: Vec<Section> =
+            self.done.values().filter_map(|judged| judged.section.clone()).collect();
+        decide_together(&mut [], &mut sections);
         let mut provenance = page_provenance(self.planned, self.job, self.options, &self.spent);
         if n < of {
             let text = format!("{n} of {of} experiments; this page is written anew after each, reload it");

@@ -95,6 +95,7 @@ fn rows(results: &Results) -> Vec<Verdict> {
             expected: text("expected"),
             got: text("reason"),
             effect: None,
+            tests: vec![],
             n: count("n_seeds"),
             n_images: count("n_images"),
             same_as: Some(text("same_runs_as")).filter(|name| !name.is_empty()),

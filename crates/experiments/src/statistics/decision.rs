@@ -1,63 +1,65 @@
-//! The rule of a verdict: every contrast beyond its margin, or one of them wholly on the other side.
+//! The decision of one row: whether every contrast of a claim is beyond its margin, or one of them is short of it.
 //!
-//! - *Holds* needs the 95 % interval of every contrast beyond its margin. All must be, so nothing is adjusted: where the
-//!   claim is false, one contrast is not beyond its margin, and that one passes with a probability of at most 2.5 %
+//! - *Holds* needs the 95 % interval of every contrast beyond its margin. No level is adjusted for the number of contrasts:
+//!   if the claim is false, some contrast is not beyond its margin, and that one passes with a probability of at most 2.5 %
 //!   (intersection-union test: Berger, 1982, doi:10.1080/00401706.1982.10487790).
-//! - *Does not hold* needs one contrast on the other side of its margin. Of many contrasts the most extreme is chosen after
-//!   the fact, so its level is adjusted (Holm, 1979); with one contrast this is its 95 % interval.
+//! - *Does not hold* needs one contrast on the other side of its margin. The most extreme of several is chosen after the fact,
+//!   so its level is adjusted (Holm, 1979, www.jstor.org/stable/4615733); for one contrast this is its 95 % interval.
 //! - Everything else is *undecided*. Fewer than [`ENOUGH_SEEDS`] seeds decide nothing, whatever their interval.
+//!
+//! [`holm`](super::holm) then decides all rows about a claim together.
+
+use report::{Effect, Test};
 
 use super::Interval;
-use super::estimate::{Estimate, LEVEL};
+use super::estimate::Estimate;
+use super::rules::{ENOUGH_SEEDS, LEVEL};
 
-/// Fewer seeds decide nothing (section 6.3 of the CRE specification): the spread of two is one number.
-pub const ENOUGH_SEEDS: usize = 3;
-
-/// What the values of a contrast are shown in.
+/// The unit in which a contrast is shown.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Unit {
-    /// The unit; empty for a pure number.
+    /// The unit; empty for a dimensionless value.
     pub name: &'static str,
-    /// How many of it make one.
+    /// The value of 1 in this unit.
     pub factor: f64,
-    /// Decimals that are shown.
+    /// The number of decimals shown.
     pub decimals: usize,
 }
 
 impl Unit {
-    /// Points of accuracy.
+    /// Percentage points of accuracy.
     pub const POINTS: Self = Self { name: "points", factor: 100.0, decimals: 1 };
-    /// Percent of a value.
+    /// Percent of another value.
     pub const PERCENT: Self = Self { name: "%", factor: 100.0, decimals: 1 };
-    /// Squared error, or another loss.
+    /// Mean squared error, or another loss.
     pub const MSE: Self = Self { name: "MSE", factor: 1.0, decimals: 3 };
-    /// A ratio, a cosine or another pure number.
+    /// A ratio, a cosine or another dimensionless value.
     pub const PURE: Self = Self { name: "", factor: 1.0, decimals: 2 };
 }
 
-/// On which side of the margin the claim has the effect.
+/// The side of the margin on which a claim expects the effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
-    /// Above it.
+    /// Above the margin.
     Above,
-    /// Below it.
+    /// Below the margin.
     Below,
 }
 
 /// One effect that a claim is about, with the margin that it must exceed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Contrast {
-    /// What is compared, such as `k = 16: accuracy(0) - accuracy(1)`.
+    /// The compared quantity, such as `k = 16: accuracy(0) - accuracy(1)`.
     pub label: String,
     /// The effect.
     pub estimate: Estimate,
     /// The margin, in the unit of the effect.
     pub margin: f64,
-    /// Where the claim has the effect.
+    /// The side of the margin on which the claim expects the effect.
     pub side: Side,
-    /// What it is shown in.
+    /// The unit in which it is shown.
     pub unit: Unit,
-    /// Of how many it was chosen after the fact; 1 where it was not.
+    /// The number of contrasts from which it was chosen after the fact; 1 if it was not.
     pub among: usize,
 }
 
@@ -72,25 +74,25 @@ impl Contrast {
         Self { side: Side::Below, ..Self::above(label, estimate, margin, unit) }
     }
 
-    /// The same, chosen after the fact as the most extreme of several.
+    /// The same contrast, chosen after the fact as the most extreme of `among`.
     #[must_use]
     pub fn chosen_from(self, among: usize) -> Self {
         Self { among: among.max(1), ..self }
     }
 
-    /// That one of two effects is beyond its margin: the one that is further beyond it.
+    /// The claim that one of two effects is beyond its margin: the contrast with the smaller p-value.
     #[must_use]
     pub fn either(self, other: Self) -> Self {
         let further = if other.p_beyond() < self.p_beyond() { other } else { self };
         further.chosen_from(2)
     }
 
-    /// The level of an interval that says the same as the decision.
+    /// The level of the interval that agrees with the decision.
     fn level(&self) -> f64 {
         1.0 - (1.0 - LEVEL) / self.among as f64
     }
 
-    /// The p-value against the effect on this side of the margin.
+    /// The p-value of the hypothesis that the effect is not on this side of the margin.
     fn p(&self, side: Side) -> f64 {
         match side {
             Side::Above => self.estimate.p_above(self.margin),
@@ -98,12 +100,12 @@ impl Contrast {
         }
     }
 
-    /// That the effect is beyond the margin is wrong with at most this probability.
+    /// The p-value of the hypothesis that the effect is not beyond the margin.
     fn p_beyond(&self) -> f64 {
         (self.p(self.side) * self.among as f64).min(1.0)
     }
 
-    /// The same of the other side. An effect without spread at the margin itself is not beyond it.
+    /// The p-value of the hypothesis that it is. An effect without spread at the margin itself is not beyond it.
     fn p_short(&self) -> f64 {
         match self.side {
             _ if self.estimate.error == 0.0 && self.estimate.effect == self.margin => 0.0,
@@ -112,12 +114,37 @@ impl Contrast {
         }
     }
 
-    /// The effect with its interval of a level, in its unit.
+    /// The effect with its interval of this level, in its unit.
     pub fn interval(&self, level: f64) -> Interval {
         self.estimate.interval(level).times(self.unit.factor)
     }
 
-    /// Label, effect and interval in words.
+    /// The test that [`holm`](super::holm) needs of it.
+    fn test(&self) -> Test {
+        Test {
+            effect: self.effect(LEVEL),
+            n: self.estimate.n_seeds,
+            among: self.among,
+            p_beyond: self.p_beyond(),
+            p_short: self.p_short(),
+        }
+    }
+
+    /// The effect with its interval of this level as a verdict states it.
+    pub fn effect(&self, level: f64) -> Effect {
+        let Interval { mean, low, high } = self.interval(level);
+        Effect {
+            quantity: self.label.clone(),
+            value: mean,
+            low,
+            high,
+            margin: self.margin * self.unit.factor,
+            unit: self.unit.name.to_owned(),
+            resampled: self.estimate.resampled(),
+        }
+    }
+
+    /// Label, effect and interval as text.
     pub fn words(&self) -> String {
         let Unit { name, decimals, .. } = self.unit;
         let space = if name.is_empty() { "" } else { " " };
@@ -125,18 +152,23 @@ impl Contrast {
     }
 }
 
-/// What a set of contrasts comes to.
+/// The decision on a claim.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decision {
-    /// Whether the claim holds; `None` where the intervals leave it open.
+    /// Whether the claim holds; `None` if undecided.
     pub holds: Option<bool>,
-    /// The place of the contrast that decides, or leaves it open.
+    /// The index of the contrast that decides, or that leaves it undecided.
     pub deciding: usize,
-    /// The level of its interval: 95 %, or more where it was chosen from several.
+    /// The level of its interval: 95 %, or more if it was chosen from several.
     pub level: f64,
 }
 
-/// Decides a claim that is about all of these contrasts; `None` without any.
+/// The tests of contrasts, for the decision among all rows of a claim.
+pub fn tests_of(contrasts: &[Contrast]) -> Vec<Test> {
+    contrasts.iter().map(Contrast::test).collect()
+}
+
+/// Decides a claim about all of these contrasts; `None` if there are none.
 pub fn decide(contrasts: &[Contrast]) -> Option<Decision> {
     let alpha = (1.0 - LEVEL) / 2.0;
     let by = |p: fn(&Contrast) -> f64, a: usize, b: usize| p(&contrasts[a]).total_cmp(&p(&contrasts[b]));
@@ -145,13 +177,13 @@ pub fn decide(contrasts: &[Contrast]) -> Option<Decision> {
     if enough && contrasts[weakest].p_beyond() <= alpha {
         return Some(Decision { holds: Some(true), deciding: weakest, level: contrasts[weakest].level() });
     }
-    // Of Holm's steps only the first matters: one rejection is enough.
+    // Only the first of Holm's steps matters: one rejection is enough.
     let level = 1.0 - (1.0 - LEVEL) / contrasts.len() as f64;
     let worst = (0..contrasts.len()).min_by(|&a, &b| by(Contrast::p_short, a, b))?;
     if enough && contrasts[worst].p_short() <= alpha / contrasts.len() as f64 {
         return Some(Decision { holds: Some(false), deciding: worst, level });
     }
-    // An interval on the other side that its choice from several leaves open is shown as wide as that makes it.
+    // An interval on the other side that its choice from several leaves undecided is shown at the adjusted level.
     let weakest_short = contrasts[weakest].p_short() <= alpha;
     let level = if weakest_short { level } else { contrasts[weakest].level() };
     Some(Decision { holds: None, deciding: weakest, level })

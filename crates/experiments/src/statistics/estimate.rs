@@ -1,11 +1,9 @@
-//! An effect with its standard error over seeds, or over seeds and test images, and Student's t around it.
+//! Effects with their standard errors over seeds, or over seeds and test images, and their t tests.
 
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
+use super::rules::LEVEL;
 use super::{Interval, mean};
-
-/// The level of an interval that nothing else is decided beside.
-pub const LEVEL: f64 = 0.95;
 
 /// An effect with its standard error.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -14,16 +12,16 @@ pub struct Estimate {
     pub effect: f64,
     /// The standard error; infinite for one seed.
     pub error: f64,
-    /// Seeds behind it; images where no seed plays a role.
+    /// The number of seeds; the number of images if nothing is trained.
     pub n_seeds: usize,
-    /// Test images that the standard error is over beside the seeds.
+    /// The number of test images, if they are resampled besides the seeds.
     pub n_images: Option<usize>,
 }
 
 impl Estimate {
-    /// From one value for each seed: the standard error of the mean.
+    /// The mean of one value for each seed, with its standard error.
     ///
-    /// It leaves out that all seeds share their test images.
+    /// The standard error does not cover the choice of the test images, which all seeds share.
     pub fn of_seeds(values: &[f64]) -> Self {
         let (n, effect) = (values.len(), mean(values));
         let squares: f64 = values.iter().map(|x| (x - effect).powi(2)).sum();
@@ -34,12 +32,12 @@ impl Estimate {
         Self { effect, error, n_seeds: n, n_images: None }
     }
 
-    /// From a mean over test images with its standard error, where nothing is trained and no seed plays a role.
+    /// A mean over test images with its standard error, for closed forms, which have no seeds.
     pub fn of_images(effect: f64, error: f64, n_images: usize) -> Self {
         Self { effect, error, n_seeds: n_images, n_images: Some(n_images) }
     }
 
-    /// What the standard error is over.
+    /// The unit of resampling of the standard error.
     pub fn resampled(&self) -> &'static str {
         match self.n_images {
             None => "seeds",
@@ -48,9 +46,11 @@ impl Estimate {
         }
     }
 
-    /// From one value for each seed and test image `[seed][image]`, such as a difference of two paired correctness bits:
-    /// the standard error of the two-level bootstrap that draws seeds and images independently, with replacement
+    /// The mean of one value for each seed and test image `[seed][image]`, such as a difference of two paired correctness
+    /// bits, with the standard error of the two-level bootstrap that draws seeds and images independently with replacement
     /// (the pigeonhole bootstrap: Owen, 2007, doi:10.1214/07-AOAS122).
+    ///
+    /// Groups of images drawn at random may stand for images: their means have the same variance, estimated from fewer terms.
     ///
     /// One fewer of either is drawn than there are, without which three seeds give two thirds of the variance (Rao and Wu,
     /// 1988, doi:10.1080/01621459.1988.10478591). The variance is that of infinitely many replicates, in closed form: for
@@ -76,8 +76,14 @@ impl Estimate {
         Self { effect, error: variance.max(0.0).sqrt(), n_seeds, n_images: Some(n_images) }
     }
 
-    /// The interval of a level around the effect: Student's t with one degree of freedom fewer than there are seeds,
-    /// because the seeds are always the few. Without ends for one seed.
+    /// The same with the effect multiplied by a factor and then shifted.
+    #[must_use]
+    pub fn affine(self, factor: f64, shift: f64) -> Self {
+        Self { effect: factor * self.effect + shift, error: factor.abs() * self.error, ..self }
+    }
+
+    /// The confidence interval of a level: Student's t with one degree of freedom fewer than there are seeds, which are
+    /// always fewer than the images. Unbounded for one seed.
     pub fn interval(&self, level: f64) -> Interval {
         let (mean, half) = match self.t() {
             Some(t) => (self.effect, t.inverse_cdf((1.0 + level) / 2.0) * self.error),
@@ -86,27 +92,37 @@ impl Estimate {
         Interval { mean, low: mean - half, high: mean + half }
     }
 
-    /// The one-sided p-value against an effect at the bound or below it.
+    /// The one-sided p-value of the hypothesis that the effect is at most the bound.
     pub fn p_above(&self, bound: f64) -> f64 {
         let Some(t) = self.t() else { return 1.0 };
         let away = self.effect - bound;
         match self.error > 0.0 {
             true => t.sf(away / self.error),
-            // Without any spread the effect is what it is.
+            // Without spread there is no error.
             false if away > 0.0 => 0.0,
             false => 1.0,
         }
     }
 
-    /// The one-sided p-value against an effect at the bound or above it.
+    /// The one-sided p-value of the hypothesis that the effect is at least the bound.
     pub fn p_below(&self, bound: f64) -> f64 {
         Self { effect: -self.effect, ..*self }.p_above(-bound)
     }
 
     fn t(&self) -> Option<StudentsT> {
-        let degrees = self.n_seeds.checked_sub(1).filter(|&degrees| degrees > 0 && self.error.is_finite())?;
-        StudentsT::new(0.0, 1.0, degrees as f64).ok()
+        student(self.n_seeds).filter(|_| self.error.is_finite())
     }
+}
+
+/// Student's t distribution of a mean of `n` values; `None` for fewer than two.
+fn student(n: usize) -> Option<StudentsT> {
+    let degrees = n.checked_sub(1).filter(|&degrees| degrees > 0)?;
+    StudentsT::new(0.0, 1.0, degrees as f64).ok()
+}
+
+/// The width of an interval of a level relative to that of [`LEVEL`], for a mean of `n` values.
+pub(super) fn relative_width(n: usize, level: f64) -> f64 {
+    student(n).map_or(1.0, |t| t.inverse_cdf((1.0 + level) / 2.0) / t.inverse_cdf((1.0 + LEVEL) / 2.0))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Arrays that runs keep, over a coordinate of their own.
+//! Arrays of runs over a coordinate of their own, such as the code size.
 
 use std::collections::BTreeMap;
 
@@ -8,33 +8,25 @@ use crate::sweep::collected::{Collected, POINT};
 use crate::sweep::recorded::Along;
 use runs::store::{Array, FinishedRun, Values};
 
-/// The curves of an alignment.
+/// The arrays of a task alignment by code size.
 pub const ALIGNMENT: Along = Along {
-    coordinate: ("k", "numbers in the code"),
+    coordinate: ("k", "dimensions of the code"),
     arrays: &[
-        (
-            ArrayMetric::Alignment,
-            "root of what a probe explains of the labels over what it explains from all pixels",
-            "%",
-        ),
-        (
-            ArrayMetric::Explained,
-            "what a probe explains of the one-hot labels, over what it explains from all pixels",
-            "1",
-        ),
+        (ArrayMetric::Alignment, "square root of the R2 of a probe of the code over that of all pixels", "%"),
+        (ArrayMetric::Explained, "R2 of a probe of the code over that of all pixels", "1"),
         (
             ArrayMetric::Angle,
             "largest principal angle to the subspace of as many principal components",
             "degree",
         ),
-        (ArrayMetric::NullAlignment, "the alignment of permuted labels: root of k over all directions", "%"),
-        (ArrayMetric::AdjustedAlignment, "the alignment by R2 without what chance explains", "%"),
+        (ArrayMetric::NullAlignment, "the alignment of permuted labels: square root of k over the rank", "%"),
+        (ArrayMetric::AdjustedAlignment, "the alignment by adjusted R2", "%"),
         (ArrayMetric::AlignmentLow, "lower end of the alignment's 95 % interval, jackknife over images", "%"),
         (ArrayMetric::AlignmentHigh, "upper end of the same", "%"),
-        (ArrayMetric::HeldOutR2, "what a probe explains of the one-hot labels of test images", "1"),
-        (ArrayMetric::HeldOutAccuracy, "share of test images that it classifies rightly", "1"),
-        (ArrayMetric::HeldOutGain, "what the noise adds to R2 on test images", "1"),
-        (ArrayMetric::HeldOutGainError, "standard error of the same over test images", "1"),
+        (ArrayMetric::HeldOutR2, "R2 of a probe on the one-hot labels of test images", "1"),
+        (ArrayMetric::HeldOutAccuracy, "test accuracy of that probe", "1"),
+        (ArrayMetric::HeldOutGain, "change of R2 on test images by the noise", "1"),
+        (ArrayMetric::HeldOutGainError, "standard error of that change over test images", "1"),
         (
             ArrayMetric::AngleNull,
             "largest principal angle between as many principal components of two halves of the images",
@@ -43,10 +35,10 @@ pub const ALIGNMENT: Along = Along {
     ],
 };
 
-/// Adds the arrays over all values that the coordinate takes in any run; NaN where a run has none.
+/// Adds the arrays over all values of the coordinate in any run; NaN where a run has no value.
 pub(super) fn collect(collected: &mut Collected<'_>, along: Along) -> Result<()> {
     let (coordinate, description) = along.coordinate;
-    // The coordinates are sorted as numbers: of numbers that are not negative the bits are in the same order.
+    // The bits of non-negative floating-point numbers have the order of the numbers.
     let mut places: BTreeMap<u64, usize> = BTreeMap::new();
     collected.each_point(|variant, place| -> Result<()> {
         if let Some(values) = collected.run(variant, place).and_then(|done| numbers(done, coordinate)) {

@@ -1,4 +1,4 @@
-//! From finished runs to labelled numbers.
+//! Collects the finished runs of a grid into labelled arrays.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,12 +14,12 @@ use crate::sweep::collected::{Collected, POINT};
 use crate::sweep::finished::FinishedSweep;
 use crate::sweep::measured::{MEASURES, measured};
 use crate::sweep::recorded::Recorded;
-use crate::sweep::{along, correct, pictures};
+use crate::sweep::{along, correct, errors, pictures};
 use runs::images::DataConfig;
 use runs::pixels::normalised;
 use runs::store::{Results, Values};
 
-/// Numbers per epoch of a point, as they stand in the journal.
+/// The metrics by epoch, with their names in the journal.
 const BY_EPOCH: [(Metric, EpochMetric); 5] = [
     (Metric::TestMse, EpochMetric::TestMse),
     (Metric::TestCrossEntropy, EpochMetric::TestCrossEntropy),
@@ -28,7 +28,7 @@ const BY_EPOCH: [(Metric, EpochMetric); 5] = [
     (Metric::GradientNormRatio, EpochMetric::GradientNormRatio),
 ];
 
-/// The errors of the mean image and of the class means on the test images.
+/// The test errors of the mean image and of the class means.
 type Baselines = BTreeMap<DataConfig, [f64; 2]>;
 
 /// Their names and descriptions.
@@ -37,7 +37,7 @@ const BASELINES: [(Baseline, &str); 2] = [
     (Baseline::ClassMeanMse, "test MSE of the true class's training-mean image"),
 ];
 
-/// What is measured now and then, and stands under the same names in the journal.
+/// The groups of metrics measured after some epochs, with the same names in the journal.
 const OBSERVED: [MetricGroup; 6] = [
     MetricGroup::LayerCosine,
     MetricGroup::LayerNormRatio,
@@ -47,13 +47,13 @@ const OBSERVED: [MetricGroup; 6] = [
     MetricGroup::ReconstructedEnergy,
 ];
 
-/// The share of the variance in which the exact linear CRE is computed, since pixels that never change have none.
+/// The fraction of the variance for which the exact linear CRE is computed, since constant pixels have none.
 const SHARE: f64 = 0.999;
 
-/// The labelled numbers of a grid, of which variants without data are left out and named.
+/// The labelled arrays of a grid. Families on data sets that are not available are left out and named in the attribute `absent`.
 ///
 /// # Errors
-/// If a run lacks something that is read.
+/// If a run lacks an array that is read.
 pub fn collect(grid: &Grid, finished: &FinishedSweep<'_>, kept: Recorded) -> Result<Results> {
     let here = |variant: &Variant<'_>| finished.data.open.contains_key(variant.data);
     let (variants, absent): (Vec<Variant<'_>>, Vec<Variant<'_>>) = grid.variants().partition(here);
@@ -77,6 +77,7 @@ pub fn collect(grid: &Grid, finished: &FinishedSweep<'_>, kept: Recorded) -> Res
     }
     collected.scalars(kept.scalars)?;
     correct::collect(&mut collected)?;
+    errors::collect(&mut collected)?;
     if let Some(along) = kept.along {
         along::collect(&mut collected, along)?;
     }
@@ -93,7 +94,7 @@ pub fn collect(grid: &Grid, finished: &FinishedSweep<'_>, kept: Recorded) -> Res
 }
 
 impl Collected<'_> {
-    /// The errors of the mean image and of the class means, for each data set.
+    /// The test errors of the mean image and of the class means, for each data set.
     fn baselines(&self) -> Result<Baselines> {
         let mut baselines = Baselines::new();
         for variant in &self.variants {
@@ -112,7 +113,11 @@ impl Collected<'_> {
         let labels: Vec<String> = self.variants.iter().map(Variant::label).collect();
         self.dimension("variant", "data set and family of learners", labels);
         let members = (0..grid.n_members()).map(|place| place as f64).collect::<Vec<f64>>();
-        self.dimension("member", "place within the family; the attribute `families` names them", members);
+        self.dimension(
+            "member",
+            "index of the setting in its family; the attribute `families` names them",
+            members,
+        );
         self.dimension("lambda", "weight of reconstruction: 1 is a pure autoencoder", grid.lambdas.clone());
         self.dimension("seed", "seed, shared by all points", grid.seeds.clone());
         let epochs = (0..=grid.n_epochs()).map(f64::from).collect::<Vec<f64>>();
@@ -195,7 +200,7 @@ impl Collected<'_> {
         Ok(())
     }
 
-    /// Numbers of the last epoch.
+    /// Adds metrics of the last epoch.
     fn scalars(&mut self, scalars: &[(Metric, &str)]) -> Result<()> {
         for (name, description) in scalars {
             let mut values = Vec::new();
@@ -210,7 +215,7 @@ impl Collected<'_> {
         Ok(())
     }
 
-    /// What was measured now and then: by layer, by principal component, and of the spectrum.
+    /// Adds the metrics measured after some epochs: by layer, by principal component, and of the spectrum.
     fn observed(&mut self) -> Result<()> {
         let mut names = BTreeSet::new();
         self.each_point(|variant, place| -> Result<()> {
@@ -226,7 +231,7 @@ impl Collected<'_> {
         Ok(())
     }
 
-    /// The exact linear CRE with as many numbers in its latent, at every member and λ.
+    /// Adds the metrics of the exact linear CRE with the same latent size, for every setting and λ.
     fn linear_front(&mut self) -> Result<()> {
         let mut columns = vec![Vec::new(); LINEAR.len()];
         let mut fronts: BTreeMap<&DataConfig, (LinearFront, Vec<f64>)> = BTreeMap::new();
@@ -262,7 +267,7 @@ impl Collected<'_> {
     }
 }
 
-/// The description of a scalar that is measured now and then; `None` for any other.
+/// The description of a metric that is measured after some epochs; `None` for any other.
 fn observed(scalar: &str) -> Option<&'static str> {
     let group = || OBSERVED.iter().find(|group| scalar.split('/').next() == Some(group.as_str()));
     match scalar {
@@ -279,13 +284,17 @@ fn observed(scalar: &str) -> Option<&'static str> {
             MetricGroup::ModeRank => "mean rank of the eigenvectors of a group",
             MetricGroup::Energy => "mean square of the images along these eigenvectors, uncentred, in [0, 1]",
             MetricGroup::ReconstructedEnergy => "the same of the reconstructions",
-            MetricGroup::LayerCosine => "cosine of both losses' gradients by this weight, on one batch",
-            _ => "norm of the MSE's gradient by this weight over the cross-entropy's, on one batch",
+            MetricGroup::LayerCosine => {
+                "cosine of both losses' gradients with respect to this weight, on one batch"
+            }
+            _ => {
+                "norm of the MSE's gradient with respect to this weight over the cross-entropy's, on one batch"
+            }
         }),
     }
 }
 
-/// What [`Curves`](super::curves::Curves) reads of every variant.
+/// The attribute `families`, which [`Curves`](super::curves::Curves) reads.
 pub(super) fn families(variants: &[Variant<'_>]) -> Value {
     let families = variants.iter().map(|Variant { family, data }| {
         let members: Vec<_> =
@@ -299,7 +308,7 @@ pub(super) fn families(variants: &[Variant<'_>]) -> Value {
     families.collect()
 }
 
-/// Numbers of the exact linear CRE of the same latent size: name and description.
+/// The metrics of the exact linear CRE of the same latent size: name and description.
 pub(super) const LINEAR: [(LinearMetric, &str); 4] = [
     (LinearMetric::Mse, "test MSE of the exact linear CRE of the same latent size"),
     (LinearMetric::Accuracy, "test accuracy of the exact linear CRE of the same latent size"),

@@ -1,4 +1,4 @@
-//! Results that are being collected from the runs of a grid.
+//! Results under construction from the runs of a grid.
 
 use crate::error::{Error, Result};
 use crate::grid::{Grid, Variant};
@@ -6,10 +6,10 @@ use crate::sweep::finished::FinishedSweep;
 use runs::images::Images;
 use runs::store::{Coordinates, Dimension, FinishedRun, Results, Values, Variable};
 
-/// The axes of a point, the slowest first.
+/// The axes of a point of the grid, the slowest first.
 pub(super) const POINT: [&str; 4] = ["variant", "member", "lambda", "seed"];
 
-/// Results that are being collected.
+/// Results under construction, with the runs that they are collected from.
 pub(super) struct Collected<'a> {
     pub(super) grid: &'a Grid,
     pub(super) finished: &'a FinishedSweep<'a>,
@@ -25,7 +25,7 @@ impl<'a> Collected<'a> {
             .ok_or_else(|| Error::Missing(format!("data set {}", variant.data.name)))
     }
 
-    /// The finished run at a point; `None` where the grid has none.
+    /// The finished run at a point; `None` if the grid has none there.
     pub(super) fn run(
         &self,
         variant: &Variant<'_>,
@@ -53,7 +53,7 @@ impl<'a> Collected<'a> {
         self.results.dimensions.insert(name.into(), dimension);
     }
 
-    /// Calls this for every place of the grid, those without a run too.
+    /// Calls `call` for every point of the grid, also for those without a run.
     pub(super) fn each_point<E>(
         &self,
         mut call: impl FnMut(&Variant<'a>, [usize; 3]) -> std::result::Result<(), E>,

@@ -1,58 +1,125 @@
-//! The convergence guard: no verdict about an end of λ whose networks were not trained to the end.
+//! The convergence guard: no verdict about networks that were not trained to convergence.
 //!
-//! An end is not trained to the end while the test loss of its own task still falls by more than 1 % over the last tenth of
-//! training, or while as many principal components reconstruct better than the trained pure autoencoder. The loss is that
-//! of the test images: on training images the cross-entropy of a classifier falls for ever.
+//! Networks are not trained to convergence while the test loss of their own task decreases by more than [`STILL_FALLING`] over
+//! the last tenth of training, or while the same heads do better on as many principal components of the images. The loss is
+//! that of the test images, since the cross-entropy of a classifier decreases on training images for ever.
 
 use crate::error::Result;
 use crate::families::NetworkKind;
 use crate::metric::{EpochMetric, LinearMetric, Metric};
 use crate::statistics::mean;
+use crate::statistics::rules::STILL_FALLING;
 use crate::sweep::curves::Curves;
+use crate::sweep::readers::Task;
 
-/// The largest fall of a loss over the last tenth of training that is called the end.
-const STILL_FALLING: f64 = 0.01;
-
-/// Why the point is no end of training, if it is none; `None` for mixtures and where nothing mixes.
+/// The reason why a point is not trained to convergence; `None` if it is, if it mixes both tasks, or if nothing is trained.
+///
+/// `without_lambda` is the task of learners that have no λ; if `None`, they are autoencoders if they have a reconstruction
+/// error, else classifiers.
 ///
 /// # Errors
 /// If the results are not those of a grid.
-pub(super) fn not_trained(curves: &Curves<'_>, member: usize, lambda: usize) -> Result<Option<String>> {
-    let value = curves.lambdas[lambda];
-    let (loss, name) = match value {
-        _ if curves.lambdas.len() < 2 => return Ok(None),
-        0.0 => (EpochMetric::TestCrossEntropy, "cross-entropy"),
-        1.0 => (EpochMetric::TestMse, "MSE"),
-        _ => return Ok(None),
+pub(super) fn not_trained(
+    curves: &Curves<'_>,
+    [member, lambda]: [usize; 2],
+    without_lambda: Option<Task>,
+) -> Result<Option<String>> {
+    let Some(task) = own_task(curves, [member, lambda], without_lambda)? else { return Ok(None) };
+    let (loss, name) = match task {
+        Task::Classification => (EpochMetric::TestCrossEntropy, "cross-entropy"),
+        Task::Reconstruction => (EpochMetric::TestMse, "MSE"),
     };
-    let label = &curves.members[member].0;
+    let label = match mixes(curves) {
+        true => format!("{} at λ = {}", curves.members[member].0, curves.lambdas[lambda]),
+        false => format!("{}, {}", curves.family, curves.members[member].0),
+    };
     if let Some(fall) = fall_of_last_tenth(curves, loss, [member, lambda])?
         && fall > STILL_FALLING
     {
         let percent = 100.0 * fall;
         return Ok(Some(format!(
-            "{label} at λ = {value}: test {name} falls by {percent:.1} % in the last tenth"
+            "{label}: test {name} decreases by {percent:.1} % over the last tenth of training"
         )));
     }
-    // Other networks' latents are not vectors that the components of images compete with.
-    if value == 1.0
-        && NetworkKind::of(&curves.family) == Some(NetworkKind::Fc)
-        && curves.has(LinearMetric::Mse)
-        && let Some(linear) = curves.exact(LinearMetric::Mse, member, lambda)?
-    {
-        let trained = curves.at(Metric::TestMse, member, lambda)?;
-        if !trained.is_empty() && linear < mean(&trained) {
-            let trained = mean(&trained);
-            return Ok(Some(format!(
-                "{label} at λ = 1: test MSE {trained:.3}, as many principal components reach {linear:.3}"
-            )));
-        }
-    }
-    Ok(None)
+    let better = beaten_by_components(curves, task, [member, lambda])?;
+    Ok(better.map(|better| format!("{label}: {better}")))
 }
 
-/// The relative fall of the mean loss over the last tenth of the epochs; the last epoch's where a tenth is less than one, in
-/// proportion. `None` where the losses of the epochs are not stored.
+/// Whether the grid has several λ. A grid of one λ holds learners that mix nothing.
+fn mixes(curves: &Curves<'_>) -> bool {
+    curves.lambdas.len() > 1
+}
+
+/// The task for which alone the networks of a point are trained, if there is one.
+fn own_task(
+    curves: &Curves<'_>,
+    [member, lambda]: [usize; 2],
+    without_lambda: Option<Task>,
+) -> Result<Option<Task>> {
+    Ok(match curves.lambdas[lambda] {
+        0.0 => Some(Task::Classification),
+        1.0 if mixes(curves) => Some(Task::Reconstruction),
+        1.0 if without_lambda.is_some() => without_lambda,
+        1.0 => match curves.at(Metric::TestMse, member, lambda)?.is_empty() {
+            true => Some(Task::Classification),
+            false => Some(Task::Reconstruction),
+        },
+        _ => None,
+    })
+}
+
+/// By how much the same head on as many principal components is better than the trained network, if it is. Runs of older
+/// versions have no such head; their autoencoders are compared with the linear decoder.
+fn beaten_by_components(
+    curves: &Curves<'_>,
+    task: Task,
+    [member, lambda]: [usize; 2],
+) -> Result<Option<String>> {
+    let trained = |metric: Metric| curves.at(metric, member, lambda).map(|values| mean(&values));
+    // Measured in the run at λ = 1, since components do not depend on λ.
+    let of_components = |metric: Metric| -> Result<Option<f64>> {
+        match curves.lambda(1.0).filter(|_| curves.has(metric)) {
+            Some(last) => {
+                Ok(Some(curves.at(metric, member, last)?).filter(|v| !v.is_empty()).map(|v| mean(&v)))
+            }
+            None => Ok(None),
+        }
+    };
+    match task {
+        Task::Classification => {
+            let trained = trained(Metric::TestAccuracy)?;
+            let better = of_components(Metric::PcaHeadsAccuracy)?.filter(|&other| other > trained);
+            Ok(better.map(|other| {
+                let [trained, other] = [trained, other].map(|accuracy| 100.0 * accuracy);
+                format!(
+                    "test accuracy {trained:.1} %, the same classifier on as many principal components {other:.1} %"
+                )
+            }))
+        }
+        Task::Reconstruction => {
+            let trained = trained(Metric::TestMse)?;
+            let heads = of_components(Metric::PcaHeadsMse)?;
+            let (other, decoder) = match heads {
+                Some(other) => (Some(other), "the same decoder"),
+                None => (of_linear_decoder(curves, [member, lambda])?, "a linear decoder"),
+            };
+            Ok(other.filter(|&other| other < trained).map(|other| {
+                format!("test MSE {trained:.3}, {decoder} on as many principal components {other:.3}")
+            }))
+        }
+    }
+}
+
+/// The error of the linear decoder of as many principal components, for fully connected networks: the latents of others are no
+/// vectors that such a code is compared with.
+fn of_linear_decoder(curves: &Curves<'_>, [member, lambda]: [usize; 2]) -> Result<Option<f64>> {
+    let is_compared =
+        NetworkKind::of(&curves.family) == Some(NetworkKind::Fc) && curves.has(LinearMetric::Mse);
+    if is_compared { curves.exact(LinearMetric::Mse, member, lambda) } else { Ok(None) }
+}
+
+/// The relative decrease of the mean loss over the last tenth of the epochs; if a tenth is less than one epoch, that over the
+/// last epoch in proportion. `None` if the losses of the epochs are not stored.
 fn fall_of_last_tenth(curves: &Curves<'_>, loss: EpochMetric, point: [usize; 2]) -> Result<Option<f64>> {
     if !curves.has(loss) || curves.epochs == 0 {
         return Ok(None);

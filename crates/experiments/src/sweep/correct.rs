@@ -1,4 +1,4 @@
-//! Which test images each reader classifies correctly: a bit for each image of each run.
+//! The correctness bits of results: which test images each reader classifies correctly, for each run.
 
 use crate::error::Result;
 use crate::metric::Metric;
@@ -10,7 +10,7 @@ use runs::store::{Array, FinishedRun, Values};
 /// The axis of the packed bits, least significant first.
 const BYTE: &str = "byte";
 
-/// What an accuracy and the share of its bits may differ by: losses and accuracies are stored in 32 bits.
+/// The largest difference between an accuracy and the fraction of its bits: losses and accuracies are stored in 32 bits.
 const ROUNDING: f64 = 1e-6;
 
 /// The name of a reader's bits, in runs and in results. A new head is the online head of a run of its own.
@@ -57,13 +57,13 @@ fn bits<'r>(run: &'r FinishedRun, name: &str) -> Option<&'r [u8]> {
     }
 }
 
-/// The bits of a reader at a point, one set for each seed; `None` for a seed whose bits are not those of its accuracy,
-/// such as one without any.
-pub(super) fn of_point<'r>(
-    curves: &Curves<'r>,
+/// The correctness of a reader at a point, one list of 0 or 1 by image for each seed; `None` for a seed whose bits do not have
+/// its accuracy, as for a seed without a run.
+pub(super) fn of_point(
+    curves: &Curves<'_>,
     (reader, metric): (Reader, Metric),
     point: [usize; 2],
-) -> Result<Vec<Option<&'r [u8]>>> {
+) -> Result<Vec<Option<Vec<f64>>>> {
     let accuracies = curves.by_seed(metric, point)?;
     let Some(bits) = curves.bytes(&name(reader), point) else { return Ok(vec![None; accuracies.len()]) };
     let agree = |bits: &[u8], accuracy: f64| {
@@ -73,11 +73,13 @@ pub(super) fn of_point<'r>(
     Ok(bits
         .into_iter()
         .zip(accuracies)
-        .map(|(bits, &accuracy)| agree(bits, accuracy).then_some(bits))
+        .map(|(bits, &accuracy)| {
+            agree(bits, accuracy).then(|| (0..curves.n_test).map(|image| bit(bits, image)).collect())
+        })
         .collect())
 }
 
-/// Whether an image is classified correctly, 1 or 0.
-pub(super) fn bit(bits: &[u8], image: usize) -> f64 {
+/// 1 if an image is classified correctly, else 0.
+fn bit(bits: &[u8], image: usize) -> f64 {
     f64::from(bits.get(image / 8).map_or(0, |byte| byte >> (image % 8) & 1))
 }

@@ -1,4 +1,4 @@
-//! Reading stored results: the values over seeds at one point.
+//! Access to stored results: the values over seeds at a point of the grid.
 
 use serde_json::Value;
 
@@ -9,30 +9,30 @@ use crate::statistics::median;
 use crate::sweep::words;
 use runs::store::{Coordinates, Results, Values};
 
-/// The results of one variant of a grid.
+/// The results of one family on one data set.
 #[derive(Clone)]
 pub struct Curves<'a> {
-    /// The data set and the family, in words.
+    /// The label of data set and family in the results.
     pub variant: String,
     /// The label of the family.
     pub family: String,
-    /// The place of the variant.
+    /// The index on the axis `variant`.
     pub index: usize,
-    /// What the members differ in.
+    /// The quantity in which the settings of the family differ, such as `latent size k`.
     pub member: String,
-    /// The members: words and the number behind them.
+    /// The settings: label and number.
     pub members: Vec<(String, f64)>,
-    /// The weights of reconstruction, ascending.
+    /// The values of λ, ascending.
     pub lambdas: Vec<f64>,
     /// The name of the data set.
     pub data: String,
-    /// Training images.
+    /// The number of training images.
     pub n_train: usize,
-    /// Test images.
+    /// The number of test images.
     pub n_test: usize,
-    /// Steps of training.
+    /// The number of training steps.
     pub steps: usize,
-    /// Epochs of training.
+    /// The number of training epochs.
     pub epochs: usize,
     n_members: usize,
     n_points: usize,
@@ -42,7 +42,7 @@ pub struct Curves<'a> {
 }
 
 impl<'a> Curves<'a> {
-    /// The curves of every variant.
+    /// The results of every family on every data set.
     ///
     /// # Errors
     /// [`Error::Missing`] if these are not the results of a grid.
@@ -84,31 +84,31 @@ impl<'a> Curves<'a> {
         Ok(curves)
     }
 
-    /// Data set and family in words.
+    /// Data set and family as text for titles.
     pub fn words(&self) -> String {
         format!("{}; {}", self.set_words(), self.family)
     }
 
-    /// The data set in words, with its training images.
+    /// The data set as text, with the number of training images.
     pub fn set_words(&self) -> String {
         words::data_set_of(&self.data, self.n_train)
     }
 
-    /// Which family of an experiment this is.
+    /// The family of an experiment as an enum.
     ///
     /// # Errors
-    /// [`Error::Missing`] for a family that the experiment does not know.
+    /// [`Error::Missing`] if the experiment has no family of this label.
     pub fn family_id<F: Spelled>(&self) -> Result<F> {
         F::parse(&self.family).ok_or_else(|| self.unknown_family(F::ALL.iter().map(|id| id.as_str())))
     }
 
-    /// The error for a family that an experiment does not know.
+    /// The error for a family whose label is not one of these.
     pub fn unknown_family(&self, known: impl IntoIterator<Item = &'static str>) -> Error {
         let known: Vec<&str> = known.into_iter().collect();
         Error::Missing(format!(
-            "family of a known label: got `{}`, expected {}",
-            self.family,
-            known.join(" or ")
+            "family with a known label: expected {}, got `{}`",
+            known.join(" or "),
+            self.family
         ))
     }
 
@@ -120,8 +120,8 @@ impl<'a> Curves<'a> {
         self.slice(&metric.name(), self.point(member, lambda), self.n_seeds).map(finite)
     }
 
-    /// Pairs of values of a metric at a point `[member, λ]` and at one of another variant of the grid, or of this one,
-    /// for the seeds that both have.
+    /// Pairs of values of a metric at a point `[setting, λ]` and at a point of the same or other results of the grid, for the
+    /// seeds that both have.
     ///
     /// # Errors
     /// [`Error::Missing`] if there is no such metric.
@@ -135,7 +135,7 @@ impl<'a> Curves<'a> {
         Ok(pairs(self.by_seed(&metric, own)?, other.by_seed(&metric, others)?))
     }
 
-    /// Pairs of values of a trade-off of two members, for the seeds that both have.
+    /// Pairs of values of a trade-off measure of two settings, for the seeds that both have.
     ///
     /// # Errors
     /// [`Error::Missing`] if there is no such metric.
@@ -145,7 +145,7 @@ impl<'a> Curves<'a> {
         Ok(pairs(a?, b?))
     }
 
-    /// The values of a trade-off of one member, one for each seed.
+    /// The values of a trade-off measure of one setting, one for each seed.
     ///
     /// # Errors
     /// [`Error::Missing`] if there is no such metric.
@@ -153,7 +153,7 @@ impl<'a> Curves<'a> {
         self.slice(trade_off.as_str(), self.index * self.n_members + member, self.n_seeds).map(finite)
     }
 
-    /// The values of a metric at a point `[member, λ]`, one for each seed; NaN where a run has none.
+    /// The values of a metric at a point `[setting, λ]`, one for each seed; NaN where a run has none.
     ///
     /// # Errors
     /// [`Error::Missing`] if there is no such metric.
@@ -162,28 +162,40 @@ impl<'a> Curves<'a> {
     }
 
     /// The bytes of a variable at a point, one slice for each seed; `None` if there is no such variable.
-    pub(super) fn bytes(&self, name: &str, [member, lambda]: [usize; 2]) -> Option<Vec<&'a [u8]>> {
-        let Some(Values::U8(values)) = self.results.variables.get(name).map(|variable| &variable.values)
-        else {
-            return None;
-        };
+    pub(super) fn bytes(&self, name: &str, point: [usize; 2]) -> Option<Vec<&'a [u8]>> {
+        match &self.results.variables.get(name)?.values {
+            Values::U8(values) => self.slices(values, point),
+            _ => None,
+        }
+    }
+
+    /// The same of a variable in 32 bits.
+    pub(super) fn floats(&self, name: &str, point: [usize; 2]) -> Option<Vec<&'a [f32]>> {
+        match &self.results.variables.get(name)?.values {
+            Values::F32(values) => self.slices(values, point),
+            _ => None,
+        }
+    }
+
+    /// The values at a point over an axis of their own, one slice for each seed.
+    fn slices<T>(&self, values: &'a [T], [member, lambda]: [usize; 2]) -> Option<Vec<&'a [T]>> {
         let width = values.len().checked_div(self.n_points * self.n_seeds).filter(|&width| width > 0)?;
         let start = self.point(member, lambda) * self.n_seeds * width;
         Some(values.get(start..start + self.n_seeds * width)?.chunks(width).collect())
     }
 
-    /// A number of the whole variant.
+    /// A baseline of the data set.
     ///
     /// # Errors
-    /// [`Error::Missing`] if there is no such number.
+    /// [`Error::Missing`] if there is no such baseline.
     pub fn of_variant(&self, reference: Baseline) -> Result<f64> {
         Ok(self.slice(reference.as_str(), self.index, 1)?[0])
     }
 
-    /// A number that has no seeds, at one point, where there is one.
+    /// The value of a closed form, which has no seeds, at one point; `None` if it is not defined there.
     ///
     /// # Errors
-    /// [`Error::Missing`] if there is no such number.
+    /// [`Error::Missing`] if there is no such metric.
     pub fn exact(&self, metric: LinearMetric, member: usize, lambda: usize) -> Result<Option<f64>> {
         let value = self.slice(metric.as_str(), self.point(member, lambda), 1)?[0];
         Ok(value.is_finite().then_some(value))
@@ -197,7 +209,7 @@ impl<'a> Curves<'a> {
         self.after_by_seed(metric, [member, lambda], epoch).map(|values| finite(&values))
     }
 
-    /// The same, with NaN where a run has no value, so that seeds stay where they are.
+    /// The same with NaN where a run has no value, so that values keep the index of their seed.
     ///
     /// # Errors
     /// [`Error::Missing`] if there is no such metric.
@@ -228,7 +240,7 @@ impl<'a> Curves<'a> {
         Ok(points.filter(|(_, values)| !values.is_empty()).collect())
     }
 
-    /// The numbers of a group, by layer, component or group of eigenvectors.
+    /// The metrics of a group, by layer, component or group of eigenvectors.
     pub fn indexed(&self, group: MetricGroup) -> Vec<Indexed> {
         let index = |name: &String| Some(group.of(name.strip_prefix(group.as_str())?.strip_prefix('/')?));
         self.results.variables.keys().filter_map(index).collect()
@@ -255,17 +267,17 @@ impl<'a> Curves<'a> {
         Ok(self.at(Metric::Diverged, member, lambda)?.into_iter().filter(|&diverged| diverged == 0.0).count())
     }
 
-    /// The place of a member by its number.
+    /// The index of a setting by its number.
     pub fn member(&self, number: f64) -> Option<usize> {
         self.members.iter().position(|(_, own)| *own == number)
     }
 
-    /// The place of a member by its words.
+    /// The index of a setting by its label.
     pub fn labelled(&self, label: &str) -> Option<usize> {
         self.members.iter().position(|(own, _)| own == label)
     }
 
-    /// The place of a weight in the grid.
+    /// The index of a value of λ.
     pub fn lambda(&self, value: f64) -> Option<usize> {
         self.lambdas.iter().position(|&lambda| lambda == value)
     }
@@ -284,7 +296,7 @@ impl<'a> Curves<'a> {
     }
 }
 
-/// Pairs of values that stand at the same seed; those of which one is not finite are left out.
+/// Pairs of values of the same seed; pairs with a value that is not finite are left out.
 fn pairs(a: &[f64], b: &[f64]) -> Vec<[f64; 2]> {
     let pairs = a.iter().zip(b).map(|(&a, &b)| [a, b]);
     pairs.filter(|pair| pair.iter().all(|x| x.is_finite())).collect()
@@ -294,16 +306,16 @@ fn finite(values: &[f64]) -> Vec<f64> {
     values.iter().copied().filter(|value| value.is_finite()).collect()
 }
 
-/// An attribute that holds JSON.
+/// An attribute in JSON.
 ///
 /// # Errors
-/// [`Error::Missing`] if it is not there, or is no JSON.
+/// [`Error::Missing`] if it does not exist or is not valid JSON.
 pub(crate) fn attribute(results: &Results, name: &str) -> Result<Value> {
     let text = results.attributes.get(name).ok_or_else(|| Error::Missing(name.into()))?;
     serde_json::from_str(text).map_err(|error| Error::Missing(format!("{name} as JSON: {error}")))
 }
 
-/// The numbers along an axis.
+/// The numeric coordinates of an axis.
 ///
 /// # Errors
 /// [`Error::Missing`] if there is no such axis.
@@ -314,14 +326,14 @@ pub(crate) fn numbers<'a>(results: &'a Results, dimension: &str) -> Result<&'a [
     }
 }
 
-/// The length of an axis, whatever its coordinates are.
+/// The length of an axis with coordinates of any type.
 fn length(results: &Results, dimension: &str) -> Result<usize> {
     let found =
         results.dimensions.get(dimension).ok_or_else(|| Error::Missing(format!("axis {dimension}")))?;
     Ok(found.coordinates.len())
 }
 
-/// The texts along an axis.
+/// The text coordinates of an axis.
 ///
 /// # Errors
 /// [`Error::Missing`] if there is no such axis.

@@ -1,4 +1,4 @@
-//! The values behind a conclusion: how many seeds they come from, and what the grid lacks for it.
+//! The values behind a verdict, with the number of seeds behind them and the runs that are missing.
 
 use std::cell::{Cell, RefCell};
 
@@ -6,32 +6,25 @@ use crate::error::{Error, Result};
 use crate::metric::{LinearMetric, Metric, TradeOff};
 use crate::names::Named;
 use crate::statistics::estimate::Estimate;
-use crate::statistics::median;
+use crate::statistics::formula::Formula;
 use crate::sweep::curves::Curves;
 use crate::sweep::readers::{Reader, Source, Task, source, sources};
 use crate::sweep::refits::{controlled, refitted_of};
-use crate::sweep::{convergence, correct};
+use crate::sweep::{convergence, correct, errors};
 
-/// A value of a reader at a point `[member, λ]`, with its weight in a sum.
-#[derive(Clone, Copy)]
-pub struct Term<'c, 'r> {
-    /// The weight.
-    pub weight: f64,
-    /// Who read.
-    pub source: Source<'c, 'r>,
-    /// The point.
-    pub point: [usize; 2],
-}
+/// A reader with a point `[setting, λ]` of its results.
+pub type Term<'c, 'r> = (Source<'c, 'r>, [usize; 2]);
 
-/// Reads the values behind one verdict and counts the fewest seeds behind any of them. A point that the grid lacks, or
+/// Access to the values behind one verdict, which counts the fewest seeds behind any of them. A point that the grid lacks, or
 /// of which no run finished, is [`Error::NotRun`].
 pub struct Evidence<'c, 'r> {
-    /// Where the values come from.
+    /// The results of the family that the verdict is about.
     pub curves: &'c Curves<'r>,
-    /// Heads that were learned anew on the same encoders, where they pass their control.
+    /// New heads on the same encoders, with the readers that pass the control.
     refitted: Option<(&'c Curves<'r>, Vec<Reader>)>,
     fewest: Cell<Option<usize>>,
     guards: Cell<bool>,
+    without_lambda: Cell<Option<Task>>,
     not_trained: RefCell<Vec<String>>,
 }
 
@@ -43,11 +36,12 @@ impl<'c, 'r> Evidence<'c, 'r> {
             refitted: None,
             fewest: Cell::new(None),
             guards: Cell::new(true),
+            without_lambda: Cell::new(None),
             not_trained: RefCell::default(),
         }
     }
 
-    /// The same, with the new heads on the same encoders that stand among all results.
+    /// The same, with the new heads on the same encoders among all results.
     ///
     /// # Errors
     /// If the results are not those of a grid.
@@ -58,7 +52,7 @@ impl<'c, 'r> Evidence<'c, 'r> {
         Ok(Self { refitted: new, ..Self::of(curves) })
     }
 
-    /// Everybody who reads the latents for a task, the heads that learned beside the encoders first.
+    /// All readers of the latents for a task, starting with the heads that were trained with the encoders.
     pub(super) fn readers(&self, task: Task) -> Vec<Source<'c, 'r>> {
         let mut readers = sources(self.curves, task);
         if let Some((refitted, passing)) = &self.refitted {
@@ -73,22 +67,28 @@ impl<'c, 'r> Evidence<'c, 'r> {
         self.fewest.get().unwrap_or(0)
     }
 
-    /// Leaves the convergence guard out: for claims about whether training comes to its end.
+    /// Disables the convergence guard, for claims that are about convergence.
     pub fn whether_trained_or_not(&self) {
         self.guards.set(false);
     }
 
-    /// Notes the number of seeds behind another value of this verdict.
+    /// Judges the convergence of learners without λ by their loss of this task, where it is not that of an autoencoder.
+    pub fn trained_for(self, task: Task) -> Self {
+        self.without_lambda.set(Some(task));
+        self
+    }
+
+    /// Records the number of seeds behind another value of this verdict.
     pub fn at_most(&self, n_seeds: usize) {
         self.fewest.set(Some(self.fewest.get().map_or(n_seeds, |fewest| fewest.min(n_seeds))));
     }
 
-    /// The ends of λ among the points that were read whose networks were not trained to the end, with the reasons.
+    /// The points read at λ = 0 or 1 whose networks were not trained to convergence, with the reasons.
     pub fn not_trained(&self) -> Vec<String> {
         self.not_trained.borrow().clone()
     }
 
-    /// The values at points of a metric of some results, seed by seed, for the seeds that all have.
+    /// The values of metrics at several points, seed by seed, for the seeds that all of them have.
     ///
     /// # Errors
     /// [`Error::NotRun`] if there are none.
@@ -110,7 +110,7 @@ impl<'c, 'r> Evidence<'c, 'r> {
         let rows: Vec<Vec<f64>> = rows.filter(|row| row.iter().all(|value| value.is_finite())).collect();
         for &(curves, ref metric, [member, lambda]) in points {
             if rows.is_empty() {
-                // Where one of the points has no value, that is what is missing.
+                // If one of the points has no value, the message names it.
                 Evidence::of(curves).at(metric, member, lambda)?;
             }
             self.read(curves, [member, lambda])?;
@@ -121,38 +121,45 @@ impl<'c, 'r> Evidence<'c, 'r> {
         }
     }
 
-    /// A weighted sum of accuracies or errors, over seeds and test images where every run has the bits of its images, else
-    /// over seeds.
+    /// An effect of accuracies or of errors, with its standard error over seeds and test images if every run has the values of
+    /// its images, else over seeds.
     ///
     /// # Errors
     /// [`Error::NotRun`] if no seed has all of them.
-    pub fn sum(&self, terms: &[Term<'_, '_>]) -> Result<Estimate> {
+    pub fn estimate(&self, formula: Formula<'_>, terms: &[Term<'_, '_>]) -> Result<Estimate> {
         let points: Vec<_> =
-            terms.iter().map(|Term { source, point, .. }| (source.curves, source.metric, *point)).collect();
+            terms.iter().map(|(source, point)| (source.curves, source.metric, *point)).collect();
         let rows = self.rows(&points)?;
-        let weighted = |row: &Vec<f64>| row.iter().zip(terms).map(|(value, term)| value * term.weight).sum();
-        let by_seed = Estimate::of_seeds(&rows.iter().map(weighted).collect::<Vec<f64>>());
-        let mut bits = Vec::new();
-        for Term { source, point, .. } in terms {
-            bits.push(correct::of_point(source.curves, (source.reader, source.metric), *point)?);
+        let by_seed = Estimate::of_seeds(&rows.iter().map(|row| formula.value(row)).collect::<Vec<f64>>());
+        let mut by_image = Vec::new();
+        for &(source, point) in terms {
+            by_image.push(of_images(source, point)?);
         }
-        let n_seeds = bits.iter().map(Vec::len).min().unwrap_or(0);
-        let images = 0..terms.iter().map(|term| term.source.curves.n_test).min().unwrap_or(0);
+        let n_seeds = by_image.iter().map(Vec::len).min().unwrap_or(0);
         let of_seed = |seed: usize| -> Option<Vec<f64>> {
-            let of_terms = bits.iter().map(|of_term| of_term[seed]).collect::<Option<Vec<&[u8]>>>()?;
-            let of_image = |image| {
-                terms.iter().zip(&of_terms).map(|(term, bits)| term.weight * correct::bit(bits, image)).sum()
-            };
-            Some(images.clone().map(of_image).collect())
+            let of_terms = by_image.iter().map(|of_term| of_term[seed].clone());
+            Some(formula.by_image(&of_terms.collect::<Option<Vec<Vec<f64>>>>()?))
         };
         let values: Vec<Vec<f64>> = (0..n_seeds).filter_map(of_seed).collect();
-        Ok(if values.len() == rows.len() { Estimate::of_seeds_and_images(&values) } else { by_seed })
+        let [(first, _), ..] = terms else { return Ok(by_seed) };
+        let same_images = |source: &Source<'_, '_>| {
+            (&source.curves.data, source.curves.n_test) == (&first.curves.data, first.curves.n_test)
+        };
+        let paired = terms.iter().all(|(source, _)| same_images(source)) && values.len() == rows.len();
+        Ok(match paired {
+            true => Estimate {
+                effect: by_seed.effect,
+                n_images: Some(first.curves.n_test),
+                ..Estimate::of_seeds_and_images(&values)
+            },
+            false => by_seed,
+        })
     }
 
-    /// Notes whether a point that was read is an end whose networks were not trained to the end.
+    /// Records a point that was read if its networks were not trained to convergence.
     fn read(&self, curves: &Curves<'_>, [member, lambda]: [usize; 2]) -> Result<()> {
         if self.guards.get()
-            && let Some(why) = convergence::not_trained(curves, member, lambda)?
+            && let Some(why) = convergence::not_trained(curves, [member, lambda], self.without_lambda.get())?
             && !self.not_trained.borrow().contains(&why)
         {
             self.not_trained.borrow_mut().push(why);
@@ -160,15 +167,15 @@ impl<'c, 'r> Evidence<'c, 'r> {
         Ok(())
     }
 
-    /// The places of these weights in the grid.
+    /// The indices of these λ in the grid.
     ///
     /// # Errors
-    /// [`Error::NotRun`] with the weights that it lacks.
-    pub fn lambdas<const N: usize>(&self, wanted: [f64; N]) -> Result<[usize; N]> {
-        places(wanted, "λ", |value| self.curves.lambda(value))
+    /// [`Error::NotRun`] with the λ that it lacks.
+    pub fn lambdas<const N: usize>(&self, needed: [f64; N]) -> Result<[usize; N]> {
+        indices(needed, "λ", |value| self.curves.lambda(value))
     }
 
-    /// The places of the weights between 0 and 1.
+    /// The indices of the λ between 0 and 1.
     ///
     /// # Errors
     /// [`Error::NotRun`] if there are none.
@@ -181,15 +188,15 @@ impl<'c, 'r> Evidence<'c, 'r> {
         Ok(mixtures)
     }
 
-    /// The places of the members with these numbers.
+    /// The indices of the settings with these numbers.
     ///
     /// # Errors
     /// [`Error::NotRun`] with the numbers that the family lacks.
     pub fn members<const N: usize>(&self, numbers: [f64; N]) -> Result<[usize; N]> {
-        places(numbers, &self.curves.member, |number| self.curves.member(number))
+        indices(numbers, &self.curves.member, |number| self.curves.member(number))
     }
 
-    /// The place of the member with this label.
+    /// The index of the setting with this label.
     ///
     /// # Errors
     /// [`Error::NotRun`] if the family has none.
@@ -207,15 +214,7 @@ impl<'c, 'r> Evidence<'c, 'r> {
         self.counted(self.curves.at(&metric, member, lambda)?, metric, member, lambda)
     }
 
-    /// The median over seeds at one point.
-    ///
-    /// # Errors
-    /// As [`Evidence::at`].
-    pub fn median(&self, metric: impl Named, member: usize, lambda: usize) -> Result<f64> {
-        Ok(median(&self.at(metric, member, lambda)?))
-    }
-
-    /// A number without seeds at one point.
+    /// The value of a closed form, which has no seeds, at one point.
     ///
     /// # Errors
     /// [`Error::NotRun`] if there is none.
@@ -224,7 +223,7 @@ impl<'c, 'r> Evidence<'c, 'r> {
         self.curves.exact(metric, member, lambda)?.ok_or_else(missing)
     }
 
-    /// Pairs of values of a metric at two points `[member, λ]`, for the seeds that both have.
+    /// Pairs of values of a metric at two points `[setting, λ]`, for the seeds that both have.
     ///
     /// # Errors
     /// [`Error::NotRun`] if there are none.
@@ -232,7 +231,7 @@ impl<'c, 'r> Evidence<'c, 'r> {
         self.paired_with(metric, a, self.curves, b)
     }
 
-    /// The same, with the second point in another variant of the same grid.
+    /// The same, with the second point in the results of another family of the same grid.
     ///
     /// # Errors
     /// [`Error::NotRun`] if there are none.
@@ -245,7 +244,7 @@ impl<'c, 'r> Evidence<'c, 'r> {
     ) -> Result<Vec<[f64; 2]>> {
         let pairs = self.curves.paired(&metric, own, other, others)?;
         if pairs.is_empty() {
-            // Where one of the two points has no value, that is what is missing.
+            // If one of the two points has no value, the message names it.
             self.at(&metric, own[0], own[1])?;
             Evidence::of(other).at(&metric, others[0], others[1])?;
         }
@@ -254,7 +253,7 @@ impl<'c, 'r> Evidence<'c, 'r> {
         self.counted(pairs, metric, own[0], own[1])
     }
 
-    /// Pairs of values of a trade-off of two members, for the seeds that both have.
+    /// Pairs of values of a trade-off measure of two settings, for the seeds that both have.
     ///
     /// # Errors
     /// [`Error::NotRun`] if the grid has no λ = 0 or no λ = 1, or there are none.
@@ -273,7 +272,7 @@ impl<'c, 'r> Evidence<'c, 'r> {
         self.counted(pairs, trade_off, members[0], ends[0])
     }
 
-    /// The values of a trade-off of one member, one for each seed.
+    /// The values of a trade-off measure of one setting, one for each seed.
     ///
     /// # Errors
     /// As [`Evidence::paired_members`].
@@ -290,7 +289,7 @@ impl<'c, 'r> Evidence<'c, 'r> {
         Ok(values)
     }
 
-    /// Why a point has no values.
+    /// The reason why a point has no values.
     fn missing(&self, metric: &str, member: usize, lambda: usize) -> Result<String> {
         let (runs, point) = (self.curves.at(Metric::Diverged, member, lambda)?, self.point(member, lambda));
         Ok(match runs.iter().filter(|&&diverged| diverged == 0.0).count() {
@@ -301,22 +300,30 @@ impl<'c, 'r> Evidence<'c, 'r> {
     }
 
     fn point(&self, member: usize, lambda: usize) -> String {
-        let label = self.curves.members.get(member).map_or("a member", |(label, _)| label);
+        let label = self.curves.members.get(member).map_or("a setting", |(label, _)| label);
         format!("{label} at λ = {}", self.curves.lambdas[lambda])
     }
 }
 
-/// The places of wanted numbers, or what is missing.
-fn places<const N: usize>(
-    wanted: [f64; N],
+/// The values of a reader at a point by test image, or by group of test images, one list for each seed.
+fn of_images(source: Source<'_, '_>, point: [usize; 2]) -> Result<Vec<Option<Vec<f64>>>> {
+    match source.task {
+        Task::Classification => correct::of_point(source.curves, (source.reader, source.metric), point),
+        Task::Reconstruction => errors::of_point(source.curves, (source.reader, source.metric), point),
+    }
+}
+
+/// The indices of the needed numbers, or an error that names those that are missing.
+fn indices<const N: usize>(
+    needed: [f64; N],
     name: &str,
-    place: impl Fn(f64) -> Option<usize>,
+    index: impl Fn(f64) -> Option<usize>,
 ) -> Result<[usize; N]> {
-    let found = wanted.map(&place);
-    let missing: Vec<String> = wanted
+    let found = needed.map(&index);
+    let missing: Vec<String> = needed
         .iter()
         .zip(&found)
-        .filter(|(_, place)| place.is_none())
+        .filter(|(_, index)| index.is_none())
         .map(|(value, _)| format!("no {name} = {value}"))
         .collect();
     if !missing.is_empty() {

@@ -1,22 +1,19 @@
-//! What holds in any right implementation, and what a reader must know before trusting the curves.
+//! Exact facts, which any correct implementation meets, and warnings shown above the figures.
 
 use report::{Conclusion, Kind, Verdict};
 
 use crate::claim_id::ClaimId;
 use crate::error::{Error, Result};
 use crate::metric::Metric;
-use crate::statistics::decision::ENOUGH_SEEDS;
-use crate::statistics::{median, range};
+use crate::statistics::rules::{ENOUGH_SEEDS, ENOUGH_STEPS};
+use crate::statistics::{interval, mean, median, range};
 use crate::sweep::curves::{Curves, attribute};
 use crate::sweep::evidence::Evidence;
 use crate::sweep::trends::listed;
 use runs::store::Results;
 
-/// After fewer steps a head need not have learned anything yet.
-pub(super) const ENOUGH_STEPS: usize = 200;
-
-/// Facts that hold in any right implementation: before training (A6), and for heads whose loss λ hides from
-/// the encoder (A5).
+/// Facts that any correct implementation meets: about untrained networks (A6), and about heads whose loss does not train the
+/// encoder (A5; `book/codes.md`).
 ///
 /// # Errors
 /// If the results are not those of a grid.
@@ -40,24 +37,29 @@ pub fn exact_facts(curves: &Curves<'_>) -> Result<Vec<Verdict>> {
     let exact = |met| if met { Conclusion::ExactMet } else { Conclusion::ExactMissed };
     let (mut entropies, mut accuracies) = (Vec::new(), Vec::new());
     for member in 0..curves.members.len() {
+        let mut of_initial = Vec::new();
         for lambda in 0..curves.lambdas.len() {
             entropies.extend(curves.at(Metric::InitialCrossEntropy, member, lambda)?);
-            accuracies.extend(curves.at(Metric::InitialAccuracy, member, lambda)?);
+            // Runs of one seed begin with the same weights at every λ.
+            if of_initial.is_empty() {
+                of_initial = curves.at(Metric::InitialAccuracy, member, lambda)?;
+            }
         }
+        accuracies.extend(of_initial);
     }
-    let ((low, high), accuracy, n) = (range(&entropies), median(&accuracies), entropies.len());
-    let untrained = low >= 2.2 && high <= 2.6 && (0.05..=0.2).contains(&accuracy);
+    let ((low, high), accuracy, n) = (range(&entropies), interval(&accuracies), entropies.len());
+    let untrained = low >= 2.2 && high <= 2.6 && (0.05..=0.2).contains(&accuracy.mean);
     let (got, conclusion) = match n {
         0 => ("no run finished".into(), Conclusion::NotRun),
         _ => {
-            let got = format!("cross-entropy {low:.2} to {high:.2}, median accuracy {accuracy:.3}");
+            let got = format!("cross-entropy {low:.2} to {high:.2}, mean accuracy {accuracy:.3}");
             (got, exact(untrained))
         }
     };
     let untrained = fact(
         ClaimId::A6,
-        "before training nothing is known",
-        "cross-entropy within 2.2 to 2.6, accuracy within 0.05 to 0.2",
+        "untrained networks classify at chance",
+        "cross-entropy within 2.2 to 2.6, mean accuracy within 0.05 to 0.2",
         got,
         n,
         conclusion,
@@ -76,8 +78,8 @@ pub fn exact_facts(curves: &Curves<'_>) -> Result<Vec<Verdict>> {
     };
     let heads = fact(
         ClaimId::A5,
-        "heads learn also when λ hides their loss from the encoder",
-        "MSE falls at λ = 0; cross-entropy below ln 10 at λ = 1",
+        "heads are trained even if their loss does not train the encoder",
+        "MSE decreases at λ = 0; cross-entropy below ln 10 at λ = 1",
         got,
         n,
         conclusion,
@@ -85,24 +87,25 @@ pub fn exact_facts(curves: &Curves<'_>) -> Result<Vec<Verdict>> {
     Ok(vec![untrained, heads])
 }
 
-/// Whether both heads of every member learned at the λ that hides their loss from the encoder, with the numbers; a
-/// member without a finished run is left out while there is another.
+/// Whether both heads of every setting learned at the λ at which their loss does not train the encoder, with the values. A
+/// setting without finished runs is left out if there is another.
 fn heads_learn(curves: &Curves<'_>) -> Result<(bool, Vec<String>)> {
     let of = Evidence::of(curves);
     let [first, last] = of.lambdas([0.0, 1.0])?;
     let (mut met, mut learned, mut missing) = (true, Vec::new(), None);
     for (member, (label, _)) in curves.members.iter().enumerate() {
-        let one = || -> Result<[f64; 3]> {
+        let one = || -> Result<[Vec<f64>; 3]> {
             let [before, after] =
-                [Metric::InitialMse, Metric::TestMse].map(|name| of.median(name, member, first));
-            Ok([before?, after?, of.median(Metric::TrainCrossEntropy, member, last)?])
+                [Metric::InitialMse, Metric::TestMse].map(|name| of.at(name, member, first));
+            Ok([before?, after?, of.at(Metric::TrainCrossEntropy, member, last)?])
         };
         match one() {
             Err(error @ Error::NotRun(_)) => missing = Some(error),
             other => {
                 let [before, after, entropy] = other?;
-                met &= after < before && entropy < 10f64.ln();
-                learned.push(format!("{label}: MSE {before:.3} -> {after:.3}, CE {entropy:.2}"));
+                met &= mean(&after) < mean(&before) && mean(&entropy) < 10f64.ln();
+                let [before, after, entropy] = [before, after, entropy].map(|values| interval(&values));
+                learned.push(format!("{label}: MSE {before:.3} -> {after:.3}, cross-entropy {entropy:.2}"));
             }
         }
     }
@@ -112,7 +115,7 @@ fn heads_learn(curves: &Curves<'_>) -> Result<(bool, Vec<String>)> {
     }
 }
 
-/// What a reader must know before trusting the curves.
+/// The warnings shown above the figures: missing data sets, dead units, diverged runs, and few seeds.
 ///
 /// # Errors
 /// If the results are not those of a grid.
@@ -152,24 +155,24 @@ pub fn warnings(results: &Results) -> Result<Vec<String>> {
     }
     if !dead.is_empty() {
         warnings.push(format!(
-            "Latent units died in training, medians over seeds: {}. A run that lost units has a smaller latent than \
-             it seems, and can fake a synergy.",
+            "Latent units died during training (medians over seeds): {}. A run with dead units has a smaller latent than its \
+             k, which can look like a synergy.",
             dead.join("; ")
         ));
     }
     if !lost.is_empty() {
-        warnings.push(format!("Runs that diverged or failed and are in no number: {}.", lost.join("; ")));
+        warnings
+            .push(format!("Runs that diverged or failed, excluded from all values: {}.", lost.join("; ")));
     }
     if !few.is_empty() {
         warnings
-            .push(format!("Fewer seeds than the {ENOUGH_SEEDS} that a verdict needs: {}.", few.join("; ")));
+            .push(format!("Fewer than the {ENOUGH_SEEDS} seeds that a verdict needs: {}.", few.join("; ")));
     }
     warnings.extend(super::protocol::warnings(results)?);
     Ok(warnings)
 }
 
-/// What monotone curves are worth.
-pub const MONOTONE: &str = "Monotone curves alone prove nothing: for exact minimisers of λ A + (1 - λ) B the two \
-                            losses are monotone in λ whatever the problem. The evidence is that no mixture beats \
-                            either end point on test data (S_r, S_c), that the end points are far apart (T), and how \
-                            T changes with capacity.";
+/// The warning that monotone curves are no evidence.
+pub const MONOTONE: &str = "Monotone curves alone are no evidence: for exact minimisers of λ A + (1 - λ) B both losses are \
+                            monotone in λ for any problem. The evidence is that no mixture beats either end point on test \
+                            data, that the end points are far apart, and how their distance changes with capacity.";

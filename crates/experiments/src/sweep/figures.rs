@@ -1,4 +1,4 @@
-//! What the figures of experiments are made of: lines over λ, over members and over epochs, and fronts.
+//! The charts of experiments: lines over λ, settings and epochs, and accuracy over error.
 
 mod families;
 mod masked;
@@ -15,24 +15,24 @@ pub use readers::cost_by_reader;
 use report::{Axis, Chart, Figure, Panel, Point, Reference, Scale, Series, Shape, Style, Tick};
 
 use crate::error::Result;
-use crate::metric::{Baseline, EpochMetric, LinearMetric, Metric, TradeOff};
-use crate::statistics::{interval, mean};
+use crate::metric::{Baseline, EpochMetric, LinearMetric, Metric};
+use crate::statistics::mean;
 use crate::sweep::curves::Curves;
 use runs::store::Results;
 
-/// An exact linear front that reconstructs this many times as well is not drawn.
+/// An exact linear front is not drawn if its error is smaller than that of the trained network by more than this factor.
 const LARGE: f64 = 4.0;
 
-/// The look of the corner of a plane of fronts: a black star, as no line has it.
+/// The category of the corner's style, a black star, which no line has.
 const CORNER: usize = 6;
 
-/// The reconstruction's error.
+/// The reconstruction error.
 pub const MSE: Measure = Measure { name: Metric::TestMse, title: "Reconstruction", label: "test MSE" };
-/// The classification.
+/// The classification accuracy.
 pub const ACCURACY: Measure =
     Measure { name: Metric::TestAccuracy, title: "Classification", label: "test accuracy" };
 
-/// One figure for each variant.
+/// One figure for each family and data set.
 ///
 /// # Errors
 /// If the results are not those of a grid.
@@ -47,7 +47,7 @@ pub fn of_each(
     Ok(figures)
 }
 
-/// Error and accuracy over λ, and one against the other, with a line for each member; `name` begins its name.
+/// Error and accuracy over λ, and accuracy over error, with a line for each setting; `name` is the prefix of its name.
 ///
 /// # Errors
 /// If the results are not those of a grid.
@@ -56,16 +56,15 @@ pub fn trade_off(curves: &Curves<'_>, name: &str) -> Result<Option<Chart>> {
     let class_mean =
         Tick { at: curves.of_variant(Baseline::ClassMeanMse)?, label: "class-mean image".into() };
     error.references.push(Reference::Horizontal(class_mean));
-    let mut caption = "λ weighs reconstruction in the encoder's loss: 0 is a pure classifier, 1 a pure autoencoder; \
-                       decoder and classifier always learn their own task at full strength. Left: test MSE in the \
-                       range [-1, 1], lower is better. Middle: test accuracy. Right: one against the other, points \
-                       labelled by λ; the corner of low error and high accuracy is at the upper left."
+    let mut caption = "λ is the weight of reconstruction in the encoder's loss: 0 for a pure classifier, 1 for a pure \
+                       autoencoder; decoder and classifier are always trained on their own loss at full strength. Left: test \
+                       MSE of pixels in [-1, 1]. Middle: test accuracy. Right: accuracy over error, points labelled by λ; \
+                       the corner of low error and high accuracy is at the upper left."
         .to_owned();
     if curves.has(LinearMetric::Mse) {
-        caption += " Without markers: the exact linear CRE of the same latent size, by closed form, where its latent \
-                    is not so large that it reconstructs four times as well.";
+        caption += " Dotted without markers: the exact linear CRE of the same latent size in closed form, unless its error is \
+                    less than a quarter of that of the network.";
     }
-    caption += &synergy_and_cost(curves)?;
     Ok(figure(
         format!("{name}-{}", curves.index),
         format!("Reconstruction and classification over λ ({})", curves.words()),
@@ -74,42 +73,7 @@ pub fn trade_off(curves: &Curves<'_>, name: &str) -> Result<Option<Chart>> {
     ))
 }
 
-/// S_r, S_c and T of every member with their 95 % intervals over seeds, and its dead units at λ = 1, in words.
-fn synergy_and_cost(curves: &Curves<'_>) -> Result<String> {
-    let mut text = String::new();
-    for (member, (label, _)) in curves.members.iter().enumerate() {
-        let of = |measure: TradeOff| -> Result<Option<String>> {
-            let values = curves.of_member(measure, member)?;
-            if values.len() < 2 {
-                return Ok(None);
-            }
-            Ok(Some(format!("{:+.1}", interval(&values).times(100.0))))
-        };
-        let (Some(t_mse), Some(t_accuracy), Some(last)) =
-            (of(TradeOff::CostInMse)?, of(TradeOff::CostInAccuracy)?, curves.lambda(1.0))
-        else {
-            continue;
-        };
-        let dead = curves.median(Metric::DeadUnits, member, last)?;
-        // Without a mixture of the two tasks there is no synergy to speak of.
-        let synergies =
-            match (of(TradeOff::SynergyForReconstruction)?, of(TradeOff::SynergyForClassification)?) {
-                (Some(s_r), Some(s_c)) => format!("S_r {s_r} %, S_c {s_c} points, "),
-                _ => String::new(),
-            };
-        text += &format!(
-            " {label}: {synergies}T {t_mse} % of MSE(1) and {t_accuracy} points; {dead:.0} dead units at λ = 1."
-        );
-    }
-    if !text.is_empty() {
-        let start = " Synergies S and costs T, means over seeds with 95 % intervals; S is the best of several λ and so \
-                     never below 0.";
-        text.insert_str(0, start);
-    }
-    Ok(text)
-}
-
-/// These measures over λ, with a line for each member.
+/// Metrics over λ, with a line for each setting.
 ///
 /// # Errors
 /// If the results are not those of a grid.
@@ -125,7 +89,7 @@ pub fn measures_over_lambda(
     Ok(figure(format!("{name}-{}", curves.index), title, caption.into(), panels))
 }
 
-/// These measures over the members, with a line for each λ.
+/// Metrics by setting, with a line for each λ.
 ///
 /// # Errors
 /// If the results are not those of a grid.
@@ -153,7 +117,7 @@ pub fn measures_over_members(
     Ok(figure(format!("{name}-{}", curves.index), title, caption.into(), panels))
 }
 
-/// A measure over epochs, a panel for each member and a line for each λ.
+/// A metric over epochs, with a panel for each setting and a line for each λ.
 ///
 /// # Errors
 /// If the results are not those of a grid.
@@ -181,15 +145,15 @@ pub fn over_epochs(
     Ok(figure(format!("{name}-{}", curves.index), title, caption.into(), panels))
 }
 
-/// What has no seeds.
-const EXACT: &str = "Closed forms: without seeds and without spread.";
+/// The note of figures of closed forms.
+const EXACT: &str = "Closed forms, so without seeds and spread.";
 
-/// A figure of closed forms alone, unless nothing is in it.
+/// A figure of closed forms; `None` if it is empty.
 pub fn exact_figure(name: String, title: String, caption: String, panels: Vec<Panel>) -> Option<Chart> {
     figure(name, title, caption, panels).map(|figure| Chart { note: EXACT.into(), ..figure })
 }
 
-/// A measure over λ, with a line for each member.
+/// A metric over λ, with a line for each setting.
 ///
 /// # Errors
 /// If the results are not those of a grid.
@@ -205,7 +169,7 @@ pub fn over_lambda(curves: &Curves<'_>, measure: Measure) -> Result<Panel> {
     Ok(panel(measure.title, lambda_axis(curves), measure.label, series))
 }
 
-/// Accuracy over error, with a line for each member, and the exact linear fronts behind where they are known.
+/// Accuracy over error, with a line for each setting, and the exact linear fronts if the results have them.
 ///
 /// # Errors
 /// If the results are not those of a grid.
@@ -213,7 +177,7 @@ pub fn front(curves: &Curves<'_>) -> Result<Panel> {
     fronts_towards(curves, None)
 }
 
-/// The same with the corner that no front is beyond: the first member's MSE(1) and accuracy(0).
+/// The same with the corner of the first setting: MSE(1) and accuracy(0) at once.
 ///
 /// # Errors
 /// If the results are not those of a grid.
@@ -232,13 +196,14 @@ fn fronts_towards(curves: &Curves<'_>, corner: Option<Point>) -> Result<Panel> {
         for (lambda, &value) in curves.lambdas.iter().enumerate() {
             let mse = curves.at(Metric::TestMse, member, lambda)?;
             let accuracy = curves.at(Metric::TestAccuracy, member, lambda)?;
-            // With a fine grid only the round values are labelled, so that labels stay apart.
-            let shown = curves.lambdas.len() <= 6 || [0.0, 0.5, 0.9, 0.99, 1.0].contains(&value);
+            // One line has the labels of all round values and the others those of their ends, so that labels stay apart.
+            let is_end = value == 0.0 || value == 1.0;
+            let shown = is_end || member == 0 && [0.5, 0.9, 0.99].contains(&value);
             let label = if shown { value.to_string() } else { String::new() };
             points.extend(crossed(&mse, &accuracy).map(|point| point.labelled(label)));
         }
         if let [alone] = points.as_mut_slice() {
-            // It was run with one λ because none plays a role.
+            // Settings without λ are run once.
             alone.label.clear();
         }
         series.push(line(curves, member, label, points));
@@ -251,7 +216,7 @@ fn fronts_towards(curves: &Curves<'_>, corner: Option<Point>) -> Result<Panel> {
     Ok(panel("The trade-off", Axis::new("test MSE", "", Scale::Log2), "test accuracy", series))
 }
 
-/// The exact linear front of every member, once for those with the same latent; none where they are not known.
+/// The exact linear front of every setting, once for settings of the same latent size; empty if the results have none.
 fn linear_fronts(curves: &Curves<'_>) -> Result<Vec<Series>> {
     let mut series: Vec<Series> = Vec::new();
     if !curves.has(LinearMetric::Mse) {
@@ -271,7 +236,7 @@ fn linear_fronts(curves: &Curves<'_>) -> Result<Vec<Series>> {
         let most = curves.lambdas.len() - 1;
         let reached = curves.at(Metric::TestMse, member, most)?;
         let exact = curves.exact(LinearMetric::Mse, member, most)?;
-        // A linear code of this size holds nearly the whole image and would only compress the figure.
+        // A linear code of this size keeps nearly all of the image and would compress the other lines.
         if !reached.is_empty() && exact.is_some_and(|exact| LARGE * exact < mean(&reached)) {
             continue;
         }
@@ -291,7 +256,7 @@ fn linear_fronts(curves: &Curves<'_>) -> Result<Vec<Series>> {
     Ok(series)
 }
 
-/// The means of two measures with their 95 % intervals, for a logarithmic axis of x.
+/// The means of two metrics with their 95 % intervals, for a logarithmic x axis.
 pub fn crossed(x: &[f64], y: &[f64]) -> Option<Point> {
     let across = positive_spread(0.0, x)?;
     let (low, high) = across.y_spread;
@@ -299,12 +264,12 @@ pub fn crossed(x: &[f64], y: &[f64]) -> Option<Point> {
     Some(Point { x: across.y, x_spread: (low, high), ..up })
 }
 
-/// Every λ at a place of its own.
+/// The axis of λ, with evenly spaced values.
 pub fn lambda_axis(curves: &Curves<'_>) -> Axis {
     Axis::new("λ, weight of reconstruction (not to scale)", "", Scale::positions(&curves.lambdas))
 }
 
-/// Numbers that double stand at equal distances; others at places of their own, with their words.
+/// The axis of the settings: logarithmic for numbers that at most double, else evenly spaced with labels.
 fn member_axis(curves: &Curves<'_>) -> Axis {
     let numbers: Vec<f64> = curves.members.iter().map(|(_, number)| *number).collect();
     let doubling =
@@ -317,20 +282,4 @@ fn member_axis(curves: &Curves<'_>) -> Axis {
 fn line(curves: &Curves<'_>, member: usize, label: &str, points: Vec<Point>) -> Series {
     let style = Style::ordered(member, curves.members.len());
     Series { label: label.into(), points, style, shape: Shape::Line }
-}
-
-/// A number of each member over the members, in one line.
-///
-/// # Errors
-/// If the results have no such trade-off.
-pub fn of_members(curves: &Curves<'_>, measure: Measure<TradeOff>) -> Result<Panel> {
-    let mut points = Vec::new();
-    for (member, (_, number)) in curves.members.iter().enumerate() {
-        points.extend(spread(*number, &curves.of_member(measure.name, member)?));
-    }
-    let axis = member_axis(curves);
-    // There is nothing between things that have no numbers.
-    let shape = if matches!(axis.scale, Scale::Positions(_)) { Shape::Points } else { Shape::Line };
-    let series = Series { label: "by seeds".into(), points, style: Style::category(0), shape };
-    Ok(panel(measure.title, axis, measure.label, vec![series]))
 }

@@ -1,17 +1,17 @@
-//! The finished runs of a command with the data that they read.
+//! The finished runs of a command with their data sets.
 
 use runs::local::{Data, FinishedRuns};
 use runs::run::Run;
 use runs::store::FinishedRun;
 use runs::training::Hardware;
 
-/// The finished runs of a command with the data that they read.
+/// The finished runs of a command with their data sets.
 pub struct FinishedSweep<'a> {
     /// The runs.
     pub runs: &'a FinishedRuns,
     /// The data sets.
     pub data: &'a Data,
-    /// What the runs were computed on.
+    /// The hardware that the runs were computed on.
     pub hardware: Hardware,
 }
 

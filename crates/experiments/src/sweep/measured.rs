@@ -1,4 +1,4 @@
-//! What is measured of one finished run.
+//! The metrics of one finished run.
 
 use std::collections::BTreeMap;
 
@@ -11,24 +11,20 @@ use runs::names;
 use runs::run::Run;
 use runs::store::{Array, Epoch, FinishedRun, Outcome, Values};
 
-/// Numbers of every run, with a description of the protocol and the unit.
-pub(super) const MEASURES: [(Metric, &str, &str); 37] = [
+/// The metrics of every run, with a description of the protocol and the unit.
+pub(super) const MEASURES: [(Metric, &str, &str); 39] = [
     (
         Metric::TestMse,
         "mean squared error on the test images after the last epoch, in the range [-1, 1]",
         "1",
     ),
     (Metric::TestCrossEntropy, "cross-entropy on the test images after the last epoch", "nat"),
-    (
-        Metric::TestAccuracy,
-        "share of test images classified rightly after the last epoch, by the online head",
-        "1",
-    ),
+    (Metric::TestAccuracy, "test accuracy after the last epoch of the head trained with the encoder", "1"),
     (Metric::TrainMse, "mean squared error in the last epoch of training", "1"),
     (Metric::TrainCrossEntropy, "cross-entropy in the last epoch of training", "nat"),
     (Metric::InitialMse, "mean squared error on the test images before training", "1"),
     (Metric::InitialCrossEntropy, "cross-entropy on the test images before training", "nat"),
-    (Metric::InitialAccuracy, "share of test images classified rightly before training", "1"),
+    (Metric::InitialAccuracy, "test accuracy before training", "1"),
     (Metric::SelectedMse, "test MSE at the epoch of the lowest validation loss L(lambda)", "1"),
     (Metric::SelectedAccuracy, "test accuracy at the epoch of the lowest validation loss L(lambda)", "1"),
     (Metric::FaithfulMse, "test MSE at the epoch of the lowest test loss, as the original selects", "1"),
@@ -45,7 +41,7 @@ pub(super) const MEASURES: [(Metric, &str, &str); 37] = [
     (Metric::BetweenClassShare, "trace of between-class scatter of z over trace of total scatter", "1"),
     (Metric::KnnAccuracy, "vote of 5 neighbours in z, half of the test images against the other half", "1"),
     (Metric::ParticipationRatio, "(sum s^2)^2 / sum s^4 of the singular values of centred z", "1"),
-    (Metric::EffectiveRank, "exp of the entropy of the shares of variance of centred z", "1"),
+    (Metric::EffectiveRank, "exp of the entropy of the fractions of the variance of centred z", "1"),
     (
         Metric::RidgeAccuracy,
         "ridge regression from z of 2,000 training images to the class, penalty 1e-3",
@@ -67,25 +63,27 @@ pub(super) const MEASURES: [(Metric, &str, &str); 37] = [
     (Metric::ConvergedAccuracy, "classifier trained to convergence on the frozen z, of test images", "1"),
     (Metric::ConvergedMse, "MSE of a decoder trained to convergence on the frozen z, of test images", "1"),
     (Metric::ConvergedEpochs, "epochs for which both were trained", "1"),
+    (
+        Metric::PcaHeadsMse,
+        "MSE of the same decoder, trained on as many principal components for as many epochs, of test images",
+        "1",
+    ),
+    (Metric::PcaHeadsAccuracy, "accuracy of the same classifier, trained so, of test images", "1"),
     (Metric::FullCosine, "cosine of both losses' gradients at z over all training images, at the end", "1"),
     (Metric::FullCosineNull, "the same with permuted labels, mean of 3 draws", "1"),
     (
         Metric::FullEncoderCosine,
-        "cosine of both losses' gradients by the encoder over all training images, at the end",
+        "cosine of both losses' gradients with respect to the encoder over all training images, at the end",
         "1",
     ),
     (Metric::FullEncoderCosineNull, "the same with permuted labels, mean of 3 draws", "1"),
     (Metric::Seconds, "wall time of the run on one core", "s"),
-    (Metric::Flops, "floating-point operations that the run executed, products only", "1"),
-    (
-        Metric::Diverged,
-        "1 where a loss stopped being a number or the run failed: such a run is in no mean",
-        "1",
-    ),
+    (Metric::Flops, "floating-point operations of matrix multiplications and convolutions of the run", "1"),
+    (Metric::Diverged, "1 if the run diverged or failed; such a run is excluded from all means", "1"),
 ];
 
-/// What a run stores at its end, under which name; of several draws the mean is taken.
-const STORED: [(Metric, &str); 13] = [
+/// The metrics that a run stores as final arrays, with the names of these; of several draws the mean is taken.
+const STORED: [(Metric, &str); 15] = [
     (Metric::RidgeAccuracy, names::RIDGE_ACCURACY),
     (Metric::RidgeMse, names::RIDGE_MSE),
     (Metric::RidgeMseError, names::RIDGE_MSE_ERROR),
@@ -95,20 +93,22 @@ const STORED: [(Metric, &str); 13] = [
     (Metric::ConvergedAccuracy, names::CONVERGED_ACCURACY),
     (Metric::ConvergedMse, names::CONVERGED_MSE),
     (Metric::ConvergedEpochs, names::CONVERGED_EPOCHS),
+    (Metric::PcaHeadsMse, names::PCA_HEADS_MSE),
+    (Metric::PcaHeadsAccuracy, names::PCA_HEADS_ACCURACY),
     (Metric::FullCosine, names::FULL_COSINE[0]),
     (Metric::FullCosineNull, names::FULL_COSINE[1]),
     (Metric::FullEncoderCosine, names::FULL_ENCODER_COSINE[0]),
     (Metric::FullEncoderCosineNull, names::FULL_ENCODER_COSINE[1]),
 ];
 
-/// Latents with more numbers than this are not asked for their effective rank.
+/// The largest number of latent dimensions for which the effective rank is computed.
 pub const LARGEST_RANKED: usize = 1_024;
 
-/// The square of what rounding makes of the difference of two equal pixels in [-1, 1], each by a sum of whole numbers, a
+/// The square of the rounding error of the difference of two equal pixels in [-1, 1], each computed by a sum of integers, a
 /// division and a subtraction.
 const REFERENCE_ROUNDING: f64 = (4.0 * f64::EPSILON) * (4.0 * f64::EPSILON);
 
-/// Everything that is measured of one run; little more than the flag for one that diverged.
+/// All metrics of one run; for a diverged run, its time and [`Metric::Diverged`].
 pub(super) fn measured(run: &Run, done: &FinishedRun, references: [f64; 2]) -> Result<BTreeMap<Metric, f64>> {
     let mut measured = BTreeMap::from([(Metric::Diverged, 0.0)]);
     let sum = |of: fn(&Epoch) -> f64| done.epochs.iter().map(of).sum::<f64>();
@@ -138,7 +138,7 @@ pub(super) fn measured(run: &Run, done: &FinishedRun, references: [f64; 2]) -> R
     ] {
         measured.insert(name, at(epoch, scalar.as_str()));
     }
-    // Equal weights where the learner weighs nothing.
+    // Equal weights for learners without λ.
     let lambda = run.config.learner.lambda().unwrap_or(0.5);
     let loss = |epoch: &Epoch, set: &str| {
         let [mse, ce] = ["mse", "cross_entropy"].map(|name| at(epoch, &format!("{set}_{name}")));
@@ -160,7 +160,7 @@ pub(super) fn measured(run: &Run, done: &FinishedRun, references: [f64; 2]) -> R
     for (name, reference) in
         [(Metric::RetainedVariance, of_mean), (Metric::BeyondClassVariance, of_class_mean)]
     {
-        // Images that are all their mean leave an error of rounding, to which nothing can be compared.
+        // If all images equal their mean, the reference is rounding error.
         if reference > REFERENCE_ROUNDING {
             measured.insert(name, 1.0 - mse / reference);
         }
@@ -173,7 +173,7 @@ pub(super) fn measured(run: &Run, done: &FinishedRun, references: [f64; 2]) -> R
         }
     }
     if !done.finals.contains_key(names::LATENT) {
-        // It has no latent, as a classifier or a closed form.
+        // Classifiers and closed forms have no latent.
         return Ok(measured);
     }
     let (latents, labels) = latents(done)?;
@@ -194,9 +194,10 @@ pub(super) fn latents(done: &FinishedRun) -> Result<(ArrayView2<'_, f32>, &[u32]
     let z = done.finals.get(names::LATENT).ok_or_else(|| missing(names::LATENT))?;
     let labels = done.finals.get(names::LABEL).ok_or_else(|| missing(names::LABEL))?;
     match (&z.values, z.shape.as_slice(), &labels.values) {
-        (Values::F32(z), &[n, k], Values::U32(labels)) if labels.len() == n => {
-            Ok((ArrayView2::from_shape((n, k), z).map_err(|_| missing("latents of a legal shape"))?, labels))
-        }
-        _ => Err(missing("latents of a legal shape")),
+        (Values::F32(z), &[n, k], Values::U32(labels)) if labels.len() == n => Ok((
+            ArrayView2::from_shape((n, k), z).map_err(|_| missing("latents [n, k] with a label each"))?,
+            labels,
+        )),
+        _ => Err(missing("latents [n, k] with a label each")),
     }
 }

@@ -1,4 +1,4 @@
-//! What is kept to be looked at: reconstructions, and latents in the plane.
+//! Images in results: reconstructions, projections on bands of variance, and latents in the plane.
 
 use ndarray::{Array2, ArrayView2};
 use theory::{Moments, Pca};
@@ -9,10 +9,11 @@ use crate::sweep::measured::latents as latents_of;
 use runs::pixels::first_of_each_class;
 use runs::store::{Array, FinishedRun, Values};
 
-/// Test images whose latents are kept.
+/// The number of test images whose latents are stored.
 const LATENTS: usize = 500;
 
-/// The first test image of each class and what the first seed's models make of it, by variant, as bytes.
+/// Adds the first test image of each class and its reconstructions by the first seed's models as bytes, for each family and data
+/// set.
 pub(super) fn images(collected: &mut Collected<'_>) -> Result<()> {
     let (n_members, n_lambdas) = (collected.grid.n_members(), collected.grid.lambdas.len());
     let variants = collected.variants.clone();
@@ -55,7 +56,7 @@ pub(super) fn images(collected: &mut Collected<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The images in bands of variance that the first run of each variant kept.
+/// Adds the projections of images on bands of variance of the first run of each family and data set.
 pub(super) fn bands(collected: &mut Collected<'_>) -> Result<()> {
     for (index, variant) in collected.variants.clone().iter().enumerate() {
         let kept = collected.run(variant, [0, 0, 0]).and_then(|done| done.finals.get("bands"));
@@ -68,13 +69,13 @@ pub(super) fn bands(collected: &mut Collected<'_>) -> Result<()> {
         let description = format!("pixel, of images {}", attribute.replace(' ', " x "));
         collected.dimension(&pixel, &description, places);
         collected.results.attributes.insert(format!("band_shape_{index}"), attribute);
-        let description = "images, each from its own darkest to its own brightest value";
+        let description = "projections of images, each scaled to its own range";
         collected.add(&format!("bands_{index}"), &[&bands, &pixel], description, "1", values.clone());
     }
     Ok(())
 }
 
-/// A run's reconstructions as bytes; black where there is no run.
+/// The reconstructions of a run as bytes; black without a run.
 fn shown(done: Option<&FinishedRun>, size: usize) -> Vec<u8> {
     match done.and_then(|done| done.finals.get("shown_reconstruction")).map(|array| &array.values) {
         Some(Values::F32(values)) if values.len() == size => {
@@ -84,7 +85,7 @@ fn shown(done: Option<&FinishedRun>, size: usize) -> Vec<u8> {
     }
 }
 
-/// The first seed's test latents in the plane: as they are for k = 2, their two principal components otherwise.
+/// Adds the first seed's test latents in the plane: the latents themselves for k = 2, else their first two principal components.
 pub(super) fn latents(collected: &mut Collected<'_>) -> Result<()> {
     let (n_members, n_lambdas) = (collected.grid.n_members(), collected.grid.lambdas.len());
     let n = collected.variants.iter().map(|variant| variant.data.test.min(LATENTS)).min().unwrap_or(0);
@@ -105,7 +106,8 @@ pub(super) fn latents(collected: &mut Collected<'_>) -> Result<()> {
     collected.dimension("image", "test image", images);
     collected.dimension("axis", "axis of the plane", vec!["first".to_owned(), "second".to_owned()]);
     let dimensions = ["variant", "member", "lambda", "image", "axis"];
-    let description = "latents of the first seed: as they are for k = 2, else their two principal components";
+    let description =
+        "latents of the first seed: themselves for k = 2, else their first two principal components";
     collected.add("latent_in_the_plane", &dimensions, description, "1", Values::F32(places));
     let description = "class of the test image";
     collected.add("latent_label", &["variant", "image"], description, "1", Values::U32(labels));
@@ -120,7 +122,7 @@ fn in_the_plane(z: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
         return Ok(plane);
     }
     let z = z.mapv(f64::from);
-    // Their classes are of no concern here.
+    // Principal components do not depend on classes.
     let moments = Moments::of(z.view(), &vec![0; n], 1)?;
     Ok(Pca::fit(&moments)?.project(z.view(), 2)?.mapv(|x| x as f32))
 }

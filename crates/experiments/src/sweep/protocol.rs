@@ -1,4 +1,4 @@
-//! Where the protocol of a run differs from the authors', in words beside the result.
+//! Warnings about differences between the protocol of a run and that of the authors.
 
 use models::AdamConfig;
 use serde_json::Value;
@@ -7,10 +7,10 @@ use crate::error::Result;
 use crate::sweep::trends::listed;
 use runs::store::Results;
 
-/// A sentence for transformers that were trained at another learning rate than the authors'.
+/// A warning if transformers were trained with a learning rate other than the authors'.
 ///
 /// # Errors
-/// If the stored config is no JSON.
+/// If the stored config is not valid JSON.
 pub(super) fn warnings(results: &Results) -> Result<Vec<String>> {
     if !results.attributes.contains_key("config") {
         return Ok(vec![]);
@@ -29,14 +29,14 @@ pub(super) fn warnings(results: &Results) -> Result<Vec<String>> {
         return Ok(vec![]);
     }
     Ok(vec![format!(
-        "Transformers were trained by Adam with another learning rate than the authors' {authors:e}: {}. A run of this \
-         profile takes hundreds of steps in place of thousands, and small reference runs have this rate (section 6.4 of \
-         the CRE specification); the profile `full` has {authors:e}.",
+        "Transformers were trained with a learning rate of Adam other than the authors' {authors:e}: {}. A run of this \
+         profile takes hundreds of steps instead of thousands (section 6.4 of the book's chapter on the CRE paper); the \
+         profile `full` has {authors:e}.",
         listed(others)
     )])
 }
 
-/// Whether an architecture of the family `vit` stands anywhere in a config.
+/// Whether a config contains an architecture of the family `vit`.
 fn holds_transformer(config: &Value) -> bool {
     match config {
         Value::Object(fields) => {

@@ -1,38 +1,40 @@
-//! The readers of a latent, and claims about what it holds judged by the best of them.
+//! The readers of a latent (probes, heads, nearest neighbours), and claims about its content judged by the best of them.
 //!
-//! A head that learned beside the encoder says as much of the head as of the latent. So a claim that a latent lacks something
-//! holds only if every reader says so; where readers disagree it is a trade-off of the readout.
+//! The accuracy of a head that was trained with the encoder depends on the head as well as on the latent. A claim that
+//! information is missing from a latent therefore holds only if all readers agree; if they disagree, the trade-off is one of
+//! the readout.
 
 use crate::error::{Error, Result};
 use crate::metric::Metric;
 use crate::names::names;
 use crate::statistics::decision::{Contrast, Side, Unit, decide};
-use crate::statistics::estimate::{Estimate, LEVEL};
+use crate::statistics::formula::Formula;
 use crate::statistics::mean;
+use crate::statistics::rules::LEVEL;
 use crate::sweep::curves::Curves;
-use crate::sweep::evidence::{Evidence, Term};
+use crate::sweep::evidence::Evidence;
 use crate::sweep::trends::{Finding, listed};
 
 names! {
-    /// A reader of a latent, as the names of its correctness bits in results end.
+    /// A reader of a latent, spelled as at the end of the names of its correctness bits.
     pub Reader {
-        /// The head that learned beside the encoder.
+        /// The head that was trained with the encoder.
         Online = "online",
-        /// A head of the same kind, learned anew on the frozen encoder for as many epochs.
+        /// A head of the same architecture, trained on the frozen encoder for as many epochs.
         NewHead = "new",
-        /// A head of the same kind, learned on the cached latents to convergence.
+        /// A head of the same architecture, trained on cached latents to convergence.
         Converged = "converged",
         /// Ridge regression.
         Ridge = "ridge",
-        /// A vote of the five nearest codes.
+        /// The vote of the five nearest neighbours.
         Knn = "knn",
-        /// An attentive probe of a set of tokens.
+        /// An attentive probe of a latent that is a set of tokens.
         Attentive = "attentive",
     }
 }
 
 impl Reader {
-    /// In words.
+    /// The name in verdicts and figures.
     pub fn words(self) -> &'static str {
         match self {
             Self::Online => "online head",
@@ -44,7 +46,7 @@ impl Reader {
         }
     }
 
-    /// What it measures of a task, best first: results of older versions lack some.
+    /// Its metrics for a task, best first; results of older versions lack some.
     fn metrics(self, task: Task) -> &'static [Metric] {
         match (self, task) {
             (Self::Online | Self::NewHead, Task::Classification) => &[Metric::TestAccuracy],
@@ -60,68 +62,68 @@ impl Reader {
     }
 }
 
-/// What is read from a latent.
+/// A task that a latent is read for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Task {
-    /// The class; more accuracy is better.
+    /// The class, measured by accuracy.
     Classification,
-    /// The pixels; less squared error is better.
+    /// The pixels, measured by mean squared error.
     Reconstruction,
 }
 
-/// A reader with the results that it stands in.
+/// A reader with the results that hold its metric.
 #[derive(Clone, Copy)]
 pub struct Source<'c, 'r> {
-    /// Who reads.
+    /// The reader.
     pub reader: Reader,
-    /// The results of the runs that it read, with the members of the encoders.
+    /// The task.
+    pub task: Task,
+    /// The results, whose settings are those of the encoders.
     pub curves: &'c Curves<'r>,
-    /// What it measures.
+    /// The metric.
     pub metric: Metric,
 }
 
-/// The readers that the results of a family hold for a task.
+/// The readers of which the results of a family hold a metric for a task.
 pub fn sources<'c, 'r>(curves: &'c Curves<'r>, task: Task) -> Vec<Source<'c, 'r>> {
     let own = [Reader::Online, Reader::Converged, Reader::Ridge, Reader::Knn, Reader::Attentive];
     own.into_iter().filter_map(|reader| source(reader, curves, task)).collect()
 }
 
-/// One reader, where the results hold it.
+/// The head that was trained with the encoder.
+///
+/// # Errors
+/// [`Error::Missing`] if the results lack its metric.
+pub fn online<'c, 'r>(curves: &'c Curves<'r>, task: Task) -> Result<Source<'c, 'r>> {
+    let missing = || Error::Missing(Reader::Online.metrics(task)[0].to_string());
+    source(Reader::Online, curves, task).ok_or_else(missing)
+}
+
+/// One reader; `None` if the results lack its metric.
 pub fn source<'c, 'r>(reader: Reader, curves: &'c Curves<'r>, task: Task) -> Option<Source<'c, 'r>> {
     let metric = *reader.metrics(task).iter().find(|metric| curves.has(**metric))?;
-    Some(Source { reader, curves, metric })
+    Some(Source { reader, task, curves, metric })
 }
 
-/// How the values at the points of a question make its effect.
-#[derive(Debug, Clone, Copy)]
-pub enum Formula {
-    /// The sum of the values with these weights.
-    Sum(&'static [f64]),
-    /// The first value over the second.
-    Ratio,
-    /// The ratio of the first two values less that of the last two.
-    RatioShrinks,
-}
-
-/// A question to every reader: the effect of some points `[member, λ]` and the margin that it must exceed.
+/// A contrast of points `[setting, λ]` that every reader measures, with the margin that it must exceed.
 #[derive(Debug, Clone)]
 pub struct Question {
-    /// What is compared.
+    /// The compared quantity.
     pub label: String,
-    /// What is read.
+    /// The task.
     pub task: Task,
     /// The points.
     pub points: Vec<[usize; 2]>,
-    /// How their values make the effect.
-    pub formula: Formula,
+    /// The effect as a function of their values.
+    pub formula: Formula<'static>,
     /// The margin.
     pub margin: f64,
-    /// Where the claim has the effect.
+    /// The side of the margin on which the claim expects the effect.
     pub side: Side,
 }
 
 impl Question {
-    /// That the first point has more accuracy than the second, or more error, by more than a margin.
+    /// The claim that the first point has more accuracy, or more error, than the second, by more than a margin.
     pub fn gap(label: String, task: Task, points: [[usize; 2]; 2], margin: f64) -> Self {
         let formula = Formula::Sum(&[1.0, -1.0]);
         Self { label, task, points: points.into(), formula, margin, side: Side::Above }
@@ -135,44 +137,27 @@ impl Question {
         }
     }
 
-    /// The effect with a reader for each point.
-    fn asked(&self, of: &Evidence<'_, '_>, readers: &[Source<'_, '_>], label: String) -> Result<Contrast> {
+    /// The contrast with one reader for each point, or one for all.
+    fn contrast(&self, of: &Evidence<'_, '_>, readers: &[Source<'_, '_>], label: String) -> Result<Contrast> {
         let at = |index: usize| (readers[index.min(readers.len() - 1)], self.points[index]);
-        let estimate = match self.formula {
-            Formula::Sum(weights) => {
-                let terms = weights.iter().enumerate().map(|(index, &weight)| {
-                    let (source, point) = at(index);
-                    Term { weight, source, point }
-                });
-                of.sum(&terms.collect::<Vec<_>>())?
-            }
-            Formula::Ratio => {
-                let [(a, of_a), (b, of_b)] = [at(0), at(1)];
-                let values = of.by_seed([(a.curves, a.metric, of_a), (b.curves, b.metric, of_b)])?;
-                Estimate::of_seeds(&values.iter().map(|[a, b]| a / b).collect::<Vec<f64>>())
-            }
-            Formula::RatioShrinks => {
-                let points = [at(0), at(1), at(2), at(3)].map(|(of, point)| (of.curves, of.metric, point));
-                let values = of.by_seed(points)?;
-                Estimate::of_seeds(&values.iter().map(|[a, b, c, d]| a / b - c / d).collect::<Vec<f64>>())
-            }
-        };
+        let terms: Vec<_> = (0..self.points.len()).map(at).collect();
+        let estimate = of.estimate(self.formula, &terms)?;
         let above = Contrast::above(label, estimate, self.margin, self.unit());
         Ok(Contrast { side: self.side, ..above })
     }
 }
 
-/// Answers questions about what the latents of a family hold, by the best of its readers and by each of them.
+/// Judges contrasts of the content of a family's latents, by the best of its readers and by each of them.
 ///
 /// # Errors
-/// [`Error::NotRun`] where no reader has read all points of a question.
+/// [`Error::NotRun`] if no reader was measured at all points of a contrast.
 pub fn read(of: &Evidence<'_, '_>, questions: &[Question]) -> Result<Finding> {
     let (mut best, mut alone, mut got) = (Vec::new(), Vec::new(), Vec::new());
     let mut chosen: Vec<Vec<Reader>> = Vec::new();
     for question in questions {
-        let asked = of.readers(question.task);
-        // Where the heads beside the encoder have no value, the runs are missing; that is what is named.
-        if let Some(online) = asked.first() {
+        let readers = of.readers(question.task);
+        // If the heads that were trained with the encoder have no value, the runs are missing, and the message names them.
+        if let Some(online) = readers.first() {
             for &[member, lambda] in &question.points {
                 of.at(online.metric, member, lambda)?;
             }
@@ -182,12 +167,12 @@ pub fn read(of: &Evidence<'_, '_>, questions: &[Question]) -> Result<Finding> {
             Ok(question.points.iter().map(at).collect::<Result<Vec<_>>>()?.iter().all(|v| !v.is_empty()))
         };
         let mut here = Vec::new();
-        for source in asked {
+        for source in readers {
             if present(&source)? {
                 here.push(source);
             }
         }
-        let nobody = || Error::NotRun(format!("nobody has read {}", question.label));
+        let unread = || Error::NotRun(format!("no reader was measured at all points of {}", question.label));
         let mut by_point = Vec::new();
         for &[member, lambda] in &question.points {
             let mut reached = Vec::new();
@@ -195,13 +180,17 @@ pub fn read(of: &Evidence<'_, '_>, questions: &[Question]) -> Result<Finding> {
                 let value = mean(&source.curves.at(source.metric, member, lambda)?);
                 reached.push((if question.task == Task::Classification { value } else { -value }, *source));
             }
-            let most = reached.into_iter().max_by(|a, b| a.0.total_cmp(&b.0)).ok_or_else(nobody)?;
+            let most = reached.into_iter().max_by(|a, b| a.0.total_cmp(&b.0)).ok_or_else(unread)?;
             by_point.push(most.1);
         }
-        let contrast = question.asked(of, &by_point, question.label.clone())?;
+        let contrast = question.contrast(of, &by_point, question.label.clone())?;
         let mut each = Vec::new();
         for source in &here {
-            each.push(question.asked(of, std::slice::from_ref(source), source.reader.words().to_owned())?);
+            each.push(question.contrast(
+                of,
+                std::slice::from_ref(source),
+                source.reader.words().to_owned(),
+            )?);
         }
         chosen.push(by_point.iter().map(|source| source.reader).collect());
         let named = listed_readers(&each);
@@ -240,7 +229,7 @@ pub fn read(of: &Evidence<'_, '_>, questions: &[Question]) -> Result<Finding> {
     Ok(finding)
 }
 
-/// What each reader says, in brackets.
+/// The effect of each reader with its interval, in brackets.
 fn listed_readers(each: &[Contrast]) -> String {
     let words = |one: &Contrast| {
         let decimals = one.unit.decimals;

@@ -1,38 +1,38 @@
-//! What results record of each run beside the metrics that all experiments have.
+//! The data that results record of each run, besides the metrics of all experiments.
 
 use crate::metric::{ArrayMetric, Metric};
 use runs::run::compute::MASKED_TEST;
 
-/// What results record of each run beside the metrics that all experiments have.
+/// The data that results record of each run, besides the metrics of all experiments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Recorded {
     /// The first test image of each class and its reconstruction by the first seed.
     pub images: bool,
     /// The first seed's test latents, in two dimensions.
     pub latents: bool,
-    /// The numbers of every epoch, with those of each layer and principal component.
+    /// The metrics of every epoch, with those of each layer and principal component.
     pub epochs: bool,
     /// The exact linear CRE at every point.
     pub linear_front: bool,
-    /// Images in bands of variance.
+    /// Projections of images on bands of variance.
     pub bands: bool,
-    /// Numbers of the last epoch beside those that every run has, with descriptions.
+    /// Further metrics of the last epoch, with descriptions.
     pub scalars: &'static [(Metric, &'static str)],
     /// Arrays over a coordinate of their own.
     pub along: Option<Along>,
 }
 
-/// Arrays that a run keeps at its end, over a coordinate that it keeps beside them.
+/// Final arrays of a run over a coordinate that it also stores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Along {
-    /// The name of the array that holds the coordinate, and what it is.
+    /// The name of the coordinate's array, and its description.
     pub coordinate: (&'static str, &'static str),
-    /// The arrays: name, description, unit. Those that a run does not have are left out.
+    /// The arrays: name, description and unit. Arrays that a run lacks are left out.
     pub arrays: &'static [(ArrayMetric, &'static str, &'static str)],
 }
 
 impl Recorded {
-    /// Nothing.
+    /// No further data.
     pub const NUMBERS: Self = Self {
         images: false,
         latents: false,
@@ -59,7 +59,7 @@ impl Recorded {
         (Metric::MaskedAccuracy, MASKED_TEST[3].1),
     ]);
 
-    /// With these numbers of the last epoch.
+    /// With these metrics of the last epoch.
     pub const fn scalars(scalars: &'static [(Metric, &'static str)]) -> Self {
         Self { scalars, ..Self::NUMBERS }
     }

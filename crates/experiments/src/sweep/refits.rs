@@ -1,16 +1,14 @@
-//! Heads that were learned anew on the frozen encoders of another family of the same results, and their control.
+//! New heads on the frozen encoders of another family of the same results, and the control that they must pass.
 
 use crate::error::Result;
 use crate::families::REFITTED;
 use crate::metric::Metric;
 use crate::statistics::mean;
+use crate::statistics::rules::CONTROL;
 use crate::sweep::curves::Curves;
 use crate::sweep::readers::{Reader, Task, source};
 
-/// A new decoder may have this many times the error of the encoder's own where both learned the same task.
-const CONTROL: f64 = 1.05;
-
-/// Whether a family has new heads on the encoders of another.
+/// Whether a family consists of new heads on the encoders of another.
 pub(crate) fn is_refitted(curves: &Curves<'_>) -> bool {
     curves.family.ends_with(REFITTED)
 }
@@ -21,8 +19,8 @@ pub(crate) fn refitted_of<'c, 'r>(all: &'c [Curves<'r>], online: &Curves<'_>) ->
     all.iter().find(|other| other.data == online.data && is_of(other))
 }
 
-/// The new heads that match the encoder's own decoder at λ = 1 for every member, and what the others miss. Heads that do not
-/// were not trained to the end, and what they do not read may be there.
+/// The new heads that match the encoder's own decoder at λ = 1 for every setting, and descriptions of the failures. Heads that
+/// do not match it were not trained to convergence, and what they do not read may be in the latent.
 ///
 /// # Errors
 /// If the results are not those of a grid.
@@ -38,13 +36,14 @@ pub(crate) fn controlled(online: &Curves<'_>, refitted: &Curves<'_>) -> Result<(
             let own = online.at(Metric::TestMse, member, last)?;
             let again = refitted.at(new.metric, member, last)?;
             let (own, again) = (mean(&own), mean(&again));
-            // Not a number fails as well.
+            // NaN fails as well.
             let matches = again <= CONTROL * own;
             passes &= matches;
             if !matches {
                 let reader = reader.words();
-                failures
-                    .push(format!("control: {label} at λ = 1, MSE {again:.3} by the {reader}, own {own:.3}"));
+                failures.push(format!(
+                    "control failed: {label} at λ = 1, MSE {again:.3} of the {reader}, {own:.3} of the own decoder"
+                ));
             }
         }
         passing.extend(passes.then_some(reader));

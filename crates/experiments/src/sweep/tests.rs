@@ -275,10 +275,10 @@ fn a_diverged_run_in_the_middle_leaves_the_other_seeds_paired() {
         ("capacity-confound", "deeper encoder", "shrinks"),
         ("capacity-confound", "FC-M", "shrinks"),
         ("reconstruction-regulariser", "labels and reconstruction", "points"),
-        ("depth-grid", "decoder of depth 6", "the most accurate less"),
-        ("depth-grid", "decoder of depth 2", "the most accurate less"),
-        ("subspace-recognition", "MLP, bottom", "bottom less top"),
-        ("nonlinear-denoising", "MLPAE", "foretold"),
+        ("depth-grid", "decoder of depth 6", "the most accurate minus"),
+        ("depth-grid", "decoder of depth 2", "the most accurate minus"),
+        ("subspace-recognition", "MLP, bottom", "bottom minus top"),
+        ("nonlinear-denoising", "MLPAE", "predicted"),
         ("label-fraction", "few labels", "points"),
     ] {
         let experiment = *ALL.iter().find(|one| one.info().name == name).unwrap();

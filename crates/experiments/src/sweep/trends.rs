@@ -1,4 +1,4 @@
-//! What the paper claims of a grid, as contrasts of paired seeds (section 6.3 of the CRE specification).
+//! The trends of the CRE paper (T1 to T11 in `book/codes.md`) as contrasts of paired seeds, and rows of verdicts.
 
 mod capacity;
 mod lambda;
@@ -7,37 +7,21 @@ mod latent;
 pub(crate) use capacity::both_costs_shrink;
 pub use capacity::{T5, T6, T7, T9};
 pub use lambda::{C8, T1, T2, T3, T4, no_synergy};
-pub(crate) use lambda::{ONLINE, online_accuracy};
+pub(crate) use lambda::{ONLINE, online_accuracy, online_ratio};
 pub use latent::{DETAIL, NO_MASK, T8, T10, T11};
 
-use report::{Conclusion, Effect, Kind, Verdict};
+use report::{Conclusion, Effect, Kind, Test, Verdict};
 
 use crate::claim_id::ClaimId;
 use crate::error::{Error, Result};
-use crate::statistics::decision::{Contrast, ENOUGH_SEEDS, decide};
+use crate::statistics::decision::{Contrast, decide, tests_of};
+use crate::statistics::rules::{ENOUGH_SEEDS, Tier};
 use crate::sweep::curves::Curves;
 use crate::sweep::evidence::Evidence;
 use crate::sweep::refits::is_refitted;
 use runs::store::Results;
 
-/// The thresholds that depend on how much data there is.
-#[derive(Debug, Clone, Copy)]
-pub struct Tier {
-    gap: f64,
-    margin_accuracy: f64,
-    class_mean: f64,
-}
-
-impl Tier {
-    fn of(curves: &Curves<'_>) -> Self {
-        match curves.n_train {
-            0..=10_000 => Self { gap: 0.08, margin_accuracy: 0.02, class_mean: 0.35 },
-            _ => Self { gap: 0.03, margin_accuracy: 0.01, class_mean: 0.50 },
-        }
-    }
-}
-
-/// What a row states, and of what.
+/// The subject of a row: the claim, with its data set and model.
 #[derive(Debug, Clone)]
 pub struct About {
     source: ClaimId,
@@ -67,111 +51,104 @@ impl About {
         Self { source, claim: claim.into(), data, model, kind, n_images: 0 }
     }
 
-    /// A claim about samples that no test image belongs to, of a family.
+    /// A claim about a family that is trained on samples without test images.
     pub fn samples(source: ClaimId, claim: impl Into<String>, data: String, curves: &Curves<'_>) -> Self {
         Self { data, ..Self::sets(source, claim) }.model(curves.family.clone())
     }
 
-    /// The same of a model with this name.
+    /// The same claim about a model of this name.
     #[must_use]
     pub fn model(self, model: impl Into<String>) -> Self {
         Self { model: model.into(), ..self }
     }
 }
 
-/// What was found of a claim.
+/// The result for a claim.
 #[derive(Debug, Clone)]
 pub struct Finding {
-    /// Whether it is true; `None` where the intervals leave it open.
+    /// Whether the claim holds; `None` if undecided.
     pub holds: Option<bool>,
-    /// The numbers.
+    /// The measured values as text.
     pub got: String,
-    /// The contrast that decides, where intervals do.
+    /// The contrast that decides, if intervals decide.
     pub effect: Option<Effect>,
-    /// Who read the latent; empty where nobody did.
+    /// The tests of all contrasts.
+    pub tests: Vec<Test>,
+    /// The reader of the latent; empty if none was used.
     pub reader: String,
-    /// Whether what the claim is about passes its control; where it does not, why.
+    /// The reason why a control fails; `None` if it passes or there is none.
     pub control: Option<String>,
 }
 
 impl Finding {
-    /// A statement about numbers that no seed and no sample changes.
+    /// The result of a comparison without sampling error.
     pub fn exact(holds: bool, got: String) -> Self {
-        Self { holds: Some(holds), got, effect: None, reader: String::new(), control: None }
+        let (effect, tests) = (None, vec![]);
+        Self { holds: Some(holds), got, effect, tests, reader: String::new(), control: None }
     }
 
-    /// What is decided by the intervals of contrasts; without any, nothing is.
+    /// The decision by the intervals of contrasts; undecided if there are none.
     pub fn decided(contrasts: Vec<Contrast>, got: String) -> Self {
         let Some(decision) = decide(&contrasts) else {
             return Self { holds: None, ..Self::exact(false, got) };
         };
-        let of = &contrasts[decision.deciding];
-        let (interval, factor) = (of.interval(decision.level), of.unit.factor);
-        let effect = Effect {
-            quantity: of.label.clone(),
-            value: interval.mean,
-            low: interval.low,
-            high: interval.high,
-            margin: of.margin * factor,
-            unit: of.unit.name.to_owned(),
-            resampled: of.estimate.resampled(),
-        };
-        Self { holds: decision.holds, effect: Some(effect), ..Self::exact(false, got) }
+        let effect = Some(contrasts[decision.deciding].effect(decision.level));
+        Self { holds: decision.holds, effect, tests: tests_of(&contrasts), ..Self::exact(false, got) }
     }
 
-    /// The same, with all contrasts as what was found.
+    /// The same, with all contrasts as the measured values.
     pub fn of(contrasts: Vec<Contrast>) -> Self {
         let got = listed(contrasts.iter().map(Contrast::words));
         Self::decided(contrasts, got)
     }
 
-    /// The same, read by this reader.
+    /// The same finding with the name of its reader.
     #[must_use]
     pub fn read_by(self, reader: &str) -> Self {
         Self { reader: reader.to_owned(), ..self }
     }
 }
 
-/// A claim with what decides it.
+/// A claim with its decision rule.
 pub struct Trend {
-    /// The claim of the paper and the trend of section 6.3.
+    /// The claim of the paper and the code of its trend (`book/codes.md`).
     pub source: ClaimId,
-    /// The claim.
+    /// The claim in words.
     pub claim: &'static str,
-    /// What is expected.
+    /// The expected result with its margins.
     pub expected: fn(&Curves<'_>, &Tier) -> String,
-    /// What the runs say; `None` for a family that the claim is not about.
+    /// The finding of a family; `None` for a family that the claim is not about.
     pub find: fn(&Evidence<'_, '_>, &Tier) -> Result<Option<Finding>>,
 }
 
-/// The verdicts of these trends on every variant.
+/// The verdicts on these trends for every family and data set.
 ///
 /// # Errors
 /// If the results are not those of a grid.
 pub fn rows(results: &Results, trends: &[&Trend]) -> Result<Vec<Verdict>> {
     let mut rows: Vec<(ClaimId, bool, Verdict)> = Vec::new();
     let all = Curves::all(results)?;
-    // New heads are readers of the encoders of another family, and no family of their own.
+    // New heads are readers of the encoders of another family, so they have no rows of their own.
     for curves in all.iter().filter(|curves| !is_refitted(curves)) {
-        let tier = Tier::of(curves);
+        let tier = Tier::of(curves.n_train);
         for trend in trends {
             let of = Evidence::among(curves, &all)?;
             let finding = (trend.find)(&of, &tier).transpose();
-            let speaks = finding.is_some();
+            let applies = finding.is_some();
             let finding = finding.unwrap_or_else(|| Err(Error::NotRun("the grid has no such family".into())));
             let about = About::of(trend.source, trend.claim, curves);
             let expected = (trend.expected)(curves, &tier);
-            rows.push((trend.source, speaks, judged(about, expected, finding, &of)?));
+            rows.push((trend.source, applies, judged(about, expected, finding, &of)?));
         }
     }
-    // A trend that is not about some families is not missing from them.
-    let spoken = |source: ClaimId| rows.iter().any(|(of, speaks, _)| *of == source && *speaks);
-    let kept: Vec<bool> = rows.iter().map(|(of, speaks, _)| *speaks || !spoken(*of)).collect();
+    // A trend has no row for families that it is not about, unless it is about none.
+    let is_about_some = |source: ClaimId| rows.iter().any(|(of, applies, _)| *of == source && *applies);
+    let kept: Vec<bool> = rows.iter().map(|(of, applies, _)| *applies || !is_about_some(*of)).collect();
     Ok(rows.into_iter().zip(kept).filter(|(_, kept)| *kept).map(|((.., row), _)| row).collect())
 }
 
-/// The verdict on a finding: undecided below [`ENOUGH_SEEDS`] seeds, not trained where an end that was read is not, and not
-/// run where something is missing, which is then named.
+/// The verdict on a finding: undecided below [`ENOUGH_SEEDS`] seeds, not trained if networks that were read are not trained to
+/// convergence, and not run if something is missing, which is then named.
 ///
 /// # Errors
 /// If the finding failed for any reason but [`Error::NotRun`].
@@ -197,10 +174,10 @@ pub fn judged(
     Ok(Verdict { got, conclusion: Conclusion::NotTrained, ..row })
 }
 
-/// How many ends that were not trained to the end a row names.
+/// The largest number of untrained points that a row names.
 const SHOWN: usize = 2;
 
-/// The verdict on a finding of closed forms, which no seed changes: `n` is the number of statements behind it.
+/// The verdict on a finding of closed forms, which have no seeds: `n` is the number of cases behind it.
 ///
 /// # Errors
 /// As [`judged`].
@@ -218,7 +195,7 @@ fn stated(about: About, expected: String, finding: Result<Finding>, n: usize) ->
     let About { source, claim, data, model, kind, n_images } = about;
     let row =
         Verdict { source: source.to_string(), claim, data, model, kind, expected, ..Verdict::default() };
-    let Finding { holds, got, effect, reader, .. } = match finding {
+    let Finding { holds, got, effect, tests, reader, .. } = match finding {
         Err(Error::NotRun(missing)) => return Ok(Verdict { got: missing, ..row }),
         finding => finding?,
     };
@@ -227,10 +204,10 @@ fn stated(about: About, expected: String, finding: Result<Finding>, n: usize) ->
         Some(false) => Conclusion::DoesNotHold,
         None => Conclusion::Undecided,
     };
-    Ok(Verdict { got, effect, reader, n, n_images, conclusion, ..row })
+    Ok(Verdict { got, effect, tests, reader, n, n_images, conclusion, ..row })
 }
 
-/// Marks the rows of these claims as those of another experiment: the same runs and the same statement.
+/// Marks the rows of these claims as repetitions of those of another experiment: the same statement about the same runs.
 pub fn repeating(rows: Vec<Verdict>, sources: &[ClaimId], experiment: &str) -> Vec<Verdict> {
     let repeats = |row: &Verdict| sources.iter().any(|source| source.as_str() == row.source);
     let marked = |row: Verdict| match repeats(&row) {
@@ -240,20 +217,20 @@ pub fn repeating(rows: Vec<Verdict>, sources: &[ClaimId], experiment: &str) -> V
     rows.into_iter().map(marked).collect()
 }
 
-/// The finding, or what is missing for it.
+/// The finding, or an error that names what is missing.
 ///
 /// # Errors
-/// [`Error::NotRun`] if it is missing.
+/// [`Error::NotRun`] if there is no finding.
 pub fn found(finding: Option<Finding>, missing: impl Into<String>) -> Result<Finding> {
     finding.ok_or_else(|| Error::NotRun(missing.into()))
 }
 
-/// Whether the numbers of a family's members are sizes k of a latent: other families have other numbers.
+/// Whether the settings of a family are latent sizes k.
 fn is_over_k(curves: &Curves<'_>) -> bool {
     curves.member == crate::families::OVER_K
 }
 
-/// Texts one after another.
+/// Texts joined by semicolons.
 pub fn listed(items: impl IntoIterator<Item = String>) -> String {
     items.into_iter().collect::<Vec<_>>().join("; ")
 }

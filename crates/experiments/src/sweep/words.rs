@@ -1,6 +1,6 @@
-//! What readers call the data sets of results.
+//! The names of data sets in figures and verdicts.
 
-/// The data sets by the names that results spell.
+/// The names of data sets: in results, and as text.
 const SETS: [(&str, &str); 11] = [
     ("fashion-mnist-embedded", "Fashion-MNIST"),
     ("fashion-mnist", "Fashion-MNIST"),
@@ -15,7 +15,7 @@ const SETS: [(&str, &str); 11] = [
     ("stl10", "STL-10"),
 ];
 
-/// A data set with its changes, as results name it (`tiny-imagenet, halved`), in words.
+/// The text for a data set with its transformations in results, such as `tiny-imagenet, halved`.
 pub fn data_set(label: &str) -> String {
     let mut parts = label.split(", ");
     let name = parts.next().unwrap_or_default();
@@ -29,12 +29,12 @@ pub fn data_set(label: &str) -> String {
     format!("{words}{binary}{}", changes.collect::<String>())
 }
 
-/// The same with the number of training images: `Fashion-MNIST, 5,000 images`.
+/// The same with the number of training images, such as `Fashion-MNIST, 5,000 images`.
 pub fn data_set_of(label: &str, n_train: usize) -> String {
     format!("{}, {} images", data_set(label), thousands(n_train))
 }
 
-/// A whole number with commas between its thousands.
+/// An integer with thousands separators.
 fn thousands(n: usize) -> String {
     let digits = n.to_string();
     let mut out = String::new();

@@ -1,4 +1,4 @@
-//! Questions about images that closed forms answer (section 2 of the LBR specification).
+//! Closed forms of the training images (`book/lbr.md`, section 2), computed as runs.
 
 mod alignment;
 mod linear_optimum;
@@ -18,11 +18,11 @@ use crate::store::{Array, Arrays, Values};
 use crate::training::{Scalars, Setup, Training};
 use crate::{Error, Result};
 
-/// A closed form of the training images, or a linear model held against one.
+/// A closed form of the training images, or a trained linear model compared with one.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClosedForm {
-    /// What is asked.
+    /// The quantity to compute.
     pub question: Question,
 }
 
@@ -36,10 +36,10 @@ impl Learner for ClosedForm {
         }
     }
 
-    /// Square matrices of as many rows as an image has pixels, or as there are images.
+    /// Square matrices with one row for each pixel of an image, or for each image.
     fn image_bytes(&self, images: &Images) -> u64 {
         match self.question {
-            // The covariance, and at most six matrices beside it (`theory`).
+            // The covariance, and at most six further matrices (`theory`).
             Question::Alignment { .. } => 7 * 8 * (images.n_pixels() as u64).saturating_pow(2),
             Question::Front { .. } => matrices(images.n_pixels()),
             Question::Bands { .. } => matrices(images.train.len()),
@@ -69,39 +69,39 @@ impl Learner for ClosedForm {
     }
 }
 
-/// A question about the training images that a closed form answers, or that is put to a closed form.
+/// A quantity of the training images with a closed form, or the gap of a trained linear model to one.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "asked", deny_unknown_fields)]
 pub enum Question {
-    /// How well codes that denoise best classify: the alignment of section 2.7 over the size of the code.
+    /// The task alignment of the optimal codes for denoising by code size (`book/lbr.md`, section 2.7).
     Alignment {
-        /// What is done to the images before they are encoded.
+        /// The corruption of the images.
         noise: Noise,
     },
-    /// What the exact linear trade-off is: errors over λ for codes of this size (fact C9).
+    /// The exact linear trade-off: both errors over λ for codes of this size (LBR C9 in `book/codes.md`).
     Front {
-        /// The size of the code.
+        /// The code size.
         #[serde(serialize_with = "models::range::width")]
         k: usize,
     },
-    /// Whether gradient descent comes to the optimum of a linear model (section 4).
+    /// The gap of gradient descent on a linear model to its optimum (`book/lbr.md`, section 4).
     Optimum {
-        /// The model, and how it is trained.
+        /// The model and its training.
         task: LinearOptimum,
     },
-    /// What the components of the smallest and the largest variance look like (experiment E5).
+    /// Projections of images on the components of the smallest and of the largest variance (LBR E5 in `book/codes.md`).
     Bands {
-        /// How many images are shown.
+        /// The number of images.
         #[serde(serialize_with = "models::range::steps")]
         shown: usize,
     },
 }
 
-/// The weights of reconstruction at which the exact front is solved: dense where the first percent of error is.
+/// The weights of reconstruction at which the exact front is solved, dense near the first percent of excess error.
 const WEIGHTS: [f64; 17] =
     [0.0, 0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.993, 0.995, 0.997, 0.999, 0.9999, 1.0];
 
-/// The sizes of codes at which curves are kept: all up to 64, then in steps of about 8 percent, and the largest.
+/// The code sizes at which curves are stored: all up to 64, then in steps of about 8 percent, and the largest.
 fn sizes(largest: usize) -> Vec<usize> {
     let mut sizes: Vec<usize> = (1..=largest.min(64)).collect();
     let mut size = 64.0f64;
@@ -119,27 +119,27 @@ fn front(images: &Images, k: usize) -> Result<(Scalars, Arrays)> {
         WEIGHTS.iter().map(|&weight| Ok(front.solve(weight, k)?)).collect::<Result<Vec<LinearCre>>>()?;
     let mse: Vec<f64> = solved.iter().map(|code| code.mse).collect();
     let one_hot = solved.iter().map(|code| code.one_hot_mse);
-    // Two errors that are nothing but rounding have any ratio.
+    // The ratio of two rounding errors is arbitrary.
     let d = moments.d() as f64;
     let rounding = d * f64::EPSILON * moments.covariance()?.diag().sum() / d;
     let least = mse[WEIGHTS.len() - 1];
     if least <= rounding {
         return Err(Error::Usage(format!(
-            "codes of {k} dimensions lose nothing of these images, which vary along {} directions: no excess over that error; \
-             take a smaller k",
+            "exact front of codes of {k} dimensions: expected a reconstruction error above 0, got images of rank {} that such a \
+             code keeps entirely; use a smaller k",
             front.rank()
         )));
     }
-    // With every dimension both errors are least at once: the floor of classification.
+    // A code of all dimensions minimises both errors at once: the floor of the label error.
     let floor = front.solve(0.5, front.rank())?.one_hot_mse;
     let frequencies = moments.class_frequencies()?;
-    let nothing = frequencies.mapv(|p| p * (1.0 - p)).mean().unwrap_or(f64::NAN);
-    let mut scalars = Scalars::from([("floor".into(), floor / nothing)]);
-    let share = one_hot.map(|error| error / nothing).collect();
+    let constant = frequencies.mapv(|p| p * (1.0 - p)).mean().unwrap_or(f64::NAN);
+    let mut scalars = Scalars::from([("floor".into(), floor / constant)]);
+    let relative = one_hot.map(|error| error / constant).collect();
     let excess = mse.iter().map(|error| error / least - 1.0).collect();
-    let mut arrays = vec![("weight", WEIGHTS.to_vec()), ("excess_mse", excess), ("label_error", share)];
+    let mut arrays = vec![("weight", WEIGHTS.to_vec()), ("excess_mse", excess), ("label_error", relative)];
     let of_test = |code: &LinearCre| held_out_error(code, images);
-    // A constant prediction, the training frequencies, errs by something on any test images of two classes or more.
+    // The error of the constant prediction is above 0 for test images of two classes or more.
     if let Some(baseline) = baseline(&frequencies, &images.test) {
         let floor = of_test(&front.solve(0.5, front.rank())?)?;
         scalars.insert("held_out_floor".into(), floor / baseline);
@@ -149,7 +149,7 @@ fn front(images: &Images, k: usize) -> Result<(Scalars, Arrays)> {
     Ok((scalars, arrays.into_iter().map(|(name, values)| (name.into(), Array::vector(values))).collect()))
 }
 
-/// The mean squared error to one-hot labels of a code on the test images, over images and classes.
+/// The mean squared error of a code to the one-hot labels of the test images, over images and classes.
 fn held_out_error(code: &LinearCre, images: &Images) -> Result<f64> {
     let mut sum = 0.0;
     for range in chunks(images.test.len()) {
@@ -160,7 +160,7 @@ fn held_out_error(code: &LinearCre, images: &Images) -> Result<f64> {
     Ok(sum / images.test.len() as f64)
 }
 
-/// The same of a constant prediction; `None` if it is zero.
+/// The same of the constant prediction of the class frequencies; `None` if it is zero.
 fn baseline(frequencies: &Array1<f64>, images: &Split) -> Option<f64> {
     let each = |label: &u8| {
         let gap = |(class, p): (usize, &f64)| (p - f64::from(class == usize::from(*label))).powi(2);
@@ -170,7 +170,7 @@ fn baseline(frequencies: &Array1<f64>, images: &Split) -> Option<f64> {
     Some(sum / (images.len() * frequencies.len()) as f64).filter(|&error| error > 0.0)
 }
 
-/// The images shown, what is left of them below the share, and what lies above it, as bytes: three rows of as many.
+/// Images, their projections on the components of small variance, and those on the components of large variance, as bytes.
 fn bands(images: &Images, shown: usize) -> Result<(Scalars, Arrays)> {
     let n = images.train.len();
     let shown = shown.min(n);
@@ -178,7 +178,7 @@ fn bands(images: &Images, shown: usize) -> Result<(Scalars, Arrays)> {
     let x =
         ArrayView2::from_shape((n, d), images.train.pixels()).expect("a split has as many pixels as it says");
     let pca = GramPca::fit(x)?;
-    // Spread over the set.
+    // Evenly spaced over the set.
     let picked: Vec<usize> = (0..shown).map(|place| place * n / shown).collect();
     let (rank, n_top) = (pca.rank(), pca.top_without(BOTTOM)?);
     let originals = x.select(Axis(0), &picked).mapv(f64::from);
@@ -195,10 +195,10 @@ fn bands(images: &Images, shown: usize) -> Result<(Scalars, Arrays)> {
     Ok((scalars, Arrays::from([("bands".into(), array)])))
 }
 
-/// The components of the smallest variance that hold less than this together are the bottom.
+/// The components of the smallest variance that together hold less than this fraction are the bottom.
 const BOTTOM: f64 = 0.25;
 
-/// An image from its own least to its own largest value.
+/// An image scaled to its own range.
 fn stretched(image: ArrayView1<'_, f64>) -> Vec<u8> {
     let (low, high) =
         image.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &x| (low.min(x), high.max(x)));

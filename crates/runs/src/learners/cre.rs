@@ -3,13 +3,14 @@
 mod full_cosines;
 mod observed;
 
-use models::{Architecture, CreTrainer, Mixing};
+use models::{Architecture, CreTrainer, Mixing, fc};
 use serde::{Deserialize, Serialize};
 use tensor::{DType, Device};
 
 use crate::Result;
 use crate::images::{Images, LARGEST_DECOMPOSED};
 use crate::learner::{Learner, and_lambda, given, weighted};
+use crate::learners::frozen_probe::heads_on_principal_components;
 use crate::pixels::matrices;
 use crate::store::Arrays;
 use crate::training::with_batches::WithBatches;
@@ -43,6 +44,16 @@ impl Cre {
     fn mixes_two_losses(&self) -> bool {
         let is_between = self.lambda.is_some_and(|lambda| lambda > 0.0 && lambda < 1.0);
         is_between && is_weighted(&self.mixing) && self.labelled.is_none()
+    }
+
+    /// The configuration of a pure autoencoder that principal components are compared with: fully connected, with one
+    /// latent for both heads, of images whose components are computed anyway.
+    fn compared_with_pca(&self, images: &Images) -> Option<fc::Config> {
+        let Architecture::Fc(config) = self.model else { return None };
+        let d = images.n_pixels();
+        let is_pure = self.lambda == Some(1.0) && is_weighted(&self.mixing) && self.labelled.is_none();
+        let is_compared = is_pure && config.classified.is_none() && config.latent <= d && d <= LARGEST_DECOMPOSED;
+        is_compared.then_some(config)
     }
 }
 
@@ -97,7 +108,11 @@ impl Learner for Cre {
         });
         let mut training = training.measured_at_end(|trainer| match setup.device {
             Device::Cpu if self.mixes_two_losses() => full_cosines::of(setup, trainer),
-            _ => Ok(Arrays::new()),
+            Device::Cpu => match self.compared_with_pca(setup.images) {
+                Some(config) => heads_on_principal_components(setup, config),
+                None => Ok(Arrays::new()),
+            },
+            Device::Cuda(_) => Ok(Arrays::new()),
         });
         work(&mut training);
         Ok(())

@@ -1,6 +1,7 @@
 //! Frozen-encoder probes: new heads trained on a frozen encoder (E9 and E10 in `book/codes.md`).
 
 mod converged;
+mod pca_heads;
 
 use models::{Architecture, Cre, ProbeTrainer};
 use ndarray::{Axis, Slice};
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tensor::random::Stream;
 use tensor::{DType, Tensor};
 
+pub(crate) use self::pca_heads::of as heads_on_principal_components;
 use crate::images::Images;
 use crate::learner::{Learner, built_for};
 use crate::names::parameter;

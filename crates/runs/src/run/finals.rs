@@ -1,6 +1,9 @@
 //! The final measures of a trained model: latents, probes, reconstructions.
 
 mod readers;
+mod reported;
+
+pub use self::reported::{Reported, reported};
 
 use models::{Representation, correct};
 use ndarray::{Array2, ArrayView2};
@@ -90,7 +93,7 @@ pub(super) fn of_representation(
             }
             let mut of_online = Arrays::from([(Reader::Online.name().into(), packed(&found))]);
             let error = standard_error(&errors).map(|error| (ONLINE_MSE_ERROR.into(), Array::number(error)));
-            of_online.extend(error);
+            of_online.extend(error.into_iter().chain(Reader::Online.with_errors(&errors)));
             keep(LATENT, Ok(with_labels(latents, &images.test)));
             keep(LATENT, Ok(of_online));
         }
@@ -158,6 +161,7 @@ fn probes(training: &dyn Training, images: &Images, test: &[f32]) -> Result<(Arr
     found.extend(read_by(Reader::Ridge, RIDGE_ACCURACY, &by_ridge));
     found.extend(read_by(Reader::NearestNeighbours, KNN_ACCURACY, &by_nearest));
     found.extend(standard_error(&of_images).map(|error| (RIDGE_MSE_ERROR.into(), Array::number(error))));
+    found.extend(Reader::Ridge.with_errors(&of_images));
     Ok((found, latents))
 }
 

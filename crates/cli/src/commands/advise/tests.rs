@@ -194,5 +194,5 @@ fn for_images_too_small_for_two_patches_the_advice_says_that_no_mask_was_tried()
 fn one_class_is_refused() {
     let images = Split::new(Array4::from_shape_fn((4, 1, 2, 2), |(n, ..)| n as u8), vec![0; 4], 3).unwrap();
     let message = advise(&images, |_| ()).unwrap_err().to_string();
-    assert_eq!(message, "there is one class only, and nothing to classify");
+    assert_eq!(message, "advise: expected images of at least two classes, got one");
 }

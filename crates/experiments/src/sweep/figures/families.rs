@@ -1,4 +1,4 @@
-//! Families on the same data beside each other.
+//! Charts that compare the families on one data set.
 
 use report::{Axis, Figure, Scale, Series, Shape, Style};
 
@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::sweep::curves::Curves;
 use runs::store::Results;
 
-/// For each data set these measures over the members, with a line for each family; the first λ.
+/// Metrics by setting at the first λ, with a line for each family: one figure for each data set.
 ///
 /// # Errors
 /// If the results are not those of a grid.
@@ -43,7 +43,7 @@ pub fn families_over_members(
             let axis = Axis::new(&families[0].member, "", Scale::positions(&numbers));
             let mut panel = panel(measure.title, axis, measure.label, series);
             if measure.label.contains("accuracy") {
-                // From nothing to everything, so that small differences look small.
+                // The whole range, so that small differences look small.
                 let ends = panel.series.iter().flat_map(|of| &of.points).map(|point| point.y_spread);
                 let (low, high) =
                     ends.fold((0.0f64, 1.0f64), |(low, high), of| (low.min(of.0), high.max(of.1)));

@@ -1,4 +1,4 @@
-//! The test metrics of models that see images with patches removed.
+//! The test metrics of models on images with patches removed.
 
 use report::{Axis, Chart, Scale, Series, Shape, Style, Tick};
 
@@ -15,13 +15,13 @@ const PANELS: [Measure; 4] = [
     Measure { name: Metric::MaskedAccuracy, title: "Classification", label: "masked test accuracy" },
 ];
 
-/// The four test metrics with masked input (section 2.4 of the CRE specification), a point for each member that removes
-/// patches and a line for each λ; `file` begins its name.
+/// The four test metrics with masked input (`book/cre.md`, section 2.4), with a point for each setting with masks and a line for
+/// each λ; `file` is the prefix of its name.
 ///
 /// # Errors
 /// If the results are not those of a grid.
 pub fn masked_evaluation(curves: &Curves<'_>, file: &str) -> Result<Option<Chart>> {
-    // Results that were stored by earlier versions do not have them.
+    // Results of older versions lack them.
     if PANELS.iter().any(|measure| !curves.has(measure.name)) {
         return Ok(None);
     }
@@ -56,9 +56,9 @@ pub fn masked_evaluation(curves: &Curves<'_>, file: &str) -> Result<Option<Chart
     Ok(figure(
         format!("{file}-{}", curves.index),
         format!("Test metrics with masked input ({})", curves.words()),
-        "Test images with patches removed as in training, always the same ones. The MSE is that of the removed patches only, \
-         whatever training counts; classes are read from the visible patches. Compare with the unmasked metrics of the \
-         other figures, which select epochs and decide the verdicts."
+        "Test images with patches removed as in training, with fixed masks. The MSE is that of the removed patches, \
+         whether training counts these or all; the class is predicted from the visible patches. The unmasked metrics of the \
+         other figures select epochs and decide the verdicts."
             .into(),
         panels,
     ))

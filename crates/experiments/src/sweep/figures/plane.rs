@@ -1,4 +1,4 @@
-//! What is looked at: latents in the plane, and reconstructions.
+//! Latents in the plane, and reconstructions.
 
 use report::{Axis, Chart, Figure, GridRow, Image, ImageGrid, Panel, Point, Scale, Series, Shape, Style};
 
@@ -6,12 +6,13 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::metric::Metric;
+use crate::statistics::mean;
+use crate::statistics::rules::ENOUGH_STEPS;
 use crate::sweep::curves::{Curves, attribute, numbers, texts};
-use crate::sweep::facts::ENOUGH_STEPS;
 use runs::store::{Results, Values};
 
-/// The latents of the first seed, a panel for each λ and a colour for each class: one figure for each variant and
-/// member, but for those that were hardly trained.
+/// The latents of the first seed, with a panel for each λ and a colour for each class: one figure for each family, data set and
+/// setting, except for networks of fewer than [`ENOUGH_STEPS`] steps.
 ///
 /// # Errors
 /// If the results hold no latents.
@@ -44,10 +45,11 @@ pub fn latents(results: &Results, name: &str) -> Result<Vec<Figure>> {
             figures.push(Figure::Chart(Chart {
                 name: format!("{name}-{}-{member}", curves.index),
                 title: format!("The latent space over λ, {label} ({})", curves.words()),
-                caption: "Latents of test images by the first seed's models, one colour and marker for each class: \
-                          the latent itself where it has two numbers, its two principal components otherwise. Beside \
-                          λ: the share of the scatter that lies between classes, the accuracy of a vote of five \
-                          neighbours in the whole latent, and the participation ratio, medians over seeds."
+                caption: "Latents of test images of the first seed's models, one colour and marker for each class: \
+                          the latent itself if it has two dimensions, else its first two principal components. Lines \
+                          enclose the densest half of each class. In the titles: the between-class fraction of the \
+                          scatter, the accuracy of five nearest neighbours in the whole latent, and the participation \
+                          ratio (dimensions in use), means over seeds."
                     .into(),
                 note: String::new(),
                 columns: panels.len().min(3),
@@ -65,11 +67,11 @@ fn cloud(
     labels: &[u32],
     names: &Value,
 ) -> Result<Panel> {
-    let median = |measure| curves.median(measure, member, lambda);
-    let [share, knn, ratio] = [
-        median(Metric::BetweenClassShare)?,
-        median(Metric::KnnAccuracy)?,
-        median(Metric::ParticipationRatio)?,
+    let average = |measure| Ok::<f64, Error>(mean(&curves.at(measure, member, lambda)?));
+    let [fraction, knn, ratio] = [
+        average(Metric::BetweenClassShare)?,
+        average(Metric::KnnAccuracy)?,
+        average(Metric::ParticipationRatio)?,
     ];
     let n_classes = labels.iter().max().map_or(0, |&most| most as usize + 1);
     let series = (0..n_classes).map(|class| {
@@ -81,7 +83,7 @@ fn cloud(
     });
     Ok(Panel {
         title: format!(
-            "λ = {}: between classes {share:.2}, 5-NN {:.0} %, dimensions {ratio:.1}",
+            "λ = {}: between classes {fraction:.2}, 5-NN {:.0} %, dimensions {ratio:.1}",
             curves.lambdas[lambda],
             100.0 * knn
         ),
@@ -92,7 +94,7 @@ fn cloud(
     })
 }
 
-/// The first test image of each class and its reconstructions over λ: one grid for each variant and member.
+/// The first test image of each class and its reconstructions over λ: one grid for each family, data set and setting.
 ///
 /// # Errors
 /// If the results hold no images.
@@ -125,7 +127,7 @@ pub fn reconstructions(results: &Results, name: &str) -> Result<Vec<Figure>> {
                 }
                 let block = member * curves.lambdas.len() + lambda;
                 let bytes = bytes(results, &format!("shown_reconstruction_{index}"), block, size)?;
-                let note = format!("MSE {:.3}", curves.median(Metric::TestMse, member, lambda)?);
+                let note = format!("MSE {:.3}", mean(&curves.at(Metric::TestMse, member, lambda)?));
                 rows.push(row(format!("λ = {value}"), note, bytes)?);
             }
             if rows.len() == 1 {
@@ -134,9 +136,9 @@ pub fn reconstructions(results: &Results, name: &str) -> Result<Vec<Figure>> {
             figures.push(Figure::Grid(ImageGrid {
                 name: format!("{name}-{index}-{member}"),
                 title: format!("Reconstructions, {label} ({})", curves.words()),
-                caption: "The first test image of each class and what the first seed's models make of it. A pure \
+                caption: "The first test image of each class and its reconstructions by the first seed's models. A pure \
                           classifier's latent (λ = 0) tends to give the typical image of a class; individual detail \
-                          comes with λ. The MSE beside a row is the median over seeds on all test images."
+                          grows with λ. The MSE beside a row is the mean over seeds on all test images."
                     .into(),
                 columns: classes.to_vec(),
                 rows,

@@ -7,8 +7,8 @@ use crate::error::Result;
 use crate::sweep::curves::Curves;
 use crate::sweep::readers::{Reader, Source, Task};
 
-/// What every reader loses from λ = 0 to λ = 1 in accuracy, or from λ = 1 to λ = 0 in error: a panel for each member of each
-/// family, with what reads it.
+/// The accuracy lost from λ = 0 to λ = 1, or the ratio of errors at λ = 0 and λ = 1, by reader, with a panel for each setting of
+/// each family.
 ///
 /// # Errors
 /// If the results are not those of a grid.
@@ -57,14 +57,12 @@ pub fn cost_by_reader(
         }
     }
     let (title, of) = match task {
-        Task::Classification => {
-            ("What an autoencoder's latent loses in accuracy, by who reads it", "accuracy")
-        }
-        Task::Reconstruction => ("What a classifier's latent costs in error, by who reads it", "error"),
+        Task::Classification => ("Accuracy lost in an autoencoder's latent, by reader", "accuracy"),
+        Task::Reconstruction => ("Error added by a classifier's latent, by reader", "error"),
     };
     let caption = format!(
-        "The difference in {of} of the two ends of λ, by every reader of the same latents. Where readers differ, the cost is \
-         one of the readout and not of the latent alone."
+        "The difference in {of} between λ = 0 and λ = 1, by every reader of the same latents. If readers differ, the cost is one of \
+         the readout and not of the latent alone."
     );
     Ok(figure(name.to_owned(), title.into(), caption, panels))
 }

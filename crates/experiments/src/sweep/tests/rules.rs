@@ -101,7 +101,7 @@ fn an_end_whose_loss_still_falls_is_not_trained_to_the_end() {
         rows.into_iter().find(|row| row.source == "C8").unwrap()
     };
     assert_eq!(judged(0.5).conclusion, Conclusion::NotTrained);
-    assert!(judged(0.5).got.contains("in the last tenth"));
+    assert!(judged(0.5).got.contains("over the last tenth"));
     assert_ne!(judged(0.001).conclusion, Conclusion::NotTrained);
 }
 

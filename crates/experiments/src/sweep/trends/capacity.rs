@@ -1,7 +1,7 @@
-//! Over capacity: latent sizes, sizes of models, and the linear code of the same size (claims C4 to C6).
+//! Trends over capacity: latent sizes, model sizes, and the linear code of the same size (claims C4 to C6).
 //!
-//! What a larger latent or network eases is judged by both costs: the accuracy that λ = 1 loses, and the error that λ = 0
-//! has more.
+//! Whether a larger latent or network eases the trade-off is judged by both costs: the accuracy lost at λ = 1, and the error
+//! added at λ = 0.
 
 use super::lambda::ONLINE;
 use super::{Finding, Trend, is_over_k};
@@ -10,12 +10,13 @@ use crate::error::Error;
 use crate::metric::{LinearMetric, Metric};
 use crate::statistics::decision::{Contrast, Side, Unit};
 use crate::statistics::estimate::Estimate;
-use crate::sweep::readers::{Formula, Question, Task, read};
+use crate::statistics::formula::Formula;
+use crate::sweep::readers::{Question, Task, read};
 
-/// That both costs of the second member are smaller than those of the first.
+/// The claims that both costs of the second setting are smaller than those of the first.
 pub(crate) fn both_costs_shrink([a, b]: [(usize, &str); 2], [first, last]: [usize; 2]) -> [Question; 2] {
     let points = vec![[a.0, first], [a.0, last], [b.0, first], [b.0, last]];
-    let ask = |cost: &str, task, formula| Question {
+    let shrinks = |cost: &str, task, formula| Question {
         label: format!("{} to {}: {cost} shrinks", a.1, b.1),
         task,
         points: points.clone(),
@@ -24,15 +25,15 @@ pub(crate) fn both_costs_shrink([a, b]: [(usize, &str); 2], [first, last]: [usiz
         side: Side::Above,
     };
     [
-        ask("accuracy(0) - accuracy(1)", Task::Classification, Formula::Sum(&[1.0, -1.0, -1.0, 1.0])),
-        ask("MSE(0) over MSE(1)", Task::Reconstruction, Formula::RatioShrinks),
+        shrinks("accuracy(0) - accuracy(1)", Task::Classification, Formula::Sum(&[1.0, -1.0, -1.0, 1.0])),
+        shrinks("MSE(0) over MSE(1)", Task::Reconstruction, Formula::RatioShrinks),
     ]
 }
 
-/// Over k = 4, 16, 64.
+/// T5: the latent sizes k = 4, 16, 64.
 pub const T5: Trend = Trend {
     source: ClaimId::C4C6T5,
-    claim: "a larger latent helps reconstruction on and on, classification soon no more",
+    claim: "a larger latent keeps improving reconstruction, while classification saturates early",
     expected: |_, _| {
         "MSE(1) falls over k = 4, 16, 64; accuracy(0) moves < 2 points from 16 to 64; both costs shrink from 4 to 64"
             .into()
@@ -53,15 +54,15 @@ pub const T5: Trend = Trend {
         let mut questions = vec![
             fall("k = 4 to 16", [[small, last], [middle, last]]),
             fall("k = 16 to 64", [[middle, last], [large, last]]),
-            moves("of k = 64 less 16", [[large, first], [middle, first]]),
-            moves("of k = 16 less 64", [[middle, first], [large, first]]),
+            moves("at k = 64 minus k = 16", [[large, first], [middle, first]]),
+            moves("at k = 16 minus k = 64", [[middle, first], [large, first]]),
         ];
         questions.extend(both_costs_shrink([(small, "k = 4"), (large, "k = 64")], [first, last]));
         read(of, &questions).map(Some)
     },
 };
 
-/// At k = 64.
+/// T6: the trade-off at k = 64.
 pub const T6: Trend = Trend {
     source: ClaimId::C4T6,
     claim: "a larger latent does not remove the trade-off",
@@ -83,7 +84,7 @@ pub const T6: Trend = Trend {
     },
 };
 
-/// From the first to the second size at the same k.
+/// T7: the first against the second model size at the same k.
 pub const T7: Trend = Trend {
     source: ClaimId::C5T7,
     claim: "a more complex network eases the trade-off and does not remove it",
@@ -115,7 +116,7 @@ pub const T7: Trend = Trend {
     },
 };
 
-/// Against the exact linear autoencoder, which is PCA.
+/// T9: the trained autoencoder against the exact linear one, which is PCA.
 pub const T9: Trend = Trend {
     source: ClaimId::T9,
     claim: "a trained autoencoder reconstructs better than PCA of the same size",
@@ -124,7 +125,7 @@ pub const T9: Trend = Trend {
         if !is_over_k(of.curves) {
             return Ok(None);
         }
-        // Whether PCA is beaten is the question here, and not a reason to ask none.
+        // Whether PCA is beaten is what is judged here.
         of.whether_trained_or_not();
         let (mut contrasts, [last]) = (Vec::new(), of.lambdas([1.0])?);
         for member in of.members([4.0, 16.0])? {

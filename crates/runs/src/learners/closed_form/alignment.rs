@@ -1,4 +1,4 @@
-//! The task alignment of codes, beside what chance makes of it and what other images say.
+//! The task alignment of codes, with its null, its interval, and held-out counterparts.
 
 use ndarray::Array1;
 use theory::{Codes, Corruption, Denoising, Moments, Pca, jackknife_error, principal_angles};
@@ -11,19 +11,19 @@ use crate::pixels::{chunks, normalised, rows};
 use crate::store::{Array, Arrays};
 use crate::training::Scalars;
 
-/// The largest principal angles are measured at these sizes of codes, which are few because each is a factorisation.
+/// The code sizes at which largest principal angles are computed; each is a factorisation.
 const ANGLES: [usize; 4] = [4, 16, 64, 256];
 
-/// What takes further eigendecompositions is measured for images that vary along at most this number of directions.
+/// The largest rank of images for which measures that take further eigendecompositions are computed.
 const LARGEST_DECOMPOSED_AGAIN: usize = 1_100;
 
-/// Groups of images of which one is left out at a time, for 95 % intervals.
+/// The number of groups of images for 95 % intervals by the delete-group jackknife.
 const GROUPS: usize = 10;
 
 /// The 97.5 % quantile of Student's t with one degree of freedom less than there are groups.
 const T: f64 = 2.262;
 
-/// The alignment under this noise, over the size of the code.
+/// The alignment under this noise by code size.
 pub(super) fn of(images: &Images, noise: Noise) -> Result<(Scalars, Arrays)> {
     let denoising = images.denoising()?;
     let (n, d, rank) = (images.train.len(), images.n_pixels(), denoising.rank());
@@ -40,7 +40,7 @@ pub(super) fn of(images: &Images, noise: Noise) -> Result<(Scalars, Arrays)> {
     let of = |curve: &Array1<f64>| sizes.iter().map(|&k| curve[k - 1]).collect::<Vec<f64>>();
     let at: Vec<usize> = ANGLES.into_iter().filter(|&k| k < rank && is_small).collect();
     let angles = denoising.angles_to_principal_components(&corruption, &at)?;
-    // Those of the sizes that were measured, in their places among all sizes.
+    // The measured angles at their positions among all sizes.
     let placed = |angles: &[f64]| -> Vec<f64> {
         let angle =
             |k: &usize| at.iter().position(|known| known == k).map_or(f64::NAN, |place| angles[place]);
@@ -79,16 +79,16 @@ pub(super) fn of(images: &Images, noise: Noise) -> Result<(Scalars, Arrays)> {
     Ok((scalars, arrays.into_iter().map(|(name, values)| (name.into(), Array::vector(values))).collect()))
 }
 
-/// How least squares that were fitted to codes of training images classify test images, over the size of the code.
+/// Test metrics of least-squares probes fitted to codes of training images, by code size.
 struct HeldOut {
     r2: Vec<f64>,
     accuracy: Vec<f64>,
-    /// What noise adds to `r2`, with its standard error over images, where there is noise.
+    /// The change of `r2` by noise with its standard error over images; `None` without noise.
     gain: Option<[Vec<f64>; 2]>,
 }
 
 impl HeldOut {
-    /// Empty where the class frequencies err nowhere.
+    /// Empty if the class frequencies have no error.
     fn of(images: &Images, codes: &Codes, clean: Option<&Codes>, sizes: &[usize]) -> Result<Self> {
         let sizes = [&[0], sizes].concat(); // The baseline comes first.
         let judged = |codes: &Codes| -> Result<theory::HeldOut> {

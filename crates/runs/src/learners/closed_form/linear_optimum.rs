@@ -1,5 +1,4 @@
-//! Linear models that gradient descent trains, against the optimum that is known exactly (section 4 of the LBR
-//! specification).
+//! Linear models trained by gradient descent, compared with their exact optimum (`book/lbr.md`, section 4).
 
 use models::train::Loss;
 use models::{Adam, AdamConfig, Example, Linear, LossTrainer, Module, Schedule};
@@ -16,62 +15,62 @@ use crate::store::{Array, Arrays};
 use crate::training::Scalars;
 use crate::{Error, Result};
 
-/// Images that are fitted, as in the original.
+/// The number of training samples, as in the authors' script.
 const SAMPLES: usize = 256;
 
-/// Targets of the supervised term: random linear functions of the images.
+/// The number of targets of the supervised loss: random linear functions of the images.
 const TARGETS: usize = 2;
 
-/// Steps after which the gap is measured, evenly spaced on a logarithmic scale.
+/// The number of steps after which the gap is measured, evenly spaced on a logarithmic scale.
 const MEASURED: usize = 24;
 
-/// A linear autoencoder in training, whose optimum is known.
+/// The training of a linear autoencoder with a known optimum.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LinearOptimum {
-    /// What it minimises.
+    /// The loss.
     pub problem: Problem,
-    /// Images are averaged down to sides of this length; it means nothing for random samples.
+    /// The side of the images after averaging; unused for random samples.
     #[serde(serialize_with = "models::range::side")]
     pub side: usize,
-    /// In place of images, random samples of zeros and ones with this many dimensions, as in the authors' script; images
-    /// where it is left out.
+    /// The number of dimensions of random samples of zeros and ones, as in the authors' script; if absent, the samples are
+    /// images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(serialize_with = "models::range::outputs")]
     pub coins: Option<usize>,
     /// The size of the code.
     #[serde(serialize_with = "models::range::width")]
     pub k: usize,
-    /// Adam's rate at the start; it falls to zero along half a cosine.
+    /// Adam's initial learning rate, with a cosine schedule to zero.
     #[serde(serialize_with = "models::range::learning_rate")]
     pub rate: f64,
-    /// Steps over all samples.
+    /// The number of full-batch steps.
     #[serde(serialize_with = "models::range::steps")]
     pub steps: u64,
 }
 
-/// What a linear autoencoder minimises.
+/// The loss of a linear autoencoder.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Problem {
-    /// Targets and, with this weight, the images (section 4.1).
+    /// The error of targets plus the weighted error of the images (`book/lbr.md`, section 4.1).
     Joint {
         /// The weight of reconstruction.
         #[serde(serialize_with = "models::range::non_negative")]
         lambda: f64,
     },
-    /// The images from fresh corruptions of them (section 4.2, scaled so that it converges).
+    /// The error of images reconstructed from fresh corruptions (section 4.2, scaled so that it converges).
     Denoising {
         /// The corruption.
         noise: Noise,
-        /// How often each image is corrupted in a step.
+        /// The number of corruptions of each image in a step.
         #[serde(serialize_with = "models::range::steps")]
         views: usize,
     },
 }
 
 impl LinearOptimum {
-    /// Words for a line of progress.
+    /// A short description for progress lines.
     pub(super) fn label(&self) -> String {
         let Self { problem, side, k, .. } = self;
         match problem {
@@ -82,9 +81,8 @@ impl LinearOptimum {
         }
     }
 
-    /// The gap of the trained loss above the optimum, over steps, and at the end. The joint loss is that of section
-    /// 4.1, a sum over samples and numbers divided by both counts; that of denoising is its exact expectation over
-    /// the optimum.
+    /// The gap between the trained loss and the optimum, over steps and at the end. The joint loss is a sum over samples and
+    /// pixels divided by both counts; the gap of denoising is that of the exact expectation, relative to the optimum.
     pub(super) fn train(&self, images: &Images) -> Result<(Scalars, Arrays)> {
         let x = self.samples(images)?;
         let (n, d) = x.dim();
@@ -123,11 +121,12 @@ impl LinearOptimum {
                 let deviation = (denoising.variances().sum() / d as f64).sqrt();
                 let corruption = noise.corruption([1, self.side, self.side], deviation);
                 let optimum = denoising.solve(&corruption, theory::Weights::RECONSTRUCTION, self.k)?.loss;
-                // A gap is reported as a fraction of the optimum, which rounding alone makes of one that is zero.
+                // Gaps are relative to the optimum, which must be above rounding error.
                 let rounding = (d * d) as f64 * f64::EPSILON * denoising.variances().sum();
                 if optimum <= rounding {
                     return Err(Error::Usage(format!(
-                        "a code of {} dimensions loses nothing of these images under {}: no share of that error; take a smaller k",
+                        "linear denoising with a code of {} dimensions: expected an optimal error above 0 under {}, got 0; use a \
+                         smaller k",
                         self.k,
                         noise.label()
                     )));
@@ -156,7 +155,7 @@ impl LinearOptimum {
         Ok((scalars, Arrays::from(arrays)))
     }
 
-    /// Trains, and measures now and then.
+    /// Trains, measuring the gap after some steps.
     fn train_by<'m>(
         &self,
         model: &'m Model,
@@ -192,7 +191,7 @@ impl LinearOptimum {
         step == 1 || step == self.steps || place(step) > place(step - 1)
     }
 
-    /// The first training images in [0, 1], averaged down, nothing taken off, `[n, side * side]`.
+    /// The first training images in [0, 1], averaged down and not centred, `[n, side * side]`, or random samples.
     fn samples(&self, images: &Images) -> Result<Array2<f64>> {
         if let Some(d) = self.coins {
             let mut words = Stream::new(0, "coins").sequence(0);

@@ -1,29 +1,28 @@
-//! Corruptions of images of which two moments are known (section 2.3 of the LBR specification).
+//! Corruptions of images with known first two moments (`book/lbr.md`, section 2.3).
 
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use theory::Corruption;
 
-/// A corruption of images of which two moments are known.
+/// A corruption of images with known first two moments.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Noise {
-    /// None.
+    /// No corruption.
     None,
     /// Independent normal noise on each pixel.
     Gaussian {
-        /// Its standard deviation, in that of all pixels.
+        /// The standard deviation relative to that of all pixels.
         #[serde(serialize_with = "models::range::non_negative")]
         deviation: f64,
     },
-    /// The same, given as a covariance that nobody says is a multiple of the identity, so that what it changes is
-    /// computed and not known beforehand (claim 8).
+    /// The same, given as a general covariance, so that its effect is computed and not assumed (LBR claim 8).
     Isotropic {
-        /// Its standard deviation, in that of all pixels.
+        /// The standard deviation relative to that of all pixels.
         #[serde(serialize_with = "models::range::non_negative")]
         deviation: f64,
     },
-    /// Patches that are dropped independently.
+    /// Patches dropped independently.
     Mask {
         /// The side of a patch in pixels.
         #[serde(serialize_with = "models::range::side")]
@@ -32,19 +31,19 @@ pub enum Noise {
         #[serde(serialize_with = "models::range::below_one")]
         drop: f64,
     },
-    /// Patches of which a fixed share is kept, as in masked autoencoders.
+    /// Masks that keep a fixed fraction of the patches, as in masked autoencoders.
     FixedCount {
         /// The side of a patch in pixels.
         #[serde(serialize_with = "models::range::side")]
         patch: usize,
-        /// The share that is kept.
+        /// The fraction kept.
         #[serde(serialize_with = "models::range::fraction")]
         kept: f64,
     },
 }
 
 impl Noise {
-    /// Words for a label.
+    /// The label.
     pub fn label(self) -> String {
         match self {
             Self::None => "no noise".into(),
@@ -56,7 +55,7 @@ impl Noise {
         }
     }
 
-    /// The corruption of images `[c, h, w]` whose numbers have this deviation.
+    /// The corruption of images `[c, h, w]` whose pixels have this standard deviation.
     pub(super) fn corruption(self, image: [usize; 3], deviation_of_pixels: f64) -> Corruption {
         let [_, h, w] = image;
         match self {

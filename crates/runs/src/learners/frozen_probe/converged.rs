@@ -56,6 +56,7 @@ pub(super) fn heads(
         (Reader::Converged.name().into(), packed(&correct)),
     ]);
     finals.extend(standard_error(&errors).map(|error| (CONVERGED_MSE_ERROR.into(), Array::number(error))));
+    finals.extend(Reader::Converged.with_errors(&errors));
     Ok(finals)
 }
 

@@ -1,4 +1,4 @@
-//! Readers of the latent beside the closed forms of regression: nearest neighbours, and attention to tokens.
+//! Readers of the latent besides ridge regression: nearest neighbours, and an attentive probe of tokens.
 
 use models::{Adam, AdamConfig, AttentiveProbe, Example, LossTrainer, Module, Schedule, correct};
 use ndarray::ArrayView2;
@@ -9,10 +9,10 @@ use theory::NearestNeighbours;
 use crate::Result;
 use crate::learner::Tokens;
 
-/// How many training latents vote.
-const NEIGHBOURS: usize = 5;
+/// The number of neighbours.
+pub(super) const NEIGHBOURS: usize = 5;
 
-/// Whether each test latent is classified correctly by the vote of the nearest training latents.
+/// Whether each test latent is classified correctly by its nearest neighbours among training latents.
 pub(super) fn nearest(
     (train, labels): (ArrayView2<'_, f64>, &[u8]),
     (test, test_labels): (ArrayView2<'_, f64>, &[u8]),
@@ -20,13 +20,13 @@ pub(super) fn nearest(
     Ok(NearestNeighbours::new(train, labels, NEIGHBOURS)?.correct(test, test_labels)?)
 }
 
-/// How the attentive probe is trained: its loss hardly falls after as many epochs over as many latents as probes see.
-const EPOCHS: u64 = 20;
+/// The training of the attentive probe: after these epochs its loss hardly decreases.
+pub(super) const EPOCHS: u64 = 20;
 const BATCH: usize = 100;
 const LEARNING_RATE: f64 = 1e-2;
 
-/// Whether each test latent is classified correctly by an attentive probe that is trained on training latents, all
-/// `[n, tokens * width]` row after row.
+/// Whether each test latent is classified correctly by an attentive probe trained on training latents; latents are
+/// `[n, tokens * width]` in row-major order.
 pub(super) fn attentive(
     Tokens { width, heads }: Tokens,
     (train, labels): (&[f32], &[u8]),

@@ -85,7 +85,11 @@ fn what_cannot_be_measured_is_absent_with_its_reason_and_the_rest_is_kept() {
     ] {
         let finals = of_representation(&pixel_codes(3, Some(fails_at)), &images, None, 0);
         let why = &finals[&format!("{ABSENT}{absent}")];
-        assert_eq!(why.values, Values::U8(b"the results have no memory for a batch".to_vec()), "{fails_at}");
+        assert_eq!(
+            why.values,
+            Values::U8(b"missing in the stored results: memory for a batch".to_vec()),
+            "{fails_at}"
+        );
         assert_eq!(finals.keys().filter(|name| name.starts_with(ABSENT)).count(), 1);
         assert!(kept.iter().all(|name| finals.contains_key(*name)), "{:?}", finals.keys());
     }

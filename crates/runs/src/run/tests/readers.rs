@@ -1,11 +1,13 @@
 //! What is measured of every latent after the last epoch, image by image.
 
+use models::Activation;
+
 use super::*;
 use crate::correct::{Reader, correct_of};
 use crate::names::{
     ABSENT, ATTENTIVE_ACCURACY, CONVERGED_ACCURACY, CONVERGED_EPOCHS, CONVERGED_MSE, CONVERGED_MSE_ERROR,
-    CONVERGED_REACHED, FULL_COSINE, FULL_ENCODER_COSINE, KNN_ACCURACY, ONLINE_MSE_ERROR, RIDGE_ACCURACY,
-    RIDGE_MSE_ERROR,
+    CONVERGED_REACHED, FULL_COSINE, FULL_ENCODER_COSINE, KNN_ACCURACY, ONLINE_MSE_ERROR, PCA_HEADS_ACCURACY,
+    PCA_HEADS_MSE, RIDGE_ACCURACY, RIDGE_MSE, RIDGE_MSE_ERROR,
 };
 
 fn number(done: &FinishedRun, name: &str) -> f64 {
@@ -45,6 +47,44 @@ fn readers_of_the_latent_say_of_each_test_image_whether_it_is_classified_correct
             "{label}: {:?}",
             done.finals.keys()
         );
+    }
+}
+
+/// Stored errors are rounded to 32 bits, and losses are sums of 784 terms in 32 bits.
+#[test]
+fn the_mean_of_the_squared_errors_of_all_test_images_is_the_test_mse() {
+    let images = images();
+    let done = computed(&run(cre(fc_s(), 0.5)), &images, None);
+    for (reader, mse) in
+        [(Reader::Online, done.epochs[2].scalars["test_mse"]), (Reader::Ridge, number(&done, RIDGE_MSE))]
+    {
+        let Values::F32(errors) = &done.finals[reader.errors().unwrap()].values else { panic!("{reader:?}") };
+        let mean = errors.iter().map(|&error| f64::from(error)).sum::<f64>() / errors.len() as f64;
+        assert_eq!(errors.len(), 40);
+        assert!((mean / mse - 1.0).abs() < 784.0 * f64::from(f32::EPSILON), "{reader:?}: {mean} {mse}");
+    }
+    assert_eq!(Reader::Attentive.errors(), None);
+}
+
+#[test]
+fn a_pure_autoencoder_is_compared_with_its_heads_on_as_many_principal_components() {
+    let images = images();
+    let fc::Config { latent, .. } = match fc_s() {
+        Architecture::Fc(config) => config,
+        other => panic!("{other:?}"),
+    };
+    for (lambda, is_compared) in [(0.0, false), (0.5, false), (1.0, true)] {
+        let done = computed(&run(cre(fc_s(), lambda)), &images, None);
+        assert_eq!(done.finals.contains_key(PCA_HEADS_MSE), is_compared, "{lambda}");
+        if is_compared {
+            let linear =
+                fc::Config { latent_activation: Activation::Identity, ..fc::Config::of(Size::S, latent) };
+            let heads = run(FrozenProbe::new(Features::Pca, Architecture::Fc(linear)));
+            let heads = computed(&heads, &images, None);
+            for (name, metric) in [(PCA_HEADS_MSE, "test_mse"), (PCA_HEADS_ACCURACY, "test_accuracy")] {
+                assert_eq!(number(&done, name), heads.epochs[2].scalars[metric], "{name}");
+            }
+        }
     }
 }
 

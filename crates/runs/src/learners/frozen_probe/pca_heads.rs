@@ -1,0 +1,52 @@
+//! The baseline of a trained fully connected encoder: its heads, trained on as many principal components of the images.
+
+use models::fc::{self, Size};
+use models::{Activation, Architecture};
+
+use super::{EncoderRun, Features, FrozenProbe};
+use crate::Result;
+use crate::learner::Learner;
+use crate::memory::check_room;
+use crate::names::{PCA_HEADS_ACCURACY, PCA_HEADS_MSE};
+use crate::pixels::matrices;
+use crate::store::{Array, Arrays};
+use crate::training::{Setup, Training};
+
+/// Principal components have no run that trained them.
+enum NoRun {}
+
+impl EncoderRun for NoRun {
+    fn learner(&self) -> &dyn Learner {
+        match *self {}
+    }
+
+    fn learner_mut(&mut self) -> &mut dyn Learner {
+        match *self {}
+    }
+}
+
+/// The test error and accuracy of heads of this configuration on as many principal components as its latent has dimensions,
+/// trained for the epochs of the run: the values of a [`FrozenProbe`] of [`Features::Pca`] with the same seed.
+///
+/// # Errors
+/// If the components do not fit in memory, or training diverges.
+pub(crate) fn of(setup: &Setup<'_>, config: fc::Config) -> Result<Arrays> {
+    let hint = "training it again where more is free measures them";
+    check_room("training heads on principal components", matrices(setup.images.n_pixels()), hint)?;
+    let model = fc::Config { encoder: Size::S, latent_activation: Activation::Identity, ..config };
+    let probe = FrozenProbe::<NoRun>::new(Features::Pca, Architecture::Fc(model));
+    let mut found = Ok(Arrays::new());
+    probe.train(setup, &mut |training| found = trained(setup, training))?;
+    found
+}
+
+fn trained(setup: &Setup<'_>, training: &mut dyn Training) -> Result<Arrays> {
+    for epoch in 1..=setup.epochs {
+        training.epoch(epoch)?;
+    }
+    let evaluation = training.evaluate(&setup.images.test)?;
+    Ok(Arrays::from([
+        (PCA_HEADS_MSE.into(), Array::number(evaluation.mse)),
+        (PCA_HEADS_ACCURACY.into(), Array::number(evaluation.accuracy)),
+    ]))
+}
