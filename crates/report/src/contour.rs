@@ -57,7 +57,7 @@ fn of_cell(corners: [(At, f64); 4]) -> Vec<[At; 2]> {
     let crossing = |i: usize| {
         let ((a, of_a), (b, of_b)) = (corners[i], corners[(i + 1) % 4]);
         let t = of_a / (of_a - of_b);
-        ((of_a > 0.0) != (of_b > 0.0)).then(|| At { x: a.x + t * (b.x - a.x), y: a.y + t * (b.y - a.y) })
+        ((of_a > 0.0) != (of_b > 0.0)).then_some(At { x: a.x + t * (b.x - a.x), y: a.y + t * (b.y - a.y) })
     };
     let found: Vec<At> = (0..4).filter_map(crossing).collect();
     match found[..] {

@@ -204,7 +204,7 @@ pub(crate) fn effect(row: &Verdict) -> String {
     let Some(effect) = &row.effect else { return String::new() };
     let margin =
         if effect.margin.is_finite() { format!(", margin {}", digits(effect.margin)) } else { String::new() };
-    format!("{} {}{margin}, over {}", effect.quantity, effect.words(), effect.resampled)
+    format!("{}: {}{margin}, over {}", effect.quantity, effect.words(), effect.resampled)
 }
 
 #[cfg(test)]

@@ -1,5 +1,8 @@
 //! The answer in three sentences, made of verdict rows and of the losses by reader.
 
+#[cfg(test)]
+mod tests;
+
 use report::{Answer, Conclusion, Effect, Kind, ReadModel, Readers, Verdict};
 
 use crate::claim_id::ClaimId;
@@ -95,22 +98,19 @@ fn of_rows(rows: &[Verdict], claims: &[ClaimId], sentences: &Sentences, what: &s
         };
     }
     let count = |of: Conclusion| found.iter().filter(|row| row.conclusion == of).count();
-    let sentence: &str = match (count(Conclusion::Holds), count(Conclusion::DoesNotHold)) {
-        (0, 0) => sentences.open,
-        (_, 0) => sentences.hold,
-        (0, _) => sentences.fail,
-        _ => sentences.mixed,
-    };
-    let open_because = match count(Conclusion::NotTrained) {
-        n if sentence == sentences.open && 2 * n > found.len() => {
-            " here: the networks were not trained to the end."
+    let (hold, fail) = (count(Conclusion::Holds), count(Conclusion::DoesNotHold));
+    let n_open = found.len() - hold - fail;
+    let sentence = match (hold, fail) {
+        (0, 0) if 2 * count(Conclusion::NotTrained) > n_open => {
+            format!(
+                "{} here: the networks were not trained to the end.",
+                sentences.open.trim_end_matches('.')
+            )
         }
-        _ if sentence == sentences.open => ".",
-        _ => "",
-    };
-    let sentence = match open_because {
-        "" => sentence.to_owned(),
-        why => format!("{}{why}", sentence.trim_end_matches('.')),
+        (0, 0) => sentences.open.to_owned(),
+        (_, 0) => decided(sentences.hold, n_open > hold),
+        (0, _) => decided(sentences.fail, n_open > fail),
+        _ => decided(sentences.mixed, n_open > hold + fail),
     };
     let effects: Vec<(&Verdict, &Effect)> = found
         .iter()
@@ -140,6 +140,17 @@ fn of_rows(rows: &[Verdict], claims: &[ClaimId], sentences: &Sentences, what: &s
             true => counted,
             false => format!("Also {}. {counted}", others.join("; ")),
         },
+    }
+}
+
+/// The sentence, which says so where more rows are open than decided.
+fn decided(sentence: &str, mostly_open: bool) -> String {
+    let mut letters = sentence.chars();
+    match letters.next() {
+        Some(first) if mostly_open => {
+            format!("Where it is decided, {}{}", first.to_lowercase(), letters.as_str())
+        }
+        _ => sentence.to_owned(),
     }
 }
 

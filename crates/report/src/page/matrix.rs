@@ -195,7 +195,7 @@ fn tip(row: &Verdict) -> String {
         parts.push(row.model.clone());
     }
     parts.push(match &row.effect {
-        Some(effect) => format!("{} {}", effect.quantity, effect.words()),
+        Some(effect) => format!("{}: {}", effect.quantity, effect.words()),
         None => row.got.clone(),
     });
     let mut by = Vec::new();
