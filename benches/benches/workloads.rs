@@ -69,8 +69,8 @@ impl Workload {
             "fc_s" => (Routed(fc(Size::S, stream)?), FLAT, 512, 1e-3),
             "fc_m" => (Routed(fc(Size::M, stream)?), FLAT, 512, 1e-3),
             "fc_l" => (Routed(fc(Size::L, stream)?), FLAT, 512, 1e-3),
-            "cnn_s" => (Routed(cnn::cnn_s(16, stream, f32).ok()?), GREY, 512, 1e-3),
-            "cnn_l" => (Routed(cnn::cnn_l(1, cnn::PAPER_DROPOUT, stream, f32).ok()?), COLOUR, 64, 1e-3),
+            "cnn_s" => (Routed(cnn::cnn_s(16, 10, stream, f32).ok()?), GREY, 512, 1e-3),
+            "cnn_l" => (Routed(cnn::cnn_l(1, cnn::PAPER_DROPOUT, 10, stream, f32).ok()?), COLOUR, 64, 1e-3),
             "vit_s" => (Routed(vit::cre(&vit::Config::S, stream, f32).ok()?), GREY, 512, 1e-3),
             "dcae" => {
                 let config = dcae::Config { image, latent: 512, depth: 3 };

@@ -227,8 +227,8 @@ fn a_fully_connected_cre_trains_on_a_device() {
 
 #[test]
 fn a_convolutional_cre_trains_on_a_device() {
-    trains_there_as_here(&[784], 3, || cnn::cnn_s(2, &init(), DType::F32).unwrap());
-    trains_there_as_here(&[3072], 2, || cnn::cnn_l(32, cnn::PAPER_DROPOUT, &init(), DType::F32).unwrap());
+    trains_there_as_here(&[784], 3, || cnn::cnn_s(2, 10, &init(), DType::F32).unwrap());
+    trains_there_as_here(&[3072], 2, || cnn::cnn_l(32, cnn::PAPER_DROPOUT, 10, &init(), DType::F32).unwrap());
 }
 
 #[test]

@@ -29,7 +29,7 @@ pub const FAMILIES: [Family; 12] = [
         name: "CNN-S",
         batch: 16,
         instance: |dtype, n| {
-            let model = cnn::cnn_s(4, &init(), dtype);
+            let model = cnn::cnn_s(4, 10, &init(), dtype);
             cre(model.expect("the settings are legal"), 784, dtype, n)
         },
     },
@@ -37,7 +37,7 @@ pub const FAMILIES: [Family; 12] = [
         name: "CNN-L/16",
         batch: 8,
         instance: |dtype, n| {
-            let model = cnn::cnn_l(16, cnn::PAPER_DROPOUT, &init(), dtype);
+            let model = cnn::cnn_l(16, cnn::PAPER_DROPOUT, 10, &init(), dtype);
             cre(model.expect("the settings are legal"), 3072, dtype, n)
         },
     },

@@ -11,6 +11,7 @@ use crate::repo::Repo;
 use crate::tidy::tree::Tree;
 
 mod html;
+mod operations;
 mod stage;
 
 const REQUIREMENTS: &str = "book/requirements.txt";
@@ -77,6 +78,7 @@ fn run_scripts(repo: &Repo) -> anyhow::Result<()> {
         sh.write_file(&stamp, &wanted)?;
     }
     cmd!(sh, ".tools/book/bin/python book/linear_theory.py").run().context("book/linear_theory.py failed")?;
+    cmd!(sh, ".tools/book/bin/python book/notebooks/run.py out/book").run().context("a notebook failed")?;
     cmd!(sh, ".tools/book/bin/python book/redraw_e1.py {RESULTS} out/book")
         .run()
         .context("book/redraw_e1.py failed")

@@ -11,6 +11,7 @@ use crate::Result;
 #[derive(Debug)]
 pub struct Param {
     id: u64,
+    version: AtomicU64,
     value: RwLock<Tensor>,
 }
 
@@ -18,7 +19,8 @@ impl Param {
     /// A parameter with this initial value.
     pub fn new(value: Tensor) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        Self { id: NEXT.fetch_add(1, Ordering::Relaxed), value: RwLock::new(value) }
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self { id, version: AtomicU64::new(0), value: RwLock::new(value) }
     }
 
     /// The current value; the storage is shared.
@@ -65,7 +67,15 @@ impl Param {
 
     /// Write access to the value; updates are in place if its storage is not shared.
     pub fn write(&self) -> RwLockWriteGuard<'_, Tensor> {
-        self.value.write().unwrap_or_else(PoisonError::into_inner)
+        let value = self.value.write().unwrap_or_else(PoisonError::into_inner);
+        self.version.fetch_add(1, Ordering::Relaxed);
+        value
+    }
+
+    /// A number that changes with every access for writing. Replayed steps on a GPU write without it.
+    pub fn version(&self) -> u64 {
+        let _value = self.value.read().unwrap_or_else(PoisonError::into_inner);
+        self.version.load(Ordering::Relaxed)
     }
 
     /// An identifier that is unique within the process and independent of the device.
@@ -93,7 +103,9 @@ mod tests {
         let message = param.set(Tensor::zeros(&[2, 3], DType::F64)).unwrap_err().to_string();
         assert!(message.contains("f64 for a parameter of f32"), "{message}");
         assert_eq!(param.value().to_f64_vec(), [1.0; 6]);
+        let before = param.version();
         param.set(Tensor::full(2.0, &[2, 3], DType::F32)).unwrap();
         assert_eq!(param.value().to_f64_vec(), [2.0; 6]);
+        assert_ne!(param.version(), before);
     }
 }

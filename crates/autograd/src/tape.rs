@@ -51,6 +51,11 @@ impl Tape {
         Self { no_grad: true, ..Self::default() }
     }
 
+    /// Whether values on this tape may have gradients.
+    pub fn is_recording(&self) -> bool {
+        !self.no_grad
+    }
+
     /// A value with no gradient.
     pub fn constant<'t>(&'t self, value: &Tensor) -> Var<'t> {
         if let Some(anomalies) = &self.anomalies {

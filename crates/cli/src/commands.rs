@@ -6,7 +6,10 @@ pub(crate) mod columns;
 pub(crate) mod limited;
 pub(crate) mod selection;
 pub(crate) mod engine;
+mod own_images;
+pub(crate) mod folders;
 pub(crate) mod image_options;
+mod settings;
 pub(crate) mod values;
 pub(crate) mod stored;
 
@@ -20,6 +23,7 @@ pub(crate) mod plan;
 
 // Single runs.
 pub(crate) mod train;
+pub(crate) mod sweep;
 pub(crate) mod eval;
 pub(crate) mod probe;
 pub(crate) mod advise;
@@ -30,6 +34,9 @@ pub(crate) mod data_sets;
 pub(crate) mod doctor;
 
 // Stored results.
+mod differences;
+pub(crate) mod compare;
+pub(crate) mod why;
 pub(crate) mod inspect;
 pub(crate) mod runs;
 pub(crate) mod export;

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::program::with_commands;
+use system::exit::ExitStatus;
 use system::text;
 
 /// The result of every command.
@@ -51,21 +53,22 @@ impl Error {
         Self::Experiments(experiments::Error::Missing(what))
     }
 
-    /// The exit code of the program: 2 for a usage error, 4 for a full disk, else 1.
-    pub(crate) fn exit_code(&self) -> u8 {
+    /// How the program ends after this error.
+    pub(crate) fn exit_status(&self) -> ExitStatus {
         match self {
-            Self::Usage(_) | Self::Config { .. } => 2,
-            Self::Reader { .. } | Self::Unreadable { .. } => 1,
-            Self::Experiments(error) => error.exit_code(),
+            Self::Usage(_) | Self::Config { .. } => ExitStatus::Usage,
+            Self::Reader { .. } | Self::Unreadable { .. } => ExitStatus::Failure,
+            Self::Experiments(error) => error.exit_status(),
         }
     }
 
     /// The message for a terminal: one line, whatever file and class names it contains; only config errors have several lines,
     /// which quote the file.
     pub(crate) fn message(&self) -> String {
+        let message = with_commands(&self.to_string());
         match self {
-            Self::Config { .. } => text::lines(&self.to_string()).into_owned(),
-            error => text::line(&error.to_string()).into_owned(),
+            Self::Config { .. } => text::lines(&message).into_owned(),
+            _ => text::line(&message).into_owned(),
         }
     }
 }

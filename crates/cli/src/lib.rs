@@ -3,6 +3,7 @@
 
 mod commands;
 mod error;
+mod program;
 mod progress;
 pub mod provenance;
 mod tensorboard;
@@ -11,9 +12,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use system::exit::ExitStatus;
 use system::{terminal, text};
 
 use self::commands::advise::Advise;
+use self::commands::compare::Compare;
 use self::commands::completions::Completions;
 use self::commands::data_sets::DataSets;
 use self::commands::doctor::Doctor;
@@ -27,17 +30,15 @@ use self::commands::report::Report;
 use self::commands::reproduce::Reproduce;
 use self::commands::run::ComputeRuns;
 use self::commands::runs::Runs;
+use self::commands::sweep::Sweep;
 use self::commands::train::Train;
+use self::commands::why::Why;
 use self::error::Result;
 use runs::local::start_threads;
 
 /// Do classification and reconstruction help or hurt each other inside a shared representation?
-///
-/// Exit codes: 0 if all runs finished and all exact facts hold, whatever the verdicts on the papers' claims; 1 for a
-/// failure; 2 for a usage error; 3 if there are too few images for `agon advise`; 4 for a full disk: free some space and
-/// run the same command again.
 #[derive(Parser)]
-#[command(name = "agon", version)]
+#[command(name = "agon", version, after_help = exit_codes())]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -59,6 +60,11 @@ enum Command {
     /// A run is identified by its config, its seed and its images: a stored run is not computed again, and an
     /// interrupted one is resumed.
     Train(Train),
+    /// Train presets over values, data sets and seeds; print and draw means and paired differences
+    ///
+    /// Several values of a key are separated by commas, as in `lambda=0,0.5,1`. Stored runs are found, and an interrupted
+    /// sweep continues.
+    Sweep(Sweep),
     /// Evaluate a finished run on test images, class by class
     Eval(Eval),
     /// Say what simple probes find in the frozen latent of a finished run
@@ -74,6 +80,10 @@ enum Command {
     Doctor(Doctor),
     /// Say what a results file holds: its axes and arrays, with their units, ranges and gaps
     Inspect(Inspect),
+    /// Say which values of two runs, sweeps or results files differ, and in which line of their configs
+    Compare(Compare),
+    /// Say what the key of a run is made of, and why it is found or computed anew
+    Why(Why),
     /// Say what the run store holds
     Runs(Runs),
     /// Write a finished run for other programs: its parameters for PyTorch, or its curves for TensorBoard
@@ -93,6 +103,13 @@ enum Command {
     Completions(Completions),
 }
 
+/// The table of exit codes, for the help.
+fn exit_codes() -> String {
+    let line = |status: ExitStatus| format!("\n  {}  {}", status.code(), status.meaning());
+    let lines: String = ExitStatus::ALL.into_iter().map(line).collect();
+    format!("Exit codes:{lines}")
+}
+
 /// Parses the command line and runs the command.
 pub fn main() -> ExitCode {
     // Without a handler the system would end the program where a file reaches `ulimit -f`; with one, the write is an
@@ -104,7 +121,7 @@ pub fn main() -> ExitCode {
     };
     result.unwrap_or_else(|error| {
         terminal::notes(&format!("error: {}", error.message()));
-        ExitCode::from(error.exit_code())
+        error.exit_status().into()
     })
 }
 
@@ -129,11 +146,13 @@ fn start_threads_for(command: &Command) -> Result<()> {
         Command::List(_)
         | Command::Runs(_)
         | Command::Inspect(_)
+        | Command::Compare(_)
         | Command::Export(_)
         | Command::Completions(_) => Ok(()),
         // It reports threads that cannot start itself.
         Command::Doctor(_) => Ok(()),
-        _ => Ok(start_threads()?),
+        Command::Train(args) => Ok(start_threads(args.threads)?),
+        _ => Ok(start_threads(None)?),
     }
 }
 
@@ -143,6 +162,7 @@ fn run(command: &Command) -> Result<ExitCode> {
         Command::Run(args) => commands::run::command(args),
         Command::Report(args) => commands::report::command(args),
         Command::Train(args) => commands::train::command(args),
+        Command::Sweep(args) => commands::sweep::command(args),
         Command::Eval(args) => commands::eval::command(args),
         Command::Probe(args) => commands::probe::command(args),
         Command::Plan(args) => commands::plan::command(args),
@@ -150,6 +170,8 @@ fn run(command: &Command) -> Result<ExitCode> {
         Command::Data(args) => commands::data_sets::command(args),
         Command::Doctor(args) => commands::doctor::command(args),
         Command::Inspect(args) => commands::inspect::command(args),
+        Command::Compare(args) => commands::compare::command(args),
+        Command::Why(args) => commands::why::command(args),
         Command::Runs(args) => commands::runs::command(args),
         Command::Export(args) => commands::export::command(args),
         Command::Advise(args) => commands::advise::command(args),

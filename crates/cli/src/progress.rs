@@ -12,6 +12,7 @@ use system::{note, terminal, text};
 use self::sweep::Sweep;
 pub(crate) use self::view::{Losses, View};
 use crate::commands::output::{about, colour};
+use crate::program::with_commands;
 use runs::local::{Observer, Stages};
 use runs::run::Run;
 use runs::store::{Epoch, FinishedRun, Outcome};
@@ -114,7 +115,7 @@ impl Observer for Progress {
     }
 
     fn note(&self, text: &str) {
-        self.print(&text::line(text));
+        self.print(&text::line(&with_commands(text)));
     }
 }
 
@@ -163,6 +164,15 @@ impl Screen {
             Some(Display::Lines) => {
                 view.line().into_iter().for_each(|line| terminal::note(&format!("  {line}")));
             }
+            None => {}
+        }
+    }
+
+    /// Says what is computed while no epoch ends.
+    pub(crate) fn note(&self, text: &str) {
+        match &self.display {
+            Some(Display::Terminal(bar)) => bar.println(text::line(&format!("  {text} ..."))),
+            Some(Display::Lines) => terminal::note(&format!("  {text} ...")),
             None => {}
         }
     }

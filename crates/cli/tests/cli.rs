@@ -53,6 +53,10 @@ fn invalid_values_are_refused_with_exit_code_2_before_anything_is_written() {
         (["-s", "lambdas=[]"], ["`lambdas`", "empty"]),
         (["-s", "lambdas=[0, 2]"], ["`learner.lambda` is 2", "from 0 to 1"]),
         (["-s", "lambdas=[1, 0]"], ["0 after 1", "ascending"]),
+        (
+            ["-s", "families.*.members.*.learner.lambda=1"],
+            ["`families.0.members.0.learner`", "`lambdas` gives"],
+        ),
         (["-s", "seeds=[]"], ["`seeds`", "empty"]),
         (["-s", "seeds=[3, 3]"], ["`seeds`", "3 twice"]),
         (["-s", "families.*.data=[]"], ["`families.0.data`", "empty"]),
@@ -137,7 +141,7 @@ fn missing_data_are_reported_as_not_run_with_the_searched_folders() {
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(String::from_utf8_lossy(&output.stderr).contains("--data"));
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(printed.contains("not run") && printed.contains("cifar10"), "{printed}");
+    assert!(printed.contains("not run") && printed.contains("CIFAR-10"), "{printed}");
 }
 
 #[test]

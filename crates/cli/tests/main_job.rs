@@ -68,7 +68,7 @@ fn report_without_arguments_shows_the_committed_results_and_changes_none_of_them
 #[test]
 fn a_page_is_there_before_the_first_result_and_an_interrupted_job_says_how_to_go_on() {
     let folder = tempfile::tempdir().unwrap();
-    // So many epochs that the job is interrupted in any case.
+    // Enough epochs that the job is interrupted in any case.
     let endless = ["reproduce", "--profile", "smoke", "--only", "fc-lambda-sweep", "-s", SMALL, "-s"];
     let endless = [&endless[..], &["families.*.epochs=100000"]].concat();
     let mut child =

@@ -160,18 +160,18 @@ fn evaluating_a_run_that_needs_its_training_images_reports_that() {
     let arguments = ["train", "--model", "mlp", "--side", "8", "--images", "a", "--epochs", "1", "batch=10"];
     let printed = printed(folder, &arguments);
     let key = printed.split_whitespace().nth(1).unwrap().trim_end_matches(':');
-    refused(
-        folder,
-        &["eval", key, "--side", "8", "--images", "b"],
-        &["needs the images it was trained on", "`a`"],
-    );
+    // They are remembered.
+    assert_eq!(json(folder, &["eval", key, "--images", "b"])["n"], 8);
+    std::fs::rename(folder.join("a"), folder.join("moved")).unwrap();
+    refused(folder, &["eval", key, "--images", "b"], &["needs the images it was trained on", "/a;"]);
+    refused(folder, &["eval", key], &["/a, which is not there", "--images DIR"]);
+    assert_eq!(json(folder, &["eval", key, "--images", "moved"])["as_stored"], true);
 }
 
 /// The commands printed after `next:`, without their descriptions.
 fn next_commands(printed: &str) -> Vec<String> {
-    let lines = printed
-        .lines()
-        .filter_map(|line| line.trim_start_matches("next:").trim_start().strip_prefix("agon "));
+    let is_command = |line: &&str| line.starts_with(env!("CARGO_BIN_EXE_agon"));
+    let lines = printed.lines().map(|line| line.trim_start_matches("next:").trim_start()).filter(is_command);
     let commands: Vec<String> =
         lines.map(|line| line.split("   #").next().unwrap().trim_end().to_owned()).collect();
     assert!(commands.len() >= 2, "{printed}");
@@ -181,8 +181,7 @@ fn next_commands(printed: &str) -> Vec<String> {
 /// Runs the printed commands in a shell.
 fn typed(folder: &Path, printed: &str) {
     for line in next_commands(printed) {
-        let script = format!("agon() {{ {} \"$@\"; }}; agon {line}", env!("CARGO_BIN_EXE_agon"));
-        let output = command("bash", folder).args(["-c", &script]).output().unwrap();
+        let output = command("bash", folder).args(["-c", &line]).output().unwrap();
         assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
     }
 }
@@ -223,6 +222,76 @@ fn suggested_commands_repeat_the_given_options() {
     let trained = printed(folder, &arguments);
     assert!(next_commands(&trained)[0].ends_with("--data-set mnist --data sets"), "{trained}");
     typed(folder, &trained);
+}
+
+/// Folder, side and colour are part of what a run and a printed config remember.
+#[test]
+fn a_run_and_a_config_remember_their_images() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    images(&folder.join("a"), &[("ant", 0), ("bee", 1)]);
+    let key = trained(folder, &["--images", "a", "--colour"]);
+    std::fs::create_dir(folder.join("elsewhere")).unwrap();
+    let elsewhere = json(&folder.join("elsewhere"), &["eval", &key, "--out", "../out"]);
+    assert_eq!(elsewhere["as_stored"], true);
+    let with = ["train", "--images", "a", "--side", "8", "--model", "vit-s", "--epochs", "1"];
+    let config = printed(folder, &[&with[..], &["--print-config"]].concat());
+    std::fs::write(folder.join("elsewhere/run.toml"), config).unwrap();
+    let again = ["train", "--config", "run.toml", "--out", "../out"];
+    let [first, second] = [printed(folder, &with), printed(&folder.join("elsewhere"), &again)];
+    assert!(second.contains("found in the store"), "{second}");
+    assert_eq!(first.lines().next(), second.lines().next());
+}
+
+/// Statistics of large images take seconds, in which no epoch ends.
+#[test]
+fn long_phases_say_what_they_compute() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    images(&folder.join("a"), &[("ant", 0), ("bee", 1)]);
+    let train = ["train", "--images", "a", "--model", "pca-heads", "--epochs", "1"];
+    let output = agon(folder, &train);
+    let notes = String::from_utf8(output.stderr).unwrap();
+    assert!(notes.contains("computing statistics of 27 images of 1024 values each ..."), "{notes}");
+    assert!(notes.contains("measuring what the latent holds ..."), "{notes}");
+    // Small images are quick, and nothing is said.
+    let output = agon(folder, &[&train[..], &["--side", "8"]].concat());
+    assert!(!String::from_utf8(output.stderr).unwrap().contains("..."));
+}
+
+#[test]
+fn a_small_folder_takes_many_steps_and_few_steps_are_noted() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    images(&folder.join("a"), &[("ant", 0), ("bee", 1), ("cat", 2)]);
+    let config = printed(folder, &["train", "--images", "a", "--print-config"]);
+    // 48 training images, of which 8 choose the epoch; 350 steps as on the embedded set.
+    assert!(config.contains("batch = 8\n") && config.contains("epochs = 70\n"), "{config}");
+    let few = ["train", "--images", "a", "--side", "8", "batch=20", "--epochs", "1", "--threads", "1"];
+    let output = agon(folder, &few);
+    let [text, notes] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+    assert!(notes.contains("40 training images in batches of 20 make 2 steps an epoch, 2 in all"), "{notes}");
+    assert!(text.contains(" images/s on 1 thread\n"), "{text}");
+    let mut limited = command(env!("CARGO_BIN_EXE_agon"), folder);
+    let arguments = ["train", "--images", "a", "--side", "8", "--epochs", "1", "--json"];
+    let output = limited.args(arguments).env("RAYON_NUM_THREADS", "3").output().unwrap();
+    let end = String::from_utf8(output.stdout).unwrap();
+    let end: Value = serde_json::from_str(end.lines().last().unwrap()).unwrap();
+    assert_eq!(end["threads"], 3);
+}
+
+/// Convolutional models take any number of classes; images of another form are answered with options that fit.
+#[test]
+fn every_model_takes_any_number_of_classes() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    images(&folder.join("a"), &[("ant", 0), ("bee", 1), ("cat", 2)]);
+    for (model, form) in [("cnn-s", "--side 28"), ("cnn-l", "--side 32 --colour")] {
+        let train = ["train", "--model", model, "--epochs", "1", "--images", "a"];
+        let [wrong, right]: [Vec<&str>; 2] = ["--side 20", form].map(|form| form.split(' ').collect());
+        refused(folder, &[&train[..], &wrong].concat(), &[&format!("bring your own to {form}, or")]);
+        printed(folder, &[&train[..], &right].concat());
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use system::exit::ExitStatus;
 use system::{files, text};
 
 /// The result of everything in this crate that can fail.
@@ -57,13 +58,13 @@ pub enum Error {
 }
 
 impl Error {
-    /// The exit code of the program: 2 for a command that asks for what does not exist, 4 for a full disk, else 1.
-    pub fn exit_code(&self) -> u8 {
+    /// How the program ends after this error.
+    pub fn exit_status(&self) -> ExitStatus {
         match self {
-            Self::Usage(_) => 2,
-            Self::Runs(error) => error.exit_code(),
-            Self::Write { source, .. } if files::is_full(source) => 4,
-            _ => 1,
+            Self::Usage(_) => ExitStatus::Usage,
+            Self::Runs(error) => error.exit_status(),
+            Self::Write { source, .. } if files::is_full(source) => ExitStatus::DiskFull,
+            _ => ExitStatus::Failure,
         }
     }
 }
@@ -108,9 +109,9 @@ mod tests {
             data::Error::Io { file: "f".into(), cause: full() }.into(),
             models::Error::DiskFull { path: path.clone(), reason }.into(),
         ] {
-            assert_eq!(error.exit_code(), 4, "{error}");
+            assert_eq!(error.exit_status(), ExitStatus::DiskFull, "{error}");
         }
         let denied = io::Error::from(io::ErrorKind::PermissionDenied);
-        assert_eq!(Error::Write { path, source: denied }.exit_code(), 1);
+        assert_eq!(Error::Write { path, source: denied }.exit_status(), ExitStatus::Failure);
     }
 }

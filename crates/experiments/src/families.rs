@@ -132,7 +132,7 @@ pub(crate) fn fc_m(profile: Profile, latents: &[usize]) -> Family {
 /// CNN-S over the channels of its latent; 16 in the paper.
 pub(crate) fn cnn_s(profile: Profile, channels: &[usize]) -> Family {
     let members = channels.iter().map(|&latent_channels| {
-        let model = Architecture::CnnS { latent_channels };
+        let model = Architecture::CnnS { latent_channels, classes: 10 };
         Member::new(format!("16 x {latent_channels}"), 16.0 * latent_channels as f64, cre(model, None))
     });
     let epochs = match profile {
@@ -165,7 +165,7 @@ pub(crate) fn vit(profile: Profile, models: &[(&str, vit::Config)]) -> Family {
 /// CNN-L on CIFAR-10, a quarter as wide but in full.
 pub(crate) fn cnn_l(profile: Profile, rotation: Option<Rotation>, dropout: f64) -> Family {
     let width_divisor = if profile == Profile::Full { 1 } else { 4 };
-    let model = Architecture::CnnL { width_divisor, dropout };
+    let model = Architecture::CnnL { width_divisor, dropout, classes: 10 };
     let member = Member::new(model.label(), width_divisor as f64, cre(model, None));
     let (batch, epochs) = match profile {
         Profile::Smoke => (50, 1),

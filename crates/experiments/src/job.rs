@@ -84,6 +84,7 @@ impl Job {
             data_folder: options.data.as_deref(),
             out: &options.out,
             resources: &options.resources,
+            arguments: &[],
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! Reading order: an [`Experiment`](experiment::Experiment) is a claim with the grid of runs that decides it; [`claims`] is
 //! the list; [`sweep`] turns finished runs into labelled arrays, figures and verdicts; [`reproduce`] does all of it and
-//! writes the page. [`advice`] says which masks should help with other images.
+//! writes the page. [`advice`] says which masks should help with other images, and
+//! [`preset_sweep`] compares presets over values that a user chooses.
 #![forbid(unsafe_code)]
 
 mod error;
@@ -26,6 +27,7 @@ pub mod statistics;
 mod page;
 pub mod reproduce;
 pub mod presets;
+pub mod preset_sweep;
 
 pub use error::{Error, Result};
 pub use profile::Profile;

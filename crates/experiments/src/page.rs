@@ -15,6 +15,7 @@ use crate::claims::named;
 use crate::error::Result;
 use crate::experiment::Paper;
 use crate::profile::Profile;
+use crate::reproduce::live::IN_PROGRESS;
 
 const TITLE: &str = "Do classification and reconstruction help or hurt each other in one representation?";
 
@@ -54,12 +55,14 @@ const GROUPS: [[&str; 3]; 3] = [
     ["beyond", "Beyond", "Beyond both papers"],
 ];
 
-/// The page of these results. What the explorer and the readers show is read from the files in the folder.
+/// The page of these results, to be written to `index`. What the explorer and the readers show is read from the files in
+/// the folder.
 ///
 /// # Errors
 /// If a file is there and cannot be read.
 pub(crate) fn page(
     folder: &Path,
+    index: &Path,
     profile: Profile,
     rows: &[Verdict],
     sections: Vec<Section>,
@@ -71,8 +74,10 @@ pub(crate) fn page(
     let is_claim = |row: &&Verdict| row.kind != Kind::Exact && row.same_as.is_none();
     let claims: Vec<Verdict> = rows.iter().filter(is_claim).cloned().collect();
     let n = sections.len();
+    let progress = provenance.iter().find(|(name, _)| name == IN_PROGRESS);
+    let progress = progress.map_or(String::new(), |(name, so_far)| format!(" · {name}: {so_far}"));
     Ok(Page {
-        kicker: format!("Agon · results of the profile {profile}"),
+        kicker: format!("Agon · results of the profile {profile}{progress}"),
         title: TITLE.into(),
         question: QUESTION.into(),
         answers: answers(rows, readers.as_ref()),
@@ -83,7 +88,7 @@ pub(crate) fn page(
             claims.len(),
             table::summary(&claims)
         ),
-        links: links(folder),
+        links: links(index.parent().unwrap_or(folder)),
         explorer: explorer(folder)?,
         readers,
         groups: groups(sections),
@@ -116,9 +121,10 @@ fn group_of(name: &str) -> usize {
     }
 }
 
-/// The papers, and the documents of the clone in which the folder lies.
+/// The papers, and the documents of the clone in which the page's folder lies.
 fn links(folder: &Path) -> Vec<(String, String)> {
     let mut links: Vec<(String, String)> = LINKS.map(|(name, to)| (name.into(), to.into())).into();
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let here = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.into());
     let up = |folder: &Path| -> Option<PathBuf> {
         let up = here.strip_prefix(folder).ok()?;

@@ -46,6 +46,14 @@ const LATENT: usize = 16;
 /// The validation images of a set: a sixth of its training images, and no more than this.
 const MOST_VALIDATION: usize = 5_000;
 
+/// The training images for which the batch and the epochs of presets are meant; a smaller set takes as many steps.
+const ENOUGH_IMAGES: u32 = 5_000;
+
+/// On smaller sets: the fewest steps an epoch, the smallest batch, and the most epochs.
+const FEWEST_STEPS: usize = 10;
+const SMALLEST_BATCH: usize = 8;
+const MOST_EPOCHS: u32 = 200;
+
 /// A CRE in the quick profile, and a model of the LBR paper.
 const CRE: [u32; 2] = [100, 7];
 const LBR: [u32; 2] = [100, 12];
@@ -56,8 +64,8 @@ pub const ALL: &[Preset] = &[
     preset("fc-m", "fully connected CRE, one hidden layer of 616", |input| of_fc(Size::M, input), CRE),
     preset("fc-l", "fully connected CRE, three hidden layers", |input| of_fc(Size::L, input), CRE),
     preset("linear", "affine encoder and heads, whose optimum is known", linear, CRE),
-    preset("cnn-s", "convolutional CRE for 1 x 28 x 28", |_| convolutional_s(), [100, 4]),
-    preset("cnn-l", "convolutional CRE for 3 x 32 x 32, a quarter as wide", |_| convolutional_l(), [50, 4]),
+    preset("cnn-s", "convolutional CRE for 1 x 28 x 28", convolutional_s, [100, 4]),
+    preset("cnn-l", "convolutional CRE for 3 x 32 x 32, a quarter as wide", convolutional_l, [50, 4]),
     preset("vit-s", "vision transformer CRE, width 8", |input| of_vit(vit::Config::S, input), CRE),
     preset("vit-m", "vision transformer CRE, width 32", |input| of_vit(vit::Config::M, input), CRE),
     preset("vit-l", "vision transformer CRE, width 64", |input| of_vit(vit::Config::L, input), CRE),
@@ -107,12 +115,35 @@ impl Preset {
         (self.learner)(input).takes(input.image, input.classes)
     }
 
-    /// The side nearest to that of these images that it takes.
-    fn nearest_side(&self, input: &InputSpec) -> Option<usize> {
+    /// The channels and the side nearest to those of these images that it takes.
+    fn nearest_form(&self, input: &InputSpec) -> Option<[usize; 2]> {
         let [c, side, _] = input.image;
-        let of_side = |side| InputSpec { image: [c, side, side], ..*input };
-        let fit = (1..=data::MAX_SIDE).filter(|&side| self.takes(&of_side(side)).is_ok());
-        fit.min_by_key(|other| other.abs_diff(side))
+        let takes = |c, side| self.takes(&InputSpec { image: [c, side, side], ..*input }).is_ok();
+        let nearest = |c| {
+            let fit = (1..=data::MAX_SIDE).filter(|&side| takes(c, side));
+            fit.min_by_key(|other| other.abs_diff(side)).map(|side| [c, side])
+        };
+        nearest(c).or_else(|| [1, 3].into_iter().find_map(nearest))
+    }
+
+    /// The options that give the user's own images the nearest form that it takes.
+    fn nearest_options(&self, input: &InputSpec) -> Option<String> {
+        let [channels, side] = self.nearest_form(input)?;
+        Some(match (channels, input.image[0]) {
+            (3, 1) => format!("--side {side} --colour"),
+            (1, 3) => format!("--side {side} without --colour"),
+            _ => format!("--side {side}"),
+        })
+    }
+
+    /// Images a step, and epochs, for `n` training images: a smaller set has smaller batches, and more epochs, so that the
+    /// model takes as many steps as on [`ENOUGH_IMAGES`].
+    fn training(&self, n: usize) -> (usize, u32) {
+        let [batch, epochs] = self.training;
+        let steps = epochs * (ENOUGH_IMAGES / batch);
+        let fitting = (n / FEWEST_STEPS).clamp(SMALLEST_BATCH, batch as usize).min(n.max(1));
+        let steps_an_epoch = (n / fitting).max(1) as u32;
+        (fitting, epochs.max(steps.div_ceil(steps_an_epoch)).min(MOST_EPOCHS.max(epochs)))
     }
 
     /// The config on these images.
@@ -123,8 +154,8 @@ impl Preset {
         if let Err(wanted) = self.takes(input) {
             let others: Vec<&str> =
                 ALL.iter().filter(|preset| preset.takes(input).is_ok()).map(|preset| preset.name).collect();
-            let side = self.nearest_side(input);
-            let own = side.map_or(String::new(), |side| format!(", bring your own to --side {side}"));
+            let own = self.nearest_options(input);
+            let own = own.map_or(String::new(), |own| format!(", bring your own to {own}"));
             let fit = data::named_by_size(|image, classes| self.takes(&InputSpec { image, classes }).is_ok());
             return Err(Error::Usage(format!(
                 "{} takes {wanted}, {} has {}; name images that fit, as those of {} do, with --data-set{own}, or choose \
@@ -138,9 +169,7 @@ impl Preset {
         }
         let learner = (self.learner)(input);
         let optimiser = AdamConfig::PAPER;
-        let [batch, epochs] = self.training;
-        // A folder of few images still fills one batch.
-        let (batch, hardware) = ((batch as usize).min(data.train.max(1)), Hardware::Cpu);
+        let ((batch, epochs), hardware) = (self.training(data.train), Hardware::Cpu);
         Ok(RunConfig { data, rotation: None, learner, optimiser, batch, epochs, hardware })
     }
 }
@@ -188,12 +217,12 @@ fn linear(input: &InputSpec) -> LearnerConfig {
     cre(Architecture::Linear { pixels: input.pixels(), classes: input.classes, latent: LATENT }, LAMBDA)
 }
 
-fn convolutional_s() -> LearnerConfig {
-    cre(Architecture::CnnS { latent_channels: 16 }, LAMBDA)
+fn convolutional_s(input: &InputSpec) -> LearnerConfig {
+    cre(Architecture::CnnS { latent_channels: 16, classes: input.classes }, LAMBDA)
 }
 
-fn convolutional_l() -> LearnerConfig {
-    cre(Architecture::CnnL { width_divisor: 4, dropout: 0.2 }, LAMBDA)
+fn convolutional_l(input: &InputSpec) -> LearnerConfig {
+    cre(Architecture::CnnL { width_divisor: 4, dropout: 0.2, classes: input.classes }, LAMBDA)
 }
 
 /// A transformer with the paper's patches where they fit, else patches of 4 x 4.
@@ -310,8 +339,8 @@ mod tests {
                         assert!(timed.is_ok(), "{} at side {side}: {timed:?}", preset.name);
                     }
                     Err(error) => {
-                        let Some(other) = preset.nearest_side(&input) else { continue };
-                        let fitting = InputSpec { image: [1, other, other], ..input };
+                        let Some([c, other]) = preset.nearest_form(&input) else { continue };
+                        let fitting = InputSpec { image: [c, other, other], ..input };
                         assert!(preset.takes(&fitting).is_ok(), "{} at side {other}", preset.name);
                         assert!(error.to_string().contains(&format!("--side {other}")), "{error}");
                     }
@@ -328,9 +357,34 @@ mod tests {
             ("dcae", 7, "sides divisible by 4", "--side 8"),
             ("vit-s", 3, "sides divisible by 4", "--side 4"),
             ("pca-heads", 3, "16 pixels or more", "--side 4"),
+            ("cnn-s", 20, "images of 1 x 28 x 28 and 2 classes", "--side 28"),
+            ("cnn-l", 20, "images of 3 x 32 x 32 and 2 classes", "--side 32 --colour"),
         ] {
             let message = refused(name, side);
             assert!(message.contains(wanted) && message.contains(nearest), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_small_set_takes_as_many_steps_as_a_large_one() {
+        let fc_m = ALL.iter().find(|preset| preset.name == "fc-m").unwrap();
+        for (n, batch, epochs) in
+            [(50_000, 100, 7), (5_000, 100, 7), (1_000, 100, 35), (117, 11, 35), (20, 8, 175)]
+        {
+            assert_eq!(fc_m.training(n), (batch, epochs), "{n}");
+        }
+        // One image a batch, and no more epochs than anybody wants to wait for.
+        assert_eq!((fc_m.training(1), fc_m.training(0)), ((1, MOST_EPOCHS), (1, MOST_EPOCHS)));
+    }
+
+    #[test]
+    fn every_number_of_classes_fits_every_preset() {
+        for preset in ALL {
+            let fits = |classes| {
+                let inputs = [GREY, COLOUR].map(|input| InputSpec { classes, ..input });
+                inputs.iter().any(|input| preset.takes(input).is_ok())
+            };
+            assert!([2, 3, 200].into_iter().all(fits), "{}", preset.name);
         }
     }
 

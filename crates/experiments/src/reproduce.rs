@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 mod again;
-mod live;
+pub(crate) mod live;
 mod verdict_table;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -161,7 +161,7 @@ fn redrawn(
     );
     let page = match only_page {
         Some(page) => {
-            let html = page::page(folder, options.profile, &rows, sections, provenance)?.html()?;
+            let html = page::page(folder, page, options.profile, &rows, sections, provenance)?.html()?;
             write(page, html.as_bytes()).map(|()| page.to_owned())?
         }
         None => write_page(folder, options, &rows, sections, provenance)?,
@@ -218,14 +218,14 @@ fn write_page(
     sections: Vec<Section>,
     provenance: Vec<(String, String)>,
 ) -> Result<PathBuf> {
-    let page = page::page(folder, options.profile, rows, sections, provenance)?;
+    let index = folder.join("index.html");
+    let page = page::page(folder, &index, options.profile, rows, sections, provenance)?;
     write(&folder.join("verdicts.csv"), table::csv(rows).as_bytes())?;
     write_results(&folder.join(verdict_table::FILE), &verdict_table::columns(rows))?;
     if let Some(drawing) = report::forest(rows) {
         write(&folder.join("forest.svg"), drawing.svg.as_bytes())?;
         write(&folder.join("forest.png"), &drawing.png()?)?;
     }
-    let index = folder.join("index.html");
     write(&index, page.html()?.as_bytes())?;
     Ok(index)
 }

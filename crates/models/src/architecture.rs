@@ -23,6 +23,9 @@ pub enum Architecture {
         /// The channels of the latent, which has 4 x 4 positions: 16 in the paper.
         #[serde(serialize_with = "crate::range::width")]
         latent_channels: usize,
+        /// The number of classes: 10 in the paper.
+        #[serde(default = "ten", skip_serializing_if = "is_ten", serialize_with = "crate::range::outputs")]
+        classes: usize,
     },
     /// CNN-L for images of 3 x 32 x 32 (section 3.3).
     CnnL {
@@ -32,6 +35,9 @@ pub enum Architecture {
         /// The probability of dropping a channel in training: 0.2 in the paper.
         #[serde(serialize_with = "crate::range::below_one")]
         dropout: f64,
+        /// The number of classes: 10 in the paper.
+        #[serde(default = "ten", skip_serializing_if = "is_ten", serialize_with = "crate::range::outputs")]
+        classes: usize,
     },
     /// A transformer for square images (section 3.4).
     Vit(vit::Config),
@@ -49,6 +55,15 @@ pub enum Architecture {
     },
 }
 
+/// The classes of the paper's sets, which configs leave out.
+fn ten() -> usize {
+    10
+}
+
+fn is_ten(classes: &usize) -> bool {
+    *classes == ten()
+}
+
 impl Architecture {
     /// Builds the model; every parameter is drawn from its own substream of `stream`.
     ///
@@ -58,8 +73,10 @@ impl Architecture {
     pub fn build(&self, stream: &Stream, dtype: DType) -> Result<Cre> {
         match self {
             Self::Fc(config) => fc::cre(config, stream, dtype),
-            Self::CnnS { latent_channels } => cnn::cnn_s(*latent_channels, stream, dtype),
-            Self::CnnL { width_divisor, dropout } => cnn::cnn_l(*width_divisor, *dropout, stream, dtype),
+            Self::CnnS { latent_channels, classes } => cnn::cnn_s(*latent_channels, *classes, stream, dtype),
+            Self::CnnL { width_divisor, dropout, classes } => {
+                cnn::cnn_l(*width_divisor, *dropout, *classes, stream, dtype)
+            }
             Self::Vit(config) => vit::cre(config, stream, dtype),
             Self::Linear { pixels, classes, latent } => linear([*pixels, *classes, *latent], stream, dtype),
         }
@@ -90,7 +107,7 @@ impl Architecture {
     pub fn latent_len(&self) -> usize {
         match self {
             Self::Fc(fc::Config { latent, .. }) | Self::Linear { latent, .. } => *latent,
-            Self::CnnS { latent_channels } => 16 * latent_channels,
+            Self::CnnS { latent_channels, .. } => 16 * latent_channels,
             Self::CnnL { width_divisor, .. } => 2048usize.checked_div(*width_divisor).unwrap_or(0),
             Self::Vit(config) => config.latent_len(),
         }
@@ -104,9 +121,9 @@ impl Architecture {
     pub fn label(&self) -> String {
         match self {
             Self::Fc(config) => of_fully_connected(config),
-            Self::CnnS { latent_channels: 1 } => "CNN-S, 1 channel".into(),
-            Self::CnnS { latent_channels } => format!("CNN-S, {latent_channels} channels"),
-            Self::CnnL { width_divisor, dropout } => {
+            Self::CnnS { latent_channels: 1, .. } => "CNN-S, 1 channel".into(),
+            Self::CnnS { latent_channels, .. } => format!("CNN-S, {latent_channels} channels"),
+            Self::CnnL { width_divisor, dropout, .. } => {
                 let width_divisor =
                     if *width_divisor == 1 { String::new() } else { format!("/{width_divisor}") };
                 let dropout =
@@ -171,8 +188,8 @@ mod tests {
         [
             Architecture::Fc(fc::Config::of(Size::S, 5)),
             Architecture::Fc(fc::Config { classified: Some(2), ..fc::Config::of(Size::M, 5) }),
-            Architecture::CnnS { latent_channels: 2 },
-            Architecture::CnnL { width_divisor: 32, dropout: 0.0 },
+            Architecture::CnnS { latent_channels: 2, classes: 10 },
+            Architecture::CnnL { width_divisor: 32, dropout: 0.0, classes: 10 },
             Architecture::Vit(vit::Config::S),
             Architecture::Vit(vit::Config { masking, ..vit::Config::S }),
             Architecture::Linear { pixels: 784, classes: 10, latent: 3 },
@@ -212,11 +229,11 @@ mod tests {
             (Architecture::Fc(larger), "FC-L/M/S, k = 16"),
             (Architecture::Fc(split), "FC-M, k = 4 + 12"),
             (Architecture::Fc(identity), "FC-M, k = 16, identity"),
-            (Architecture::CnnS { latent_channels: 16 }, "CNN-S, 16 channels"),
-            (Architecture::CnnS { latent_channels: 1 }, "CNN-S, 1 channel"),
-            (Architecture::CnnL { width_divisor: 1, dropout: 0.2 }, "CNN-L"),
-            (Architecture::CnnL { width_divisor: 4, dropout: 0.2 }, "CNN-L/4"),
-            (Architecture::CnnL { width_divisor: 4, dropout: 0.0 }, "CNN-L/4, dropout 0"),
+            (Architecture::CnnS { latent_channels: 16, classes: 10 }, "CNN-S, 16 channels"),
+            (Architecture::CnnS { latent_channels: 1, classes: 10 }, "CNN-S, 1 channel"),
+            (Architecture::CnnL { width_divisor: 1, dropout: 0.2, classes: 10 }, "CNN-L"),
+            (Architecture::CnnL { width_divisor: 4, dropout: 0.2, classes: 10 }, "CNN-L/4"),
+            (Architecture::CnnL { width_divisor: 4, dropout: 0.0, classes: 10 }, "CNN-L/4, dropout 0"),
             (Architecture::Vit(masked), "ViT-M"),
             (Architecture::Vit(vit::Config::CIFAR10), "ViT for CIFAR-10"),
             (Architecture::Vit(wider), "ViT, width 16"),
@@ -231,13 +248,16 @@ mod tests {
         let no_patches = vit::Config { patch: 0, ..vit::Config::S };
         for (refused, message) in [
             (Architecture::Fc(fc::Config::of(Size::S, 0)), "latent: wanted at least 1, got 0"),
-            (Architecture::CnnS { latent_channels: 0 }, "latent_channels: wanted at least 1, got 0"),
             (
-                Architecture::CnnL { width_divisor: 0, dropout: 0.2 },
+                Architecture::CnnS { latent_channels: 0, classes: 10 },
+                "latent_channels: wanted at least 1, got 0",
+            ),
+            (
+                Architecture::CnnL { width_divisor: 0, dropout: 0.2, classes: 10 },
                 "narrower: wanted a divisor of 64, got 0",
             ),
             (
-                Architecture::CnnL { width_divisor: 5, dropout: 0.2 },
+                Architecture::CnnL { width_divisor: 5, dropout: 0.2, classes: 10 },
                 "narrower: wanted a divisor of 64, got 5",
             ),
             (Architecture::Vit(no_patches), "patch: wanted at least 1, got 0"),
@@ -259,7 +279,7 @@ mod tests {
         let without_split = serde_json::to_value(every_family()[0]).unwrap();
         assert!(without_split.get("classified").is_none());
         let table = serde_json::json!({ "family": "cnn-l", "narrower": 4, "dropout": 0.2 });
-        let cnn_l = Architecture::CnnL { width_divisor: 4, dropout: 0.2 };
+        let cnn_l = Architecture::CnnL { width_divisor: 4, dropout: 0.2, classes: 10 };
         assert_eq!(serde_json::to_value(cnn_l).unwrap(), table);
         let mut fc_m = serde_json::to_value(Architecture::Fc(fc::Config::of(Size::M, 4))).unwrap();
         for mut table in [table, fc_m.take()] {

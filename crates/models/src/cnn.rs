@@ -77,12 +77,12 @@ impl Builder {
     }
 }
 
-/// CNN-S for images of 1 x 28 x 28: a latent of `latent_channels` x 4 x 4, 16 channels in the paper.
+/// CNN-S for images of 1 x 28 x 28: a latent of `latent_channels` x 4 x 4, 16 channels in the paper, and 10 classes there.
 ///
 /// # Errors
-/// If the latent has no channels.
-pub fn cnn_s(latent_channels: usize, stream: &Stream, dtype: DType) -> Result<Cre> {
-    positive(&[("latent_channels", latent_channels)])?;
+/// If the latent has no channels, or there are no classes.
+pub fn cnn_s(latent_channels: usize, classes: usize, stream: &Stream, dtype: DType) -> Result<Cre> {
+    positive(&[("latent_channels", latent_channels), ("classes", classes)])?;
     let (c, pool) = (latent_channels, |padding| Some(MaxPool { padding, ..MaxPool::HALVING }));
     let build = Builder::new(stream, "encoder", dtype, 0.0);
     let encoder = build.block(Sequential::new(), [1, 16], 3, pool(0));
@@ -95,7 +95,7 @@ pub fn cnn_s(latent_channels: usize, stream: &Stream, dtype: DType) -> Result<Cr
     let decoder = build.unblock(decoder, [16, 1], [2, 1, 1], Activation::Tanh);
 
     let build = Builder::new(stream, "classifier", dtype, 0.0);
-    Ok(Cre::new(encoder, decoder, build.head(Sequential::new(), 16 * c, 10), &[1, 28, 28]))
+    Ok(Cre::new(encoder, decoder, build.head(Sequential::new(), 16 * c, classes), &[1, 28, 28]))
 }
 
 /// CNN-L for images of 3 x 32 x 32, with all widths divided by `width_divisor`: 1 in the paper, 4 for training on a CPU.
@@ -104,8 +104,15 @@ pub fn cnn_s(latent_channels: usize, stream: &Stream, dtype: DType) -> Result<Cr
 /// paper.
 ///
 /// # Errors
-/// If `width_divisor` does not divide 64, the smallest width, or `dropout` is not in [0, 1).
-pub fn cnn_l(width_divisor: usize, dropout: f64, stream: &Stream, dtype: DType) -> Result<Cre> {
+/// If `width_divisor` does not divide 64, the smallest width, `dropout` is not in [0, 1), or there are no classes.
+pub fn cnn_l(
+    width_divisor: usize,
+    dropout: f64,
+    classes: usize,
+    stream: &Stream,
+    dtype: DType,
+) -> Result<Cre> {
+    positive(&[("classes", classes)])?;
     if width_divisor == 0 || !64usize.is_multiple_of(width_divisor) {
         let got = width_divisor.to_string();
         return Err(Error::Setting { setting: "narrower", wanted: "a divisor of 64", got });
@@ -134,7 +141,7 @@ pub fn cnn_l(width_divisor: usize, dropout: f64, stream: &Stream, dtype: DType) 
     let classifier = build.block(Sequential::new(), [wide, widest], 3, None);
     let classifier = build.conv(classifier, [widest, widest], 1).then(MaxPool::HALVING);
     let classifier = build.norm(classifier, widest).then(Activation::Relu);
-    Ok(Cre::new(encoder, decoder, build.head(classifier, 4 * widest, 10), &[3, 32, 32]))
+    Ok(Cre::new(encoder, decoder, build.head(classifier, 4 * widest, classes), &[3, 32, 32]))
 }
 
 #[cfg(test)]
@@ -158,8 +165,8 @@ mod tests {
     #[test]
     fn the_parameter_counts_are_those_of_the_paper() {
         let stream = Stream::new(0, "init");
-        assert_eq!(counts(&cnn_s(16, &stream, DType::F32).unwrap()), [4_896, 4_785, 2_570]);
-        let cnn_l = cnn_l(1, PAPER_DROPOUT, &stream, DType::F32).unwrap();
+        assert_eq!(counts(&cnn_s(16, 10, &stream, DType::F32).unwrap()), [4_896, 4_785, 2_570]);
+        let cnn_l = cnn_l(1, PAPER_DROPOUT, 10, &stream, DType::F32).unwrap();
         assert_eq!(counts(&cnn_l), [973_504, 407_619, 372_234]);
     }
 
@@ -168,9 +175,9 @@ mod tests {
     fn the_shapes_are_those_of_the_paper() {
         let stream = Stream::new(0, "init");
         let cases = [
-            (cnn_s(16, &stream, DType::F32), 784, 256),
-            (cnn_s(2, &stream, DType::F32), 784, 32),
-            (cnn_l(4, PAPER_DROPOUT, &stream, DType::F32), 3072, 512),
+            (cnn_s(16, 10, &stream, DType::F32), 784, 256),
+            (cnn_s(2, 10, &stream, DType::F32), 784, 32),
+            (cnn_l(4, PAPER_DROPOUT, 10, &stream, DType::F32), 3072, 512),
         ];
         for (model, pixels, latent) in cases {
             let model = model.unwrap();
@@ -185,7 +192,7 @@ mod tests {
         let (images, labels) = (images(2, 3072), Indices::new(vec![3, 1]));
         // In training mode no layer uses running statistics, so two steps differ by their dropout masks only.
         let losses = |dropout: f64| {
-            let model = cnn_l(32, dropout, &Stream::new(0, "init"), DType::F32).unwrap();
+            let model = cnn_l(32, dropout, 10, &Stream::new(0, "init"), DType::F32).unwrap();
             [0, 1].map(|step| {
                 let tape = autograd::Tape::new();
                 let losses = model.losses(&tape, &images, &labels, 0.5, Mode::Training { step }).unwrap();
@@ -202,14 +209,14 @@ mod tests {
     fn invalid_settings_are_refused_by_name() {
         let stream = Stream::new(0, "init");
         let message = |refused: Result<Cre>| refused.err().unwrap().to_string();
-        let of_s = message(cnn_s(0, &stream, DType::F32));
+        let of_s = message(cnn_s(0, 10, &stream, DType::F32));
         assert_eq!(of_s, "latent_channels: wanted at least 1, got 0");
         for width_divisor in [0, 3, 128] {
-            let of_l = message(cnn_l(width_divisor, 0.2, &stream, DType::F32));
+            let of_l = message(cnn_l(width_divisor, 0.2, 10, &stream, DType::F32));
             assert_eq!(of_l, format!("narrower: wanted a divisor of 64, got {width_divisor}"));
         }
         for dropout in [-0.1, 1.0, f64::NAN] {
-            let of_l = message(cnn_l(32, dropout, &stream, DType::F32));
+            let of_l = message(cnn_l(32, dropout, 10, &stream, DType::F32));
             assert_eq!(of_l, format!("dropout: wanted a number from 0 and below 1, got {dropout}"));
         }
     }
@@ -219,7 +226,7 @@ mod tests {
         let (images, labels) = (images(16, 784), Indices::new((0..16).map(|row| row % 10).collect()));
         let batch = || [(images.clone(), labels.clone())];
         let config = AdamConfig { learning_rate: 1e-2, ..AdamConfig::PAPER };
-        let model = cnn_s(16, &Stream::new(0, "init"), DType::F32).unwrap();
+        let model = cnn_s(16, 10, &Stream::new(0, "init"), DType::F32).unwrap();
         let mut trainer = CreTrainer::new(&model, config, 0.5).unwrap();
         let first = trainer.epoch(1, batch()).unwrap();
         for epoch in 2..30 {
@@ -229,7 +236,7 @@ mod tests {
         let last = trainer.epoch(30, batch()).unwrap();
         assert!(last.mse < first.mse && last.cross_entropy < first.cross_entropy, "{first:?} {last:?}");
 
-        let other = cnn_s(16, &Stream::new(1, "init"), DType::F32).unwrap();
+        let other = cnn_s(16, 10, &Stream::new(1, "init"), DType::F32).unwrap();
         let mut resumed = CreTrainer::new(&other, config, 0.5).unwrap();
         resumed.load(|name| state.iter().find(|(own, _)| own == name).map(|(_, t)| t.clone())).unwrap();
         assert_eq!(resumed.epoch(30, batch()).unwrap(), last);

@@ -172,7 +172,9 @@ mod tests {
 
     #[test]
     fn the_estimate_works_for_encoders_of_images_and_of_tokens() {
-        for architecture in [Architecture::CnnS { latent_channels: 1 }, Architecture::Vit(vit::Config::S)] {
+        for architecture in
+            [Architecture::CnnS { latent_channels: 1, classes: 10 }, Architecture::Vit(vit::Config::S)]
+        {
             let model = architecture.build(&Stream::new(3, "init"), DType::F32).unwrap();
             let images = random(&[2, 784], "images").to_dtype(DType::F32);
             let directions = random(&[3, 784], "directions");

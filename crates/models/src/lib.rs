@@ -16,6 +16,7 @@ mod linear;
 mod conv;
 mod norm;
 mod pool;
+mod prepared;
 mod attention;
 mod attentive;
 mod block;

@@ -62,7 +62,7 @@ impl Module for Linear {
     }
 
     fn forward_fused<'t>(&self, x: &Var<'t>, next: Next<'_>, _: Mode) -> Result<(Var<'t>, usize)> {
-        let has_relu = self.bias.is_some() && next.is_relu();
+        let has_relu = self.bias.is_some() && next.is_relu(0);
         let y = match x.shape() {
             [rows @ .., inputs] if rows.len() != 1 => {
                 let y = self.of_rows(&x.reshape(&[rows.iter().product(), *inputs])?, has_relu)?;

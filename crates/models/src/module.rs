@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tensor::Tensor;
 use tensor::random::Stream;
 
-use crate::Result;
+use crate::{BatchNorm, Result};
 
 /// The mode of a forward pass: training or evaluation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +89,10 @@ pub enum Role<'m> {
     Activation(Activation),
     /// Max-pooling.
     MaxPool(MaxPool2d),
+    /// A batch norm.
+    BatchNorm(&'m BatchNorm),
+    /// The identity in evaluation.
+    Dropout,
     /// Layers in sequence.
     Sequential(&'m Sequential),
     /// Nothing that another layer fuses.
@@ -105,9 +109,9 @@ impl<'m> Next<'m> {
         self.0.get(place).map_or(Role::Other, |layer| layer.role())
     }
 
-    /// Whether a ReLU comes next.
-    pub fn is_relu(self) -> bool {
-        matches!(self.role(0), Role::Activation(Activation::Relu))
+    /// Whether the layer at this position is a ReLU.
+    pub fn is_relu(self, place: usize) -> bool {
+        matches!(self.role(place), Role::Activation(Activation::Relu))
     }
 }
 

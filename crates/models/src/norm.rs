@@ -1,5 +1,6 @@
 //! Normalisation layers.
 
+use autograd::ops::conv2d::RunningNorm;
 use autograd::{Param, Var};
 use ndarray::{ArrayViewD, ArrayViewMutD, Zip};
 use tensor::gpu::{Argument, Call, Grid};
@@ -66,7 +67,23 @@ impl BatchNorm {
     }
 }
 
+impl BatchNorm {
+    /// The parameters and running statistics.
+    pub(crate) fn running(&self) -> RunningNorm {
+        RunningNorm {
+            affine: self.affine.as_ref().map(|affine| affine.each_ref().map(Param::value)),
+            mean: self.running_mean.value(),
+            variance: self.running_variance.value(),
+            eps: self.epsilon,
+        }
+    }
+}
+
 impl Module for BatchNorm {
+    fn role(&self) -> Role<'_> {
+        Role::BatchNorm(self)
+    }
+
     fn forward<'t>(&self, x: &Var<'t>, mode: Mode) -> Result<Var<'t>> {
         Ok(self.forward_fused(x, Next::default(), mode)?.0)
     }
@@ -81,7 +98,7 @@ impl Module for BatchNorm {
         let affine = affine.as_ref().map(|params| params.each_ref());
         if let Mode::Evaluation | Mode::MaskedEvaluation { .. } = mode {
             let (mean, variance) = (self.running_mean.value(), self.running_variance.value());
-            return Ok(match next.is_relu() {
+            return Ok(match next.is_relu(0) {
                 true => (x.batch_norm_running_relu(affine, &mean, &variance, self.epsilon)?, 1),
                 false => (x.batch_norm_running(affine, &mean, &variance, self.epsilon)?, 0),
             });

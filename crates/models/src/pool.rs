@@ -76,6 +76,10 @@ impl Module for ChannelDropout {
         }
     }
 
+    fn role(&self) -> Role<'_> {
+        Role::Dropout
+    }
+
     fn params(&self) -> Vec<(String, &Param)> {
         vec![]
     }

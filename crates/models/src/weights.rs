@@ -180,7 +180,7 @@ mod tests {
     use crate::{Cre, Module, Part};
 
     fn model(seed: u64, dtype: DType) -> Cre {
-        cnn_s(1, &Stream::new(seed, "init"), dtype).unwrap()
+        cnn_s(1, 10, &Stream::new(seed, "init"), dtype).unwrap()
     }
 
     fn all(model: &Cre) -> impl Iterator<Item = (String, &Param)> {

@@ -24,7 +24,7 @@ fn every_activation_and_every_block_is_a_representation_and_the_latent_is_the_la
         ),
         (Architecture::Fc(identity), vec![("encoder.1", 616), ("encoder.2", 4)]),
         (
-            Architecture::CnnS { latent_channels: 2 },
+            Architecture::CnnS { latent_channels: 2, classes: 10 },
             vec![("encoder.4", 16 * 14 * 14), ("encoder.9", 16 * 8 * 8), ("encoder.14", 2 * 4 * 4)],
         ),
         (
@@ -61,6 +61,8 @@ fn the_first_representation_is_the_first_layer_after_relu() {
 
 #[test]
 fn images_of_another_size_are_an_error() {
-    let model = Architecture::CnnS { latent_channels: 1 }.build(&Stream::new(1, "init"), DType::F32).unwrap();
+    let model = Architecture::CnnS { latent_channels: 1, classes: 10 }
+        .build(&Stream::new(1, "init"), DType::F32)
+        .unwrap();
     assert!(model.activations(&Tensor::zeros(&[2, 783], DType::F32)).is_err());
 }

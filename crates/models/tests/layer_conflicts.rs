@@ -28,7 +28,7 @@ fn gradients(model: &Cre, lambda: f64) -> Gradients {
 fn the_conflicts_are_those_of_the_two_losses_and_of_every_matrix_and_kernel_of_the_encoder() {
     let cases = [
         (
-            Architecture::CnnS { latent_channels: 2 },
+            Architecture::CnnS { latent_channels: 2, classes: 10 },
             vec!["encoder.0.weight", "encoder.5.weight", "encoder.10.weight"],
         ),
         (
@@ -69,7 +69,8 @@ fn the_conflicts_are_those_of_the_two_losses_and_of_every_matrix_and_kernel_of_t
 #[test]
 fn measuring_the_conflicts_changes_no_bit_of_the_model_and_of_its_training() {
     let trained = |asks: bool| {
-        let (model, (images, labels)) = (model(Architecture::CnnS { latent_channels: 2 }), batch());
+        let (model, (images, labels)) =
+            (model(Architecture::CnnS { latent_channels: 2, classes: 10 }), batch());
         let mut trainer = CreTrainer::new(&model, AdamConfig::PAPER, 0.5).unwrap();
         for _ in 0..2 {
             trainer.step((&images, &labels)).unwrap();

@@ -284,14 +284,14 @@ fn fc_l_computes_what_pytorch_computes() {
 
 #[test]
 fn cnn_s_computes_what_pytorch_computes() {
-    check_cre("cnn_s", &[1, 28, 28], |dtype| cnn::cnn_s(4, &stream(), dtype).unwrap());
+    check_cre("cnn_s", &[1, 28, 28], |dtype| cnn::cnn_s(4, 10, &stream(), dtype).unwrap());
 }
 
 /// In training both sides would have to drop the same channels, so the steps are taken in evaluation mode.
 #[test]
 fn cnn_l_computes_what_pytorch_computes_in_evaluation_mode() {
     for (dtype, allowed) in ALLOWED {
-        let model = cnn::cnn_l(16, cnn::PAPER_DROPOUT, &stream(), dtype).unwrap();
+        let model = cnn::cnn_l(16, cnn::PAPER_DROPOUT, 10, &stream(), dtype).unwrap();
         let fixture = Fixture::read("cnn_l", dtype, allowed);
         compare(&model, &[3, 32, 32], &fixture, 0.0, |_| Mode::Evaluation);
     }

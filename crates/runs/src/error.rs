@@ -2,6 +2,7 @@
 
 pub(crate) mod cluster;
 
+use system::exit::ExitStatus;
 use system::{files, text};
 
 /// The result of everything in this crate that can fail.
@@ -61,17 +62,17 @@ pub enum Error {
 }
 
 impl Error {
-    /// The exit code of the program: 2 for a usage error, 4 for a full disk, else 1.
-    pub fn exit_code(&self) -> u8 {
+    /// How the program ends after this error.
+    pub fn exit_status(&self) -> ExitStatus {
         match self {
             Self::Usage(_)
             | Self::Data(
                 data::Error::UnknownSet { .. }
                 | data::Error::NotFound { .. }
                 | data::Error::Incomplete { .. },
-            ) => 2,
-            _ if self.is_disk_full() => 4,
-            _ => 1,
+            ) => ExitStatus::Usage,
+            _ if self.is_disk_full() => ExitStatus::DiskFull,
+            _ => ExitStatus::Failure,
         }
     }
 

@@ -153,7 +153,7 @@ pub(crate) fn built_for(
         Architecture::Fc(config) => (Some(config.pixels), config.classes),
         Architecture::Linear { pixels, classes, .. } => (Some(pixels), classes),
         Architecture::Vit(config) => (None, config.classes),
-        Architecture::CnnS { .. } | Architecture::CnnL { .. } => (None, 10),
+        Architecture::CnnS { classes, .. } | Architecture::CnnL { classes, .. } => (None, classes),
     };
     let is_of_size = match pixels {
         Some(pixels) => pixels == image.iter().product::<usize>(),

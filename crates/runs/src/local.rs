@@ -22,11 +22,14 @@ use self::memory::Memory;
 pub use self::observer::{Observer, Quiet};
 use self::queue::{Queue, Task};
 pub use self::stages::{Stage, Stages};
-use crate::images::OpenData;
+use crate::images::{Images, OpenData};
 use crate::run::Run;
 use crate::run::compute::Keep;
-use crate::store::{Epoch, FinishedRun, Outcome, Store};
+use crate::store::{Epoch, FinishedRun, Outcome, Store, trained};
 use crate::{Error, Result};
+
+/// The fewest values of an image whose closed forms take seconds.
+const LARGE: usize = 1_024;
 
 /// The parallelism of a sweep and its device.
 #[derive(Debug, Clone)]
@@ -170,12 +173,13 @@ pub fn stored(store: &Store, data: &OpenData, runs: &[Run]) -> Result<FinishedRu
     Ok(done)
 }
 
-/// Starts the global thread pool of all commands, one thread per logical core.
+/// Starts the global thread pool of all commands: of `n` threads, else of `RAYON_NUM_THREADS`, else of one per logical core.
 ///
 /// # Errors
 /// [`Error::Threads`].
-pub fn start_threads() -> Result<()> {
-    ThreadPoolBuilder::new().build_global().map_err(|error| no_threads(cores(), 1, &error))
+pub fn start_threads(n: Option<usize>) -> Result<()> {
+    let pool = ThreadPoolBuilder::new().num_threads(n.unwrap_or(0));
+    pool.build_global().map_err(|error| no_threads(n.unwrap_or_else(cores), 1, &error))
 }
 
 /// Starts as many threads as a command with `jobs` concurrent runs needs: the global pool of [`start_threads`] first, and
@@ -258,13 +262,39 @@ impl Sweep<'_> {
             None => {}
         }
         let _share = memory.take(run.config.memory(images));
+        let phases = phases(run, images);
+        phases.before.iter().for_each(|what| observer.phase(run, what));
         let mut known = 0;
         let observe = |epochs: &[Epoch]| {
             observer.epochs(run, epochs, epochs.len().saturating_sub(known));
             known = epochs.len();
+            if trained(epochs) == run.config.epochs && !epochs.is_empty() {
+                phases.after.iter().for_each(|what| observer.phase(run, what));
+            }
         };
         let finished = run.compute(images, needed, &resources.device()?, store.run(&spec)?, keep, observe)?;
         observer.finished(run, &finished);
         Ok(finished)
     }
+}
+
+/// The parts of a run before its first epoch and after its last one that take long.
+struct Phases {
+    before: Option<String>,
+    after: Option<&'static str>,
+}
+
+fn phases(run: &Run, images: &Images) -> Phases {
+    let (learner, d, n) = (&run.config.learner, images.n_pixels(), images.train.len());
+    if d < LARGE {
+        return Phases { before: None, after: None };
+    }
+    let of = format!("of {n} images of {d} values each");
+    let before = match learner.learns() {
+        false => Some(format!("computing a closed form {of}")),
+        true if learner.image_bytes(images) > 0 => Some(format!("computing statistics {of}")),
+        true => None,
+    };
+    let has_latent = learner.learns() && learner.latent_len(images.train.image_shape()).is_some();
+    Phases { before, after: has_latent.then_some("measuring what the latent holds") }
 }

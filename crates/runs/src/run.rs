@@ -15,7 +15,7 @@ use crate::training::Hardware;
 
 /// Incremented when the same config gives other or additional results: runs of schema 3 have no readers except ridge
 /// regression.
-const SCHEMA: u32 = 4;
+pub const SCHEMA: u32 = 4;
 
 /// A run: its config and its seed.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,10 +1,13 @@
 //! Experiment configs, and the values of them set on the command line.
 
+mod sentences;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use system::nearest::nearest;
 
+pub use self::sentences::{in_words, is_of_other_type, plain};
 use crate::run::ranges::check_finite;
 use crate::{Error, Result};
 
@@ -34,10 +37,35 @@ impl std::str::FromStr for Setting {
                 true => Ok(Map::from_iter([("value".to_owned(), Value::from(value))])),
                 false => Err(error),
             })
-            .map_err(|error| format!("`{value}` is not a value for {key}: {}", error.message()))?;
+            .map_err(|error| match values(value).len() {
+                1 => format!("`{value}` is not a value for {key}: {}", error.message()),
+                n => format!("`{text}` has {n} values: wanted one; `agon sweep` runs all of them"),
+            })?;
         let value = parsed.get("value").cloned().unwrap_or_default();
         Ok(Self { key, value })
     }
+}
+
+/// The values of a list without brackets, as in `0,0.5,[1, 2]`: a comma inside of brackets, braces or quotes separates
+/// nothing.
+pub fn values(text: &str) -> Vec<&str> {
+    let (mut values, mut start, mut depth, mut quote) = (vec![], 0, 0_usize, None);
+    for (at, c) in text.char_indices() {
+        match (quote, c) {
+            (None, '"' | '\'') => quote = Some(c),
+            (Some(open), _) if c == open => quote = None,
+            (Some(_), _) => {}
+            (None, '[' | '{') => depth += 1,
+            (None, ']' | '}') => depth = depth.saturating_sub(1),
+            (None, ',') if depth == 0 => {
+                values.push(text[start..at].trim());
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    values.push(text[start..].trim());
+    values
 }
 
 /// The config with these values set; `*` in a key selects every element of a list, as in `families.*.epochs`.
@@ -58,7 +86,7 @@ pub fn with_settings<C: Serialize + DeserializeOwned>(config: C, settings: &[Set
         check_finite(value, key)?;
         set(&mut whole, key, &parts, value)?;
     }
-    serde_json::from_value(whole).map_err(|error| {
+    C::deserialize(&whole).map_err(|error| {
         let message = error.to_string();
         let names = quoted(&message);
         let unknown = names.first().filter(|_| message.starts_with("unknown field"));
@@ -76,11 +104,7 @@ pub fn with_settings<C: Serialize + DeserializeOwned>(config: C, settings: &[Set
             ));
         }
         let keys: Vec<&str> = settings.iter().map(|setting| setting.key.as_str()).collect();
-        Error::Usage(format!(
-            "the config with {} set is invalid: {}",
-            keys.join(", "),
-            with_nearest(&message)
-        ))
+        Error::Usage(in_words(&message, &whole, &keys))
     })
 }
 
@@ -105,16 +129,6 @@ fn each_once(settings: &[Setting]) -> Result<()> {
     Ok(())
 }
 
-/// A deserialization error with the nearest known name appended where a name is unknown.
-pub fn with_nearest(message: &str) -> String {
-    match quoted(message).split_first() {
-        Some((unknown, known)) if message.starts_with("unknown") => {
-            format!("{message}{}", nearest(unknown, known))
-        }
-        _ => message.to_owned(),
-    }
-}
-
 /// The names between backticks.
 fn quoted(message: &str) -> Vec<&str> {
     message.split('`').skip(1).step_by(2).collect()
@@ -133,6 +147,9 @@ pub fn keys(config: &Value) -> Vec<String> {
 /// Sets the value that the remaining parts of a key lead to.
 fn set(place: &mut Value, key: &str, parts: &[&str], value: &Value) -> Result<()> {
     let Some((part, rest)) = parts.split_first() else {
+        if let Some(wanted) = is_of_other_type(place, value) {
+            return Err(Error::Usage(format!("`{key}` is {}: wanted {wanted}", plain(value))));
+        }
         // An integer is accepted where the config holds a float.
         *place = match (value.as_f64(), place.is_f64()) {
             (Some(number), true) => Value::from(number),
@@ -194,6 +211,13 @@ mod tests {
     }
 
     #[test]
+    fn a_list_without_brackets_is_split_at_its_outermost_commas() {
+        assert_eq!(values("0, 0.5,1"), ["0", "0.5", "1"]);
+        assert_eq!(values("[1, 2],{a = 1, b = 2},'x,y'"), ["[1, 2]", "{a = 1, b = 2}", "'x,y'"]);
+        assert_eq!((values("3"), values(""), values("]],1")), (vec!["3"], vec![""], vec!["]]", "1"]));
+    }
+
+    #[test]
     fn values_are_set_by_key() {
         let config = set(&["epochs=3", "rate=1", "latents=[2, 8]", "data=mnist-part"]).unwrap();
         let expected =
@@ -219,7 +243,7 @@ mod tests {
         }
         let message = set(&["turned.degree=15"]).unwrap_err().to_string();
         assert!(message.contains("no config key `turned.degree`, did you mean `degrees`?"), "{message}");
-        assert!(set(&["turned={}"]).unwrap_err().to_string().contains("missing field `degrees`"));
+        assert!(set(&["turned={}"]).unwrap_err().to_string().contains("lacks the key `degrees`"));
         assert!(set(&["data.name=b"]).unwrap_err().to_string().contains("has no fields"));
     }
 
@@ -250,7 +274,27 @@ mod tests {
     fn an_unknown_key_and_a_wrong_type_are_refused_by_name() {
         let message = set(&["epoch=3"]).unwrap_err().to_string();
         assert!(message.contains("`epoch`") && message.contains("did you mean `epochs`"), "{message}");
-        assert!(set(&["epochs=many"]).unwrap_err().to_string().contains("epochs"));
+        for (text, expected) in [
+            ("epochs=many", "`epochs` is \"many\": wanted an integer"),
+            ("epochs=1.5", "`epochs` is 1.5: wanted an integer"),
+            ("epochs=-1", "`epochs` is -1: wanted an integer from 0 to 4294967295"),
+            ("rate=[1]", "`rate` is a list: wanted a number"),
+            ("latents=3", "`latents` is 3: wanted a list, as in `[3]`"),
+            ("latents=[1, x]", "`[1, x]` is not a value for latents"),
+            ("latents=[1, 2.5]", "`latents` has the value 2.5: wanted an integer from 0 up"),
+            ("data=3", "`data` is 3: wanted a text"),
+            ("turned=15", "`turned` is 15: wanted a table, as in `turned.KEY=VALUE`"),
+            ("turned.degrees=x", "`turned.degrees` is \"x\": wanted a number"),
+            ("epochs=1,2", "`epochs=1,2` has 2 values: wanted one; `agon sweep` runs all of them"),
+        ] {
+            let settings: std::result::Result<Vec<Setting>, _> =
+                [text].iter().map(|text| text.parse()).collect();
+            let message = match settings {
+                Ok(settings) => with_settings(config(), &settings).unwrap_err().to_string(),
+                Err(message) => message,
+            };
+            assert!(message.starts_with(expected), "{text}: {message}");
+        }
         assert!("epochs".parse::<Setting>().unwrap_err().contains("KEY=VALUE"));
         assert!("epochs=[1".parse::<Setting>().is_err());
     }

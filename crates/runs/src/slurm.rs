@@ -70,6 +70,8 @@ pub struct Sweep<'a> {
     pub out: &'a Path,
     /// The cores per task, and the device.
     pub resources: &'a Resources,
+    /// Additional arguments of the tasks, with absolute paths.
+    pub arguments: &'a [String],
 }
 
 /// Submits the missing runs as a job array, waits until it ends, and repeats this for runs lost with their task, at most
@@ -189,6 +191,7 @@ impl Sweep<'_> {
         let (jobs, list) = (self.resources.jobs.max(1).to_string(), utf8(&folder.join("tasks.jsonl"))?);
         arguments.extend(["--device".into(), self.resources.device.clone(), "--jobs".into(), jobs]);
         arguments.extend(["--keys".into(), list]);
+        arguments.extend_from_slice(self.arguments);
         let array = Array {
             name,
             tasks: tasks.len(),

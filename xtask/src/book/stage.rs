@@ -8,6 +8,7 @@ use std::path::Path;
 
 use anyhow::Context;
 
+use super::operations::{self, Page};
 use crate::tidy::book::includes;
 use crate::tidy::links::{resolved, targets};
 use crate::tidy::tree::Tree;
@@ -16,9 +17,13 @@ const SUMMARY: &str = "book/SUMMARY.md";
 
 /// Writes `book.toml` and `src/` into `stage`.
 pub(super) fn write(tree: &Tree, root: &Path, stage: &Path) -> anyhow::Result<()> {
-    let (files, folders) = needed(tree);
+    let operations = operations::pages(tree)?;
+    let (files, folders) = needed(tree, &operations);
     for file in &files {
         copy(&root.join(file), &stage.join("src").join(file))?;
+    }
+    for page in &operations {
+        save(&stage.join("src").join(&page.path), &page.text)?;
     }
     for folder in &folders {
         let index = stage.join("src").join(folder).join("index.html");
@@ -28,15 +33,16 @@ pub(super) fn write(tree: &Tree, root: &Path, stage: &Path) -> anyhow::Result<()
     }
     copy(&root.join("book/book.toml"), &stage.join("book.toml"))?;
     let text = tree.get(SUMMARY).context("no book/SUMMARY.md")?;
-    save(&stage.join("src/SUMMARY.md"), summary(text, &files))
+    save(&stage.join("src/SUMMARY.md"), summary(text, &files, &operations))
 }
 
 /// The files of the book, those that they link or include, and the linked folders.
-fn needed(tree: &Tree) -> (BTreeSet<String>, BTreeSet<String>) {
+fn needed(tree: &Tree, generated: &[Page]) -> (BTreeSet<String>, BTreeSet<String>) {
     let of_the_book = |path: &str| path.starts_with("book/") && path != SUMMARY && path != "book/book.toml";
     let mut waiting: Vec<String> =
         tree.files().map(|(path, _)| path.to_owned()).filter(|path| of_the_book(path)).collect();
     waiting.extend(listed(tree.get(SUMMARY).unwrap_or_default()));
+    waiting.extend(generated.iter().flat_map(|page| linked(&page.path, &page.text)));
     let (mut files, mut folders) = (BTreeSet::new(), BTreeSet::new());
     while let Some(path) = waiting.pop() {
         let Some(text) = tree.get(&path) else {
@@ -46,14 +52,19 @@ fn needed(tree: &Tree) -> (BTreeSet<String>, BTreeSet<String>) {
             continue;
         };
         if files.insert(path.clone()) && path.ends_with(".md") {
-            for line in text.lines() {
-                let linked =
-                    targets(line).filter_map(|to| Some(to.split('#').next()?).filter(|to| !to.is_empty()));
-                waiting.extend(linked.chain(includes(line).map(|(to, _)| to)).map(|to| resolved(&path, to)));
-            }
+            waiting.extend(linked(&path, text));
         }
     }
     (files, folders)
+}
+
+/// The files that a page links or includes.
+fn linked(path: &str, text: &str) -> Vec<String> {
+    let of_line = |line: &str| -> Vec<String> {
+        let links = targets(line).filter_map(|to| Some(to.split('#').next()?).filter(|to| !to.is_empty()));
+        links.chain(includes(line).map(|(to, _)| to)).map(|to| resolved(path, to)).collect()
+    };
+    text.lines().flat_map(of_line).collect()
 }
 
 /// The pages of the list.
@@ -63,7 +74,7 @@ fn listed(summary: &str) -> impl Iterator<Item = String> {
 
 /// The list of pages, with paths from the root of the repository; documents that are only linked follow at its end, since
 /// mdBook writes no page for a document that is not on the list.
-fn summary(text: &str, files: &BTreeSet<String>) -> String {
+fn summary(text: &str, files: &BTreeSet<String>, operations: &[Page]) -> String {
     let line = |line: &str| {
         targets(line).fold(line.to_owned(), |line, to| {
             line.replace(&format!("]({to})"), &format!("]({})", resolved(SUMMARY, to)))
@@ -72,8 +83,15 @@ fn summary(text: &str, files: &BTreeSet<String>) -> String {
     let pages: String = text.lines().map(|text| line(text) + "\n").collect();
     let listed: BTreeSet<String> = listed(text).collect();
     let others = files.iter().filter(|file| file.ends_with(".md") && !listed.contains(*file));
-    let others: String = others.map(|file| format!("- [{file}]({file})\n")).collect();
-    if others.is_empty() { pages } else { format!("{pages}\n# Linked documents\n\n{others}") }
+    let others = others.map(|file| (file, file));
+    let operations = operations.iter().map(|page| (&page.title, &page.path));
+    pages + &section("Operations", operations) + &section("Linked documents", others)
+}
+
+/// A section of the list, unless it is empty.
+fn section<'a>(title: &str, pages: impl Iterator<Item = (&'a String, &'a String)>) -> String {
+    let lines: String = pages.map(|(title, path)| format!("- [{title}]({path})\n")).collect();
+    if lines.is_empty() { lines } else { format!("\n# {title}\n\n{lines}") }
 }
 
 /// A page that lists the files of a linked folder; those that are part of the book are links.
@@ -127,7 +145,7 @@ mod tests {
 
     #[test]
     fn what_is_linked_or_included_is_part_of_the_book() {
-        let (files, folders) = needed(&tree());
+        let (files, folders) = needed(&tree(), &[]);
         assert!(files.iter().eq(["MAP.md", "MORE.md", "book/a.md", "lib.rs", "src/x.rs"]));
         assert!(folders.iter().eq(["src"]));
         let page = listing(&tree(), "src", &files);
@@ -136,7 +154,7 @@ mod tests {
 
     #[test]
     fn the_list_of_pages_is_relative_to_the_root() {
-        let text = summary(tree().get(SUMMARY).unwrap(), &needed(&tree()).0);
+        let text = summary(tree().get(SUMMARY).unwrap(), &needed(&tree(), &[]).0, &[]);
         assert_eq!(text, "- [A](book/a.md)\n- [Map](MAP.md)\n\n# Linked documents\n\n- [MORE.md](MORE.md)\n");
     }
 }

@@ -6,6 +6,7 @@
 mod geometry;
 mod kernels;
 mod non_finite;
+mod prepared;
 pub(crate) mod launches;
 
 use ndarray::{ArrayD, ArrayViewD};
@@ -18,6 +19,7 @@ pub(crate) use self::geometry::places;
 use self::kernels::SumOfChannels;
 pub(crate) use self::kernels::{ConvGradInput, ConvGradWeight, convolved, of_rank_4, with_bias};
 pub(crate) use self::non_finite::grad_input as fast_grad_input;
+pub use self::prepared::{PreparedConv2d, RunningNorm};
 use crate::epilogue;
 use crate::op::{if_wanted, run_if};
 use crate::{Op, Result, Var};

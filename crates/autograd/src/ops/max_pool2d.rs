@@ -261,7 +261,7 @@ mod tests {
     #[test]
     fn windows_that_are_computed_at_once_choose_the_places_of_the_reference() {
         let odd = [f32::NAN, f32::NEG_INFINITY, f32::INFINITY];
-        for width in [2, 15, 16, 17, 18, 33, 34, 35] {
+        for width in [2, 6, 8, 10, 14, 15, 16, 17, 18, 33, 34, 35] {
             for period in [1, 3, 7] {
                 let number =
                     |i: usize| if i.is_multiple_of(5) { odd[i / 5 % 3] } else { (i * 5 % period) as f32 };

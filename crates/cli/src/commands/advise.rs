@@ -8,16 +8,16 @@ use std::time::Instant;
 use clap::Args;
 use data::FolderOptions;
 use experiments::advice::{Advice, Impact, Judged, advise};
+use system::exit::ExitStatus;
 use system::{note, text};
 
 use super::output::print_result;
+use super::own_images::SIDE;
+use super::values::side;
 use crate::error::{Error, Result};
 
 /// The smallest change of the alignment in percent that is reported as a change.
 const SOME: f64 = 0.5;
-
-/// The exit code where there are too few images for advice.
-pub(crate) const TOO_FEW: u8 = 3;
 
 /// The alignment in percent above which a code is called well aligned.
 const ALIGNED: f64 = 90.0;
@@ -29,13 +29,13 @@ const EXPLAINED: f64 = 0.1;
 #[derive(Debug, Args)]
 pub(crate) struct Advise {
     /// A folder with one subfolder of JPEG or PNG images per class
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", visible_alias = "images")]
     data: PathBuf,
     /// A known data set in that folder, instead of one subfolder per class
     #[arg(long, value_name = "NAME")]
     set: Option<String>,
     /// The side in pixels to which images of a folder are resized; the time grows with its sixth power
-    #[arg(long, value_name = "PIXELS", default_value_t = 32, conflicts_with = "set")]
+    #[arg(long, value_name = "PIXELS", default_value_t = SIDE, value_parser = side, conflicts_with = "set")]
     side: usize,
     /// Use the colour channels of images of a folder: 3 times the input size, 27 times the time
     #[arg(long, conflicts_with = "set")]
@@ -74,7 +74,7 @@ pub(crate) fn command(args: &Advise) -> Result<ExitCode> {
         }
     })?;
     let success = print_result(args.json, &advice, || text_of(&advice))?;
-    Ok(advice.too_few.as_ref().map_or(success, |_| ExitCode::from(TOO_FEW)))
+    Ok(advice.too_few.as_ref().map_or(success, |_| ExitStatus::TooFewImages.into()))
 }
 
 /// The advice as text with small tables.

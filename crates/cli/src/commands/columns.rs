@@ -9,24 +9,31 @@ const GAP: &str = "  ";
 /// Rows below a header; columns in which every text begins with a digit or a sign are right-aligned.
 /// Cells are escaped to one line.
 pub(super) fn columns<const N: usize>(header: [&str; N], rows: &[[String; N]]) -> String {
-    let rows: Vec<[Cow<'_, str>; N]> =
-        rows.iter().map(|row| std::array::from_fn(|column| line(&row[column]))).collect();
-    let widths: [usize; N] = std::array::from_fn(|column| {
+    table(&header, rows)
+}
+
+/// The same for a number of columns that is known when the program runs.
+pub(super) fn table(header: &[&str], rows: &[impl AsRef<[String]>]) -> String {
+    let rows: Vec<Vec<Cow<'_, str>>> =
+        rows.iter().map(|row| row.as_ref().iter().map(|cell| line(cell)).collect()).collect();
+    let n = 0..header.len();
+    let width = |column: usize| {
         let texts = rows.iter().map(|row| &*row[column]).chain([header[column]]);
         texts.map(|text| text.chars().count()).max().unwrap_or(0)
-    });
-    let right: [bool; N] = std::array::from_fn(|column| {
-        rows.iter().all(|row| row[column].starts_with(|c: char| c.is_ascii_digit() || c == '-'))
-    });
-    let aligned = |cells: [&str; N]| {
-        let cells: [String; N] = std::array::from_fn(|column| match (widths[column], right[column]) {
-            (width, true) => format!("{:>width$}", cells[column]),
-            (width, false) => format!("{:<width$}", cells[column]),
-        });
-        cells.join(GAP).trim_end().to_owned() + "\n"
     };
-    let rows = rows.iter().map(|row| aligned(std::array::from_fn(|column| &*row[column])));
-    std::iter::once(aligned(header)).chain(rows).collect()
+    let is_number = |column: usize| {
+        rows.iter().all(|row| row[column].starts_with(|c: char| c.is_ascii_digit() || c == '-'))
+    };
+    let widths: Vec<(usize, bool)> = n.map(|column| (width(column), is_number(column))).collect();
+    let aligned = |cells: Vec<&str>| {
+        let cells = cells.iter().zip(&widths).map(|(cell, &(width, right))| match right {
+            true => format!("{cell:>width$}"),
+            false => format!("{cell:<width$}"),
+        });
+        cells.collect::<Vec<_>>().join(GAP).trim_end().to_owned() + "\n"
+    };
+    let rows = rows.iter().map(|row| aligned(row.iter().map(|cell| &**cell).collect()));
+    std::iter::once(aligned(header.to_vec())).chain(rows).collect()
 }
 
 #[cfg(test)]

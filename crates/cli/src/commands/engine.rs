@@ -54,13 +54,27 @@ impl Computed {
     /// # Errors
     /// [`Error::Usage`] for an unknown device, experiment or setting, or for options that exclude each other.
     pub(super) fn planned(&self, selection: &Selection) -> Result<Vec<Planned>> {
+        self.check()?;
         match self.engine {
             Name::Slurm => selection.planned_elsewhere(),
-            Name::Local => match self.for_a_cluster() {
-                Some(option) => Err(Error::Usage(format!("`{option}` requires `--engine slurm`"))),
-                None => selection.planned(),
-            },
+            Name::Local => selection.planned(),
         }
+    }
+
+    /// Checks that options for a cluster are given for one.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if not.
+    pub(super) fn check(&self) -> Result<()> {
+        match (self.engine, self.for_a_cluster()) {
+            (Name::Local, Some(option)) => Err(Error::Usage(format!("`{option}` requires `--engine slurm`"))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether nothing is to be submitted.
+    pub(super) fn is_dry_run(&self) -> bool {
+        self.dry_run
     }
 
     /// The first option that requires a cluster.

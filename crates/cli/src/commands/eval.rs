@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::columns::columns;
 use super::image_options::ImageOptions;
 use super::output;
+use super::own_images::OwnImages;
 use super::stored::{self, Stored};
 use super::values::at_least_one;
 use crate::error::{Error, Result};
@@ -82,7 +83,9 @@ fn report(args: &Eval) -> Result<Report> {
             run.config.learner.label()
         )));
     }
-    let (name, set) = args.image_options.open_for_evaluation(&run.config.data.name)?;
+    let remembered = OwnImages::of_run(&finished);
+    let (name, set) =
+        args.image_options.open(&run.config.data.name, remembered.as_ref(), data::test_folder)?;
     let own = set.provenance.content_sha256 == finished.spec.data.sha256;
     if !own && !args.image_options.named() {
         return Err(Error::Usage(format!(
@@ -155,8 +158,11 @@ fn trained_on(args: &Eval, finished: &FinishedRun) -> Result<Dataset> {
         "evaluating run {} on other images needs the images it was trained on",
         finished.spec.folder_name()
     );
-    let set =
-        args.image_options.open_set(name).map_err(|error| Error::Usage(format!("{needed}: {error}")))?;
+    let set = match OwnImages::of_run(finished) {
+        Some(own) => own.open(data::image_folder).map(|(_, set)| set),
+        None => args.image_options.open_set(name),
+    };
+    let set = set.map_err(|error| Error::Usage(format!("{needed}: {error}")))?;
     match set.provenance.content_sha256 == *sha256 {
         true => Ok(set),
         false => Err(Error::Usage(format!(

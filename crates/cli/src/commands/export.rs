@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use models::weights;
+use serde_json::{Value, json};
 use system::text;
 use tensor::Tensor;
 
@@ -27,6 +28,9 @@ pub(crate) struct Export {
     /// The format
     #[arg(long, value_enum, default_value = "safetensors")]
     to: Format,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -79,12 +83,16 @@ impl Format {
 }
 
 pub(crate) fn command(args: &Export) -> Result<ExitCode> {
-    print_beside(&args.file, &export(args)?)?;
+    let (text, value) = export(args)?;
+    match args.json {
+        true => print_beside(&args.file, &(value.to_string() + "\n"))?,
+        false => print_beside(&args.file, &text)?,
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes the file and returns a summary.
-fn export(args: &Export) -> Result<String> {
+/// Writes the file and returns a summary, as text and as JSON.
+fn export(args: &Export) -> Result<(String, Value)> {
     args.to.goes_with(&args.file)?;
     let run = args.run.finished()?;
     match args.to {
@@ -93,7 +101,7 @@ fn export(args: &Export) -> Result<String> {
     }
 }
 
-fn safetensors(run: &FinishedRun, file: &Path) -> Result<String> {
+fn safetensors(run: &FinishedRun, file: &Path) -> Result<(String, Value)> {
     // Parameters can be exported even if this version does not know the config.
     if stored::config_of(run).is_ok() {
         stored::trained(run, "exported")?;
@@ -102,17 +110,20 @@ fn safetensors(run: &FinishedRun, file: &Path) -> Result<String> {
     weights::write(file, &parameters)?;
     let numbers: usize = parameters.iter().map(|(_, tensor)| tensor.shape().iter().product::<usize>()).sum();
     let (file, key) = (text::path(file), run.spec.folder_name());
+    let value = json!({ "file": file, "key": key, "parameters": numbers, "tensors": parameters.len() });
     let [numbers, tensors] =
         [(numbers, "parameter"), (parameters.len(), "tensor")].map(|(n, noun)| text::count(n, noun));
-    Ok(format!("{file}: {numbers} in {tensors}, of run {key}\n"))
+    Ok((format!("{file}: {numbers} in {tensors}, of run {key}\n"), value))
 }
 
-fn tensorboard(run: &FinishedRun, folder: &Path) -> Result<String> {
+fn tensorboard(run: &FinishedRun, folder: &Path) -> Result<(String, Value)> {
     let mut events = EventFile::create(&folder.join(run.spec.folder_name()))?;
     run.epochs.iter().try_for_each(|epoch| events.write(epoch))?;
-    let (file, n) = (text::path(events.path()), text::count(trained(&run.epochs) as usize, "epoch"));
+    let (file, n) = (text::path(events.path()), trained(&run.epochs));
+    let value = json!({ "file": file, "key": run.spec.folder_name(), "epochs": n });
+    let n = text::count(n as usize, "epoch");
     let folder = shell::shown(folder.as_os_str());
-    Ok(format!("{file}: {n}; `tensorboard --logdir {folder}` shows them\n"))
+    Ok((format!("{file}: {n}; `tensorboard --logdir {folder}` shows them\n"), value))
 }
 
 /// The parameters of the run, by the names of [`models::weights`].
@@ -134,8 +145,6 @@ fn parameters(run: &FinishedRun) -> Result<Vec<(String, Tensor)>> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
     use runs::store::{Array, Arrays, DataId, Outcome, RunSpec, Store, Values};
 
@@ -169,7 +178,7 @@ mod tests {
     fn exported(folder: &tempfile::TempDir, key: &str) -> Result<String> {
         let file = folder.path().join("w.safetensors");
         let run = Stored { key: key.to_owned(), out: folder.path().to_owned() };
-        export(&Export { run, file, to: Format::Safetensors })
+        export(&Export { run, file, to: Format::Safetensors, json: false }).map(|(text, _)| text)
     }
 
     #[test]
@@ -191,8 +200,9 @@ mod tests {
         let folder = stored();
         let (key, file) = (spec(0).folder_name(), folder.path().join("the board"));
         let run = Stored { key: key.clone(), out: folder.path().to_owned() };
-        let args = Export { run, file: file.clone(), to: Format::Tensorboard };
-        let printed = export(&args).unwrap();
+        let args = Export { run, file: file.clone(), to: Format::Tensorboard, json: false };
+        let (printed, value) = export(&args).unwrap();
+        assert_eq!((&value["key"], &value["epochs"]), (&key.as_str().into(), &0.into()));
         let shown = format!(": 0 epochs; `tensorboard --logdir '{}'` shows them\n", file.display());
         assert!(printed.ends_with(&shown), "{printed}");
         let events = std::fs::read(file.join(key).join("events.out.tfevents.0.agon")).unwrap();

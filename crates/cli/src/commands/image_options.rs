@@ -1,20 +1,14 @@
 //! The options that choose the images of a command: a known data set, or a folder of the user's own.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
-use data::{Dataset, FolderOptions, Skipped};
-use system::{note, text};
+use data::Dataset;
 
-use super::values::existing_folder;
+use super::own_images::{OwnImages, ReadFolder, SIDE};
+use super::values::{existing_folder, side};
 use crate::error::{Error, Result};
 use runs::shell;
-
-/// The default side of images of a folder.
-const SIDE: usize = 32;
-
-/// A function that reads a folder of images and returns the set and the skipped files.
-type ReadFolder = fn(&Path, &FolderOptions) -> data::Result<(Dataset, Vec<Skipped>)>;
 
 #[derive(Debug, Args)]
 pub(crate) struct ImageOptions {
@@ -27,10 +21,10 @@ pub(crate) struct ImageOptions {
     /// Your own images: a folder with one subfolder of JPEG or PNG images per class
     #[arg(long, value_name = "DIR")]
     images: Option<PathBuf>,
-    /// The side in pixels to which your own images are resized
-    #[arg(long, value_name = "PIXELS", default_value_t = SIDE, requires = "images")]
-    side: usize,
-    /// Use the colour channels of your own images
+    /// The side in pixels to which your own images are resized; 32, or that of the evaluated run
+    #[arg(long, value_name = "PIXELS", value_parser = side, requires = "images")]
+    side: Option<usize>,
+    /// Use the colour channels of your own images, as an evaluated run does
     #[arg(long, requires = "images")]
     colour: bool,
 }
@@ -38,20 +32,19 @@ pub(crate) struct ImageOptions {
 impl ImageOptions {
     /// The options that name the same images, each preceded by a space, for another command.
     pub(super) fn arguments(&self) -> String {
-        let Self { data_set, data, images, side, colour } = self;
-        let mut text = String::new();
-        if let Some(name) = data_set {
-            text += &shell::option("--data-set", name.as_ref());
+        let mut text =
+            self.data_set.as_ref().map_or(String::new(), |name| shell::option("--data-set", name.as_ref()));
+        if let Some(folder) = &self.data {
+            text += &shell::option("--data", folder.as_os_str());
         }
-        for (name, folder) in [("--data", data), ("--images", images)] {
-            if let Some(folder) = folder {
-                text += &shell::option(name, folder.as_os_str());
-            }
-        }
-        if *side != SIDE {
-            text += &format!(" --side {side}");
-        }
-        text + if *colour { " --colour" } else { "" }
+        text + &self.own(None).map_or(String::new(), |own| own.arguments())
+    }
+
+    /// The folder of the user's own images, if one is named. What is left open is as in `remembered`.
+    pub(super) fn own(&self, remembered: Option<&OwnImages>) -> Option<OwnImages> {
+        let side = self.side.or(remembered.map(|own| own.side)).unwrap_or(SIDE);
+        let colour = self.colour || remembered.is_some_and(|own| own.colour);
+        Some(OwnImages { folder: self.images.clone()?, side, colour })
     }
 
     /// Checks that --data is not combined with --images.
@@ -73,38 +66,30 @@ impl ImageOptions {
         self.data_set.is_some() || self.images.is_some()
     }
 
-    /// Opens the named images, or else this data set; returns its name too.
+    /// Opens the named images, else those that a run or a config remembers, else this data set; returns its name too.
     ///
     /// # Errors
     /// [`Error::Usage`] for an unknown or missing set; or if it cannot be read.
-    pub(super) fn open(&self, otherwise: &str) -> Result<(String, Dataset)> {
-        self.open_by(otherwise, data::image_folder)
-    }
-
-    /// Like [`ImageOptions::open`], for evaluation: a folder may contain test images only.
-    ///
-    /// # Errors
-    /// As [`ImageOptions::open`].
-    pub(super) fn open_for_evaluation(&self, otherwise: &str) -> Result<(String, Dataset)> {
-        self.open_by(otherwise, data::test_folder)
-    }
-
-    fn open_by(&self, otherwise: &str, read: ReadFolder) -> Result<(String, Dataset)> {
-        let Some(dir) = &self.images else {
-            let name = self.data_set.as_deref().unwrap_or(otherwise);
-            return Ok((name.to_owned(), self.open_set(name)?));
-        };
-        // A folder such as `.` has no name of its own.
-        let whole = dir.canonicalize().ok().filter(|dir| dir.is_dir());
-        let Some(name) = whole.as_deref().and_then(|dir| Some(dir.file_name()?.to_string_lossy())) else {
-            let what =
-                format!("no folder {}; --images takes a folder with one subfolder per class", dir.display());
-            return Err(Error::Usage(what));
-        };
-        let (set, skipped) = read(dir, &FolderOptions { side: self.side, colour: self.colour })?;
-        skipped.iter().for_each(|image| note!("skipped: {image}"));
-        // The set is named after its folder, in configs and logs too.
-        Ok((text::line(&name).into_owned(), set))
+    pub(super) fn open(
+        &self,
+        otherwise: &str,
+        remembered: Option<&OwnImages>,
+        read: ReadFolder,
+    ) -> Result<(String, Dataset)> {
+        if let Some(own) = self.own(remembered) {
+            return own.open(read);
+        }
+        match (&self.data_set, remembered) {
+            (None, Some(own)) if own.folder.is_dir() => own.open(read),
+            (None, Some(own)) => Err(Error::Usage(format!(
+                "the images of {otherwise} were in {}, which is not there; name them with --images DIR",
+                own.folder.display()
+            ))),
+            (name, _) => {
+                let name = name.as_deref().unwrap_or(otherwise);
+                Ok((name.to_owned(), self.open_set(name)?))
+            }
+        }
     }
 
     /// Opens the data set of this name.
@@ -112,12 +97,20 @@ impl ImageOptions {
     /// # Errors
     /// As [`ImageOptions::open`].
     pub(super) fn open_set(&self, name: &str) -> Result<Dataset> {
-        data::open(name, self.data.as_deref()).map_err(|error| match error {
-            data::Error::UnknownSet { .. } => {
-                Error::Usage(format!("{error}; for your own images use --images DIR"))
-            }
-            data::Error::NotFound { .. } | data::Error::Incomplete { .. } => Error::Usage(error.to_string()),
-            error => error.into(),
-        })
+        open_set(name, self.data.as_deref())
     }
+}
+
+/// Opens the data set of this name, searched for in this folder first.
+///
+/// # Errors
+/// [`Error::Usage`] for an unknown or missing set; or if it cannot be read.
+pub(super) fn open_set(name: &str, folder: Option<&std::path::Path>) -> Result<Dataset> {
+    data::open(name, folder).map_err(|error| match error {
+        data::Error::UnknownSet { .. } => {
+            Error::Usage(format!("{error}; for your own images use --images DIR"))
+        }
+        data::Error::NotFound { .. } | data::Error::Incomplete { .. } => Error::Usage(error.to_string()),
+        error => error.into(),
+    })
 }

@@ -8,13 +8,14 @@ use serde::Serialize;
 use system::terminal;
 
 use crate::error::Result;
+use crate::program::with_commands;
 
 /// Prints lines of text.
 ///
 /// # Errors
 /// [`experiments::Error::Write`] if standard output cannot be written; a closed pipe is not an error.
 pub(super) fn print_text(text: &str) -> Result<()> {
-    checked(terminal::print(text))
+    checked(terminal::print(&with_commands(text)))
 }
 
 /// Prints a script unescaped.
@@ -50,7 +51,7 @@ pub(crate) fn colour() -> bool {
 /// As [`print_text`].
 pub(super) fn print_beside(file: &Path, text: &str) -> Result<()> {
     if terminal::is_stdout(file) {
-        terminal::notes(text.trim_end());
+        terminal::notes(with_commands(text.trim_end()).as_str());
         return Ok(());
     }
     print_text(text)

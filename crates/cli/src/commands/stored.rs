@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use serde_json::Value;
 
 use crate::error::{Error, Result};
 use runs::learners::RunConfig;
 use runs::run::Run;
-use runs::store::{FinishedRun, Outcome, RunSpec, Store};
+use runs::store::{FinishedRun, Outcome, RunSpec, Store, Summary};
 use system::nearest::nearest;
 use system::text;
 
@@ -35,8 +36,11 @@ impl Stored {
     }
 }
 
-/// The finished run in `out/runs` of this key prefix.
-fn finished(out: &Path, key: &str) -> Result<FinishedRun> {
+/// The runs of `out/runs` that can be read; a damaged run has no key and is skipped.
+///
+/// # Errors
+/// [`Error::Usage`] if there is no such folder.
+pub(super) fn summaries(out: &Path) -> Result<Vec<Summary>> {
     let folder = out.join("runs");
     if !folder.is_dir() {
         let what = format!(
@@ -45,10 +49,16 @@ fn finished(out: &Path, key: &str) -> Result<FinishedRun> {
         );
         return Err(Error::Usage(what));
     }
-    let store = Store::reading(folder);
-    // A damaged run has no key and is skipped.
-    let specs: Vec<RunSpec> =
-        store.list()?.into_iter().filter_map(|(_, summary)| Some(summary.ok()?.spec)).collect();
+    Ok(Store::reading(folder).list()?.into_iter().filter_map(|(_, summary)| summary.ok()).collect())
+}
+
+/// The finished run in `out/runs` of this key prefix.
+///
+/// # Errors
+/// As [`Stored::finished`].
+pub(super) fn finished(out: &Path, key: &str) -> Result<FinishedRun> {
+    let specs: Vec<RunSpec> = summaries(out)?.into_iter().map(|summary| summary.spec).collect();
+    let store = Store::reading(out.join("runs"));
     let spec = named(&specs, &key.to_lowercase())?;
     let key = spec.folder_name();
     let run = store.find(spec)?.ok_or_else(|| {
@@ -74,6 +84,30 @@ pub(super) fn config_of(run: &FinishedRun) -> Result<Run> {
     Ok(Run { config, seed: run.spec.seed })
 }
 
+/// The key of a run, and the run in words.
+pub(super) fn label(run: &FinishedRun) -> String {
+    format!("run {}: {}", run.spec.folder_name(), label_of(&run.spec))
+}
+
+/// What the key of a run is made of, as one table: the config, the seed, the checksum of the images and the schema.
+pub(super) fn parts_of_key(spec: &RunSpec) -> Value {
+    let mut parts = spec.config.clone();
+    if let Value::Object(fields) = &mut parts {
+        fields.insert("seed".into(), spec.seed.into());
+        fields.insert("images".into(), spec.data.sha256.clone().into());
+        fields.insert("schema".into(), spec.schema.into());
+    }
+    parts
+}
+
+/// A run in words; one of another version may have a config that this version does not know.
+pub(super) fn label_of(spec: &RunSpec) -> String {
+    match serde_json::from_value(spec.config.clone()) {
+        Ok(config) => Run { config, seed: spec.seed }.label(),
+        Err(_) => format!("{}, config of another version, seed {}", spec.data.name, spec.seed),
+    }
+}
+
 /// The config and the seed of a trained run.
 ///
 /// # Errors
@@ -90,7 +124,10 @@ pub(super) fn trained(run: &FinishedRun, what: &str) -> Result<Run> {
 }
 
 /// The run of this key prefix.
-fn named<'s>(specs: &'s [RunSpec], text: &str) -> Result<&'s RunSpec> {
+///
+/// # Errors
+/// [`Error::Usage`] for an unknown or ambiguous prefix.
+pub(super) fn named<'s>(specs: &'s [RunSpec], text: &str) -> Result<&'s RunSpec> {
     let found: Vec<&RunSpec> = specs.iter().filter(|spec| spec.key().starts_with(text)).collect();
     match found[..] {
         [one] => Ok(one),

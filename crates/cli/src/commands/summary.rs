@@ -70,12 +70,11 @@ pub(super) fn text(outcome: &Outcome, has_table: bool) -> String {
         line("  `agon data list` says how to get them");
     }
     if *images_trained > 0.0 {
-        let millions = images_trained / 1e6;
         let rate = images_trained / seconds;
-        line(&format!("trained on {millions:.1} million images in {}, {rate:.0} a second", about(*seconds)));
+        line(&format!("trained on {images_trained:.0} images in {}, {rate:.0} images/s", about(*seconds)));
     }
     if !unchecked.is_empty() {
-        line(&format!("no checksum, so damage may go undetected: {}", unchecked.join(", ")));
+        line(&format!("results without a checksum: {}", unchecked.join(", ")));
     }
     if !has_table {
         line("every row: add --table, or see verdicts.csv or the page");

@@ -2,25 +2,30 @@
 
 mod file;
 mod observer;
-mod resolved;
+pub(super) mod resolved;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Instant;
 
 use clap::Args;
-use clap::builder::{PossibleValue, PossibleValuesParser};
 use serde_json::json;
 use system::{note, text};
 
 use self::observer::TrainObserver;
+use self::resolved::Resolved;
 use super::image_options::ImageOptions;
 use super::output::{duration, print_json_line, print_text};
+use super::own_images::OwnImages;
+use super::settings::models;
+use super::values::at_least_one;
 use crate::error::{Error, Result};
+use crate::program;
 use crate::progress::{Losses, View};
 use crate::provenance::provenance;
-use experiments::presets;
 use runs::images::{Images, OpenData};
+use runs::learners::RunConfig;
 use runs::local::{self, Resources};
 use runs::names::LATENT;
 use runs::run::Run;
@@ -28,6 +33,12 @@ use runs::run::compute::Keep;
 use runs::shell;
 use runs::store::{FinishedRun, Outcome, Store};
 use runs::training::Hardware;
+
+/// The least time beside the epochs that is printed, in seconds.
+const SHOWN_BESIDE: f64 = 1.0;
+
+/// Fewer steps an epoch are noted.
+const FEW_STEPS: usize = 4;
 
 /// The arguments of `agon train`.
 #[derive(Debug, Args)]
@@ -52,6 +63,9 @@ pub(crate) struct Train {
     /// The number of passes over the training images
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     epochs: Option<u32>,
+    /// The number of threads; by default RAYON_NUM_THREADS, else the number of logical CPU cores. It changes no result
+    #[arg(long, value_name = "N", value_parser = at_least_one, allow_negative_numbers = true)]
+    pub(crate) threads: Option<usize>,
     /// The device to train on, as in cuda:0
     #[arg(long)]
     device: Option<String>,
@@ -69,36 +83,37 @@ pub(crate) struct Train {
     json: bool,
 }
 
-fn models() -> PossibleValuesParser {
-    PossibleValuesParser::new(
-        presets::ALL.iter().map(|preset| PossibleValue::new(preset.name).help(preset.what)),
-    )
-}
-
 pub(crate) fn command(args: &Train) -> Result<ExitCode> {
-    let (run, images, device) = resolved::resolve(args)?;
+    let Resolved { run, images, own, device } = resolved::resolve(args)?;
     if args.print_config {
-        print_text(&file::text(&run)?)?;
+        print_text(&file::text(&run, own.as_ref())?)?;
         return Ok(ExitCode::SUCCESS);
     }
     let key = run.spec(&images).folder_name();
-    let store = Store::open(args.out.join("runs"))?.with_provenance(provenance(&device));
+    let named = own.as_ref().map(|own| (run.config.data.name.as_str(), own));
+    let provenance = OwnImages::remembered_in(provenance(&device), named);
+    let store = Store::open(args.out.join("runs"))?.with_provenance(provenance);
     same_classes(&store, &run, &images)?;
     let runs = local::with_needed(std::slice::from_ref(&run));
     let data = OpenData::from([(run.config.data.clone(), Arc::new(images))]);
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = rayon::current_num_threads();
+    if !args.json {
+        note_few_steps(&run);
+    }
     let resources = Resources { jobs: 1, threads, device, keep: Keep::EveryParameter };
     let observer = TrainObserver::new(&run, &key, args.json, args.tensorboard.as_deref())?;
+    let begin = Instant::now();
     let done = local::run_all(&store, &data, &runs, &resources, &observer);
     let found = observer.end()?;
     let done = done?;
+    let in_all = begin.elapsed().as_secs_f64();
     let finished = done.get(&run).ok_or_else(|| {
         let what = "a probe uses the images its encoder was trained on; give both the same `data`";
         Error::Usage(what.into())
     })?;
     match args.json {
         true => print_json_line(&summary(&run, &key, finished, found))?,
-        false => print_text(&words(&run, &key, finished, found, args))?,
+        false => print_text(&words(&run, &key, finished, (!found).then_some(in_all), args, own.as_ref()))?,
     }
     match &finished.outcome {
         Outcome::Finished => Ok(ExitCode::SUCCESS),
@@ -106,6 +121,20 @@ pub(crate) fn command(args: &Train) -> Result<ExitCode> {
             note!("error: {}: {reason}", run.label());
             Ok(ExitCode::FAILURE)
         }
+    }
+}
+
+/// Notes that training takes too few steps to learn much.
+fn note_few_steps(run: &Run) {
+    let RunConfig { data, batch, epochs, .. } = &run.config;
+    let steps = data.train / batch;
+    if run.config.learner.learns() && *epochs > 0 && steps < FEW_STEPS {
+        note!(
+            "note: {} in batches of {batch} make {} an epoch, {} in all; a smaller `batch` takes more",
+            text::count(data.train, "training image"),
+            text::count(steps, "step"),
+            steps as u64 * u64::from(*epochs)
+        );
     }
 }
 
@@ -137,25 +166,42 @@ fn summary(run: &Run, key: &str, finished: &FinishedRun, found: bool) -> serde_j
         "outcome": finished.outcome,
         "epochs": view.done(),
         "seconds": seconds(finished),
+        "threads": rayon::current_num_threads(),
         "images_per_second": view.images_per_second(),
         "note": view.worse(),
         "scalars": finished.epochs.last().map(|epoch| &epoch.scalars),
     })
 }
 
-/// The outcome of the run, and commands to type next.
-fn words(run: &Run, key: &str, finished: &FinishedRun, found: bool, args: &Train) -> String {
+/// The outcome of the run, and commands to type next. `in_all` is the time that it took, if it was not found.
+fn words(
+    run: &Run,
+    key: &str,
+    finished: &FinishedRun,
+    in_all: Option<f64>,
+    args: &Train,
+    own: Option<&OwnImages>,
+) -> String {
     let mut view = View::new(run);
     view.update(&finished.epochs);
+    let found = in_all.is_none();
     let ended = match (&finished.outcome, found) {
         (Outcome::Finished, false) => "finished",
         (Outcome::Finished, true) => "found in the store, computed before",
         (Outcome::Diverged { .. }, _) => "diverged",
         (Outcome::Failed { .. }, _) => "failed",
     };
-    let speed = view.images_per_second().map_or(String::new(), |rate| format!(", {rate:.0} images/s"));
+    let threads = match found {
+        true => String::new(),
+        false => format!(" on {}", text::count(rayon::current_num_threads(), "thread")),
+    };
+    let speed =
+        view.images_per_second().map_or(String::new(), |rate| format!(", {rate:.0} images/s{threads}"));
     let mut lines = vec![format!("run {key}: {}", run.label())];
-    let time = duration(seconds(finished));
+    // Epochs are not all that takes time.
+    let beside = in_all.filter(|in_all| in_all - seconds(finished) >= SHOWN_BESIDE);
+    let beside = beside.map_or(String::new(), |in_all| format!(" ({} in all)", duration(in_all)));
+    let time = duration(seconds(finished)) + &beside;
     let epochs = text::count(view.last() as usize, "epoch");
     lines.push(format!("{ended}: {} of {epochs}, {time}{speed}", view.done()));
     lines.extend(view.worse().map(|worse| format!("note: {worse}")));
@@ -172,7 +218,11 @@ fn words(run: &Run, key: &str, finished: &FinishedRun, found: bool, args: &Train
             Some("out") => String::new(),
             _ => shell::option("--out", args.out.as_os_str()),
         };
-        let images = args.image_options.arguments();
+        // What the run remembers need not be typed.
+        let images = match own.and_then(OwnImages::absolute) {
+            Some(own) if OwnImages::of_run(finished).as_ref() == Some(&own) => String::new(),
+            _ => args.image_options.arguments(),
+        };
         let mut next = vec![(format!("eval {key}{images}{out}"), "accuracy class by class")];
         if finished.finals.contains_key(LATENT) {
             next.push((format!("probe {key}{out}"), "what its latent holds"));
@@ -181,7 +231,7 @@ fn words(run: &Run, key: &str, finished: &FinishedRun, found: bool, args: &Train
         let width = next.iter().map(|(command, _)| command.chars().count()).max().unwrap_or(0);
         for (place, (command, what)) in next.iter().enumerate() {
             let head = if place == 0 { "next:" } else { "" };
-            lines.push(format!("{head:5} agon {command:width$}   # {what}"));
+            lines.push(format!("{head:5} {} {command:width$}   # {what}", program::name()));
         }
     }
     lines.join("\n") + "\n"

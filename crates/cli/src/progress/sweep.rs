@@ -92,7 +92,7 @@ impl Sweep {
     /// The time that is left, at the speed so far.
     fn left(&self) -> Option<String> {
         let seconds = self.start.elapsed().as_secs_f64() * (self.total - self.done) / self.done;
-        (self.done > 0.0 && self.total > 0.0).then(|| format!("{} left", about(seconds)))
+        (self.done > 0.0 && self.done < self.total).then(|| format!("{} left", about(seconds)))
     }
 
     /// The time that is left and the first stage that is not finished.

@@ -160,7 +160,7 @@ fn on_a_full_disk_a_run_stops_and_later_resumes_with_identical_bits() {
             .and_then(|folder| run.compute(images(), None, &Device::Cpu, folder, Keep::WhatIsReread, |_| ()));
         if let Err(error) = met {
             full += 1;
-            assert_eq!(error.exit_code(), 4, "{error}");
+            assert_eq!(error.exit_status().code(), 4, "{error}");
             assert!(error.to_string().contains("free some space"), "{error}");
         }
         assert_no_phantom_rows(&place, &whole);

@@ -16,7 +16,7 @@ const BAD: [f32; 3] = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY];
 fn architecture(number: usize) -> Architecture {
     match number % 3 {
         0 => fc_s(),
-        1 => Architecture::CnnS { latent_channels: 2 },
+        1 => Architecture::CnnS { latent_channels: 2, classes: 10 },
         _ => Architecture::Vit(vit::Config::S),
     }
 }

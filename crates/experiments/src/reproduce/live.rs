@@ -131,7 +131,7 @@ impl<'a> Live<'a> {
 }
 
 /// The name of the line of the page's provenance that says how far a job is.
-const IN_PROGRESS: &str = "in progress";
+pub(crate) const IN_PROGRESS: &str = "in progress";
 
 fn rows(judged: &Judged) -> impl Iterator<Item = &Verdict> {
     judged.not_run.iter().chain(judged.section.iter().flat_map(|section| &section.rows))

@@ -11,8 +11,8 @@ impl Architecture {
         // Exact up to 2^53, and without overflow for any setting.
         let n = match *self {
             Self::Fc(config) => of_fully_connected(&config),
-            Self::CnnS { latent_channels } => of_cnn_s(latent_channels as f64),
-            Self::CnnL { width_divisor, .. } => of_cnn_l(width_divisor.max(1)),
+            Self::CnnS { latent_channels, classes } => of_cnn_s(latent_channels as f64, classes as f64),
+            Self::CnnL { width_divisor, classes, .. } => of_cnn_l(width_divisor.max(1), classes as f64),
             Self::Vit(config) => of_transformer(&config),
             Self::Linear { pixels, classes, latent } => {
                 through(&[pixels, latent]) + through(&[latent, pixels]) + through(&[latent, classes])
@@ -45,13 +45,13 @@ fn of_fully_connected(config: &fc::Config) -> f64 {
     config.widths().iter().map(|widths| through(widths)).sum()
 }
 
-fn of_cnn_s(latent: f64) -> f64 {
+fn of_cnn_s(latent: f64, classes: f64) -> f64 {
     let encoder = normed(1.0, 16.0, 3.0) + normed(16.0, 16.0, 3.0) + normed(16.0, latent, 3.0);
     let decoder = conv(latent, 16.0, 3.0) + conv(16.0, 16.0, 3.0) + conv(16.0, 1.0, 3.0);
-    encoder + decoder + affine(16.0 * latent, 10.0)
+    encoder + decoder + affine(16.0 * latent, classes)
 }
 
-fn of_cnn_l(width_divisor: usize) -> f64 {
+fn of_cnn_l(width_divisor: usize, classes: f64) -> f64 {
     let [narrow, wide, widest] = [64, 128, 256].map(|width| (width / width_divisor) as f64);
     let encoder = normed(3.0, narrow, 7.0)
         + normed(narrow, narrow, 7.0)
@@ -62,7 +62,7 @@ fn of_cnn_l(width_divisor: usize) -> f64 {
         + conv(wide, narrow, 3.0)
         + conv(narrow, narrow, 3.0)
         + conv(narrow, 3.0, 3.0);
-    let classifier = normed(wide, widest, 3.0) + normed(widest, widest, 1.0) + affine(4.0 * widest, 10.0);
+    let classifier = normed(wide, widest, 3.0) + normed(widest, widest, 1.0) + affine(4.0 * widest, classes);
     encoder + decoder + classifier
 }
 
@@ -105,8 +105,12 @@ mod tests {
             Architecture::Vit(wider),
         ];
         all.extend([Size::S, Size::M, Size::L].map(|size| Architecture::Fc(fc::Config::of(size, 16))));
-        all.extend([1, 16].map(|latent_channels| Architecture::CnnS { latent_channels }));
-        all.extend([1, 4, 64].map(|width_divisor| Architecture::CnnL { width_divisor, dropout: 0.2 }));
+        all.extend([1, 16].map(|latent_channels| Architecture::CnnS { latent_channels, classes: 3 }));
+        all.extend([1, 4, 64].map(|width_divisor| Architecture::CnnL {
+            width_divisor,
+            dropout: 0.2,
+            classes: 3,
+        }));
         all.extend([vit::Config::S, vit::Config::L, vit::Config::CIFAR10].map(Architecture::Vit));
         for architecture in all {
             let model = architecture.build(&Stream::new(0, "init"), DType::F32).unwrap();
@@ -121,7 +125,7 @@ mod tests {
         let endless = vit::Config { encoder: stack, decoder: stack, mlp_ratio: usize::MAX, ..vit::Config::S };
         for architecture in [
             Architecture::Fc(fc::Config::of(Size::L, usize::MAX)),
-            Architecture::CnnS { latent_channels: usize::MAX },
+            Architecture::CnnS { latent_channels: usize::MAX, classes: 10 },
             Architecture::Vit(endless),
             Architecture::Linear { pixels: usize::MAX, classes: usize::MAX, latent: usize::MAX },
         ] {

@@ -171,7 +171,7 @@ mod tests {
 
     /// A model in double precision, ten images and three kinds of classes for them.
     fn problem() -> (Cre, Tensor, Vec<Indices>) {
-        let model = cnn::cnn_s(2, &Stream::new(0, "init"), DType::F64).unwrap();
+        let model = cnn::cnn_s(2, 10, &Stream::new(0, "init"), DType::F64).unwrap();
         let mut words = Stream::new(4, "images").sequence(0);
         let images = (0..10 * 784).map(|_| 2.0 * words.uniform() - 1.0).collect();
         let classes = [1, 3, 7].map(|step| Indices::new((0..10).map(|image| (image * step) % 10).collect()));

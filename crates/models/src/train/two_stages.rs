@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn the_paper_s_rule_in_two_stages_gives_the_gradients_of_one_pass() {
-        let model = cnn::cnn_s(2, &Stream::new(0, "init"), DType::F64).unwrap();
+        let model = cnn::cnn_s(2, 10, &Stream::new(0, "init"), DType::F64).unwrap();
         let mut words = Stream::new(4, "images").sequence(0);
         let images = (0..6 * 784).map(|_| 2.0 * words.uniform() - 1.0).collect();
         let images = Tensor::from_vec::<f64>(images, &[6, 784]).unwrap();

@@ -60,7 +60,7 @@ fn every_kind() -> Vec<Run> {
     let flat = Architecture::Fc(fc::Config { encoder: Size::S, ..model });
     let mut runs: Vec<Run> = [
         cre(fc_s(), 0.5),
-        cre(Architecture::CnnS { latent_channels: 2 }, 0.5),
+        cre(Architecture::CnnS { latent_channels: 2, classes: 10 }, 0.5),
         cre(Architecture::Vit(vit::Config::S), 0.5),
         cre(linear, 0.5),
         mixed(Mixing::Surgery),
@@ -228,7 +228,8 @@ fn a_frozen_probe_uses_the_encoder_of_the_run_it_depends_on() {
 
 #[test]
 fn a_run_that_its_model_refuses_ends_as_failed_with_the_reason() {
-    let done = computed(&run(cre(Architecture::CnnS { latent_channels: 0 }, 0.5)), &images(), None);
+    let done =
+        computed(&run(cre(Architecture::CnnS { latent_channels: 0, classes: 10 }, 0.5)), &images(), None);
     let Outcome::Failed { reason } = done.outcome else { panic!("{:?}", done.outcome) };
     assert!(reason.contains("latent_channels"), "{reason}");
     assert_eq!(done.finals, Arrays::new());

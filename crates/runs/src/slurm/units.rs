@@ -63,7 +63,7 @@ mod tests {
     use crate::learners::{FrozenProbe, LearnerConfig, RunConfig, cre};
     use crate::training::Hardware;
 
-    const MODEL: Architecture = Architecture::CnnS { latent_channels: 4 };
+    const MODEL: Architecture = Architecture::CnnS { latent_channels: 4, classes: 10 };
 
     fn run(learner: LearnerConfig, seed: u64) -> Run {
         let data = DataConfig::new("fashion-mnist-embedded", 100, 10, 10);

@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_run_held_by_another_process_is_skipped_and_the_others_are_computed() {
-        let learner = cre(Architecture::CnnS { latent_channels: 4 }, 0.5);
+        let learner = cre(Architecture::CnnS { latent_channels: 4, classes: 10 }, 0.5);
         let data = DataConfig::new("fashion-mnist-embedded", 20, 10, 10);
         let (optimiser, hardware) = (AdamConfig::PAPER, Hardware::Cpu);
         let config = RunConfig { data, rotation: None, learner, optimiser, batch: 10, epochs: 0, hardware };

@@ -15,6 +15,7 @@ mod im2col;
 mod in_place;
 mod interleave;
 mod panels;
+mod prepared;
 mod winograd;
 
 use rayon::prelude::*;
@@ -25,6 +26,7 @@ use self::gemm::{Left, Output, Right};
 use self::grad_weight::grad_weight;
 use self::im2col::{Columns, Im2col};
 use self::interleave::interleave;
+pub use self::prepared::PreparedWeight;
 use self::winograd::Correlation;
 use super::gemm::floats;
 use super::loops::{rows, vector};

@@ -41,7 +41,7 @@ impl Windows {
     }
 
     /// The struct passed to kernels, for an image and a grid of windows of these sizes.
-    pub(crate) fn words(self, call: Call<'_>, image: [usize; 2], size: [usize; 2]) -> tensor::Result<Vec<u32>> {
+    fn words(self, call: Call<'_>, image: [usize; 2], size: [usize; 2]) -> tensor::Result<Vec<u32>> {
         let mut sizes = vec![image, size];
         if let Self::Moving(MaxPool2d { kernel, stride, padding }) = self {
             sizes.extend([kernel, stride, padding]);
@@ -215,8 +215,9 @@ fn largest_of_window(image: &[f32], width: usize, rows: Range<usize>, columns: R
     (image[place], place as f32)
 }
 
-/// The number of windows computed together: one AVX2 register.
+/// The number of windows computed together, one AVX2 register, and in narrow images.
 const LANES: usize = 8;
+const FEW_LANES: usize = 4;
 
 /// The longest run of adjacent windows of two columns.
 fn pairs_of(columns: &[Range<usize>]) -> Range<usize> {
@@ -234,6 +235,35 @@ fn pairs_of(columns: &[Range<usize>]) -> Range<usize> {
     longest
 }
 
+/// The maxima of `L` adjacent windows of two columns over two rows, from window `start` on; the first window is at position
+/// `first`, the lower row `below` positions further.
+#[inline(always)]
+fn lanes_of_pairs<const L: usize>(
+    [top, bottom]: [&[[f32; 2]]; 2],
+    start: usize,
+    [first, below]: [f32; 2],
+    y: &mut [f32],
+    place_of: &mut [f32],
+) {
+    let (mut corners, mut largest, mut place) = ([[0.0; L]; 3], [0.0; L], [0.0; L]);
+    for lane in 0..L {
+        [largest[lane], corners[0][lane]] = top[start + lane];
+        [corners[1][lane], corners[2][lane]] = bottom[start + lane];
+        place[lane] = first + (2 * (start + lane) as i32) as f32;
+    }
+    let origin = place;
+    for (other, further) in corners.iter().zip([1.0, below, below + 1.0]) {
+        for lane in 0..L {
+            // Branch-free, so that the loop is vectorised.
+            let taken = replaces(other[lane], largest[lane]);
+            place[lane] = if taken { origin[lane] + further } else { place[lane] };
+            largest[lane] = if taken { other[lane] } else { largest[lane] };
+        }
+    }
+    y[start..start + L].copy_from_slice(&largest);
+    place_of[start..start + L].copy_from_slice(&place);
+}
+
 tensor::each_isa! {
     /// The maxima of windows of two columns, from this column on, over two rows that begin at the positions `first` of
     /// the image.
@@ -244,33 +274,15 @@ tensor::each_isa! {
         let (place_of, below) = (&mut place_of[..count], (first[1] - first[0]) as f32);
         let first = (first[0] + column) as f32;
         // Whole vectors of windows; the last vector overlaps the previous one if it is not full.
-        for start in (0..count / LANES * LANES).step_by(LANES).chain((count > LANES).then(|| count - LANES)) {
-            let (mut corners, mut largest, mut place) = ([[0.0; LANES]; 3], [0.0; LANES], [0.0; LANES]);
-            for lane in 0..LANES {
-                [largest[lane], corners[0][lane]] = top[start + lane];
-                [corners[1][lane], corners[2][lane]] = bottom[start + lane];
-                place[lane] = first + (2 * (start + lane) as i32) as f32;
-            }
-            let origin = place;
-            for (other, further) in corners.iter().zip([1.0, below, below + 1.0]) {
-                for lane in 0..LANES {
-                    // Branch-free, so that the loop is vectorised.
-                    let taken = replaces(other[lane], largest[lane]);
-                    place[lane] = if taken { origin[lane] + further } else { place[lane] };
-                    largest[lane] = if taken { other[lane] } else { largest[lane] };
-                }
-            }
-            y[start..start + LANES].copy_from_slice(&largest);
-            place_of[start..start + LANES].copy_from_slice(&place);
-        }
-        for j in if count < LANES { 0..count } else { 0..0 } {
-            let place = first + (2 * j as i32) as f32;
-            [y[j], place_of[j]] = [top[j][0], place];
-            for (other, further) in [(top[j][1], 1.0), (bottom[j][0], below), (bottom[j][1], below + 1.0)] {
-                if replaces(other, y[j]) {
-                    [y[j], place_of[j]] = [other, place + further];
-                }
-            }
+        let starts = |lanes: usize| {
+            (0..count / lanes * lanes).step_by(lanes).chain((count % lanes > 0).then(|| count - lanes))
+        };
+        if count >= LANES {
+            starts(LANES).for_each(|start| lanes_of_pairs::<LANES>([top, bottom], start, [first, below], y, place_of));
+        } else if count >= FEW_LANES {
+            starts(FEW_LANES).for_each(|start| lanes_of_pairs::<FEW_LANES>([top, bottom], start, [first, below], y, place_of));
+        } else {
+            starts(1).for_each(|start| lanes_of_pairs::<1>([top, bottom], start, [first, below], y, place_of));
         }
     }
 

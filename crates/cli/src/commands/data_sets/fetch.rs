@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::Args;
 use data::SearchFolders;
 
-use super::super::output::print_text;
-use super::verify::{describe, named};
+use super::super::output::print_result;
+use super::verify::{describe, described, named};
 use crate::error::Result;
 use crate::progress::{Display, style};
 
@@ -21,6 +21,9 @@ pub(super) struct Fetch {
     /// A URL with copies of the published files, instead of the publishers' own; http only from this machine
     #[arg(long, value_name = "URL")]
     from: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 /// Downloads one set; it is stored complete and verified, or not at all.
@@ -38,8 +41,8 @@ pub(super) fn command(args: &Fetch) -> Result<ExitCode> {
     if let Display::Terminal(bar) = &display {
         bar.finish_and_clear();
     }
-    print_text(&describe(listed, &fetched?))?;
-    Ok(ExitCode::SUCCESS)
+    let fetched = fetched?;
+    print_result(args.json, &described(listed, &fetched), || describe(listed, &fetched))
 }
 
 #[cfg(test)]
@@ -49,7 +52,8 @@ mod tests {
 
     fn fetched(name: &str, from: &str) -> Error {
         let to = tempfile::tempdir().unwrap();
-        let args = Fetch { name: name.into(), to: Some(to.path().to_owned()), from: Some(from.into()) };
+        let args =
+            Fetch { name: name.into(), to: Some(to.path().to_owned()), from: Some(from.into()), json: false };
         let error = command(&args).unwrap_err();
         assert_eq!(std::fs::read_dir(to.path()).unwrap().count(), 0, "{error}");
         error

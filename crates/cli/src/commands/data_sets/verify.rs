@@ -63,6 +63,12 @@ pub(super) fn describe(listed: &Listed, set: &Dataset) -> String {
     text(listed, set, Verdict::of(listed, set))
 }
 
+/// The same as JSON.
+#[cfg(feature = "fetch")]
+pub(super) fn described(listed: &Listed, set: &Dataset) -> Value {
+    entry(set, Verdict::of(listed, set))
+}
+
 /// The set of this name.
 pub(super) fn named<'l>(all: &'l [Listed], name: &str) -> Result<&'l Listed> {
     all.iter().find(|listed| listed.name == name).ok_or_else(|| {

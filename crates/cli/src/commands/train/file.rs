@@ -1,10 +1,12 @@
-//! The config of a run as a TOML file: the fields of [`RunConfig`](runs::learners::RunConfig), and `seed`.
+//! The config of a run as a TOML file: the fields of [`RunConfig`](runs::learners::RunConfig), `seed`, and
+//! `images` for a folder of the user's own.
 
 use std::path::Path;
 
 use serde_json::{Map, Value};
 use system::files;
 
+use super::super::own_images::{ENTRY, OwnImages};
 use crate::error::{Error, Result};
 use runs::run::Run;
 use runs::run::ranges::check_finite;
@@ -16,9 +18,12 @@ const MOST_BYTES: u64 = 1 << 20;
 ///
 /// # Errors
 /// [`Error::Usage`] for a seed that TOML cannot represent.
-pub(super) fn text(run: &Run) -> Result<String> {
+pub(super) fn text(run: &Run, own: Option<&OwnImages>) -> Result<String> {
     let mut whole = serde_json::to_value(&run.config).expect("a config is plain data");
     whole["seed"] = run.seed.into();
+    if let Some(own) = own.and_then(OwnImages::absolute) {
+        whole[ENTRY] = serde_json::to_value(own).expect("a path that is UTF-8");
+    }
     toml::to_string(&whole).map_err(|error| {
         Error::Usage(format!("cannot write the config as TOML, whose integers end at 2^63 - 1: {error}"))
     })
@@ -60,7 +65,7 @@ mod tests {
             let mut config = config.unwrap();
             config.rotation = Some(Rotation::PAPER);
             let run = Run { config, seed: 7 };
-            std::fs::write(&path, text(&run).unwrap()).unwrap();
+            std::fs::write(&path, text(&run, None).unwrap()).unwrap();
             let mut fields = read(&path).unwrap();
             assert_eq!(fields.remove("seed"), Some(Value::from(7)), "{}", preset.name);
             let again: RunConfig = serde_json::from_value(Value::Object(fields)).unwrap();

@@ -9,6 +9,7 @@ use system::note;
 
 use super::super::output::print_json_line;
 use crate::error::Result;
+use crate::program::with_commands;
 use crate::progress::{Screen, View};
 use crate::tensorboard::EventFile;
 use runs::local::Observer;
@@ -95,9 +96,25 @@ impl Observer for TrainObserver<'_> {
         }
     }
 
+    fn phase(&self, run: &Run, what: &str) {
+        if run != self.run {
+            return;
+        }
+        match self.json {
+            true => {
+                let printed = print_json_line(&json!({ "event": "phase", "key": self.key, "what": what }));
+                let reported = &mut self.state().reported;
+                if reported.is_ok() {
+                    *reported = printed;
+                }
+            }
+            false => self.screen.note(what),
+        }
+    }
+
     fn finished(&self, _: &Run, _: &FinishedRun) {}
 
     fn note(&self, text: &str) {
-        note!("{text}");
+        note!("{}", with_commands(text));
     }
 }

@@ -21,6 +21,7 @@ mod tiling;
 mod transforms;
 
 use self::points::{Axis, Phases, outputs};
+pub(super) use self::product::Weights;
 use self::tiling::Tiling;
 use super::{Around, Convolution, vector};
 use crate::Isa;
@@ -127,7 +128,30 @@ impl Correlation {
         around: Around<'_>,
         isa: Isa,
     ) -> bool {
-        product::compute(self, y, x, weight, around, isa)
+        self.compute_prepared(y, x, &self.weights(weight, isa), around, isa)
+    }
+
+    /// What [`Self::compute`] makes of the weight alone; the CPU supports `isa`.
+    pub(super) fn weights(&self, weight: &[f32], isa: Isa) -> Weights {
+        Weights::new(self, weight, isa)
+    }
+
+    /// [`Self::compute`] with a weight that is prepared for this correlation; the CPU supports `isa`.
+    #[must_use]
+    pub(super) fn compute_prepared(
+        &self,
+        y: &mut [f32],
+        x: &[f32],
+        weights: &Weights,
+        around: Around<'_>,
+        isa: Isa,
+    ) -> bool {
+        product::compute(self, y, x, weights, around, isa)
+    }
+
+    /// What the transforms of a weight depend on.
+    fn without_images(&self) -> Self {
+        Self { n: 0, image: [0; 2], out: [0; 2], before: [0; 2], ..*self }
     }
 
     /// The gradient of the convolution by its weight, and whether all of it is finite; the CPU supports `isa`.

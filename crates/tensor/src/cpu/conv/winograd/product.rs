@@ -30,7 +30,10 @@ const CHANNELS_OF_TASK: usize = 8;
 const CHANNELS_AT_ONCE: usize = 16;
 
 /// The transformed weight: for each block of rows and each point a panel of the matrix on the left.
-struct Weights {
+#[derive(Debug)]
+pub(in crate::cpu::conv) struct Weights {
+    /// The correlation that it is for, with nothing of its images, and the instruction set.
+    of: (Correlation, Isa),
     panels: Buffer,
     rows: usize,
     inner: usize,
@@ -60,29 +63,28 @@ pub(super) fn compute(
     sizes: &Correlation,
     y: &mut [f32],
     x: &[f32],
-    weight: &[f32],
+    weights: &Weights,
     around: Around<'_>,
     isa: Isa,
 ) -> bool {
+    assert!(weights.fit(sizes, isa), "the weight was transformed for this correlation");
     assert!(around.bias.is_none_or(|bias| bias.len() == sizes.o), "a bias has an element for each channel");
     if y.is_empty() {
         return true;
     }
     // SAFETY: only instruction sets that the CPU supports are named.
-    with_isa!(isa, S => with_axes!(sizes, R, C => unsafe { of_axes::<S, R, C>(*sizes, y, x, weight, around) }))
+    with_isa!(isa, S => with_axes!(sizes, R, C => unsafe { of_axes::<S, R, C>(*sizes, y, x, weights, around) }))
 }
 
 /// # Safety
-/// The CPU supports `S`.
+/// The CPU supports `S`, and the weights are those of the correlation.
 unsafe fn of_axes<S: Simd, R: Axis, C: Axis>(
     sizes: Correlation,
     y: &mut [f32],
     x: &[f32],
-    weight: &[f32],
+    weights: &Weights,
     around: Around<'_>,
 ) -> bool {
-    // SAFETY: handed on.
-    let weights = unsafe { Weights::new::<S, R, C>(&sizes, weight) };
     let tiling = Tiling::new(sizes.n, sizes.out, R::OUT, S::LANES, VECTORS);
     let threads = rayon::current_num_threads();
     let at_once = (VECTORS / tiling.tiles_of_unit()).max(1);
@@ -105,7 +107,7 @@ unsafe fn of_axes<S: Simd, R: Axis, C: Axis>(
     let is_finite = AtomicBool::new(true);
     // SAFETY: the asserts vouch for what is read and written; no two blocks write the same outputs.
     let block = |groups: &[Group], is_shared: bool| unsafe {
-        of_block::<S, R, C>((sizes, tiling, groups), (y, &is_finite), x, &weights, around, is_shared);
+        of_block::<S, R, C>((sizes, tiling, groups), (y, &is_finite), x, weights, around, is_shared);
     };
     if groups.len().div_ceil(at_once) >= threads {
         groups.par_chunks(at_once).for_each(|groups| block(groups, false));
@@ -346,9 +348,22 @@ each_isa! {
 }
 
 impl Weights {
+    /// The transforms of a weight for a correlation with images of any number and sides; the CPU supports `isa`.
+    pub(super) fn new(sizes: &Correlation, weight: &[f32], isa: Isa) -> Self {
+        let of = (sizes.without_images(), isa);
+        // SAFETY: only instruction sets that the CPU supports are named.
+        with_isa!(isa, S => with_axes!(sizes, R, C => unsafe { Self::of_axes::<S, R, C>(of, weight) }))
+    }
+
+    /// Whether they are those of this correlation.
+    pub(in crate::cpu::conv) fn fit(&self, sizes: &Correlation, isa: Isa) -> bool {
+        self.of == (sizes.without_images(), isa)
+    }
+
     /// # Safety
     /// The CPU supports `S`.
-    unsafe fn new<S: Simd, R: Axis, C: Axis>(sizes: &Correlation, weight: &[f32]) -> Self {
+    unsafe fn of_axes<S: Simd, R: Axis, C: Axis>(of: (Correlation, Isa), weight: &[f32]) -> Self {
+        let (sizes, _) = of;
         let inner = sizes.c * filters(sizes.kernel[0], R::TAPS) * filters(sizes.kernel[1], C::TAPS);
         let rows = balanced(sizes.o, S::TILE_ROWS);
         let of_rows = R::WEIGHTS * C::WEIGHTS * (rows * inner + APART);
@@ -357,9 +372,9 @@ impl Weights {
         elements.par_chunks_mut(of_rows).enumerate().for_each(|(index, panels)| {
             let rows = index * rows..sizes.o.min((index + 1) * rows);
             // SAFETY: handed on.
-            unsafe { transform_weight::<S, R, C>(panels, *sizes, weight, rows) };
+            unsafe { transform_weight::<S, R, C>(panels, sizes, weight, rows) };
         });
-        Self { panels, rows, inner, of_rows }
+        Self { of, panels, rows, inner, of_rows }
     }
 
     /// The panels of a block of rows, and the steps of each.

@@ -1,0 +1,149 @@
+//! Convolutions for evaluation, whose weights are prepared once.
+
+use ndarray::{ArrayD, ArrayViewD};
+use tensor::conv::{Around, PreparedWeight};
+use tensor::gpu::Call;
+use tensor::{DType, Epilogue, Kernel, Real, Slice, Tensor};
+
+use super::{Conv2d, Geometry, non_finite};
+use crate::ops::batch_norm_running::rstd_of;
+use crate::{Error, Result, Var};
+
+/// A convolution with a bias in `f32` on the CPU, for tapes without gradients.
+///
+/// A batch norm with running statistics that follows it is a scale and a shift for each output channel, so it becomes part
+/// of weight and bias: two passes over the outputs less. The last bits differ from those of two operations.
+#[derive(Debug)]
+pub struct PreparedConv2d {
+    weight: PreparedWeight,
+    bias: Tensor,
+    geometry: Geometry,
+    /// Products may store the padding as zeros.
+    is_finite: bool,
+}
+
+/// The parameters `[c]` and running statistics of a batch norm.
+#[derive(Debug, Clone)]
+pub struct RunningNorm {
+    /// The weight and the bias, if there are any.
+    pub affine: Option<[Tensor; 2]>,
+    /// The mean.
+    pub mean: Tensor,
+    /// The variance.
+    pub variance: Tensor,
+    /// Added to the variance.
+    pub eps: f64,
+}
+
+impl RunningNorm {
+    /// The scale and the shift of each channel, computed in 64 bits.
+    fn scale_and_shift(&self, channels: usize) -> Result<Vec<[f64; 2]>> {
+        let Self { affine, mean, variance, eps } = self;
+        let tensors = affine.iter().flatten().chain([mean, variance]);
+        if let Some(other) = tensors.clone().find(|tensor| tensor.shape() != [channels]) {
+            let wanted = format!("a norm of {channels} channels");
+            return Err(tensor::Error::shape("PreparedConv2d", &wanted, &[other.shape()]).into());
+        }
+        let [mean, variance] = [mean, variance].map(Tensor::to_f64_vec);
+        let affine = affine.as_ref().map(|affine| affine.each_ref().map(Tensor::to_f64_vec));
+        let of_channel = |channel: usize| {
+            let [weight, bias] = affine.as_ref().map_or([1.0, 0.0], |[weight, bias]| [weight[channel], bias[channel]]);
+            let scale = weight * rstd_of(variance[channel], *eps);
+            [scale, bias - mean[channel] * scale]
+        };
+        Ok((0..channels).map(of_channel).collect())
+    }
+}
+
+impl PreparedConv2d {
+    /// A convolution, with the norm that follows it if there is one.
+    ///
+    /// # Errors
+    /// If a shape does not fit, or the weight is not of `f32` on the CPU.
+    pub fn new(
+        weight: &Tensor,
+        bias: Option<&Tensor>,
+        norm: Option<&RunningNorm>,
+        geometry: Geometry,
+    ) -> Result<Self> {
+        let &[o, _, _, _] = weight.shape() else {
+            let wanted = "a weight [o, c, kh, kw]";
+            return Err(tensor::Error::shape("PreparedConv2d", wanted, &[weight.shape()]).into());
+        };
+        let mut own_bias = bias.map_or_else(|| vec![0.0; o], Tensor::to_f64_vec);
+        if own_bias.len() != o {
+            let shapes = [weight.shape(), bias.map_or(&[], Tensor::shape)];
+            return Err(tensor::Error::shape("PreparedConv2d", "a weight [o, c, kh, kw] and a bias [o]", &shapes).into());
+        }
+        let mut elements = weight.as_slice::<f32>()?.to_vec();
+        let of_output = elements.len() / o.max(1);
+        if let Some(norm) = norm {
+            let channels = norm.scale_and_shift(o)?.into_iter().zip(&mut own_bias);
+            for (([scale, shift], bias), weight) in channels.zip(elements.chunks_exact_mut(of_output.max(1))) {
+                weight.iter_mut().for_each(|weight| *weight = (f64::from(*weight) * scale) as f32);
+                *bias = *bias * scale + shift;
+            }
+        }
+        let is_finite = elements.iter().all(|weight| weight.is_finite());
+        let weight = match norm {
+            Some(_) => Tensor::from_slice(&elements, weight.shape())?,
+            None => weight.clone(),
+        };
+        let bias = Tensor::from_vec(own_bias, &[o])?.to_dtype(DType::F32);
+        Ok(Self { weight: PreparedWeight::new(&weight)?, bias, geometry, is_finite })
+    }
+}
+
+/// A prepared convolution as a kernel of the images, the weight and the bias.
+struct Prepared<'a> {
+    conv: &'a PreparedConv2d,
+    op: Conv2d<3>,
+}
+
+impl Kernel<3, 1> for Prepared<'_> {
+    fn name(&self) -> &'static str {
+        self.op.name()
+    }
+
+    fn shapes(&self, inputs: [&[usize]; 3]) -> tensor::Result<[Vec<usize>; 1]> {
+        self.op.shapes(inputs)
+    }
+
+    fn reference<A: Real>(&self, inputs: [ArrayViewD<'_, A>; 3]) -> [ArrayD<A>; 1] {
+        self.op.reference(inputs)
+    }
+
+    fn launch(&self, call: Call<'_>, inputs: [&Tensor; 3], outputs: [&Tensor; 1]) -> tensor::Result<()> {
+        self.op.launch(call, inputs, outputs)
+    }
+
+    fn flops(&self, inputs: [&[usize]; 3]) -> u64 {
+        self.op.flops(inputs)
+    }
+
+    fn fast(&self, [x, weight, bias]: [Slice<'_>; 3], [y]: [&mut [f32]; 1]) -> bool {
+        let sizes = self.op.geometry.sizes(x.shape, weight.shape).expect("the shape rule was asked");
+        let around = Around { bias: Some(bias.data), epilogue: self.op.epilogue };
+        if !self.conv.is_finite || !sizes.suits_products() {
+            return non_finite::conv2d(y, [x.data, weight.data], around, sizes);
+        }
+        self.conv.weight.conv2d(y, x.data, around, sizes);
+        true
+    }
+}
+
+impl<'t> Var<'t> {
+    /// The convolution of these images, then a ReLU if `epilogue` is one, as a constant.
+    ///
+    /// # Errors
+    /// [`Error::NoGradient`] if the images have a gradient; if the shapes do not fit.
+    pub fn conv2d_prepared(&self, conv: &PreparedConv2d, epilogue: Epilogue) -> Result<Self> {
+        if self.slot.is_some() {
+            let why = "a prepared convolution is a constant; use `conv2d`, or a tape without gradients";
+            return Err(Error::NoGradient { why });
+        }
+        let op = Conv2d::<3> { geometry: conv.geometry, epilogue };
+        let [y] = tensor::run(&Prepared { conv, op }, [&self.value, conv.weight.weight(), &conv.bias])?;
+        Ok(self.tape.constant(&y))
+    }
+}

@@ -1,0 +1,176 @@
+//! `agon compare`: says which values of two runs, sweeps or results files differ, and in which line of their configs.
+
+mod files;
+mod runs_of;
+mod sweeps;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::columns::columns;
+use super::differences::{self, Difference};
+use super::limited;
+use super::output::print_result;
+use super::sweep::{FOLDER, MEASURED};
+use crate::error::{Error, Result};
+use experiments::preset_sweep::Swept;
+
+/// The time limit for reading a results file.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// The largest size of a sweep's measurements.
+const MOST_BYTES: u64 = 1 << 28;
+
+/// The arguments of `agon compare`.
+#[derive(Debug, Args)]
+pub(crate) struct Compare {
+    /// The key of a run, the name or the folder of a sweep, or a results file
+    a: String,
+    /// Another one of the same kind
+    b: String,
+    /// The results folder
+    #[arg(long, value_name = "DIR", default_value = "out")]
+    out: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What the two differ in.
+#[derive(Debug, Serialize)]
+pub(super) struct Comparison {
+    /// The names of both.
+    pub(super) a: String,
+    pub(super) b: String,
+    /// Lines of the configs.
+    pub(super) config: Vec<Difference>,
+    /// Values that both have.
+    pub(super) values: Vec<Moved>,
+    /// What only one of them has.
+    pub(super) only_in_a: Vec<String>,
+    pub(super) only_in_b: Vec<String>,
+    /// How many values are equal in every bit, where only others are listed.
+    pub(super) equal: usize,
+    /// How many of the values are printed as text: the first ones.
+    #[serde(skip)]
+    pub(super) shown: usize,
+    /// What intervals are over; empty without any.
+    pub(super) note: String,
+}
+
+/// A value of both.
+#[derive(Debug, Serialize)]
+pub(super) struct Moved {
+    /// The quantity, with its unit.
+    pub(super) name: String,
+    /// Where, such as `lambda = 0.5`; empty for a run.
+    pub(super) at: String,
+    pub(super) a: Option<f64>,
+    pub(super) b: Option<f64>,
+    /// B - A; for arrays the largest difference.
+    pub(super) change: Option<f64>,
+    /// The 95 % interval of the change.
+    pub(super) interval: Option<[f64; 2]>,
+    /// Seeds, images or elements behind it.
+    pub(super) n: usize,
+}
+
+/// One of the two.
+enum Operand {
+    Run(String),
+    Sweep(Box<Swept>),
+    File(PathBuf),
+}
+
+pub(crate) fn command(args: &Compare) -> Result<ExitCode> {
+    let [a, b] = [operand(&args.a, &args.out)?, operand(&args.b, &args.out)?];
+    let comparison = match (a, b) {
+        (Operand::Run(a), Operand::Run(b)) => runs_of::compare([&a, &b], &args.out)?,
+        (Operand::Sweep(a), Operand::Sweep(b)) => sweeps::compare(&a, &b),
+        (Operand::File(a), Operand::File(b)) => {
+            // Files of strangers are read by a process with limits.
+            if let Some(code) = limited::run_in_child(&a, LIMIT)? {
+                return Ok(code);
+            }
+            files::compare(&a, &b)?
+        }
+        _ => {
+            return Err(Error::Usage(format!(
+                "`{}` and `{}` are of different kinds; compare two runs, two sweeps or two results files",
+                args.a, args.b
+            )));
+        }
+    };
+    print_result(args.json, &comparison, || comparison.text())
+}
+
+/// Which of the three a text names.
+fn operand(text: &str, out: &Path) -> Result<Operand> {
+    let path = Path::new(text);
+    if path.is_file() && path.file_name().is_none_or(|name| name != MEASURED) {
+        return Ok(Operand::File(path.into()));
+    }
+    let places = [path.to_owned(), path.join(MEASURED), out.join(FOLDER).join(path).join(MEASURED)];
+    match places.iter().find(|place| place.is_file()) {
+        Some(file) => Ok(Operand::Sweep(Box::new(swept(file)?))),
+        None if path.components().count() > 1 || path.extension().is_some() => Err(Error::Usage(format!(
+            "no file or sweep {}; name the key of a run, a sweep in {}, or a results file",
+            path.display(),
+            out.join(FOLDER).display()
+        ))),
+        None => Ok(Operand::Run(text.to_owned())),
+    }
+}
+
+/// The measurements of a sweep.
+fn swept(file: &Path) -> Result<Swept> {
+    let refused = |why: String| {
+        Error::Usage(format!("{} holds no sweep: {why}; run `agon sweep` again", file.display()))
+    };
+    let text = system::files::read_text(file, MOST_BYTES).map_err(|error| refused(error.to_string()))?;
+    let swept: Swept = serde_json::from_str(&text).map_err(|error| refused(error.to_string()))?;
+    let whole = swept.cells.iter().all(|cell| cell.values.len() == swept.varied.len());
+    whole.then_some(swept).ok_or_else(|| refused("a cell lacks values".into()))
+}
+
+impl Comparison {
+    fn text(&self) -> String {
+        let mut text = format!("A: {}\nB: {}\n\n", self.a, self.b);
+        text += &match self.config.is_empty() {
+            true => "the configs are equal\n".to_owned(),
+            false => differences::text(&self.config, ["A", "B"]),
+        };
+        let number = |value: Option<f64>| value.map_or("-".into(), |value| format!("{value:.6}"));
+        let row = |of: &Moved| {
+            let change = of.change.map_or("-".into(), |change| format!("{change:+.6}"));
+            let interval =
+                of.interval.map_or(String::new(), |[low, high]| format!("[{low:+.6}, {high:+.6}]"));
+            let name = if of.at.is_empty() { of.name.clone() } else { format!("{}, {}", of.name, of.at) };
+            [name, number(of.a), number(of.b), change, interval, of.n.to_string()]
+        };
+        let rows: Vec<_> = self.values.iter().take(self.shown).map(row).collect();
+        if !rows.is_empty() {
+            text += &format!("\n{}", columns(["value", "A", "B", "B - A", "95 % interval", "n"], &rows));
+        }
+        let more = self.values.len().saturating_sub(self.shown);
+        if more > 0 {
+            text += &format!("{} more with --json\n", system::text::count(more, "value"));
+        }
+        if self.equal > 0 {
+            text += &format!("{} equal in every bit\n", system::text::count(self.equal, "array"));
+        }
+        for (which, only) in [("A", &self.only_in_a), ("B", &self.only_in_b)] {
+            if !only.is_empty() {
+                text += &format!("only in {which}: {}\n", only.join(", "));
+            }
+        }
+        if !self.note.is_empty() {
+            text += &format!("{}\n", self.note);
+        }
+        text
+    }
+}

@@ -1,0 +1,45 @@
+//! What evaluation computes from parameters alone, kept until one of them changes.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use autograd::Param;
+
+use crate::Result;
+
+/// A value computed from parameters, with their identifiers and versions.
+#[derive(Debug)]
+pub(crate) struct Prepared<T>(Mutex<Option<(Vec<[u64; 2]>, Arc<T>)>>);
+
+impl<T> Default for Prepared<T> {
+    fn default() -> Self {
+        Self(Mutex::new(None))
+    }
+}
+
+impl<T> Prepared<T> {
+    /// The value for these parameters, made anew if one of them is another one or has changed.
+    ///
+    /// # Errors
+    /// As `make`.
+    pub(crate) fn get(&self, params: &[&Param], make: impl FnOnce() -> Result<T>) -> Result<Arc<T>> {
+        // The versions are read before the values: a change in between makes the value anew at the next call.
+        let versions: Vec<[u64; 2]> = params.iter().map(|param| [param.id(), param.version()]).collect();
+        if let Some((known, value)) = &*self.lock()
+            && *known == versions
+        {
+            return Ok(Arc::clone(value));
+        }
+        let value = Arc::new(make()?);
+        *self.lock() = Some((versions, Arc::clone(&value)));
+        Ok(value)
+    }
+
+    /// Frees the value.
+    pub(crate) fn clear(&self) {
+        *self.lock() = None;
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<(Vec<[u64; 2]>, Arc<T>)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

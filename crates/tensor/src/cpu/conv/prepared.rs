@@ -1,0 +1,133 @@
+//! Weights that are prepared once for many convolutions, as in evaluation.
+
+use std::sync::OnceLock;
+
+use super::winograd::{Correlation, Weights};
+use super::{Around, Convolution, conv2d_f32, conv2d_grad_input_f32, is_filtered};
+use crate::{Error, Isa, Result, Tensor};
+
+/// A weight `[o, c, kernel]` of `f32` on the CPU, with what convolutions compute from it alone: Winograd's transforms, made
+/// when they are needed first, four times the weight of a kernel of 3 x 3. Direct sums pack the weight in every call, which
+/// takes as long as reading packed panels.
+#[derive(Debug)]
+pub struct PreparedWeight {
+    weight: Tensor,
+    forward: OnceLock<Weights>,
+    backward: OnceLock<Weights>,
+}
+
+impl PreparedWeight {
+    /// Prepares nothing yet.
+    ///
+    /// # Errors
+    /// [`Error::DType`] unless the elements are `f32`, [`Error::Elsewhere`] on a GPU, and [`Error::Shape`] if it does not
+    /// have four axes.
+    pub fn new(weight: &Tensor) -> Result<Self> {
+        weight.as_slice::<f32>()?;
+        if weight.rank() != 4 {
+            return Err(Error::shape("PreparedWeight", "a weight [o, c, kh, kw]", &[weight.shape()]));
+        }
+        Ok(Self { weight: weight.clone(), forward: OnceLock::new(), backward: OnceLock::new() })
+    }
+
+    /// The weight itself.
+    pub fn weight(&self) -> &Tensor {
+        &self.weight
+    }
+
+    /// [`conv2d_f32`](super::conv2d_f32) with this weight, with the same bits.
+    pub fn conv2d(&self, y: &mut [f32], x: &[f32], around: Around<'_>, sizes: Convolution) {
+        let weight = self.weight.own();
+        sizes.check(x, weight, y);
+        let filtered = Correlation::forward(&sizes).filter(is_filtered);
+        if !filtered.is_some_and(|filtered| self.filter(&self.forward, filtered, y, x, around)) {
+            conv2d_f32(y, x, weight, around, sizes);
+        }
+    }
+
+    /// [`conv2d_grad_input_f32`](super::conv2d_grad_input_f32) with this weight, with the same bits.
+    pub fn conv2d_grad_input(&self, dx: &mut [f32], dy: &[f32], around: Around<'_>, sizes: Convolution) {
+        let weight = self.weight.own();
+        sizes.check(dx, weight, dy);
+        let filtered = Correlation::backward(&sizes).filter(is_filtered);
+        if !filtered.is_some_and(|filtered| self.filter(&self.backward, filtered, dx, dy, around)) {
+            conv2d_grad_input_f32(dx, dy, weight, around, sizes);
+        }
+    }
+
+    /// Returns whether the results are finite, and thus final.
+    fn filter(
+        &self,
+        weights: &OnceLock<Weights>,
+        sizes: Correlation,
+        y: &mut [f32],
+        x: &[f32],
+        around: Around<'_>,
+    ) -> bool {
+        let isa = Isa::best();
+        if weights.get().is_none() {
+            // Not inside of the lock: a thread that waits for others may be given a convolution with this weight.
+            let made = sizes.weights(self.weight.own(), isa);
+            weights.get_or_init(|| made);
+        }
+        match weights.get().filter(|weights| weights.fit(&sizes, isa)) {
+            Some(prepared) => sizes.compute_prepared(y, x, prepared, around, isa),
+            // Another stride than at first.
+            None => sizes.compute(y, x, self.weight.own(), around, isa),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Stream;
+    use crate::{DType, Epilogue};
+
+    fn random(name: &str, len: usize) -> Vec<f32> {
+        let mut words = Stream::new(0, name).sequence(0);
+        (0..len).map(|_| (2.0 * words.uniform() - 1.0) as f32).collect()
+    }
+
+    #[test]
+    fn a_prepared_weight_gives_the_bits_of_the_weight_for_every_way_size_and_stride() {
+        let area = |sides: [usize; 2]| sides[0] * sides[1];
+        for (c, o, kernel) in [(16, 19, 3), (17, 16, 5), (3, 20, 3), (16, 16, 1)] {
+            let weight = random("weight", o * c * kernel * kernel);
+            let prepared =
+                PreparedWeight::new(&Tensor::from_slice(&weight, &[o, c, kernel, kernel]).unwrap()).unwrap();
+            let bias = random("bias", o.max(c));
+            for (n, side, stride) in [(16, 8, 1), (3, 12, 1), (16, 9, 1), (16, 16, 2), (1, 4, 1)] {
+                let padding = [kernel / 2; 2];
+                let out = [(side + 2 * padding[0] - kernel) / stride + 1; 2];
+                let sizes = Convolution {
+                    n,
+                    c,
+                    image: [side; 2],
+                    o,
+                    kernel: [kernel; 2],
+                    stride: [stride; 2],
+                    padding,
+                    out,
+                };
+                let around = |channels| Around { bias: Some(&bias[..channels]), epilogue: Epilogue::Relu };
+                let (x, dy) = (random("x", n * c * area(sizes.image)), random("dy", n * o * area(out)));
+                let (mut y, mut expected) = (vec![0.0; dy.len()], vec![0.0; dy.len()]);
+                prepared.conv2d(&mut y, &x, around(o), sizes);
+                conv2d_f32(&mut expected, &x, &weight, around(o), sizes);
+                assert!(y == expected, "{sizes:?}");
+                let (mut dx, mut expected) = (vec![0.0; x.len()], vec![0.0; x.len()]);
+                prepared.conv2d_grad_input(&mut dx, &dy, around(c), sizes);
+                conv2d_grad_input_f32(&mut expected, &dy, &weight, around(c), sizes);
+                assert!(dx == expected, "the gradient of {sizes:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_weight_of_another_type_or_rank_is_refused() {
+        assert!(PreparedWeight::new(&Tensor::zeros(&[1, 1, 3, 3], DType::F64)).is_err());
+        let message = PreparedWeight::new(&Tensor::zeros(&[1, 3, 3], DType::F32)).unwrap_err().to_string();
+        assert_eq!(message, "PreparedWeight: wanted a weight [o, c, kh, kw], got [1, 3, 3]");
+    }
+}
