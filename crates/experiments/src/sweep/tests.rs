@@ -1,4 +1,4 @@
-//! Every verdict of every experiment, from made-up results: none is passed on what was not run.
+//! The verdicts of all experiments on made-up results: claims about missing runs are "not run".
 
 mod made_up;
 mod rules;
@@ -37,17 +37,17 @@ fn is_decided(row: &Verdict) -> bool {
     matches!(row.conclusion, Conclusion::Holds | Conclusion::DoesNotHold)
 }
 
-/// Whether two rows state the same of the same.
+/// Whether two rows are about the same claim, data set and model.
 fn is_of(one: &Verdict, other: &Verdict) -> bool {
     (&one.claim, &one.data, &one.model) == (&other.claim, &other.data, &other.model)
 }
 
-/// Whether a row is there as it was.
+/// Whether a row is unchanged among others.
 fn is_among(row: &Verdict, rows: &[Verdict]) -> bool {
     rows.iter().any(|other| is_of(other, row) && (&other.got, other.conclusion) == (&row.got, row.conclusion))
 }
 
-/// The rows that come to something else when values at some places are others.
+/// The rows that change when values at some places change.
 fn depending(
     experiment: &dyn Experiment,
     grid: &Grid,
@@ -68,7 +68,7 @@ fn of_family(place: &Place<'_>, variant: &str) -> bool {
     place.variant == variant
 }
 
-/// The numbers that a row names behind one of these words.
+/// The numbers in a row after one of these words.
 fn named(row: &Verdict, words: &[&str]) -> Vec<f64> {
     let claim = row.claim.split(" (").next().unwrap_or_default();
     let text = format!("{claim}; {}", row.expected);
@@ -90,7 +90,7 @@ fn named(row: &Verdict, words: &[&str]) -> Vec<f64> {
     numbers
 }
 
-/// The weights that a row is about.
+/// The values of λ that a row is about.
 fn lambdas_of(row: &Verdict) -> Vec<f64> {
     let mut lambdas = named(row, &["MSE(", "accuracy(", "λ = "]);
     if row.expected.contains("S_r") || row.source == "C1" {
@@ -99,7 +99,7 @@ fn lambdas_of(row: &Verdict) -> Vec<f64> {
     lambdas
 }
 
-/// Whether λ plays a role in what is trained.
+/// Whether the grid has several λ.
 fn mixes(grid: &Grid) -> bool {
     grid.lambdas.len() > 1
 }
@@ -189,9 +189,9 @@ fn a_row_about_a_size_of_the_latent_that_the_family_lacks_is_not_run_and_names_i
 
 #[test]
 fn nothing_is_compared_with_what_is_not_there() {
-    /// What compares members, and would hold or fail of one alone.
+    /// Claims that compare settings.
     const OF_MEMBERS: [&str; 9] = ["C5/T7", "C9/T11", "Q7", "Q5", "Q9", "C5", "beyond", "C4/LBR 1", "LBR E8"];
-    /// What is said of whatever sets or shares are there, and lists them.
+    /// Claims about all data sets or fractions in the results.
     const OF_WHAT_IS_THERE: [&str; 6] = ["LBR 6", "LBR 7", "LBR 8", "LBR 9", "LBR 10", "LBR E8"];
     let (mut alone, mut dependent) = (0, 0);
     for &experiment in ALL {

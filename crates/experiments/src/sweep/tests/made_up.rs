@@ -1,4 +1,4 @@
-//! Results as a grid's runs would leave them, with made-up numbers.
+//! Made-up results of a grid.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -9,7 +9,7 @@ use crate::sweep::collect::{LINEAR, families};
 use crate::sweep::collected::POINT;
 use runs::store::{Coordinates, Dimension, Results, Values, Variable};
 
-/// Indexed numbers that verdicts read.
+/// The indexed metrics that verdicts read.
 const INDEXED: [&str; 2] = ["to_autoencoder/z", "to_other_seed/z"];
 
 /// Arrays over a coordinate, and the coordinate's values.
@@ -25,7 +25,7 @@ const ALONG: [(&str, &[f64], &[&str]); 2] = [
 /// Differences between seeds, which all points share.
 const SEEDS: [f64; 6] = [0.0, 0.013, -0.008, 0.021, 0.005, -0.017];
 
-/// Where a number stands.
+/// The place of a value.
 pub(super) struct Place<'a> {
     pub(super) variant: &'a str,
     pub(super) member: &'a str,
@@ -36,10 +36,10 @@ pub(super) struct Place<'a> {
 /// Whether a place is picked by a name.
 type Picks = fn(&Place<'_>, &str) -> bool;
 
-/// What the numbers are.
+/// The made-up values.
 #[derive(Default)]
 pub(super) struct MadeUp<'a> {
-    /// Numbers at the places that this picks are others than they would be.
+    /// Values at the places that this selects are changed.
     pub(super) moved: Option<(Picks, &'a str)>,
     /// The runs of seed 1 diverged where the labels of variant and member together end in this or the member is this.
     pub(super) diverged: Option<&'a str>,
@@ -68,7 +68,7 @@ impl MadeUp<'_> {
         0.2 + 0.6 * (hasher.finish() as f64 / u64::MAX as f64) + SEEDS[place.seed as usize % SEEDS.len()]
     }
 
-    /// The results of a grid whose runs gave these numbers.
+    /// The results of a grid with these values.
     pub(super) fn results(&self, grid: &Grid) -> Results {
         let mut results = Results::default();
         let variants: Vec<Variant<'_>> = grid.variants().collect();
