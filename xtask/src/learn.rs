@@ -91,7 +91,7 @@ pub(crate) fn run(repo: &Repo, options: &Options) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Inputs that cannot be learned by heart.
+/// Another seed each time, so that no solution fits one set of inputs only.
 fn any_seed() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64 % 1_000_000)
 }
