@@ -1,6 +1,6 @@
 //! The answer says what the rows say, and where they are silent it says that.
 
-use report::{Kind, ReadBy};
+use report::ReadBy;
 
 use super::*;
 
