@@ -1,14 +1,16 @@
 //! What evaluation computes from parameters alone, kept until one of them changes.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use autograd::Param;
 
 use crate::Result;
 
-/// A value computed from parameters, with their identifiers and versions.
+/// A value computed from parameters, behind their identifiers and versions.
 #[derive(Debug)]
-pub(crate) struct Prepared<T>(Mutex<Option<(Vec<[u64; 2]>, Arc<T>)>>);
+pub(crate) struct Prepared<T>(Mutex<Slot<T>>);
+
+type Slot<T> = Option<(Vec<[u64; 2]>, Arc<T>)>;
 
 impl<T> Default for Prepared<T> {
     fn default() -> Self {
@@ -39,7 +41,7 @@ impl<T> Prepared<T> {
         *self.lock() = None;
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<(Vec<[u64; 2]>, Arc<T>)>> {
+    fn lock(&self) -> MutexGuard<'_, Slot<T>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
