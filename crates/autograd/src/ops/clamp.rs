@@ -57,7 +57,8 @@ impl Op<1> for Clamp {
 
     fn forward(&self, [x]: [&Tensor; 1]) -> Result<([Tensor; 1], Tensor)> {
         // False for a NaN limit too.
-        if !(self.low <= self.high) {
+        let are_in_order = self.low <= self.high;
+        if !are_in_order {
             let (op, wanted) = ("clamp".into(), "a lower limit of at most the upper one".into());
             return Err(Error::Shape { op, wanted, got: format!("{} and {}", self.low, self.high) }.into());
         }

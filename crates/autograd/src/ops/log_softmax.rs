@@ -88,7 +88,7 @@ impl Kernel<2, 1> for LogSoftmaxGrad {
         let mut of_x = x.lanes(Axis(x.ndim() - 1)).into_iter();
         for_each_row(&mut dx, |mut dx| {
             let x = of_x.next().expect("as many rows");
-            let most = largest(&x);
+            let most = largest(x);
             let sum = pairwise(x.iter().map(|&x| (x - most).exp()));
             let of_dy = pairwise(dx.iter().copied());
             Zip::from(&mut dx).and(&x).for_each(|dx, &x| *dx -= (x - most).exp() / sum * of_dy);
