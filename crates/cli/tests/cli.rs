@@ -168,7 +168,9 @@ fn smoke(out: &Path, jobs: &str) -> Output {
     let small =
         r#"families.*.data=[{name = "fashion-mnist-embedded", train = 300, validation = 50, test = 100}]"#;
     let (only, out) = ("fc-lambda-sweep", out.to_str().unwrap());
-    agon(&["reproduce", "--profile", "smoke", "--only", only, "--out", out, "--jobs", jobs, "-s", small])
+    let smoke =
+        ["reproduce", "--profile", "smoke", "--only", only, "--out", out, "--jobs", jobs, "-s", small];
+    agon(&[&smoke[..], &["--keep-parameters"]].concat())
 }
 
 #[test]

@@ -22,7 +22,7 @@ pub enum Error {
     #[error(transparent)]
     Report(#[from] report::Error),
     /// A file that could not be written.
-    #[error("cannot write {}: {source}; nothing stored before is lost", path.display())]
+    #[error("{}cannot write {}: {source}; nothing stored before is lost", full(source), path.display())]
     Write {
         /// The file or folder.
         path: PathBuf,
@@ -91,6 +91,11 @@ macro_rules! of_runs {
 }
 
 of_runs!(runs::store::Error, runs::slurm::Error, data::Error, models::Error, tensor::Error, theory::Error);
+
+/// What an error of a write begins with if the disk is full.
+fn full(error: &std::io::Error) -> &'static str {
+    if files::is_full(error) { "the disk is full: " } else { "" }
+}
 
 #[cfg(test)]
 mod tests {

@@ -110,19 +110,24 @@ pub(crate) fn command(Plan { selection, json }: &Plan) -> Result<ExitCode> {
         entries.push(entry);
     }
     let seconds: f64 = entries.iter().map(|entry| entry.seconds).sum();
+    let seconds_without_data: f64 = entries.iter().map(|entry| entry.seconds_without_data).sum();
     if *json {
         let absent: BTreeMap<&String, &String> =
             data.missing.iter().map(|(name, why)| (name, &why.message)).collect();
-        print_json(
-            &json!({ "experiments": entries, "at_once": jobs, "seconds": seconds, "absent": absent }),
-        )?;
+        print_json(&json!({
+            "experiments": entries,
+            "at_once": jobs,
+            "seconds": seconds,
+            "seconds_without_data": seconds_without_data,
+            "absent": absent,
+        }))?;
         return Ok(ExitCode::SUCCESS);
     }
     for (name, why) in &data.missing {
         print_text(&format!("{name} is missing: {}\n", why.message))?;
     }
     let without: usize = entries.iter().map(|entry| entry.without_data).sum();
-    let with = seconds + entries.iter().map(|entry| entry.seconds_without_data).sum::<f64>();
+    let with = seconds + seconds_without_data;
     let absent = match without {
         0 => String::new(),
         n => format!("; {} lack their data, with them about {}", text::count(n, "run"), duration(with)),

@@ -214,7 +214,7 @@ fn a_dry_run_prints_the_script_and_the_number_of_tasks_and_writes_nothing() {
 #[test]
 fn reproduce_draws_figures_of_runs_computed_on_the_cluster() {
     let slurm = FakeSlurm::new();
-    let (code, printed) = slurm.printed("reproduce", &[]);
+    let (code, printed) = slurm.printed("reproduce", &["--table"]);
     assert_eq!(code, Some(0), "{printed}");
     assert!(printed.contains("A13") && printed.contains("index.html"), "{printed}");
     assert!(slurm.out().join("smoke/fc-lambda-sweep/fc-trade-off-0.svg").is_file());

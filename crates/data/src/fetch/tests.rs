@@ -121,7 +121,7 @@ fn a_file_with_another_checksum_is_refused_with_both() {
         reply.file(&changed);
     });
     let message = bench.refused();
-    let wanted = format!("/train-images-idx3-ubyte.gz: SHA-256: wanted {}, got ", bench.pins[0].2);
+    let wanted = format!("/train-images-idx3-ubyte.gz: SHA-256: expected {}, got ", bench.pins[0].2);
     assert!(message.starts_with("cannot fetch `mnist`: http://127.0.0.1:"), "{message}");
     assert!(message.contains(&wanted) && message.contains("--from URL"), "{message}");
 }
@@ -130,7 +130,7 @@ fn a_file_with_another_checksum_is_refused_with_both() {
 fn files_with_other_images_than_the_published_are_refused() {
     static PINNED: DatasetSpec = DatasetSpec { content_sha256: Some("0123"), ..MNIST };
     let bench = Bench { known: &PINNED, ..Bench::new(files(), |reply, file| reply.file(file)) };
-    assert!(bench.refused().contains("SHA-256 of the content: wanted 0123, got "));
+    assert!(bench.refused().contains("SHA-256 of the content: expected 0123, got "));
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn a_download_that_always_stops_at_the_same_byte_is_abandoned() {
         reply.cut(file, 10);
     });
     let message = bench.refused();
-    assert!(message.contains("download: wanted ") && message.contains("got 10, then "), "{message}");
+    assert!(message.contains("download: expected ") && message.contains("got 10, then "), "{message}");
     assert!(message.contains("2 times with little or no progress; try again later"), "{message}");
     assert_eq!(bench.server.requests().len(), 3);
 }
@@ -182,7 +182,7 @@ fn another_range_than_requested_is_refused() {
         }
     });
     let message = bench.refused();
-    assert!(message.contains("range: wanted bytes 10-") && message.contains("got `bytes 0-"), "{message}");
+    assert!(message.contains("range: expected bytes 10-") && message.contains("got `bytes 0-"), "{message}");
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn an_endless_body_is_refused_at_the_first_surplus_byte() {
     });
     let message = bench.refused();
     let size = bench.pins[0].1;
-    assert!(message.contains(&format!("size: wanted {size} bytes, got more")), "{message}");
+    assert!(message.contains(&format!("size: expected {size} bytes, got more")), "{message}");
 }
 
 #[test]
@@ -231,7 +231,7 @@ fn a_wrong_content_length_is_refused_before_anything_is_read() {
         });
         let message = bench.refused();
         let size = bench.pins[0].1;
-        let expected = format!("size: wanted {size} bytes, got {announced} announced");
+        let expected = format!("size: expected {size} bytes, got {announced} announced");
         assert!(message.contains(&expected), "{message}");
         assert_eq!(bench.server.requests().len(), 1);
     }
@@ -252,7 +252,7 @@ fn a_limited_number_of_redirects_is_followed() {
         let location = format!("Location: {}\r\n", reply.request.path);
         reply.head("301 Moved Permanently", &location);
     });
-    assert!(bench.refused().contains("redirects: wanted at most 5, got more"));
+    assert!(bench.refused().contains("redirects: expected at most 5, got more"));
     assert_eq!(bench.server.requests().len(), 6);
 }
 
@@ -264,7 +264,7 @@ fn a_redirect_to_an_address_without_tls_is_refused() {
         let bench = Bench::new(files(), move |reply, _| {
             reply.head("302 Found", &format!("Location: {location}\r\n"));
         });
-        let expected = format!("redirect: wanted one to https://HOST/PATH, got one to `{location}`");
+        let expected = format!("redirect: expected one to https://HOST/PATH, got one to `{location}`");
         let message = bench.refused();
         assert!(message.contains(&expected), "{message}");
     }
@@ -307,12 +307,12 @@ fn a_second_process_and_a_target_with_other_files_are_refused() {
     let bench = Bench::new(files(), |reply, file| reply.file(file));
     let first = Partial::open("mnist", &bench.target()).unwrap();
     let message = bench.fetch().unwrap_err().to_string();
-    assert!(message.contains("lock: wanted a free lock, got one held by another process"), "{message}");
+    assert!(message.contains("lock: expected a free lock, got one held by another process"), "{message}");
     drop(first);
     fs::create_dir(bench.target()).unwrap();
     fs::write(bench.target().join("thesis.tex"), "").unwrap();
     let message = bench.fetch().unwrap_err().to_string();
-    assert!(message.contains("wanted nothing there, or the whole set, got other files"), "{message}");
+    assert!(message.contains("expected nothing there, or the whole set, got other files"), "{message}");
     assert_eq!(left(&bench.target()).len(), 1);
 }
 
@@ -329,7 +329,7 @@ fn a_remote_address_without_tls_is_refused_before_any_request() {
         let folder = tempfile::tempdir().unwrap();
         let message =
             fetch("mnist", Some(folder.path()), Some(from), &mut |_, _| {}).unwrap_err().to_string();
-        assert!(message.contains("address: wanted https://HOST/FOLDER"), "{from}: {message}");
+        assert!(message.contains("address: expected https://HOST/FOLDER"), "{from}: {message}");
         assert!(left(folder.path()).is_empty());
     }
 }

@@ -22,6 +22,12 @@ pub struct Estimate<'d> {
     stand_ins: HashMap<DataConfig, Arc<Images>>,
 }
 
+/// The number of images of the first measurement.
+const FEW_IMAGES: usize = 8;
+
+/// A step of fewer seconds is measured with its whole batch, since small batches are slower per image.
+const BRIEF_S: f64 = 0.5;
+
 impl<'d> Estimate<'d> {
     /// An estimate without measurements.
     pub fn new(data: &'d Data, device: Device) -> Self {
@@ -72,7 +78,8 @@ impl<'d> Estimate<'d> {
         Ok(Some(images))
     }
 
-    /// The seconds of a step and of evaluating one image, measured once per learner and batch size.
+    /// The seconds of a step and of evaluating one image, measured once per learner and batch size: on few images first, whose
+    /// time is scaled to the batch if that is long, so that a plan with large models takes seconds.
     fn timed(&mut self, run: &Run, images: &Images) -> Result<[f64; 2]> {
         let mut timed = run.clone();
         timed.config.learner.time_alike();
@@ -81,8 +88,15 @@ impl<'d> Estimate<'d> {
         if let Some(known) = self.timed.get(&name) {
             return Ok(*known);
         }
-        let few = images.first(2 * timed.config.batch)?;
-        let measured = timed.time(&few, &self.device)?;
+        let whole = timed.config.batch;
+        timed.config.batch = whole.min(FEW_IMAGES);
+        let scale = whole as f64 / timed.config.batch as f64;
+        let mut measured = timed.time(&images.first(2 * timed.config.batch)?, &self.device)?;
+        measured[0] *= scale;
+        if scale > 1.0 && measured[0] < BRIEF_S {
+            timed.config.batch = whole;
+            measured = timed.time(&images.first(2 * whole)?, &self.device)?;
+        }
         self.timed.insert(name, measured);
         Ok(measured)
     }

@@ -18,7 +18,7 @@ fn too_few_images_are_described_without_advice() {
     let text = text_of(&advice);
     assert!(
         text.starts_with("Too few images: no advice. There are 1500 images of 784 pixels")
-            && text.contains("3920 or more"),
+            && text.contains("at least 3920 images"),
         "{text}"
     );
     assert!(text.contains("1500 images of 1 x 28 x 28 in 10 classes"), "{text}");

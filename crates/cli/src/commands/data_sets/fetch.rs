@@ -66,6 +66,6 @@ mod tests {
             matches!(error, Error::Usage(_)) && error.to_string().contains("did you mean `mnist`"),
             "{error}"
         );
-        assert!(fetched("mnist", "http://example.org").to_string().contains("wanted https://HOST/FOLDER"));
+        assert!(fetched("mnist", "http://example.org").to_string().contains("expected https://HOST/FOLDER"));
     }
 }

@@ -22,7 +22,11 @@ pub(super) fn text(run: &Run, own: Option<&OwnImages>) -> Result<String> {
     let mut whole = serde_json::to_value(&run.config).expect("a config is plain data");
     whole["seed"] = run.seed.into();
     if let Some(own) = own.and_then(OwnImages::absolute) {
-        whole[ENTRY] = serde_json::to_value(own).expect("a path that is UTF-8");
+        let own = serde_json::to_value(own).expect("a path that is UTF-8");
+        // A name that is escaped on the terminal could not be read back.
+        if own["folder"].as_str().is_some_and(|folder| system::text::line(folder) == folder) {
+            whole[ENTRY] = own;
+        }
     }
     toml::to_string(&whole).map_err(|error| {
         Error::Usage(format!("cannot write the config as TOML, whose integers end at 2^63 - 1: {error}"))
