@@ -359,7 +359,7 @@ mod tests {
         let subspaces = Subspaces::of(&images()).unwrap();
         for (place, of) in [(8, 8), (0, 1)] {
             let message = subspaces.select(Seen::Top(Bound { place, of })).unwrap_err().to_string();
-            assert!(message.starts_with(&format!("bound {place} of {of}: wanted")), "{message}");
+            assert!(message.starts_with(&format!("bound {place} of {of}: expected")), "{message}");
         }
     }
 }
