@@ -35,6 +35,11 @@ impl Learner for Classification {
         format!("{} on {seen}", self.task.network.label())
     }
 
+    /// A step takes the same time on every subspace, and principal components of large images take minutes.
+    fn time_alike(&mut self) {
+        self.task.seen = Seen::Whole;
+    }
+
     fn takes(&self, [_, h, w]: [usize; 3], _: usize) -> std::result::Result<(), String> {
         match self.task.network {
             Classifier::Resnet9 { .. } if h.min(w) < resnet9::LEAST_SIDE => {
