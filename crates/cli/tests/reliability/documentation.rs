@@ -13,7 +13,7 @@ use crate::program::{SMALL, SWEEP, agon, sweep};
 /// **To add a command** to the README or the book, write it into a block marked `sh`. A block is run as it stands, line
 /// by line in one shell, in a folder with some stored runs and results, where `cargo xtask reproduce` is the smoke
 /// profile on few images. What cannot be run there in seconds is named here by its beginning, with what runs it instead.
-const INSTEAD: [(&str, &str); 15] = [
+const INSTEAD: [(&str, &str); 16] = [
     ("cargo run --release -p tiny", "tests of `tiny`, which draw and train the same"),
     ("cargo xtask mutants", "`cargo xtask ci` on a machine with the time for it"),
     ("cargo xtask book", "`cargo xtask ci`"),
@@ -21,7 +21,8 @@ const INSTEAD: [(&str, &str); 15] = [
     ("cargo xtask reproduce --profile smoke", "`cargo xtask ci`"),
     ("cargo xtask reproduce --profile standard", "half an hour of training"),
     ("cargo xtask reproduce --profile paper", "hours of training"),
-    ("cargo xtask reproduce --profile full", "days of training; its plan is run here"),
+    ("cargo xtask reproduce --profile full", "days of training"),
+    ("target/release/agon plan --profile full", "minutes of timing large models; `tests/sweep.rs` plans less"),
     ("cargo xtask reproduce --device cuda:0", "`cargo xtask gpu`, on a GPU"),
     ("cargo xtask kernels", "`cargo xtask ci`"),
     ("cargo xtask gpu", "a machine with a GPU"),

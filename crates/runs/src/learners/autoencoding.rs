@@ -36,6 +36,11 @@ impl Learner for Autoencoding {
         format!("{}{objective}{masked}", self.task.network.label())
     }
 
+    /// The spectrum is measured between steps, and principal components of large images take minutes.
+    fn time_alike(&mut self) {
+        self.task.spectrum = false;
+    }
+
     fn takes(&self, image: [usize; 3], _: usize) -> std::result::Result<(), String> {
         match self.task.network {
             Network::Mlpae { .. } => Ok(()),

@@ -23,7 +23,7 @@ pub struct Estimate<'d> {
 }
 
 /// The number of images of the first measurement.
-const FEW_IMAGES: usize = 2;
+const FEW_IMAGES: usize = 8;
 
 /// A step of fewer seconds is measured with its whole batch, since small batches are slower per image.
 const BRIEF_S: f64 = 0.5;
