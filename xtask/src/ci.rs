@@ -202,7 +202,7 @@ fn deny(repo: &Repo) -> anyhow::Result<()> {
 }
 
 fn test(repo: &Repo) -> anyhow::Result<()> {
-    cmd!(repo.sh, "cargo test --workspace {PROFILE...}").run().context("a test failed")
+    cmd!(repo.sh, "cargo test --workspace --no-fail-fast {PROFILE...}").run().context("a test failed")
 }
 
 fn clippy(repo: &Repo) -> anyhow::Result<()> {

@@ -9,7 +9,7 @@ fn agon(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_agon"))
         .args(arguments)
         .env_remove("AGON_DATA")
-        .env("HOME", "/nonexistent")
+        .env("HOME", "/dev/null/nonexistent")
         .env_remove("XDG_CACHE_HOME")
         .output()
         .unwrap()
@@ -40,7 +40,7 @@ fn unknown_names_are_refused_with_exit_code_2_and_the_nearest_name() {
     refused(&["inspect", "tests/cly.rs"], 2, &["did you mean `cli.rs`"]);
     refused(&["inspect", "/dev/null"], 2, &["/dev/null", "not a regular file"]);
     refused(&["inspect", "tests/cli.rs"], 1, &["tests/cli.rs", "a complete HDF5 file"]);
-    refused(&["export", "0123", "w.safetensors", "--out", "/nonexistent"], 2, &["/nonexistent", "--out"]);
+    refused(&["export", "0123", "w.safetensors", "--out", "/dev/null/nonexistent"], 2, &["/dev/null/nonexistent", "--out"]);
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn invalid_values_are_refused_with_exit_code_2_before_anything_is_written() {
         (["-s", "families.*.optimiser.learning_rate=-1"], ["`optimiser.learning_rate` is -1", "above 0"]),
         (["--jobs", "0"], ["--jobs", "from 1"]),
         (["--jobs", "-1"], ["--jobs", "from 1"]),
-        (["--data", "/nonexistent"], ["/nonexistent", "no such folder"]),
+        (["--data", "/dev/null/nonexistent"], ["/dev/null/nonexistent", "no such folder"]),
         (["--rounds", "2"], ["`--rounds`", "--engine slurm"]),
         (["--seconds-per-run", "0"], ["--seconds-per-run", "above 0"]),
     ] {
@@ -87,6 +87,9 @@ fn json(arguments: &[&str]) -> serde_json::Value {
 
 #[test]
 fn text_and_json_lists_have_the_same_entries() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("out");
+    let missing = missing.to_str().unwrap();
     for arguments in [&["list"][..], &["data", "list"]] {
         let text = printed(arguments);
         let entries = json(arguments);
@@ -95,13 +98,13 @@ fn text_and_json_lists_have_the_same_entries() {
             assert!(text.contains(entry["name"].as_str().unwrap()), "{entry}");
         }
     }
-    assert_eq!(json(&["runs", "--out", "/nonexistent"])["runs"], serde_json::json!([]));
+    assert_eq!(json(&["runs", "--out", missing])["runs"], serde_json::json!([]));
     let verified = json(&["data", "verify", "fashion-mnist-embedded"]);
     assert_eq!(
         (&verified[0]["verdict"], &verified[0]["train"]["images"]),
         (&"published".into(), &6_000.into())
     );
-    let plan = ["plan", "--profile", "smoke", "--only", "fc-lambda-sweep", "--out", "/nonexistent"];
+    let plan = ["plan", "--profile", "smoke", "--only", "fc-lambda-sweep", "--out", missing];
     let planned = json(&plan);
     assert_eq!(planned["experiments"][0]["name"], "fc-lambda-sweep");
     assert!(

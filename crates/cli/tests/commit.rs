@@ -106,7 +106,7 @@ fn a_run_records_the_commit_of_the_program_in_whatever_repository_it_is_started(
         r#"families.*.data=[{name = "fashion-mnist-embedded", train = 40, validation = 0, test = 20}]"#;
     let arguments = ["reproduce", "--profile", "smoke", "--only", "pca-images", "--out", "out", "-s", data];
     let mut program = Command::new(env!("CARGO_BIN_EXE_agon"));
-    program.args(arguments).current_dir(folder.path()).env("HOME", "/nonexistent");
+    program.args(arguments).current_dir(folder.path()).env("HOME", "/dev/null/nonexistent");
     let output = program.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let file = folder.path().join("out/smoke/pca-images/pca-images.h5");

@@ -13,7 +13,7 @@ const SMALL: &str =
 fn agon(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_agon"));
     command.args(arguments).current_dir(folder).env_remove("AGON_DATA").env_remove("XDG_CACHE_HOME");
-    command.env("HOME", "/nonexistent").env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY");
+    command.env("HOME", "/dev/null/nonexistent").env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY");
     command
 }
 

@@ -16,7 +16,7 @@ fn command(program: &str, folder: &Path) -> Command {
         .current_dir(folder)
         .env_remove("AGON_DATA")
         .env_remove("XDG_CACHE_HOME")
-        .env("HOME", "/nonexistent");
+        .env("HOME", "/dev/null/nonexistent");
     command
 }
 

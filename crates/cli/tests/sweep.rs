@@ -13,7 +13,7 @@ fn agon(folder: &Path, arguments: &[&str]) -> Output {
         .current_dir(folder)
         .env_remove("AGON_DATA")
         .env_remove("XDG_CACHE_HOME")
-        .env("HOME", "/nonexistent")
+        .env("HOME", "/dev/null/nonexistent")
         .output()
         .unwrap()
 }

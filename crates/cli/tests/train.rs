@@ -18,7 +18,7 @@ fn agon(folder: &Path, arguments: &[&str]) -> Output {
         .args(arguments)
         .current_dir(folder)
         .env_remove("AGON_DATA")
-        .env("HOME", "/nonexistent")
+        .env("HOME", "/dev/null/nonexistent")
         .env_remove("XDG_CACHE_HOME")
         .output()
         .unwrap()

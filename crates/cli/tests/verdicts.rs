@@ -19,7 +19,7 @@ fn smoke(out: &Path, only: &[&str], settings: &[&str]) -> (Vec<String>, Results)
     for setting in settings {
         command.args(["-s", setting]);
     }
-    let output = command.env_remove("AGON_DATA").env("HOME", "/nonexistent").output().unwrap();
+    let output = command.env_remove("AGON_DATA").env("HOME", "/dev/null/nonexistent").output().unwrap();
     assert!(output.status.success(), "{settings:?}: {}", String::from_utf8_lossy(&output.stderr));
     let verdicts = std::fs::read_to_string(out.join("smoke/verdicts.csv")).unwrap();
     let file = out.join("smoke").join(only[0]).join(format!("{}.h5", only[0]));

@@ -54,7 +54,7 @@ impl Limit {
                 let script = format!("ulimit -f {kib}; exec \"$0\" \"$@\"");
                 let mut shell = Command::new("bash");
                 shell.args(["-c", &script]).arg(program.get_program()).args(program.get_args());
-                shell.env("HOME", "/nonexistent").output().unwrap()
+                shell.env("HOME", "/dev/null/nonexistent").output().unwrap()
             }
         }
     }

@@ -140,7 +140,7 @@ fn every_documented_command_runs() {
         shell.args(["-euxc", &here.join("\n")]).current_dir(folder.path()).env("PATH", &path);
         // Later blocks use a variable set in an earlier one.
         shell.env("agon", "target/release/agon");
-        shell.env_remove("AGON_DATA").env_remove("XDG_CACHE_HOME").env("HOME", "/nonexistent");
+        shell.env_remove("AGON_DATA").env_remove("XDG_CACHE_HOME").env("HOME", "/dev/null/nonexistent");
         shell.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY");
         let output = shell.output().unwrap();
         let printed = String::from_utf8_lossy(&output.stderr).into_owned();

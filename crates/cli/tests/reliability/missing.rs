@@ -58,12 +58,12 @@ fn missing_resources_are_named_with_a_next_step_on_one_screen() {
     let device = [&sweep(&out)[..], &["--device", "cuda:0"]].concat();
     refused(agon(&device), 2, &["cuda:0", "`cpu`"]);
     refused(
-        agon(&["export", "0123", "w.safetensors", "--out", "/nonexistent"]),
+        agon(&["export", "0123", "w.safetensors", "--out", "/dev/null/nonexistent"]),
         2,
-        &["/nonexistent", "--out"],
+        &["/dev/null/nonexistent", "--out"],
     );
-    refused(agon(&["inspect", "/nonexistent/a.h5"]), 2, &["/nonexistent/a.h5"]);
-    refused(agon(&["advise", "--data", "/nonexistent"]), 2, &["/nonexistent"]);
+    refused(agon(&["inspect", "/dev/null/nonexistent/a.h5"]), 2, &["/dev/null/nonexistent/a.h5"]);
+    refused(agon(&["advise", "--data", "/dev/null/nonexistent"]), 2, &["/dev/null/nonexistent"]);
 
     let mut holder = hold_a_run(&out);
     refused(agon(&sweep(&out)), 1, &["in use by another process", "run the same command again"]);
@@ -82,7 +82,7 @@ fn missing_resources_are_named_with_a_next_step_on_one_screen() {
     let program = agon(&sweep(&jumped));
     let mut later = Command::new("unshare");
     later.args(["--time", "--monotonic", "100000000"]).arg(program.get_program()).args(program.get_args());
-    let jump = later.env("HOME", "/nonexistent").output().is_ok_and(|output| output.status.success());
+    let jump = later.env("HOME", "/dev/null/nonexistent").output().is_ok_and(|output| output.status.success());
     if jump {
         walk(&jumped.join("runs"));
         assert!(reproduce(&jumped).status.success());

@@ -17,7 +17,7 @@ pub(crate) const SWEEP: &str = "fc-lambda-sweep";
 pub(crate) fn agon(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_agon"));
     command.args(arguments).env_remove("AGON_DATA").env_remove("XDG_CACHE_HOME");
-    command.env("HOME", "/nonexistent").env("FONTCONFIG_PATH", "/nonexistent");
+    command.env("HOME", "/dev/null/nonexistent").env("FONTCONFIG_PATH", "/dev/null/nonexistent");
     command
 }
 

@@ -33,7 +33,7 @@ fn limited(limits: &str, arguments: &[&str]) -> Output {
     let script = format!("{limits}; exec \"$0\" \"$@\"");
     let mut shell = Command::new("bash");
     shell.args(["-c", &script]).arg(program.get_program()).args(program.get_args());
-    shell.env("HOME", "/nonexistent").env_remove("AGON_DATA").output().unwrap()
+    shell.env("HOME", "/dev/null/nonexistent").env_remove("AGON_DATA").output().unwrap()
 }
 
 fn trained(out: &Path) -> Vec<String> {
@@ -60,7 +60,7 @@ fn an_unwritable_log_is_ignored_and_unwritable_results_are_exit_code_4() {
         assert_eq!(output.status.code(), Some(0), "{name}");
         assert!(text(&output.stdout).contains("finished: 2 of 2 epochs"), "{}", text(&output.stdout));
         // An error that cannot be printed keeps its exit code.
-        let refused = agon(&["export", "0", "w", "--out", "/nonexistent"]).stderr(log()).output().unwrap();
+        let refused = agon(&["export", "0", "w", "--out", "/dev/null/nonexistent"]).stderr(log()).output().unwrap();
         assert_eq!(refused.status.code(), Some(2), "{name}");
         n += 3;
     }

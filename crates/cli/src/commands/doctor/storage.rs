@@ -200,6 +200,6 @@ mod tests {
             check.detail.contains("missing: mnist") && check.detail.contains("`agon data list`"),
             "{check:?}"
         );
-        assert_eq!(data_sets(Some(Path::new("/nonexistent"))).state, State::Note);
+        assert_eq!(data_sets(Some(Path::new("/dev/null/nonexistent"))).state, State::Note);
     }
 }
