@@ -29,12 +29,12 @@ pub enum Error {
         op: &'static str,
     },
     /// The index lists of an operation do not fit its inputs.
-    #[error("{op}: wanted {wanted}, got {got}")]
+    #[error("{op}: expected {expected}, got {got}")]
     Indices {
         /// The operation.
         op: &'static str,
         /// The expected indices.
-        wanted: String,
+        expected: String,
         /// The actual indices.
         got: String,
     },
@@ -76,7 +76,7 @@ pub enum Error {
     },
     /// Finite differences resolve no derivative, so the comparison is vacuous.
     #[error(
-        "gradcheck: wanted a derivative that finite differences resolve to 0.1 %, got none of {elements}: the largest is \
+        "gradcheck: expected a derivative that finite differences resolve to 0.1 %, got none of {elements}: the largest is \
          {largest:e}, and rounding alone may give {noise:e}; scale the function, or leave out what does not depend on \
          the inputs"
     )]
@@ -90,7 +90,7 @@ pub enum Error {
     },
     /// A function gave two results for the same inputs.
     #[error(
-        "gradcheck: wanted the same output for the same inputs, got {first:e} and {second:e} at place {place}; fix the \
+        "gradcheck: expected the same output for the same inputs, got {first:e} and {second:e} at place {place}; fix the \
          random seed, and change no state inside the function"
     )]
     NonDeterministic {

@@ -161,7 +161,7 @@ fn a_sweep_that_is_a_slip_is_refused_before_anything_is_stored() {
         (&["lambda=0,1", "lambda=0.5"], "`lambda` is set twice; name all of its values at once"),
         (&["lambda=0,0.5", "learner.lambda=1"], "`learner.lambda` is set twice"),
         (&["lambda=0,2"], "`learner.lambda` is 2"),
-        (&["lambda=0,x"], "fc-m: `learner.lambda` is \"x\": wanted a number from 0 to 1"),
+        (&["lambda=0,x"], "fc-m: `learner.lambda` is \"x\": expected a number from 0 to 1"),
         (&["lamda=0,1"], "did you mean `lambda`?"),
         (&["lambda"], "write KEY=VALUE,VALUE"),
         (&["seed=1,2"], "give them as `--seeds 1,2`"),

@@ -107,7 +107,7 @@ pub enum Error {
         hint: &'static str,
     },
     /// The files of a set could not be fetched; partial files are removed.
-    #[error("cannot fetch `{name}`: {at}: {what}: expected {wanted}, got {got}; {hint}")]
+    #[error("cannot fetch `{name}`: {at}: {what}: expected {expected}, got {got}; {hint}")]
     Fetch {
         /// The set.
         name: &'static str,
@@ -116,7 +116,7 @@ pub enum Error {
         /// The property that is wrong.
         what: &'static str,
         /// The expected value.
-        wanted: String,
+        expected: String,
         /// The actual value.
         got: String,
         /// What to do.

@@ -151,14 +151,14 @@ impl Preset {
     /// # Errors
     /// [`Error::Usage`] if the model does not take such images, with those that do.
     pub fn config(&self, data: DataConfig, input: &InputSpec) -> Result<RunConfig> {
-        if let Err(wanted) = self.takes(input) {
+        if let Err(expected) = self.takes(input) {
             let others: Vec<&str> =
                 ALL.iter().filter(|preset| preset.takes(input).is_ok()).map(|preset| preset.name).collect();
             let own = self.nearest_options(input);
             let own = own.map_or(String::new(), |own| format!(", bring your own to {own}"));
             let fit = data::named_by_size(|image, classes| self.takes(&InputSpec { image, classes }).is_ok());
             return Err(Error::Usage(format!(
-                "{} takes {wanted}, {} has {}; name images that fit, as those of {} do, with --data-set{own}, or choose \
+                "{} takes {expected}, {} has {}; name images that fit, as those of {} do, with --data-set{own}, or choose \
                  one of {}",
                 self.name,
                 data.name,
@@ -189,7 +189,7 @@ impl InputSpec {
         let model = || learner.architecture().map_or_else(|| learner.label(), |model| model.label());
         learner
             .takes(self.image, self.classes)
-            .map_err(|wanted| format!("{} takes {wanted}, {name} has {}", model(), self.words()))
+            .map_err(|expected| format!("{} takes {expected}, {name} has {}", model(), self.words()))
     }
 
     /// Pixels of an image, over all channels.

@@ -339,7 +339,7 @@ pub(crate) fn fitting(name: &str, own: &Tensor, stored: Option<Tensor>) -> Resul
         }
         other => Err(Error::State {
             name: name.into(),
-            wanted: describe(own),
+            expected: describe(own),
             got: other.as_ref().map_or_else(|| "nothing".into(), describe),
         }),
     }

@@ -34,7 +34,7 @@ pub fn autoencoder(config: &Config, stream: &Stream, dtype: DType) -> Result<Aut
     widths.extend(equally_spaced(FIRST_WIDTH, latent, depth)?);
     if [h, w].iter().any(|side| (side.trailing_zeros() as usize) < depth) {
         let got = format!("{h} x {w} with depth {depth}");
-        return Err(Error::Setting { setting: "image", wanted: "sides divisible by 2^depth", got });
+        return Err(Error::Setting { setting: "image", expected: "sides divisible by 2^depth", got });
     }
     let mut encoder = Sequential::new();
     for pair in widths.windows(2) {
@@ -94,11 +94,11 @@ mod tests {
         let message = |built: Result<Autoencoder>| built.err().unwrap().to_string();
         assert_eq!(
             message(build([3, 32, 28], 8, 3)),
-            "image: wanted sides divisible by 2^depth, got 32 x 28 with depth 3"
+            "image: expected sides divisible by 2^depth, got 32 x 28 with depth 3"
         );
         assert!(message(build([3, 32, 32], 8, 6)).ends_with("got 32 x 32 with depth 6"));
-        assert_eq!(message(build([3, 0, 32], 8, 3)), "image: wanted at least 1, got 0");
-        assert_eq!(message(build([3, 32, 32], 0, 3)), "latent: wanted at least 1, got 0");
-        assert_eq!(message(build([3, 32, 32], 8, 1)), "depth: wanted at least 2, got 1");
+        assert_eq!(message(build([3, 0, 32], 8, 3)), "image: expected at least 1, got 0");
+        assert_eq!(message(build([3, 32, 32], 0, 3)), "latent: expected at least 1, got 0");
+        assert_eq!(message(build([3, 32, 32], 8, 1)), "depth: expected at least 2, got 1");
     }
 }

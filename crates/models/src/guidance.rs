@@ -255,9 +255,9 @@ mod tests {
             let tape = Tape::new();
             let refused = guided().losses(&tape, &images, &labels, guidance, Mode::Evaluation);
             let message = refused.unwrap_err().to_string();
-            assert!(message.starts_with("guidance: wanted a number from 0, got"), "{message}");
+            assert!(message.starts_with("guidance: expected a number from 0, got"), "{message}");
         }
         let refused = linear_probe(0, 10, &Stream::new(0, "init"), DType::F32).err().unwrap();
-        assert_eq!(refused.to_string(), "latent: wanted at least 1, got 0");
+        assert_eq!(refused.to_string(), "latent: expected at least 1, got 0");
     }
 }

@@ -25,7 +25,7 @@ pub struct Config {
 /// If `n`, the depth of a model, is below 2.
 pub fn equally_spaced(first: usize, last: usize, n: usize) -> Result<Vec<usize>> {
     if n < 2 {
-        return Err(Error::Setting { setting: "depth", wanted: "at least 2", got: n.to_string() });
+        return Err(Error::Setting { setting: "depth", expected: "at least 2", got: n.to_string() });
     }
     let steps = n - 1;
     Ok((0..n).map(|step| ((steps - step) * first + step * last) / steps).collect())
@@ -122,9 +122,9 @@ mod tests {
             let config = Config { inputs, classes, depth };
             classifier(&config, &Stream::new(0, "init"), DType::F32).err().unwrap().to_string()
         };
-        assert_eq!(message(0, 10, 4), "inputs: wanted at least 1, got 0");
-        assert_eq!(message(64, 0, 4), "classes: wanted at least 1, got 0");
-        assert_eq!(message(64, 10, 1), "depth: wanted at least 2, got 1");
-        assert_eq!(message(64, 10, 0), "depth: wanted at least 2, got 0");
+        assert_eq!(message(0, 10, 4), "inputs: expected at least 1, got 0");
+        assert_eq!(message(64, 0, 4), "classes: expected at least 1, got 0");
+        assert_eq!(message(64, 10, 1), "depth: expected at least 2, got 1");
+        assert_eq!(message(64, 10, 0), "depth: expected at least 2, got 0");
     }
 }

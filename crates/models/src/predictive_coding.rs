@@ -275,7 +275,7 @@ impl Objective for PredictiveCoding {
             Precision::F32 => Ok(()),
             other => {
                 let got = other.to_string();
-                Err(Error::Setting { setting: "precision of predictive coding", wanted: "f32", got })
+                Err(Error::Setting { setting: "precision of predictive coding", expected: "f32", got })
             }
         }
     }

@@ -106,8 +106,8 @@ mod tests {
     #[test]
     fn a_size_of_zero_is_refused_by_name() {
         let message = |built: Result<Sequential>| built.err().unwrap().to_string();
-        assert_eq!(message(build(0, WIDTHS, 10)), "channels: wanted at least 1, got 0");
-        assert_eq!(message(build(3, [1, 1, 0, 1, 1], 10)), "widths: wanted at least 1, got 0");
-        assert_eq!(message(build(3, [1; 5], 0)), "classes: wanted at least 1, got 0");
+        assert_eq!(message(build(0, WIDTHS, 10)), "channels: expected at least 1, got 0");
+        assert_eq!(message(build(3, [1, 1, 0, 1, 1], 10)), "widths: expected at least 1, got 0");
+        assert_eq!(message(build(3, [1; 5], 0)), "classes: expected at least 1, got 0");
     }
 }

@@ -60,11 +60,11 @@ pub fn autoencoder(config: &Config, stream: &Stream, dtype: DType) -> Result<Aut
     positive(&[("image", channels.min(h).min(w)), ("latent", latent), ("narrower", width_divisor)])?;
     if [h, w].iter().any(|side| !side.is_multiple_of(SIDE_DIVISOR)) {
         let got = format!("{h} x {w}");
-        return Err(Error::Setting { setting: "image", wanted: "sides divisible by 32", got });
+        return Err(Error::Setting { setting: "image", expected: "sides divisible by 32", got });
     }
     if !WIDTHS[0].is_multiple_of(width_divisor) {
         let (setting, got) = ("narrower", width_divisor.to_string());
-        return Err(Error::Setting { setting, wanted: "a divisor of 64", got });
+        return Err(Error::Setting { setting, expected: "a divisor of 64", got });
     }
     let widths = WIDTHS.map(|width| width / width_divisor);
     let code = [widths[3], h / SIDE_DIVISOR, w / SIDE_DIVISOR];
@@ -249,10 +249,10 @@ mod tests {
         let message = |image, latent, width_divisor| {
             build(Plan::ResNet18, image, latent, width_divisor).err().unwrap().to_string()
         };
-        assert_eq!(message([3, 64, 48], 8, 16), "image: wanted sides divisible by 32, got 64 x 48");
-        assert_eq!(message([3, 0, 32], 8, 16), "image: wanted at least 1, got 0");
-        assert_eq!(message([3, 32, 32], 0, 16), "latent: wanted at least 1, got 0");
-        assert_eq!(message([3, 32, 32], 8, 0), "narrower: wanted at least 1, got 0");
-        assert_eq!(message([3, 32, 32], 8, 48), "narrower: wanted a divisor of 64, got 48");
+        assert_eq!(message([3, 64, 48], 8, 16), "image: expected sides divisible by 32, got 64 x 48");
+        assert_eq!(message([3, 0, 32], 8, 16), "image: expected at least 1, got 0");
+        assert_eq!(message([3, 32, 32], 0, 16), "latent: expected at least 1, got 0");
+        assert_eq!(message([3, 32, 32], 8, 0), "narrower: expected at least 1, got 0");
+        assert_eq!(message([3, 32, 32], 8, 48), "narrower: expected a divisor of 64, got 48");
     }
 }

@@ -90,7 +90,7 @@ impl Config {
 
     fn check(&self) -> Result<()> {
         let refused =
-            |setting, wanted, got: usize| Err(Error::Setting { setting, wanted, got: got.to_string() });
+            |setting, expected, got: usize| Err(Error::Setting { setting, expected, got: got.to_string() });
         for (setting, value) in [
             ("side", self.side),
             ("channels", self.channels),
@@ -222,13 +222,13 @@ mod tests {
         let wide = |width, heads| Stack { width, heads, ..Config::S.encoder };
         let masking = Masking { ratio: 1.0, ..Config::S.masking };
         for (config, message) in [
-            (Config { patch: 6, ..Config::S }, "patch: wanted a divisor of the image's side, got 6"),
-            (Config { patch: 0, ..Config::S }, "patch: wanted at least 1, got 0"),
-            (Config { encoder: wide(6, 2), ..Config::S }, "encoder.width: wanted a multiple of 4 and"),
-            (Config { decoder: wide(8, 3), ..Config::S }, "decoder.width: wanted a multiple of 4 and"),
-            (Config { decoder: wide(0, 1), ..Config::S }, "decoder.width: wanted a multiple of 4 and"),
-            (Config { encoder: wide(8, 0), ..Config::S }, "encoder.heads: wanted at least 1"),
-            (Config { masking, ..Config::S }, "masking.ratio: wanted a number from 0 and below 1, got 1"),
+            (Config { patch: 6, ..Config::S }, "patch: expected a divisor of the image's side, got 6"),
+            (Config { patch: 0, ..Config::S }, "patch: expected at least 1, got 0"),
+            (Config { encoder: wide(6, 2), ..Config::S }, "encoder.width: expected a multiple of 4 and"),
+            (Config { decoder: wide(8, 3), ..Config::S }, "decoder.width: expected a multiple of 4 and"),
+            (Config { decoder: wide(0, 1), ..Config::S }, "decoder.width: expected a multiple of 4 and"),
+            (Config { encoder: wide(8, 0), ..Config::S }, "encoder.heads: expected at least 1"),
+            (Config { masking, ..Config::S }, "masking.ratio: expected a number from 0 and below 1, got 1"),
         ] {
             let refused = cre(&config, &Stream::new(0, "init"), DType::F32).err().unwrap().to_string();
             assert!(refused.starts_with(message), "{refused}");

@@ -174,5 +174,5 @@ fn every_trainer_computes_in_16_bits_or_returns_an_error() {
     let trainer = || PredictiveCoding::trainer(&config, &stream).unwrap();
     assert!(trainer().computing_in(DType::F32).is_ok());
     let refused = trainer().computing_in(DType::BF16).err().unwrap().to_string();
-    assert_eq!(refused, "precision of predictive coding: wanted f32, got bf16");
+    assert_eq!(refused, "precision of predictive coding: expected f32, got bf16");
 }

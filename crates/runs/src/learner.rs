@@ -182,7 +182,7 @@ pub(crate) fn weighted(lambda: Option<f64>, mse: Option<f64>, cross_entropy: Opt
 /// The λ of a learner that is trained.
 pub(crate) fn given(lambda: Option<f64>) -> Result<f64> {
     let unset =
-        || Error::Usage(format!("`learner.lambda` is not set: wanted a number {}", range::PROBABILITY));
+        || Error::Usage(format!("`learner.lambda` is not set: expected a number {}", range::PROBABILITY));
     lambda.ok_or_else(unset)
 }
 

@@ -224,8 +224,8 @@ fn beside_threads(
     });
 }
 
-fn no_threads(wanted: usize, jobs: usize, error: &impl std::fmt::Display) -> Error {
-    Error::Threads { wanted, jobs, why: error.to_string() }
+fn no_threads(requested: usize, jobs: usize, error: &impl std::fmt::Display) -> Error {
+    Error::Threads { requested, jobs, why: error.to_string() }
 }
 
 /// What every run of a sweep is computed with.

@@ -175,8 +175,8 @@ impl Denoising {
         let Weights { reconstruction: a, labels: b } = weights;
         let allowed = |weight: f64| weight >= 0.0 && weight.is_finite();
         if !(allowed(a) && allowed(b) && a + b > 0.0) {
-            let wanted = "at least 0, finite, one of them above 0";
-            return Err(Error::out_of_range("weights of the loss", wanted, format!("{a} and {b}")));
+            let expected = "at least 0, finite, one of them above 0";
+            return Err(Error::out_of_range("weights of the loss", expected, format!("{a} and {b}")));
         }
         check::dimensions("dimensions of the code", k, 1..=self.rank())?;
         let corrupted = Corrupted::new(self, corruption)?;

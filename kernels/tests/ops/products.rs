@@ -56,9 +56,9 @@ fn one_launch_computes_a_batch_of_products() {
 #[test]
 fn tf32_has_ten_mantissa_bits_and_rounds_ties_away_from_zero() {
     let half = 0.5f32.powi(11);
-    for (x, wanted) in
+    for (x, expected) in
         [(1.0 + half, 1.0 + 2.0 * half), (1.0 + 0.9 * half, 1.0), (-1.0 - half, -1.0 - 2.0 * half)]
     {
-        assert_eq!(in_tf32(64, 1, [1, 1, 1], &[x], &[1.0], Order::Forward), [wanted]);
+        assert_eq!(in_tf32(64, 1, [1, 1, 1], &[x], &[1.0], Order::Forward), [expected]);
     }
 }

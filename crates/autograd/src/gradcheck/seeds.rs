@@ -63,7 +63,7 @@ impl Stream {
 pub(super) fn streams(name: &str) -> Vec<Stream> {
     let mut streams = match fs::read_to_string(file()) {
         Ok(text) => kept(&text, name).unwrap_or_else(|line| {
-            panic!("{}: wanted a seed, a number of cases and a name, got `{line}`", file().display())
+            panic!("{}: expected a seed, a number of cases and a name, got `{line}`", file().display())
         }),
         Err(_) => vec![],
     };

@@ -59,8 +59,8 @@ impl Kernel<3, 4> for BatchNorm {
             return Err(Error::shape("batch_norm", WANTED, &inputs));
         }
         if n * plane.iter().product::<usize>() < 2 {
-            let wanted = "at least two values of each channel in training, since one has no variance";
-            return Err(Error::shape("batch_norm", wanted, &[x]));
+            let expected = "at least two values of each channel in training, since one has no variance";
+            return Err(Error::shape("batch_norm", expected, &[x]));
         }
         Ok([x.to_vec(), vec![c], vec![c], vec![c]])
     }
@@ -296,9 +296,9 @@ mod tests {
         let statistic = Tensor::full(1.0, &[3], DType::F32);
         for eps in [0.0, -1.0, f64::NAN, f64::INFINITY] {
             let message = x.batch_norm(None, eps).unwrap_err().to_string();
-            assert!(message.starts_with("batch_norm: wanted an eps in"), "{message}");
+            assert!(message.starts_with("batch_norm: expected an eps in"), "{message}");
             let message = x.batch_norm_running(None, &statistic, &statistic, eps).unwrap_err().to_string();
-            assert!(message.starts_with("batch_norm_running: wanted an eps in"), "{message}");
+            assert!(message.starts_with("batch_norm_running: expected an eps in"), "{message}");
         }
     }
 
@@ -307,8 +307,8 @@ mod tests {
         let tape = Tape::new();
         let of = |shape: &[usize]| tape.input(&Tensor::zeros(shape, DType::F32));
         let message = of(&[1, 3]).batch_norm(None, 1e-5).unwrap_err().to_string();
-        let wanted = "at least two values of each channel in training, since one has no variance";
-        assert_eq!(message, format!("batch_norm: wanted {wanted}, got [1, 3]"));
+        let expected = "at least two values of each channel in training, since one has no variance";
+        assert_eq!(message, format!("batch_norm: expected {expected}, got [1, 3]"));
         assert!(of(&[1, 3, 1, 1]).batch_norm(None, 1e-5).is_err());
         assert!(of(&[0, 3, 2, 2]).batch_norm(None, 1e-5).is_err());
         assert!(of(&[4]).batch_norm(None, 1e-5).is_err());

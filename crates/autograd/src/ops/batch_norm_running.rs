@@ -58,8 +58,8 @@ impl Kernel<5, 2> for Normalise {
         match x {
             &[_, c, ..] if of_channels.iter().all(|shape| *shape == [c]) => Ok([x.to_vec(), vec![c]]),
             _ => {
-                let wanted = "x [n, c, ..], a weight, a bias, a mean and a variance [c]";
-                Err(Error::shape(self.name(), wanted, &inputs))
+                let expected = "x [n, c, ..], a weight, a bias, a mean and a variance [c]";
+                Err(Error::shape(self.name(), expected, &inputs))
             }
         }
     }
@@ -333,7 +333,7 @@ mod tests {
         let x = tape.input(&Tensor::zeros(&[1, 2], DType::F32));
         let statistic = Tensor::zeros(&[3], DType::F32);
         let message = x.batch_norm_running(None, &statistic, &statistic, 1e-5).unwrap_err().to_string();
-        let wanted = "batch_norm_running: wanted x [n, c, ..], a weight, a bias, a mean and a variance [c]";
-        assert_eq!(message, format!("{wanted}, got [1, 2] and [2] and [2] and [3] and [3]"));
+        let expected = "batch_norm_running: expected x [n, c, ..], a weight, a bias, a mean and a variance [c]";
+        assert_eq!(message, format!("{expected}, got [1, 2] and [2] and [2] and [3] and [3]"));
     }
 }

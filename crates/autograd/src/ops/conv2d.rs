@@ -52,10 +52,10 @@ pub(crate) fn split_inputs<T: Clone, const N: usize>(inputs: &[T; N]) -> ([T; 2]
     ([inputs[0].clone(), inputs[1].clone()], inputs.get(2).cloned())
 }
 
-/// The shapes of all inputs are not what `op` takes: `wanted` for the images and the weight, and `[o]` for a bias.
-pub(crate) fn wrong_shapes<const N: usize>(op: &str, wanted: String, inputs: [&[usize]; N]) -> tensor::Error {
+/// The shapes of all inputs are not what `op` takes: `expected` for the images and the weight, and `[o]` for a bias.
+pub(crate) fn wrong_shapes<const N: usize>(op: &str, expected: String, inputs: [&[usize]; N]) -> tensor::Error {
     let bias = if N == 3 { " and a bias [o]" } else { "" };
-    tensor::Error::shape(op, &format!("{wanted}{bias}"), &inputs)
+    tensor::Error::shape(op, &format!("{expected}{bias}"), &inputs)
 }
 
 impl<const N: usize> Kernel<N, 1> for Conv2d<N> {
@@ -69,7 +69,7 @@ impl<const N: usize> Kernel<N, 1> for Conv2d<N> {
             Some(sizes) if bias.is_none_or(|bias| bias == [sizes.o]) => {
                 Ok([vec![sizes.n, sizes.o, sizes.out[0], sizes.out[1]]])
             }
-            _ => Err(wrong_shapes("conv2d", self.geometry.wanted_shapes(), inputs)),
+            _ => Err(wrong_shapes("conv2d", self.geometry.expected_shapes(), inputs)),
         }
     }
 

@@ -57,7 +57,7 @@ impl Transposed {
         self.gradient([side(0)?, side(1)?]).sizes(x, weight)
     }
 
-    fn wanted_shapes(&self) -> String {
+    fn expected_shapes(&self) -> String {
         let Geometry { stride: [sh, sw], padding: [ph, pw] } = self.geometry;
         let [oh, ow] = self.output_padding;
         format!(
@@ -101,7 +101,7 @@ impl<const N: usize> Kernel<N, 1> for ConvTranspose2d<N> {
             Some(sizes) if bias.is_none_or(|bias| bias == [sizes.c]) => {
                 Ok([vec![sizes.n, sizes.c, sizes.image[0], sizes.image[1]]])
             }
-            _ => Err(conv2d::wrong_shapes("conv_transpose2d", self.attributes.wanted_shapes(), inputs)),
+            _ => Err(conv2d::wrong_shapes("conv_transpose2d", self.attributes.expected_shapes(), inputs)),
         }
     }
 
@@ -320,14 +320,14 @@ mod tests {
         };
         assert_eq!(
             message(Transposed::square(2, 1, 2)),
-            "conv_transpose2d: wanted [n, c, h, w] and [c, o, kh, kw] with an output that is not empty \
+            "conv_transpose2d: expected [n, c, h, w] and [c, o, kh, kw] with an output that is not empty \
              (stride 2 x 2, padding 1 x 1, output padding 2 x 2, below the stride) and a bias [o], \
              got [2, 3, 1, 1] and [3, 4, 3, 3] and [4]"
         );
         for attributes in
             [Transposed::square(0, 0, 0), Transposed::square(1, 2, 0), Transposed::square(1, usize::MAX, 0)]
         {
-            assert!(message(attributes).starts_with("conv_transpose2d: wanted"));
+            assert!(message(attributes).starts_with("conv_transpose2d: expected"));
         }
     }
 }

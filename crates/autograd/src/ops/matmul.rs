@@ -27,7 +27,7 @@ impl MatMul {
         (k == k_of_b).then_some([m, k, n])
     }
 
-    pub(crate) fn wanted_shapes(&self) -> &'static str {
+    pub(crate) fn expected_shapes(&self) -> &'static str {
         match (self.transpose_a, self.transpose_b) {
             (false, false) => "matrices [m, k] and [k, n]",
             (true, false) => "matrices [k, m] and [k, n]",
@@ -105,7 +105,7 @@ impl Kernel<2, 1> for MatMul {
     fn shapes(&self, [a, b]: [&[usize]; 2]) -> tensor::Result<[Vec<usize>; 1]> {
         match self.sizes(a, b) {
             Some([m, _, n]) => Ok([vec![m, n]]),
-            None => Err(tensor::Error::shape("matmul", self.wanted_shapes(), &[a, b])),
+            None => Err(tensor::Error::shape("matmul", self.expected_shapes(), &[a, b])),
         }
     }
 
@@ -209,7 +209,7 @@ mod tests {
     fn wrong_shapes_are_an_error_with_the_expected_ones() {
         let (a, b) = (Tensor::zeros(&[2, 3], DType::F32), Tensor::zeros(&[3, 2], DType::F32));
         let message = tensor::run(&MatMul { transpose_b: true, ..MatMul::default() }, [&a, &b]).unwrap_err();
-        assert_eq!(message.to_string(), "matmul: wanted matrices [m, k] and [n, k], got [2, 3] and [3, 2]");
+        assert_eq!(message.to_string(), "matmul: expected matrices [m, k] and [n, k], got [2, 3] and [3, 2]");
     }
 
     #[test]

@@ -28,8 +28,8 @@ impl Kernel<3, 1> for MatMulBias {
         match self.product.sizes(a, b) {
             Some([m, _, n]) if bias == [n] => Ok([vec![m, n]]),
             _ => {
-                let wanted = format!("{} and a bias [n]", self.product.wanted_shapes());
-                Err(tensor::Error::shape("matmul_bias", &wanted, &[a, b, bias]))
+                let expected = format!("{} and a bias [n]", self.product.expected_shapes());
+                Err(tensor::Error::shape("matmul_bias", &expected, &[a, b, bias]))
             }
         }
     }

@@ -47,8 +47,8 @@ impl Kernel<1, 1> for Transpose {
 
     fn shapes(&self, [x]: [&[usize]; 1]) -> tensor::Result<[Vec<usize>; 1]> {
         if !self.permutes(x.len()) {
-            let wanted = format!("a shape whose axes, each once, are {:?}", self.axes);
-            return Err(tensor::Error::shape("transpose", &wanted, &[x]));
+            let expected = format!("a shape whose axes, each once, are {:?}", self.axes);
+            return Err(tensor::Error::shape("transpose", &expected, &[x]));
         }
         Ok([self.axes.iter().map(|&axis| x[axis]).collect()])
     }

@@ -214,9 +214,9 @@ mod tests {
         let tape = autograd::Tape::new();
         let z = model.encode(&tape.constant(&images), Mode::Evaluation).unwrap();
         let by_z = objective.at_latent(trainer.precision, &z, &example, Mode::Evaluation).unwrap().by_z;
-        let wanted = Conflict::between(&[&by_z[0]], &[&by_z[1]]).cosine;
+        let expected = Conflict::between(&[&by_z[0]], &[&by_z[1]]).cosine;
         let got = trainer.full_conflict([(images, classes)]).unwrap();
-        assert!((got[0].at_z - wanted).abs() < 1e4 * f64::EPSILON, "{got:?} {wanted}");
+        assert!((got[0].at_z - expected).abs() < 1e4 * f64::EPSILON, "{got:?} {expected}");
         assert!(got.iter().all(|of| of.by_encoder.abs() <= 1.0 && of.at_z.abs() <= 1.0));
         assert_eq!(trainer.full_conflict([]), Err(Error::NoBatches));
     }

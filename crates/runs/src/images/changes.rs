@@ -180,8 +180,8 @@ mod tests {
     #[test]
     fn a_padded_image_is_centred() {
         let images = Array4::from_elem((1, 1, 2, 2), 7);
-        let wanted = [0, 0, 0, 0, 0, 7, 7, 0, 0, 7, 7, 0, 0, 0, 0, 0];
-        assert_eq!(padded(&images, 4).into_raw_vec_and_offset().0, wanted);
+        let expected = [0, 0, 0, 0, 0, 7, 7, 0, 0, 7, 7, 0, 0, 0, 0, 0];
+        assert_eq!(padded(&images, 4).into_raw_vec_and_offset().0, expected);
     }
 
     #[test]

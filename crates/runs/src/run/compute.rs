@@ -146,7 +146,7 @@ impl Run {
             let mut scalars = scalars?;
             scalars.insert("flops".into(), flops as f64);
             let seconds = start.elapsed().as_secs_f64();
-            if folder.wants_checkpoint() && epoch < last {
+            if folder.needs_checkpoint() && epoch < last {
                 let state = training.trainer().state();
                 let arrays = state.iter().map(|(name, value)| (name.clone(), Array::of(value))).collect();
                 folder.record(&Checkpoint { epoch, arrays }, scalars, seconds).map_err(Error::from)?;

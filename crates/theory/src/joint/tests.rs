@@ -121,9 +121,9 @@ fn no_reconstruction_is_regression_of_reduced_rank() {
     let values = linalg::singular("fitted", fitted.view()).unwrap().values;
     for k in 1..=6 {
         let held: f64 = values.iter().take(k).map(|value| value * value).sum();
-        let wanted = squares(&y) - held;
+        let expected = squares(&y) - held;
         let got = optimum.solve(0.0, k).unwrap().loss;
-        assert!((got / wanted - 1.0).abs() < 1e-10, "{k}: {got} {wanted}");
+        assert!((got / expected - 1.0).abs() < 1e-10, "{k}: {got} {expected}");
     }
 }
 
@@ -172,16 +172,16 @@ fn invalid_arguments_are_refused() {
     let optimum = JointOptimum::new(x.view(), y.view()).unwrap();
     assert_eq!(optimum.rank(), 15);
     let complaint = |lambda, k| optimum.solve(lambda, k).map(|_| ()).unwrap_err().to_string();
-    assert_eq!(complaint(1.0, 16), "dimensions of the code: wanted 1 to 15, got 16");
-    assert_eq!(complaint(-1.0, 1), "lambda: wanted at least 0 and finite, got -1");
+    assert_eq!(complaint(1.0, 16), "dimensions of the code: expected 1 to 15, got 16");
+    assert_eq!(complaint(-1.0, 1), "lambda: expected at least 0 and finite, got -1");
     complaint(f64::NAN, 1);
     complaint(f64::INFINITY, 1);
     let refused = |x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>| {
         JointOptimum::new(x, y).map(|_| ()).unwrap_err().to_string()
     };
     let few = refused(x.view(), rows(y.view(), 1..));
-    assert_eq!(few, "targets: wanted 256, one for each sample, got 255");
+    assert_eq!(few, "targets: expected 256, one for each sample, got 255");
     assert!(refused(Array2::zeros((3, 2)).view(), Array2::ones((3, 1)).view()).contains("differ"));
     x[[3, 2]] = f64::NAN;
-    assert_eq!(refused(x.view(), y.view()), "samples: wanted finite values, got NaN in row 3, column 2");
+    assert_eq!(refused(x.view(), y.view()), "samples: expected finite values, got NaN in row 3, column 2");
 }

@@ -30,7 +30,7 @@ impl Geometry {
         Some(Convolution { n, c, image: [h, w], o, kernel: [kh, kw], stride, padding, out: [out_h, out_w] })
     }
 
-    pub(crate) fn wanted_shapes(self) -> String {
+    pub(crate) fn expected_shapes(self) -> String {
         let Self { stride: [sh, sw], padding: [ph, pw] } = self;
         let fits = "a kernel that fits into the padded image";
         format!("[n, c, h, w] and [o, c, kh, kw] with {fits} (stride {sh} x {sw}, padding {ph} x {pw})")

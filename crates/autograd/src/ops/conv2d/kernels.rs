@@ -99,9 +99,9 @@ impl Kernel<2, 1> for ConvGradInput {
         match self.sizes(dy, weight) {
             Some(sizes) => Ok([vec![sizes.n, sizes.c, sizes.image[0], sizes.image[1]]]),
             None => {
-                let wanted =
+                let expected =
                     format!("the gradient [n, o, out] of an image of {:?}, [o, c, kh, kw]", self.image);
-                Err(tensor::Error::shape(self.name(), &wanted, &[dy, weight]))
+                Err(tensor::Error::shape(self.name(), &expected, &[dy, weight]))
             }
         }
     }
@@ -149,8 +149,8 @@ impl Kernel<2, 1> for ConvGradWeight {
         match self.sizes(x, dy) {
             Some(sizes) => Ok([vec![sizes.o, sizes.c, sizes.kernel[0], sizes.kernel[1]]]),
             None => {
-                let wanted = format!("images [n, c, h, w] and [n, o, out] for a kernel of {:?}", self.kernel);
-                Err(tensor::Error::shape(self.name(), &wanted, &[x, dy]))
+                let expected = format!("images [n, c, h, w] and [n, o, out] for a kernel of {:?}", self.kernel);
+                Err(tensor::Error::shape(self.name(), &expected, &[x, dy]))
             }
         }
     }

@@ -41,8 +41,8 @@ impl RunningNorm {
         let Self { affine, mean, variance, eps } = self;
         let tensors = affine.iter().flatten().chain([mean, variance]);
         if let Some(other) = tensors.clone().find(|tensor| tensor.shape() != [channels]) {
-            let wanted = format!("a norm of {channels} channels");
-            return Err(tensor::Error::shape("PreparedConv2d", &wanted, &[other.shape()]).into());
+            let expected = format!("a norm of {channels} channels");
+            return Err(tensor::Error::shape("PreparedConv2d", &expected, &[other.shape()]).into());
         }
         let [mean, variance] = [mean, variance].map(Tensor::to_f64_vec);
         let affine = affine.as_ref().map(|affine| affine.each_ref().map(Tensor::to_f64_vec));
@@ -68,8 +68,8 @@ impl PreparedConv2d {
         geometry: Geometry,
     ) -> Result<Self> {
         let &[o, _, _, _] = weight.shape() else {
-            let wanted = "a weight [o, c, kh, kw]";
-            return Err(tensor::Error::shape("PreparedConv2d", wanted, &[weight.shape()]).into());
+            let expected = "a weight [o, c, kh, kw]";
+            return Err(tensor::Error::shape("PreparedConv2d", expected, &[weight.shape()]).into());
         };
         let mut own_bias = bias.map_or_else(|| vec![0.0; o], Tensor::to_f64_vec);
         if own_bias.len() != o {

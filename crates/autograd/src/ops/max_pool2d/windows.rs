@@ -57,8 +57,8 @@ const MOST_LISTED: usize = 2 * MOST_PLACES;
 pub(crate) fn check_count([n, c, rows, columns]: [usize; 4]) -> tensor::Result<()> {
     elements(&[n, c, rows, columns])?;
     if rows.max(columns) > MOST_LISTED {
-        let wanted = format!("at most {MOST_LISTED} rows and columns of windows");
-        return Err(tensor::Error::shape("largest_of_windows", &wanted, &[&[rows, columns]]));
+        let expected = format!("at most {MOST_LISTED} rows and columns of windows");
+        return Err(tensor::Error::shape("largest_of_windows", &expected, &[&[rows, columns]]));
     }
     Ok(())
 }
@@ -87,8 +87,8 @@ impl Kernel<1, 2> for Largest {
     fn shapes(&self, [x]: [&[usize]; 1]) -> tensor::Result<[Vec<usize>; 2]> {
         match *x {
             [_, _, h, w] if [h, w] == self.image && h.saturating_mul(w) > MOST_PLACES => {
-                let wanted = format!("images of at most {MOST_PLACES} pixels");
-                Err(tensor::Error::shape(self.name(), &wanted, &[x]))
+                let expected = format!("images of at most {MOST_PLACES} pixels");
+                Err(tensor::Error::shape(self.name(), &expected, &[x]))
             }
             [n, c, h, w] if [h, w] == self.image => {
                 let out = vec![n, c, self.rows.len(), self.columns.len()];

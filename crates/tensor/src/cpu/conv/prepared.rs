@@ -128,6 +128,6 @@ mod tests {
     fn a_weight_of_another_type_or_rank_is_refused() {
         assert!(PreparedWeight::new(&Tensor::zeros(&[1, 1, 3, 3], DType::F64)).is_err());
         let message = PreparedWeight::new(&Tensor::zeros(&[1, 3, 3], DType::F32)).unwrap_err().to_string();
-        assert_eq!(message, "PreparedWeight: wanted a weight [o, c, kh, kw], got [1, 3, 3]");
+        assert_eq!(message, "PreparedWeight: expected a weight [o, c, kh, kw], got [1, 3, 3]");
     }
 }
