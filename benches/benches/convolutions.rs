@@ -2,7 +2,7 @@
 #![allow(missing_docs)]
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use tensor::conv::{Around, Convolution, conv2d_f32, conv2d_grad_input_f32, conv2d_grad_weight_f32};
+use tensor::conv::{Epilogue, Convolution, conv2d_f32, conv2d_grad_input_f32, conv2d_grad_weight_f32};
 use tensor::random::Stream;
 
 /// A name, `[n, c, o]`, and the side of an image, the side of the kernel and the stride; the padding is half a kernel.
@@ -46,10 +46,10 @@ fn convolutions(criterion: &mut Criterion) {
         // Elements per second are operations of a direct convolution per second.
         group.throughput(Throughput::Elements(sizes.flops()));
         group.bench_function(BenchmarkId::from_parameter("forward"), |bencher| {
-            bencher.iter(|| conv2d_f32(&mut y, &x, &weight, Around::NOTHING, sizes));
+            bencher.iter(|| conv2d_f32(&mut y, &x, &weight, Epilogue::NONE, sizes));
         });
         group.bench_function(BenchmarkId::from_parameter("grad_input"), |bencher| {
-            bencher.iter(|| conv2d_grad_input_f32(&mut dx, &dy, &weight, Around::NOTHING, sizes));
+            bencher.iter(|| conv2d_grad_input_f32(&mut dx, &dy, &weight, Epilogue::NONE, sizes));
         });
         group.bench_function(BenchmarkId::from_parameter("grad_weight"), |bencher| {
             bencher.iter(|| conv2d_grad_weight_f32(&mut dweight, &x, &dy, sizes));

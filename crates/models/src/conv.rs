@@ -4,7 +4,7 @@ use autograd::ops::conv_transpose2d::Transposed;
 use autograd::ops::conv2d::{Geometry, PreparedConv2d};
 use autograd::{Param, Var};
 use tensor::random::Stream;
-use tensor::{DType, Device, Epilogue, Tensor};
+use tensor::{DType, Device, FusedActivation, Tensor};
 
 use crate::linear::weight_and_bias;
 use crate::module::{Next, Role};
@@ -84,8 +84,8 @@ impl Conv2d {
             Ok(PreparedConv2d::new(&weight, bias.as_ref(), norm.as_ref(), self.geometry)?)
         })?;
         Ok(Some(match next.is_relu(fused) {
-            true => (x.conv2d_prepared(&conv, Epilogue::Relu)?, fused + 1),
-            false => (x.conv2d_prepared(&conv, Epilogue::Identity)?, fused),
+            true => (x.conv2d_prepared(&conv, FusedActivation::Relu)?, fused + 1),
+            false => (x.conv2d_prepared(&conv, FusedActivation::Identity)?, fused),
         }))
     }
 }

@@ -10,9 +10,9 @@ mod prepared;
 pub(crate) mod launches;
 
 use ndarray::{ArrayD, ArrayViewD};
-use tensor::conv::Around;
+use tensor::conv::Epilogue;
 use tensor::gpu::Call;
-use tensor::{Epilogue, Kernel, Real, Slice, Tensor};
+use tensor::{FusedActivation, Kernel, Real, Slice, Tensor};
 
 pub use self::geometry::Geometry;
 pub(crate) use self::geometry::places;
@@ -24,7 +24,7 @@ use crate::epilogue;
 use crate::op::{if_wanted, run_if};
 use crate::{Op, Result, Var};
 
-/// `y[n, o] = epilogue(bias[o] + sum over c of x[n, c] * weight[o, c])`, for images `[n, c, h, w]`, a weight
+/// `y[n, o] = activation(bias[o] + sum over c of x[n, c] * weight[o, c])`, for images `[n, c, h, w]`, a weight
 /// `[o, c, kh, kw]` and a bias `[o]`. As everywhere in this field, the kernel is not turned around.
 ///
 /// `N` counts the inputs: `Conv2d<2>` has no bias, for layers that a normalisation follows.
@@ -36,13 +36,13 @@ pub struct Conv2d<const N: usize = 3> {
     /// Stride and padding.
     pub geometry: Geometry,
     /// What is done to the sum.
-    pub epilogue: Epilogue,
+    pub activation: FusedActivation,
 }
 
 impl Conv2d<2> {
     /// The convolution alone.
     pub fn without_bias(geometry: Geometry) -> Self {
-        Self { geometry, epilogue: Epilogue::Identity }
+        Self { geometry, activation: FusedActivation::Identity }
     }
 }
 
@@ -76,13 +76,13 @@ impl<const N: usize> Kernel<N, 1> for Conv2d<N> {
     fn reference<A: Real>(&self, inputs: [ArrayViewD<'_, A>; N]) -> [ArrayD<A>; 1] {
         let ([x, weight], bias) = split_inputs(&inputs);
         let sum = with_bias(convolved(self.geometry, x, weight), bias);
-        [sum.mapv_into(|x| self.epilogue.of(x))]
+        [sum.mapv_into(|x| self.activation.of(x))]
     }
 
     fn launch(&self, call: Call<'_>, inputs: [&Tensor; N], [y]: [&Tensor; 1]) -> tensor::Result<()> {
         let ([x, weight], bias) = split_inputs(&inputs);
         let sizes = self.geometry.sizes(x.shape(), weight.shape()).expect("the shape rule was asked");
-        launches::convolve(call, [x, weight], y, (bias, self.epilogue), sizes)
+        launches::convolve(call, [x, weight], y, (bias, self.activation), sizes)
     }
 
     fn flops(&self, inputs: [&[usize]; N]) -> u64 {
@@ -92,8 +92,8 @@ impl<const N: usize> Kernel<N, 1> for Conv2d<N> {
     fn fast(&self, inputs: [Slice<'_>; N], [y]: [&mut [f32]; 1]) -> bool {
         let ([x, weight], bias) = split_inputs(&inputs);
         let sizes = self.geometry.sizes(x.shape, weight.shape).expect("the shape rule was asked");
-        let around = Around { bias: bias.map(|bias| bias.data), epilogue: self.epilogue };
-        non_finite::conv2d(y, [x.data, weight.data], around, sizes)
+        let epilogue = Epilogue { bias: bias.map(|bias| bias.data), activation: self.activation };
+        non_finite::conv2d(y, [x.data, weight.data], epilogue, sizes)
     }
 }
 
@@ -122,22 +122,22 @@ pub(crate) fn bias_gradient(dy: &Tensor, wanted: bool) -> Result<Option<Tensor>>
 impl<const N: usize> Op<N> for Conv2d<N> {
     const NAME: &'static str = "conv2d";
 
-    /// The images and the weight, and what the epilogue needs.
+    /// The images and the weight, and what the activation needs.
     type Saved = ([Tensor; 2], Option<Tensor>);
 
     fn forward(&self, inputs: [&Tensor; N]) -> Result<([Tensor; 1], Self::Saved)> {
         let [y] = tensor::run(self, inputs)?;
-        let of_epilogue = epilogue::saved(self.epilogue, &y);
-        Ok(([y], ([inputs[0].clone(), inputs[1].clone()], of_epilogue)))
+        let of_activation = epilogue::saved(self.activation, &y);
+        Ok(([y], ([inputs[0].clone(), inputs[1].clone()], of_activation)))
     }
 
     fn backward(
         &self,
-        (inputs, of_epilogue): &Self::Saved,
+        (inputs, of_activation): &Self::Saved,
         [dy]: [&Tensor; 1],
         wanted: [bool; N],
     ) -> Result<[Option<Tensor>; N]> {
-        let dsum = epilogue::backward(of_epilogue, dy)?;
+        let dsum = epilogue::backward(of_activation, dy)?;
         let (wanted, wanted_bias) = split_inputs(&wanted);
         let [dx, dweight] = gradients(self.geometry, inputs.each_ref(), &dsum, wanted)?;
         let dbias = bias_gradient(&dsum, wanted_bias.unwrap_or(false))?;
@@ -152,7 +152,7 @@ impl<'t> Var<'t> {
     /// # Errors
     /// If the shapes are not such, a stride is zero or the kernel does not fit into the padded image.
     pub fn conv2d(&self, weight: &Self, bias: &Self, geometry: Geometry) -> Result<Self> {
-        let op = Conv2d::<3> { geometry, epilogue: Epilogue::Identity };
+        let op = Conv2d::<3> { geometry, activation: FusedActivation::Identity };
         let [y] = self.tape.apply(op, [self, weight, bias])?;
         Ok(y)
     }
@@ -162,7 +162,7 @@ impl<'t> Var<'t> {
     /// # Errors
     /// As [`Var::conv2d`].
     pub fn conv2d_relu(&self, weight: &Self, bias: &Self, geometry: Geometry) -> Result<Self> {
-        let op = Conv2d::<3> { geometry, epilogue: Epilogue::Relu };
+        let op = Conv2d::<3> { geometry, activation: FusedActivation::Relu };
         let [y] = self.tape.apply(op, [self, weight, bias])?;
         Ok(y)
     }
@@ -182,7 +182,7 @@ pub(crate) mod cases {
     use std::ops::Range;
 
     use proptest::prelude::*;
-    use tensor::Epilogue;
+    use tensor::FusedActivation;
     use tensor::Tensor;
     use tensor::conv::Convolution;
 
@@ -195,7 +195,7 @@ pub(crate) mod cases {
         const LINEAR: [bool; N] = [true; N];
 
         fn linear(&self) -> [bool; N] {
-            [self.epilogue == Epilogue::Identity; N]
+            [self.activation == FusedActivation::Identity; N]
         }
 
         fn claim(class: ShapeClass) -> Claim {
@@ -206,7 +206,7 @@ pub(crate) mod cases {
         }
 
         fn kinks() -> Vec<Kink<Self, N>> {
-            let op = Conv2d { geometry: Geometry::square(1, 0), epilogue: Epilogue::Relu };
+            let op = Conv2d { geometry: Geometry::square(1, 0), activation: FusedActivation::Relu };
             vec![sum_of_zero(op, &[1; 4], &[3, 1, 1, 1])]
         }
 
@@ -294,8 +294,8 @@ pub(crate) mod cases {
                 let terms = sizes.c * sizes.kernel[0] * sizes.kernel[1];
                 (Just(geometry), images_and_weight(&sizes), bias(sizes.o, terms), Just(sizes))
             })
-            .prop_map(|(geometry, [x, weight], (bias, epilogue), sizes)| Case {
-                op: Conv2d { geometry, epilogue: if N == 3 { epilogue } else { Epilogue::Identity } },
+            .prop_map(|(geometry, [x, weight], (bias, activation), sizes)| Case {
+                op: Conv2d { geometry, activation: if N == 3 { activation } else { FusedActivation::Identity } },
                 inputs: first(&[x, weight, bias]),
                 reduced: reduced(&sizes),
             })

@@ -30,7 +30,7 @@ pub use self::prepared::PreparedWeight;
 use self::winograd::Correlation;
 use super::gemm::floats;
 use super::loops::{rows, vector};
-use crate::{Epilogue, Init, Isa};
+use crate::{FusedActivation, Init, Isa};
 
 /// The sizes of a convolution of images `[n, c, image]` with a weight `[o, c, kernel]` to `[n, o, out]`.
 /// Who fills it in vouches that `out = (image + 2 padding - kernel) / stride + 1`, rounded down.
@@ -157,45 +157,45 @@ impl Convolution {
     }
 }
 
-/// What comes before and after a product: a bias for each channel, and a function of each result.
+/// What is applied to the sums of a GEMM before they are stored: a bias for each channel, and an activation.
 #[derive(Debug, Clone, Copy)]
-pub struct Around<'a> {
-    /// What the product is added to.
+pub struct Epilogue<'a> {
+    /// One element for each channel.
     pub bias: Option<&'a [f32]>,
-    /// What is done to the sum.
-    pub epilogue: Epilogue,
+    /// Applied after the bias.
+    pub activation: FusedActivation,
 }
 
-impl Around<'_> {
-    /// The product alone.
-    pub const NOTHING: Self = Self { bias: None, epilogue: Epilogue::Identity };
+impl Epilogue<'_> {
+    /// No bias and no activation.
+    pub const NONE: Self = Self { bias: None, activation: FusedActivation::Identity };
 }
 
-/// `y = epilogue(bias + x * weight)`
-pub fn conv2d_f32(y: &mut [f32], x: &[f32], weight: &[f32], around: Around<'_>, sizes: Convolution) {
+/// `y = activation(bias + x * weight)`
+pub fn conv2d_f32(y: &mut [f32], x: &[f32], weight: &[f32], epilogue: Epilogue<'_>, sizes: Convolution) {
     sizes.check(x, weight, y);
     let filtered = Correlation::forward(&sizes).filter(is_filtered);
-    if filtered.is_some_and(|filtered| filtered.compute(y, x, weight, around, Isa::best())) {
+    if filtered.is_some_and(|filtered| filtered.compute(y, x, weight, epilogue, Isa::best())) {
         return;
     }
-    each_image(y, [sizes.n, sizes.o], sizes.out, x, &[sizes.forward(weight, Isa::best())], around);
+    each_image(y, [sizes.n, sizes.o], sizes.out, x, &[sizes.forward(weight, Isa::best())], epilogue);
 }
 
-/// The gradient by the images from the gradient `dy` by the output; with something around it, a transposed
-/// convolution.
+/// The gradient with respect to the images from the gradient `dy` with respect to the output; with an epilogue, a
+/// transposed convolution.
 pub fn conv2d_grad_input_f32(
     dx: &mut [f32],
     dy: &[f32],
     weight: &[f32],
-    around: Around<'_>,
+    epilogue: Epilogue<'_>,
     sizes: Convolution,
 ) {
     sizes.check(dx, weight, dy);
     let filtered = Correlation::backward(&sizes).filter(is_filtered);
-    if filtered.is_some_and(|filtered| filtered.compute(dx, dy, weight, around, Isa::best())) {
+    if filtered.is_some_and(|filtered| filtered.compute(dx, dy, weight, epilogue, Isa::best())) {
         return;
     }
-    each_image(dx, [sizes.n, sizes.c], sizes.image, dy, &sizes.backward(weight, Isa::best()), around);
+    each_image(dx, [sizes.n, sizes.c], sizes.image, dy, &sizes.backward(weight, Isa::best()), epilogue);
 }
 
 /// Computes the output `[n, channels, image]` by its phases, some images at a time.
@@ -205,7 +205,7 @@ fn each_image(
     image: [usize; 2],
     x: &[f32],
     phases: &[Phase],
-    Around { bias, epilogue }: Around<'_>,
+    Epilogue { bias, activation }: Epilogue<'_>,
 ) {
     assert!(bias.is_none_or(|bias| bias.len() == channels), "a bias has an element for each channel");
     let (out_len, x_len) = (out.len() / n.max(1), x.len() / n.max(1));
@@ -235,7 +235,7 @@ fn each_image(
         let images: Vec<&[f32]> = (0..count).map(|i| &x[(group * together + i) * x_len..][..x_len]).collect();
         if let ([phase], [columns], 1) = (phases, columns.as_slice(), count) {
             phase.compute(out, columns, &images, bias);
-            return epilogue.apply(out);
+            return activation.apply(out);
         }
         let mut apart = floats(out.len());
         let mut rest: &mut [f32] = bytemuck::cast_slice_mut(apart.bytes_mut());
@@ -255,7 +255,7 @@ fn each_image(
                 .map(|(part, phase)| &part[place * phase.im2col.pixels()..][..phase.im2col.pixels()])
                 .collect();
             interleave(plane, image[1], phases[0].step, &parts);
-            epilogue.apply(plane);
+            activation.apply(plane);
         }
     });
 }

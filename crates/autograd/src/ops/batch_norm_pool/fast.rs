@@ -4,7 +4,7 @@
 //! spreads the gradient of the outputs over a second buffer. The sums run over whole planes, in the order of
 //! [`batch_norm::fast`](crate::ops::batch_norm::fast).
 
-use tensor::{Epilogue, Map2, rows};
+use tensor::{FusedActivation, Map2, rows};
 
 use crate::ops::batch_norm::fast::{self, Gradient, Layout, Norm};
 use crate::ops::max_pool2d::windows::{Largest, Plan, scatter};
@@ -66,7 +66,7 @@ impl<'a> Planes<'a> {
             let planes = x.chunks_exact(self.len).zip(y.chunks_exact_mut(windows)).enumerate();
             for (channel, (x, y)) in planes {
                 self.maxima(x, channel, &mut buffers);
-                y.iter_mut().zip(&buffers.maxima).for_each(|(y, &max)| *y = Epilogue::Relu.of(max));
+                y.iter_mut().zip(&buffers.maxima).for_each(|(y, &max)| *y = FusedActivation::Relu.of(max));
             }
         });
     }

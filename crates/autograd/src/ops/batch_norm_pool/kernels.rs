@@ -2,7 +2,7 @@
 
 use ndarray::{ArrayD, ArrayViewD, Zip};
 use tensor::gpu::{Argument, Call, Grid};
-use tensor::{Epilogue, Error, Kernel, Map2, Real, Slice, Storage, Tensor};
+use tensor::{FusedActivation, Error, Kernel, Map2, Real, Slice, Storage, Tensor};
 
 use super::fast::Planes;
 use crate::launch::channels::{over_channels, over_numbers};
@@ -38,7 +38,7 @@ impl Kernel<3, 4> for Pooled<'_> {
     fn reference<A: Real>(&self, inputs: [ArrayViewD<'_, A>; 3]) -> [ArrayD<A>; 4] {
         let [y, mean, variance, rstd] = BatchNorm::new(self.eps).reference(inputs);
         let [largest, _] = self.largest.reference([y.view()]);
-        [largest.mapv_into(|y| Epilogue::Relu.of(y)), mean, variance, rstd]
+        [largest.mapv_into(|y| FusedActivation::Relu.of(y)), mean, variance, rstd]
     }
 
     fn launch(&self, call: Call<'_>, inputs: [&Tensor; 3], outputs: [&Tensor; 4]) -> tensor::Result<()> {
@@ -97,7 +97,7 @@ pub(super) struct GradAffine<'a> {
 }
 
 impl GradAffine<'_> {
-    const UNPOOLED: BatchNormGradAffine = BatchNormGradAffine { epilogue: Epilogue::Identity };
+    const UNPOOLED: BatchNormGradAffine = BatchNormGradAffine { activation: FusedActivation::Identity };
 }
 
 impl Kernel<6, 2> for GradAffine<'_> {

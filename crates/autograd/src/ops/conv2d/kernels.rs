@@ -3,10 +3,10 @@
 //! Each reference walks over output pixels and the kernel offsets; it differs in what it adds to what.
 
 use ndarray::{Array1, Array4, ArrayD, ArrayView4, ArrayViewD, Axis, Ix4, IxDyn};
-use tensor::conv::{self, Around, Convolution};
+use tensor::conv::{self, Epilogue, Convolution};
 use tensor::gpu::Call;
 use tensor::sums::pairwise;
-use tensor::{Epilogue, Kernel, Real, Slice, Tensor};
+use tensor::{FusedActivation, Kernel, Real, Slice, Tensor};
 
 use super::geometry::Geometry;
 use super::{launches, non_finite};
@@ -112,7 +112,7 @@ impl Kernel<2, 1> for ConvGradInput {
 
     fn launch(&self, call: Call<'_>, [dy, weight]: [&Tensor; 2], [dx]: [&Tensor; 1]) -> tensor::Result<()> {
         let sizes = self.sizes(dy.shape(), weight.shape()).expect("the shape rule was asked");
-        launches::grad_input(call, [dy, weight], dx, (None, Epilogue::Identity), sizes)
+        launches::grad_input(call, [dy, weight], dx, (None, FusedActivation::Identity), sizes)
     }
 
     fn flops(&self, [dy, weight]: [&[usize]; 2]) -> u64 {
@@ -121,7 +121,7 @@ impl Kernel<2, 1> for ConvGradInput {
 
     fn fast(&self, [dy, weight]: [Slice<'_>; 2], [dx]: [&mut [f32]; 1]) -> bool {
         let sizes = self.sizes(dy.shape, weight.shape).expect("the shape rule was asked");
-        non_finite::grad_input(dx, [dy.data, weight.data], Around::NOTHING, sizes)
+        non_finite::grad_input(dx, [dy.data, weight.data], Epilogue::NONE, sizes)
     }
 }
 

@@ -7,54 +7,54 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use tensor::conv::{self, Around, Convolution};
-use tensor::{Epilogue, vector};
+use tensor::conv::{self, Epilogue, Convolution};
+use tensor::{FusedActivation, vector};
 
-/// `y = epilogue(bias + x * weight)`
+/// `y = activation(bias + x * weight)`
 pub(crate) fn conv2d(
     y: &mut [f32],
     [x, weight]: [&[f32]; 2],
-    around: Around<'_>,
+    epilogue: Epilogue<'_>,
     sizes: Convolution,
 ) -> bool {
     if !sizes.suits_products() {
         return false;
     }
     if sizes.padding == [0; 2] {
-        conv::conv2d_f32(y, x, weight, around, sizes);
+        conv::conv2d_f32(y, x, weight, epilogue, sizes);
         return true;
     }
     let Parts { finite, others } = Parts::of(weight);
-    conv::conv2d_f32(y, x, &finite, others.of_products(around), sizes);
+    conv::conv2d_f32(y, x, &finite, others.of_products(epilogue), sizes);
     for &place in &others.0 {
         for_each_run(sizes, place, |in_y, in_x, len| {
             let x = x[in_x..].iter().step_by(sizes.stride[1]);
             y[in_y..in_y + len].iter_mut().zip(x).for_each(|(y, &x)| *y += x * weight[place]);
         });
     }
-    others.finish(around, y);
+    others.finish(epilogue, y);
     true
 }
 
-/// The gradient by the images from `dy`; with something around it, a transposed convolution.
+/// The gradient with respect to the images from `dy`; with an epilogue, a transposed convolution.
 pub(crate) fn grad_input(
     dx: &mut [f32],
     [dy, weight]: [&[f32]; 2],
-    around: Around<'_>,
+    epilogue: Epilogue<'_>,
     sizes: Convolution,
 ) -> bool {
     if !sizes.suits_products() {
         return false;
     }
     let Parts { finite, others } = Parts::of(weight);
-    conv::conv2d_grad_input_f32(dx, dy, &finite, others.of_products(around), sizes);
+    conv::conv2d_grad_input_f32(dx, dy, &finite, others.of_products(epilogue), sizes);
     for &place in &others.0 {
         for_each_run(sizes, place, |in_y, in_x, len| {
             let dx = dx[in_x..].iter_mut().step_by(sizes.stride[1]);
             dx.zip(&dy[in_y..in_y + len]).for_each(|(dx, &dy)| *dx += dy * weight[place]);
         });
     }
-    others.finish(around, dx);
+    others.finish(epilogue, dx);
     true
 }
 
@@ -123,14 +123,14 @@ fn all_finite(numbers: &[f32]) -> bool {
 }
 
 impl Others {
-    /// What the products may do already: an epilogue waits for what is added afterwards.
-    fn of_products<'a>(&self, around: Around<'a>) -> Around<'a> {
-        if self.0.is_empty() { around } else { Around { epilogue: Epilogue::Identity, ..around } }
+    /// The epilogue of the GEMMs: without the activation if terms are added afterwards.
+    fn of_products<'a>(&self, epilogue: Epilogue<'a>) -> Epilogue<'a> {
+        if self.0.is_empty() { epilogue } else { Epilogue { activation: FusedActivation::Identity, ..epilogue } }
     }
 
-    fn finish(&self, around: Around<'_>, out: &mut [f32]) {
+    fn finish(&self, epilogue: Epilogue<'_>, out: &mut [f32]) {
         if !self.0.is_empty() {
-            around.epilogue.apply(out);
+            epilogue.activation.apply(out);
         }
     }
 }
@@ -170,7 +170,7 @@ mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
     use proptest::sample::select;
-    use tensor::{DType, Epilogue, Kernel, Tensor, run, run_reference};
+    use tensor::{DType, FusedActivation, Kernel, Tensor, run, run_reference};
 
     use crate::gradcheck::cases::for_many;
     use crate::ops::conv_transpose2d::{ConvTranspose2d, Transposed};
@@ -234,14 +234,14 @@ mod tests {
     fn what_is_not_finite_does_not_spread_over_the_padding() {
         for_many(vec(call(), 6).boxed(), |calls| {
             for Call { x, weight, dy, bias, geometry } in calls {
-                let (geometry, epilogue) = (*geometry, Epilogue::Relu);
+                let (geometry, activation) = (*geometry, FusedActivation::Relu);
                 let &[o, c, kh, kw] = weight.shape() else { unreachable!("a weight has four axes") };
-                agree(&Conv2d { geometry, epilogue }, [x, weight, bias], c * kh * kw + 1)?;
+                agree(&Conv2d { geometry, activation }, [x, weight, bias], c * kh * kw + 1)?;
                 let image = [x.shape()[2], x.shape()[3]];
                 agree(&ConvGradInput { geometry, image }, [dy, weight], o * kh * kw)?;
                 agree(&ConvGradWeight { geometry, kernel: [kh, kw] }, [x, dy], dy.len() / o)?;
                 let attributes = Transposed { geometry, output_padding: [0; 2] };
-                let transposed = ConvTranspose2d { attributes, epilogue };
+                let transposed = ConvTranspose2d { attributes, activation };
                 let bias = Tensor::zeros(&[c], DType::F32);
                 if transposed.shapes([dy, weight, &bias].map(Tensor::shape)).is_ok() {
                     agree(&transposed, [dy, weight, &bias], o * kh * kw + 1)?;

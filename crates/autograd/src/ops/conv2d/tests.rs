@@ -1,6 +1,6 @@
 //! What a convolution computes, refuses and takes at its edges.
 
-use tensor::{DType, Epilogue, Tensor};
+use tensor::{DType, FusedActivation, Tensor};
 
 use super::{Conv2d, Geometry};
 use crate::Tape;
@@ -20,7 +20,7 @@ fn a_kernel_that_does_not_fit_is_an_error_that_says_what_would() {
     let [x, bias] = [&[2, 3, 4, 4][..], &[5]].map(|shape| Tensor::zeros(shape, DType::F32));
     let message = |weight: [usize; 4], geometry| {
         let weight = Tensor::zeros(&weight, DType::F32);
-        let op = Conv2d { geometry, epilogue: Epilogue::Identity };
+        let op = Conv2d { geometry, activation: FusedActivation::Identity };
         tensor::run(&op, [&x, &weight, &bias]).unwrap_err().to_string()
     };
     assert_eq!(

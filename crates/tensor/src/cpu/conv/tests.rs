@@ -67,24 +67,24 @@ fn check(s: Convolution) {
     });
     for isa in Isa::supported() {
         let mut got = vec![f32::NAN; y.len()];
-        let around = Around { bias: Some(&bias), epilogue: Epilogue::Identity };
+        let epilogue = Epilogue { bias: Some(&bias), activation: FusedActivation::Identity };
         let [packed, in_place] = [false, true].map(|in_place| s.forward(&weight, isa).forced(in_place));
-        each_image(&mut got, [s.n, s.o], s.out, &x, &[packed], around);
+        each_image(&mut got, [s.n, s.o], s.out, &x, &[packed], epilogue);
         assert_close("y", s, &got, &y, s.c * area(s.kernel) + 1);
         let mut other = vec![f32::NAN; y.len()];
-        each_image(&mut other, [s.n, s.o], s.out, &x, &[in_place], around);
+        each_image(&mut other, [s.n, s.o], s.out, &x, &[in_place], epilogue);
         assert!(got == other, "{isa:?}: other bits without packing: {s:?}");
         let rectified: Vec<f32> = got.iter().map(|y| y.max(0.0)).collect();
-        let around = Around { epilogue: Epilogue::Relu, ..around };
-        each_image(&mut got, [s.n, s.o], s.out, &x, &[s.forward(&weight, isa)], around);
+        let epilogue = Epilogue { activation: FusedActivation::Relu, ..epilogue };
+        each_image(&mut got, [s.n, s.o], s.out, &x, &[s.forward(&weight, isa)], epilogue);
         assert_eq!(got, rectified);
         let [packed, in_place] = [false, true].map(|in_place| -> Vec<Phase> {
             s.backward(&weight, isa).into_iter().map(|phase| phase.forced(in_place)).collect()
         });
         let (mut got, mut other) = (vec![f32::NAN; dx.len()], vec![f32::NAN; dx.len()]);
-        each_image(&mut got, [s.n, s.c], s.image, &dy, &packed, Around::NOTHING);
+        each_image(&mut got, [s.n, s.c], s.image, &dy, &packed, Epilogue::NONE);
         assert_close("dx", s, &got, &dx, s.o * area(s.kernel));
-        each_image(&mut other, [s.n, s.c], s.image, &dy, &in_place, Around::NOTHING);
+        each_image(&mut other, [s.n, s.c], s.image, &dy, &in_place, Epilogue::NONE);
         assert!(got == other, "{isa:?}: other bits of a gradient without packing: {s:?}");
         let mut got = vec![f32::NAN; weight.len()];
         grad_weight(&mut got, &x, &dy, s, isa);
@@ -181,8 +181,8 @@ fn the_number_of_threads_does_not_change_a_bit() {
             let (mut y, mut dx, mut dweight) = (dy.clone(), x.clone(), weight.clone());
             let mut db = vec![0.0; s.o];
             pool.install(|| {
-                each_image(&mut y, [s.n, s.o], s.out, &x, &[s.forward(&weight, isa)], Around::NOTHING);
-                each_image(&mut dx, [s.n, s.c], s.image, &dy, &s.backward(&weight, isa), Around::NOTHING);
+                each_image(&mut y, [s.n, s.o], s.out, &x, &[s.forward(&weight, isa)], Epilogue::NONE);
+                each_image(&mut dx, [s.n, s.c], s.image, &dy, &s.backward(&weight, isa), Epilogue::NONE);
                 grad_weight(&mut dweight, &x, &dy, s, isa);
                 sum_of_channels_f32(&mut db, &dy, area(s.out));
             });

@@ -23,7 +23,7 @@ mod transforms;
 use self::points::{Axis, Phases, outputs};
 pub(super) use self::product::Weights;
 use self::tiling::Tiling;
-use super::{Around, Convolution, vector};
+use super::{Epilogue, Convolution, vector};
 use crate::Isa;
 
 /// `y[o][i] = sum over c and t of x[c][s i + t - before] * weight[o][c][t]` for a stride `s`, or the gradient of a convolution
@@ -118,17 +118,17 @@ impl Correlation {
         self.c.min(self.o) >= FEWEST_CHANNELS && 2 * direct >= 3 * filtered
     }
 
-    /// `y = epilogue(bias + correlation)`, and whether all of it was finite before the epilogue; the CPU supports `isa`.
+    /// `y = activation(bias + correlation)`, and whether all of it was finite before the activation; the CPU supports `isa`.
     #[must_use]
     pub(super) fn compute(
         &self,
         y: &mut [f32],
         x: &[f32],
         weight: &[f32],
-        around: Around<'_>,
+        epilogue: Epilogue<'_>,
         isa: Isa,
     ) -> bool {
-        self.compute_prepared(y, x, &self.weights(weight, isa), around, isa)
+        self.compute_prepared(y, x, &self.weights(weight, isa), epilogue, isa)
     }
 
     /// What [`Self::compute`] makes of the weight alone; the CPU supports `isa`.
@@ -143,10 +143,10 @@ impl Correlation {
         y: &mut [f32],
         x: &[f32],
         weights: &Weights,
-        around: Around<'_>,
+        epilogue: Epilogue<'_>,
         isa: Isa,
     ) -> bool {
-        product::compute(self, y, x, weights, around, isa)
+        product::compute(self, y, x, weights, epilogue, isa)
     }
 
     /// What the transforms of a weight depend on.

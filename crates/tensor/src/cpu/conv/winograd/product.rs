@@ -13,7 +13,7 @@ use super::points::{Axis, weights_of};
 use super::tiling::{Planes, Tiling};
 use super::transforms::{OfInput, OfKernel, OfOutput, from_points, to_points};
 use super::{Correlation, Phases, Shared, filters, read_by, with_axes};
-use crate::cpu::conv::Around;
+use crate::cpu::conv::Epilogue;
 use crate::cpu::gemm::{balanced, floats, tile};
 use crate::cpu::isa::simd::Simd;
 use crate::cpu::isa::with_isa;
@@ -64,16 +64,16 @@ pub(super) fn compute(
     y: &mut [f32],
     x: &[f32],
     weights: &Weights,
-    around: Around<'_>,
+    epilogue: Epilogue<'_>,
     isa: Isa,
 ) -> bool {
     assert!(weights.fit(sizes, isa), "the weight was transformed for this correlation");
-    assert!(around.bias.is_none_or(|bias| bias.len() == sizes.o), "a bias has an element for each channel");
+    assert!(epilogue.bias.is_none_or(|bias| bias.len() == sizes.o), "a bias has an element for each channel");
     if y.is_empty() {
         return true;
     }
     // SAFETY: only instruction sets that the CPU supports are named.
-    with_isa!(isa, S => with_axes!(sizes, R, C => unsafe { of_axes::<S, R, C>(*sizes, y, x, weights, around) }))
+    with_isa!(isa, S => with_axes!(sizes, R, C => unsafe { of_axes::<S, R, C>(*sizes, y, x, weights, epilogue) }))
 }
 
 /// # Safety
@@ -83,7 +83,7 @@ unsafe fn of_axes<S: Simd, R: Axis, C: Axis>(
     y: &mut [f32],
     x: &[f32],
     weights: &Weights,
-    around: Around<'_>,
+    epilogue: Epilogue<'_>,
 ) -> bool {
     let tiling = Tiling::new(sizes.n, sizes.out, R::OUT, S::LANES, VECTORS);
     let threads = rayon::current_num_threads();
@@ -107,7 +107,7 @@ unsafe fn of_axes<S: Simd, R: Axis, C: Axis>(
     let is_finite = AtomicBool::new(true);
     // SAFETY: the asserts vouch for what is read and written; no two blocks write the same outputs.
     let block = |groups: &[Group], is_shared: bool| unsafe {
-        of_block::<S, R, C>((sizes, tiling, groups), (y, &is_finite), x, weights, around, is_shared);
+        of_block::<S, R, C>((sizes, tiling, groups), (y, &is_finite), x, weights, epilogue, is_shared);
     };
     if groups.len().div_ceil(at_once) >= threads {
         groups.par_chunks(at_once).for_each(|groups| block(groups, false));
@@ -134,7 +134,7 @@ unsafe fn of_block<S: Simd, R: Axis, C: Axis>(
     y: (Shared, &AtomicBool),
     x: &[f32],
     weights: &Weights,
-    around: Around<'_>,
+    epilogue: Epilogue<'_>,
     is_shared: bool,
 ) {
     let panels = (groups.len() * tiling.tiles_of_unit()).div_ceil(2);
@@ -151,11 +151,11 @@ unsafe fn of_block<S: Simd, R: Axis, C: Axis>(
             let tasks = (0..sizes.c.div_ceil(CHANNELS_OF_TASK)).into_par_iter();
             tasks.for_each(|task| transform_tiles::<S, R, C>(block, x, channels(task)));
             let tasks = (0..n_rows).into_par_iter();
-            tasks.for_each(|index| multiply::<S, R, C>(block, y, weights.of(index), rows(index), around));
+            tasks.for_each(|index| multiply::<S, R, C>(block, y, weights.of(index), rows(index), epilogue));
         } else {
             transform_tiles::<S, R, C>(block, x, 0..sizes.c);
             (0..n_rows)
-                .for_each(|index| multiply::<S, R, C>(block, y, weights.of(index), rows(index), around));
+                .for_each(|index| multiply::<S, R, C>(block, y, weights.of(index), rows(index), epilogue));
         }
     }
 }
@@ -199,7 +199,7 @@ each_isa! {
         }
     }
 
-    /// The outputs of some rows of the weight for all tiles of a block. Notes if one is not finite before the epilogue.
+    /// The outputs of some rows of the weight for all tiles of a block. Notes if one is not finite before the activation.
     ///
     /// # Safety
     /// The CPU supports `S`; the transforms of the tiles are there; the runs of the groups lie within `y` for these rows,
@@ -209,7 +209,7 @@ each_isa! {
         y: (Shared, &AtomicBool),
         weights: (&[f32], usize),
         rows: Range<usize>,
-        around: Around<'_>,
+        epilogue: Epilogue<'_>,
     ) {
         let Block { sizes, tiling, groups, tiles, of_point } = block;
         let ((y, is_finite), (weights, inner)) = (y, weights);
@@ -252,7 +252,7 @@ each_isa! {
         let mut check = zero;
         for row in 0..n_rows {
             // SAFETY: handed on.
-            let bias = around.bias.map(|bias| unsafe { S::splat(bias[rows.start + row]) });
+            let bias = epilogue.bias.map(|bias| unsafe { S::splat(bias[rows.start + row]) });
             for (index, group) in groups.iter().enumerate() {
                 let to = outputs.as_mut_ptr();
                 for place in 0..tiling.tiles_of_unit() {
@@ -275,7 +275,7 @@ each_isa! {
                         );
                     }
                 }
-                around.epilogue.apply(&mut outputs[..len]);
+                epilogue.activation.apply(&mut outputs[..len]);
                 let area = Correlation::area(sizes.out);
                 let runs = group.to.map(|run| run.moved((rows.start + row) * area));
                 // SAFETY: as the caller vouches; the outputs are rounded up to whole squares.
