@@ -13,7 +13,7 @@ const CONVOLUTIONS: [(&str, [usize; 3], [usize; 3]); 10] = [
     ("k3_16x14", [128, 16, 16], [14, 3, 1]),
     ("k5_64x32", [8, 64, 128], [32, 5, 1]),
     ("k7_64x32", [8, 64, 64], [32, 7, 1]),
-    // By phases; the gradient by the input is the transposed convolution.
+    // By phases; the gradient with respect to the input is the transposed convolution.
     ("s2_128x16", [32, 128, 256], [16, 3, 2]),
     ("s2_272x8", [32, 272, 512], [8, 3, 2]),
     // Few channels: direct, without packing.

@@ -1,4 +1,4 @@
-//! What an experiment is: a claim, the runs that decide it, the figures that show it and the verdicts on it.
+//! The `Experiment` trait: a claim, the runs that decide it, the figures that show it and the verdicts on it.
 
 use report::{Figure, Verdict};
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! How much of an experiment is run.
+//! Profiles: how many runs of each experiment are computed, and how long they train.
 
 use std::fmt;
 use std::str::FromStr;

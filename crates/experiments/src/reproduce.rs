@@ -1,4 +1,4 @@
-//! The main job: plan, run, draw, judge, and write what people look at.
+//! The job of `agon reproduce`: plans and computes the runs, draws the figures, judges the claims, and writes the page.
 
 #[cfg(test)]
 mod tests;

@@ -140,7 +140,7 @@ impl Architecture {
 fn linear([pixels, classes, latent]: [usize; 3], stream: &Stream, dtype: DType) -> Result<Cre> {
     positive(&[("pixels", pixels), ("classes", classes), ("latent", latent)])?;
     let part = |name: &str, from: usize, to: usize| {
-        Sequential::new().then_drawn(&stream.child(name), |stream| Linear::new(from, to, stream, dtype))
+        Sequential::new().then_with(&stream.child(name), |stream| Linear::new(from, to, stream, dtype))
     };
     let (encoder, decoder) = (part("encoder", pixels, latent), part("decoder", latent, pixels));
     Ok(Cre::new(encoder, decoder, part("classifier", latent, classes), &[pixels]).with_squared_labels())

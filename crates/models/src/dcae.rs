@@ -43,7 +43,7 @@ pub fn autoencoder(config: &Config, stream: &Stream, dtype: DType) -> Result<Aut
         }
         let channels = [pair[0], pair[1]];
         encoder = encoder
-            .then_drawn(&stream.child("encoder"), |stream| Conv2d::new(channels, 3, 2, 1, stream, dtype));
+            .then_with(&stream.child("encoder"), |stream| Conv2d::new(channels, 3, 2, 1, stream, dtype));
     }
     let mut decoder = Sequential::new();
     for pair in widths.windows(2).rev() {
@@ -51,7 +51,7 @@ pub fn autoencoder(config: &Config, stream: &Stream, dtype: DType) -> Result<Aut
             decoder = decoder.then(Activation::Relu);
         }
         let channels = [pair[1], pair[0]];
-        decoder = decoder.then_drawn(&stream.child("decoder"), |stream| {
+        decoder = decoder.then_with(&stream.child("decoder"), |stream| {
             ConvTranspose2d::new(channels, [2, 1, 1], stream, dtype)
         });
     }

@@ -51,10 +51,10 @@ pub(crate) fn through(mut layers: Sequential, widths: &[usize], stream: &Stream,
     for (layer, pair) in widths.windows(2).enumerate() {
         let (inputs, outputs) = (pair[0], pair[1]);
         layers = if layer + 1 == n_layers {
-            layers.then_drawn(stream, |stream| Linear::new(inputs, outputs, stream, dtype))
+            layers.then_with(stream, |stream| Linear::new(inputs, outputs, stream, dtype))
         } else {
             layers
-                .then_drawn(stream, |stream| Linear::without_bias(inputs, outputs, stream, dtype))
+                .then_with(stream, |stream| Linear::without_bias(inputs, outputs, stream, dtype))
                 .then(BatchNorm::new(outputs, dtype))
                 .then(Activation::Relu)
         };

@@ -173,7 +173,7 @@ impl Sequential {
     }
 
     /// Appends a layer initialised from the substream of `stream` named by the index of the layer.
-    pub fn then_drawn<M: Module + 'static>(self, stream: &Stream, layer: impl FnOnce(&Stream) -> M) -> Self {
+    pub fn then_with<M: Module + 'static>(self, stream: &Stream, layer: impl FnOnce(&Stream) -> M) -> Self {
         let layer = layer(&stream.child(&self.len().to_string()));
         self.then(layer)
     }

@@ -1,4 +1,4 @@
-//! What evaluation computes from parameters alone, kept until one of them changes.
+//! A cache of the values that evaluation derives from parameters alone, valid until one of them changes.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -38,32 +38,32 @@ pub fn classifier(config: &Config, stream: &Stream, dtype: DType) -> Result<Sequ
     let block = |channels| move |stream: &Stream| block(channels, stream, dtype);
     let residual = |width| {
         move |stream: &Stream| {
-            let body = Sequential::new().then_drawn(stream, block([width, width]));
-            Residual::new(body.then_drawn(stream, block([width, width])))
+            let body = Sequential::new().then_with(stream, block([width, width]));
+            Residual::new(body.then_with(stream, block([width, width])))
         }
     };
     let [a, b, c, d, e] = widths;
     Ok(Sequential::new()
-        .then_drawn(stream, block([channels, a]))
-        .then_drawn(stream, block([a, b]))
+        .then_with(stream, block([channels, a]))
+        .then_with(stream, block([a, b]))
         .then(MaxPool::HALVING)
-        .then_drawn(stream, residual(b))
-        .then_drawn(stream, block([b, c]))
+        .then_with(stream, residual(b))
+        .then_with(stream, block([b, c]))
         .then(MaxPool::HALVING)
-        .then_drawn(stream, block([c, d]))
+        .then_with(stream, block([c, d]))
         .then(MaxPool::HALVING)
-        .then_drawn(stream, residual(d))
-        .then_drawn(stream, block([d, e]))
+        .then_with(stream, residual(d))
+        .then_with(stream, block([d, e]))
         .then(MaxPool::HALVING)
-        .then_drawn(stream, residual(e))
+        .then_with(stream, residual(e))
         .then(GlobalMaxPool)
-        .then_drawn(stream, |stream| Linear::new(e, classes, stream, dtype)))
+        .then_with(stream, |stream| Linear::new(e, classes, stream, dtype)))
 }
 
 /// Convolution, batch norm, ReLU. The convolution keeps its bias, as in the original.
 fn block(channels: [usize; 2], stream: &Stream, dtype: DType) -> Sequential {
     Sequential::new()
-        .then_drawn(stream, |stream| Conv2d::new(channels, 3, 1, 1, stream, dtype))
+        .then_with(stream, |stream| Conv2d::new(channels, 3, 1, 1, stream, dtype))
         .then(BatchNorm::new(channels[1], dtype))
         .then(Activation::Relu)
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use agon_models::train::ClassifierObjective;
 use agon_models::{
     Adam, AdamConfig, Cre, CreTrainer, Decayed, Error, Example, Linear, LossScale, LossTrainer, Mode, Module,
-    Optimiser, PositionCode, ProbeTrainer, Result, Schedule, Sequential, Sgd, SgdConfig, Trainer, init,
+    Optimiser, PositionalEncoding, ProbeTrainer, Result, Schedule, Sequential, Sgd, SgdConfig, Trainer, init,
 };
 use autograd::{Gradients, Param, Tape, Var};
 use tensor::random::Stream;
@@ -308,7 +308,7 @@ fn settings_out_of_range_are_refused_with_the_range() {
         );
     }
     for d in [0, 2, 6] {
-        assert!(matches!(PositionCode::of_tokens(3, d, DType::F32), Err(Error::Setting { .. })), "{d}");
+        assert!(matches!(PositionalEncoding::of_tokens(3, d, DType::F32), Err(Error::Setting { .. })), "{d}");
     }
 }
 

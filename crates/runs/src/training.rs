@@ -60,8 +60,8 @@ pub trait Training {
     }
 
     /// Parameters and buffers, by name.
-    fn learned(&self) -> Vec<(String, Tensor)> {
-        self.trainer().learned().into_iter().map(|(name, param)| (name, param.value())).collect()
+    fn params_and_buffers(&self) -> Vec<(String, Tensor)> {
+        self.trainer().params_and_buffers().into_iter().map(|(name, param)| (name, param.value())).collect()
     }
 }
 

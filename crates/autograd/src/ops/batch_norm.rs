@@ -12,7 +12,7 @@ use tensor::{FusedActivation, Error, Kernel, Real, Slice, Storage, Tensor};
 
 use self::fast::{Layout, Norm};
 use self::gradients::{BatchNormGradAffine, BatchNormGradInput};
-use crate::launch::channels::{over_channels, over_numbers};
+use crate::launch::channels::{over_channels, over_elements};
 use crate::moments::{Moments, check_eps};
 use crate::op::if_wanted;
 use crate::ops::cast::cast;
@@ -90,7 +90,7 @@ impl Kernel<3, 4> for BatchNorm {
         let [mean, _, rstd] = statistics;
         let eps = Argument::F32(self.eps as f32);
         over_channels(call, "batch_norm_statistics", &statistics, &[x], &[eps])?;
-        over_numbers(call, "batch_norm", y, &[x, weight, bias, mean, rstd], &[relu_flag(self.activation)])
+        over_elements(call, "batch_norm", y, &[x, weight, bias, mean, rstd], &[relu_flag(self.activation)])
     }
 
     fn fast(&self, [x, weight, bias]: [Slice<'_>; 3], outputs: [&mut [f32]; 4]) -> bool {

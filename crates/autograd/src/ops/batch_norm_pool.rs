@@ -1,4 +1,4 @@
-//! Batch normalisation in training mode, max-pooling and ReLU in one operation.
+//! Batch normalisation in training mode, max-pooling and ReLU, fused in one operation.
 
 #[cfg(feature = "cases")]
 mod cases;

@@ -1,11 +1,11 @@
-//! Batch normalisation in evaluation mode, with running statistics, then perhaps a ReLU.
+//! Batch normalisation in evaluation mode, with running statistics and an optional fused ReLU.
 
 use ndarray::{ArrayD, ArrayViewD, Axis, Zip};
 use tensor::gpu::{Argument, Call, Grid};
 use tensor::{DType, FusedActivation, Error, Kernel, Real, Slice, Storage, Tensor};
 
 use crate::epilogue;
-use crate::launch::channels::over_numbers;
+use crate::launch::channels::over_elements;
 use crate::moments::check_eps;
 use crate::op::if_wanted;
 use crate::ops::batch_norm::fast::{self, Layout, Norm};
@@ -85,7 +85,7 @@ impl Kernel<5, 2> for Normalise {
         let eps = Argument::F32(self.eps as f32);
         let arguments = [Argument::Out(rstd), Argument::In(variance), eps, Argument::Size(c)];
         call.launch_for(DType::F32, "batch_norm_running_inverse", Grid::over(c), &arguments)?;
-        over_numbers(call, "batch_norm", y, &[x, weight, bias, mean, rstd], &[relu_flag(self.activation)])
+        over_elements(call, "batch_norm", y, &[x, weight, bias, mean, rstd], &[relu_flag(self.activation)])
     }
 
     fn fast(&self, inputs: [Slice<'_>; 5], [y, rstd]: [&mut [f32]; 2]) -> bool {
@@ -132,7 +132,7 @@ impl Kernel<3, 1> for BatchNormRunningGradInput {
     }
 
     fn launch(&self, call: Call<'_>, inputs: [&Tensor; 3], [dx]: [&Tensor; 1]) -> tensor::Result<()> {
-        over_numbers(call, self.name(), dx, &inputs, &[])
+        over_elements(call, self.name(), dx, &inputs, &[])
     }
 
     fn fast(&self, [dy, weight, rstd]: [Slice<'_>; 3], [dx]: [&mut [f32]; 1]) -> bool {

@@ -1,7 +1,7 @@
-//! The convolution of images, with or without a bias for each output channel, then perhaps a ReLU.
+//! The two-dimensional convolution, with an optional bias for each output channel and an optional fused ReLU.
 //!
-//! The three sums of a convolution - forward, by the input, by the weight - are kernels of their own;
-//! the transposed convolution uses the same three in other roles.
+//! The forward pass and the gradients with respect to the input and the weight are three kernels; the transposed
+//! convolution uses the same three in other roles.
 
 mod geometry;
 mod kernels;
@@ -97,7 +97,7 @@ impl<const N: usize> Kernel<N, 1> for Conv2d<N> {
     }
 }
 
-/// The gradients by the input and by the weight, each a sum of products again.
+/// The gradients with respect to the input and the weight, each computed by a kernel of its own.
 fn gradients(
     geometry: Geometry,
     [x, weight]: [&Tensor; 2],
@@ -111,7 +111,7 @@ fn gradients(
     ])
 }
 
-/// The gradient by a bias that was added to every pixel of its channel.
+/// The gradient with respect to a bias that was added to every pixel of its channel.
 pub(crate) fn bias_gradient(dy: &Tensor, wanted: bool) -> Result<Option<Tensor>> {
     if_wanted(wanted, || {
         let [dbias] = tensor::run(&SumOfChannels, [dy])?;

@@ -1,5 +1,5 @@
-//! The transposed convolution, with or without a bias, then perhaps a ReLU: the input gradient of a convolution, used to
-//! make images larger.
+//! The transposed convolution, with an optional bias and an optional fused ReLU: the input gradient of a convolution, used
+//! to upsample images.
 
 use ndarray::{ArrayD, ArrayViewD};
 use tensor::conv::{Epilogue, Convolution};
@@ -75,7 +75,7 @@ impl Transposed {
         self.gradient(sizes.image).reference_4d(x, weight)
     }
 
-    /// The gradient by the images is the convolution itself; for the weight, image and output change places.
+    /// The gradient with respect to the images is the convolution itself; for the weight, image and output change places.
     fn gradients(
         &self,
         [x, weight]: [&Tensor; 2],

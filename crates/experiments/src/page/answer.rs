@@ -1,4 +1,4 @@
-//! The answer in three sentences, made of verdict rows and of the losses by reader.
+//! The answer in three sentences, from verdict rows and from what each reader of the latent loses.
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! What a reader can try out on the page, from stored results: losses, pictures and latents over λ.
+//! The data of the page's explorer, from stored results: losses, images and latents over λ.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! What the latents of the λ sweeps lose from λ = 0 to λ = 1, by who reads them.
+//! The accuracy that each reader of the latent loses from λ = 0 to λ = 1, in the sweeps over λ.
 
 use std::path::Path;
 

@@ -44,7 +44,7 @@ impl<O: Objective> Trainer<O> {
     /// # Errors
     /// [`Error::Setting`] for other types, and if the objective does not support mixed precision: `F16` needs a
     /// [`LossScale`](crate::LossScale), which reads a value back in every step.
-    pub fn computing_in(self, precision: DType) -> Result<Self> {
+    pub fn with_precision(self, precision: DType) -> Result<Self> {
         let precision = Precision::new(precision)?;
         self.objective.check_precision(precision)?;
         Ok(Self { precision, ..self })

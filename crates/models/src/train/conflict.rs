@@ -64,9 +64,9 @@ impl CreTrainer<'_> {
 /// How far the two losses of a whole set agree; see [`CreTrainer::full_conflict`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FullConflict {
-    /// The cosine of the two gradients by the latents of all images, as one vector.
+    /// The cosine of the two gradients with respect to the latents of all images, as one vector.
     pub at_z: f64,
-    /// The cosine of the two gradients by all parameters of the encoder, as one vector.
+    /// The cosine of the two gradients with respect to all parameters of the encoder, as one vector.
     pub by_encoder: f64,
 }
 
@@ -109,7 +109,7 @@ impl CreTrainer<'_> {
         let encoder: Vec<_> =
             model.part(Part::Encoder).params().into_iter().map(|(_, param)| param).collect();
         let mut at_z: Vec<Products> = vec![];
-        // Sums over images of the gradients by the encoder: of the MSE, then of the cross-entropy for each kind of classes.
+        // Sums over images of the encoder's gradients: of the MSE, then of the cross-entropy for each kind of classes.
         let mut by_encoder: Vec<Vec<f64>> = vec![];
         for (images, classes) in batches {
             let Some(own) = classes.first() else { return Err(Error::NoBatches) };

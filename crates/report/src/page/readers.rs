@@ -1,4 +1,4 @@
-//! What the latents of several models lose, by who reads them.
+//! The section of readers: the accuracy that each of them loses in the latents of several models.
 
 use super::intervals::{Bar, Part, list};
 use crate::palette::Style;

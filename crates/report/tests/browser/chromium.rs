@@ -1,4 +1,4 @@
-//! Chromium without a window: opens a page from the disk, in a frame of any size, and gives back what it became.
+//! Headless Chromium: opens a page from the disk in a viewport of any size, and returns the rendered document.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -1,11 +1,12 @@
 //! Convolutions in `f32`: matrix multiplications whose second matrix is gathered from the images while it is packed.
 //!
-//! A convolution is the product of the weight `[o, (c, kernel offset)]` with a matrix that has a column for each output
-//! pixel and a row for each channel and kernel offset (im2col). That matrix repeats each pixel for every offset; here
-//! it exists only in panels of a few hundred pixels that stay in the cache. The gradient by the input is such
-//! a product too, one for each remainder of the stride; the gradient by the weight sums over the pixels.
+//! A convolution is a matrix multiplication of the weight `[o, (c, kernel offset)]` with a matrix that has a column for
+//! each output pixel and a row for each channel and kernel offset (im2col). That matrix repeats each pixel for every
+//! offset; here it exists only in panels of a few hundred pixels that stay in the cache. The gradient with respect to the
+//! input is such a GEMM too, one for each remainder of the stride; the gradient with respect to the weight is a GEMM that
+//! sums over the pixels.
 //!
-//! Threads share the images. Each output is one sum in one order, and the gradient by the weight adds up the
+//! Threads share the images. Each output is one sum in one order, and the gradient with respect to the weight adds up the
 //! sums of fixed groups of images in order, so the number of threads changes no bit.
 
 mod algorithm;
@@ -81,12 +82,12 @@ impl Convolution {
     /// Whether the products suit these sizes: they store the padding of an image, and count its elements in 32 bits.
     ///
     /// A stride and a padding that are far longer than the image would make a small output from a huge copy.
-    pub fn suits_products(&self) -> bool {
+    pub fn suits_gemm(&self) -> bool {
         let padded = |sides: [usize; 2], more: [usize; 2]| {
             sides[0].saturating_add(more[0]).saturating_mul(sides[1].saturating_add(more[1]))
         };
         let twice = |sides: [usize; 2]| sides.map(|side| side.saturating_mul(2));
-        // The gradient by the input reads the output as far outside as the kernel reaches.
+        // The gradient with respect to the input reads the output as far outside as the kernel reaches.
         let reach = [0, 1].map(|axis| 2 * (self.kernel[axis].div_ceil(self.stride[axis]) + 1));
         let (image, out) = (padded(self.image, twice(self.padding)), padded(self.out, reach));
         // Storing the columns of each remainder apart rounds a row up to at most twice its length.
@@ -114,15 +115,15 @@ impl Convolution {
         assert_eq!(y.len(), self.n * self.o * Self::area(self.out), "the output has the sizes given");
     }
 
-    /// The product that gives the convolution.
+    /// The GEMM of the forward pass.
     fn forward(&self, weight: &[f32], isa: Isa) -> Phase {
         let im2col = Im2col::new(self.c, self.image, self.out, self.stride, &self.kernel_offsets());
         Phase::new(im2col, weight, self.o, [1; 2], isa)
     }
 
-    /// The products that give the gradient by the input: pixel `p` of it adds up what the kernel places `t` with
-    /// `p + padding - t = stride q` have sent to output `q`. With `p = first + stride i`, these are the
-    /// same for all `i`, and `q = i + (first + padding - t) / stride`.
+    /// The GEMMs of the gradient with respect to the input, one for each phase of the stride. The gradient at pixel `p` sums
+    /// over the kernel offsets `t` with `p + padding - t = stride q` for an output `q`. With `p = first + stride i`, these
+    /// are the same for all `i`, and `q = i + (first + padding - t) / stride`.
     fn backward(&self, weight: &[f32], isa: Isa) -> Vec<Phase> {
         let mut phases = Vec::new();
         // Where the stride is longer than the image, most remainders have no pixel.
@@ -291,7 +292,7 @@ impl Phase {
     }
 }
 
-/// The gradient by the weight from the images and the gradient `dy` by the output.
+/// The gradient with respect to the weight from the images and the gradient `dy` with respect to the output.
 pub fn conv2d_grad_weight_f32(dweight: &mut [f32], x: &[f32], dy: &[f32], sizes: Convolution) {
     let filtered = Correlation::forward(&sizes).filter(is_filtered);
     if filtered.is_some_and(|filtered| filtered.grad_weight(dweight, x, dy, Isa::best())) {

@@ -67,8 +67,8 @@ pub(crate) fn scales(weight: &[f32], rstd: &[f32]) -> Vec<f32> {
     weight.iter().zip(rstd).map(|(weight, rstd)| weight * rstd).collect()
 }
 
-/// `with_gate!(activation, gate => expression)`: the expression with the function that takes `y` and the gradient by the
-/// output of the activation to the gradient by `y`.
+/// `with_gate!(activation, gate => expression)`: the expression with the function `gate(y, dy)`, which maps the gradient `dy`
+/// with respect to the output of the activation to the gradient with respect to its input `y`.
 macro_rules! with_gate {
     ($activation:expr, $gate:ident => $expression:expr) => {
         match $activation {
@@ -140,7 +140,7 @@ pub(crate) fn statistics(x: &[f32], layout: Layout, eps: f64, [means, variances,
     }
 }
 
-/// `[sum(dy z), sum(dy)]` of each channel, where `dy` is the gradient by `y` before its activation.
+/// `[sum(dy z), sum(dy)]` of each channel, where `dy` is the gradient with respect to `y` before its activation.
 pub(crate) fn sums(
     x: &[f32],
     dy: &[f32],
@@ -204,7 +204,7 @@ impl Gradient {
     }
 }
 
-/// `dx` by the [`Gradient`] of each channel, where `dy` is the gradient by the output of the activation.
+/// `dx` from the [`Gradient`] of each channel, where `dy` is the gradient with respect to the output of the activation.
 pub(crate) fn gradient(
     x: &[f32],
     dy: &[f32],

@@ -7,10 +7,10 @@ use tensor::{FusedActivation, Error, Kernel, Map2, Real, Slice, Storage, Tensor}
 
 use super::fast::{self, Gradient, Layout, Norm};
 use super::{normalised, relu_flag};
-use crate::launch::channels::{over_channels, over_numbers};
+use crate::launch::channels::{over_channels, over_elements};
 use crate::ops::relu::ReluGrad;
 
-/// The gradient by the normalised values from the gradient `dy` by the output of the activation.
+/// The gradient with respect to the normalised values, from that with respect to the output of the activation, `dy`.
 fn before_activation<A: Real>(
     activation: FusedActivation,
     x: &ArrayViewD<'_, A>,
@@ -123,7 +123,7 @@ impl Kernel<10, 1> for BatchNormGradInput {
     }
 
     fn launch(&self, call: Call<'_>, inputs: [&Tensor; 10], [dx]: [&Tensor; 1]) -> tensor::Result<()> {
-        over_numbers(call, self.name(), dx, &inputs, &[relu_flag(self.activation)])
+        over_elements(call, self.name(), dx, &inputs, &[relu_flag(self.activation)])
     }
 
     fn fast(&self, inputs: [Slice<'_>; 10], [dx]: [&mut [f32]; 1]) -> bool {
@@ -136,7 +136,7 @@ impl Kernel<10, 1> for BatchNormGradInput {
     }
 }
 
-/// `dx` from the gradient `dy` by the normalised values, and `dweight`, `dbias`, `dmean` and `dvariance`.
+/// `dx` from the gradient `dy` with respect to the normalised values, and `dweight`, `dbias`, `dmean` and `dvariance`.
 pub(crate) fn grad_input<A: Real>(
     x: &ArrayViewD<'_, A>,
     mut dy: ArrayD<A>,

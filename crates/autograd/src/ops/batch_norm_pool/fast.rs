@@ -49,7 +49,7 @@ impl<'a> Planes<'a> {
         self.plan.of_plane(normalised, [maxima, place_of]);
     }
 
-    /// The gradient by the normalised plane from that by its outputs.
+    /// The gradient with respect to the normalised plane, from that with respect to its outputs.
     fn gradient_of_plane(&self, x: &[f32], dy: &[f32], channel: usize, buffers: &mut Buffers) {
         self.maxima(x, channel, buffers);
         let Buffers { maxima, place_of, gradient, .. } = buffers;

@@ -5,7 +5,7 @@ use tensor::gpu::{Argument, Call, Grid};
 use tensor::{FusedActivation, Error, Kernel, Map2, Real, Slice, Storage, Tensor};
 
 use super::fast::Planes;
-use crate::launch::channels::{over_channels, over_numbers};
+use crate::launch::channels::{over_channels, over_elements};
 use crate::ops::batch_norm::fast::{self, Layout, Norm};
 use crate::ops::batch_norm::gradients::{BatchNormGradAffine, coefficients, grad_input};
 use crate::ops::batch_norm::{BatchNorm, normalised};
@@ -68,7 +68,7 @@ impl Kernel<3, 4> for Pooled<'_> {
     }
 }
 
-/// The gradient by the normalised values `[n, c, h, w]` from the gradient `dy` by the outputs.
+/// The gradient with respect to the normalised values `[n, c, h, w]`, from the gradient `dy` with respect to the outputs.
 fn before_pool<A: Real>(
     largest: &Largest,
     x: &ArrayViewD<'_, A>,
@@ -178,7 +178,7 @@ impl Kernel<10, 1> for GradInput<'_> {
 
     fn launch(&self, call: Call<'_>, inputs: [&Tensor; 10], [dx]: [&Tensor; 1]) -> tensor::Result<()> {
         let words = self.largest.words(call)?;
-        over_numbers(call, self.name(), dx, &inputs, &[Argument::Words(&words)])
+        over_elements(call, self.name(), dx, &inputs, &[Argument::Words(&words)])
     }
 
     fn fast(&self, inputs: [Slice<'_>; 10], [dx]: [&mut [f32]; 1]) -> bool {

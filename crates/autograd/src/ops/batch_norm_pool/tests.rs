@@ -1,4 +1,4 @@
-//! Tests of batch normalisation with max-pooling and ReLU beside the operations that it replaces.
+//! Tests of batch normalisation with max-pooling and ReLU against the operations that it replaces.
 
 use tensor::random::Stream;
 use tensor::{DType, Tensor, with_references};

@@ -1,4 +1,4 @@
-//! How a kernel slides over an image: which pixel each of its taps reads.
+//! The geometry of a convolution: which pixel each kernel offset reads, for a stride and a padding.
 
 use tensor::conv::Convolution;
 

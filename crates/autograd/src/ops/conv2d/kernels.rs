@@ -58,7 +58,7 @@ pub(crate) fn with_bias<A: Real>(x: ArrayD<A>, bias: Option<ArrayViewD<'_, A>>) 
     }
 }
 
-/// From `dy [n, o, out]` and a weight `[o, c, kernel]`, the gradient by an image `[n, c, image]`.
+/// From `dy [n, o, out]` and a weight `[o, c, kernel]`, the gradient with respect to an image `[n, c, image]`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ConvGradInput {
     pub(crate) geometry: Geometry,
@@ -125,7 +125,7 @@ impl Kernel<2, 1> for ConvGradInput {
     }
 }
 
-/// From `x [n, c, image]` and `dy [n, o, out]`, the gradient by a weight `[o, c, kernel]`.
+/// From `x [n, c, image]` and `dy [n, o, out]`, the gradient with respect to a weight `[o, c, kernel]`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ConvGradWeight {
     pub(crate) geometry: Geometry,
@@ -188,7 +188,7 @@ impl Kernel<2, 1> for ConvGradWeight {
     }
 }
 
-/// `y[c] = sum over n, i, j of x[n, c, i, j]`: the gradient by a bias.
+/// `y[c] = sum over n, i, j of x[n, c, i, j]`: the gradient with respect to a bias.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SumOfChannels;
 

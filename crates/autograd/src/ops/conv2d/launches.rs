@@ -37,7 +37,7 @@ pub(crate) fn convolve(
     launch_product(call, "conv2d", [sizes.o, pixels, 1], &arguments)
 }
 
-/// `dx = activation(the gradient by the images + bias)`, which is a transposed convolution.
+/// `dx = activation(the gradient with respect to the images + bias)`, which is a transposed convolution.
 pub(crate) fn grad_input(
     call: Call<'_>,
     [dy, weight]: [&Tensor; 2],
@@ -54,7 +54,7 @@ pub(crate) fn grad_input(
     launch_product(call, "conv2d_grad_input", [sizes.c, pixels, phases], &arguments)
 }
 
-/// The gradient by the weight: the pixels in parts, and the parts added up in order.
+/// The gradient with respect to the weight: the pixels in parts, and the parts added up in order.
 pub(crate) fn grad_weight(
     call: Call<'_>,
     [x, dy]: [&Tensor; 2],

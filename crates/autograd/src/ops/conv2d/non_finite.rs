@@ -1,8 +1,8 @@
-//! The fast paths of a convolution and its gradients, which leave the padding out also for non-finite elements.
+//! The fast paths of a convolution and its gradients, correct also for infinite and NaN elements.
 //!
-//! The products store the padding as zeros, and zero times infinity is NaN. So what is not finite of the factor that meets
-//! the padding is replaced by one of its sign in the products, and added afterwards where it meets an image, which outweighs
-//! its stand-in. All functions return `false` if products do not suit the sizes.
+//! A GEMM stores the padding as zeros, and zero times infinity is NaN. So a non-finite element of the factor that is
+//! multiplied by the padding is replaced by ±1 in the GEMM; its true contribution is added afterwards where it meets a
+//! pixel of the image, and outweighs the replacement. All functions return `false` if the sizes do not suit a GEMM.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -17,7 +17,7 @@ pub(crate) fn conv2d(
     epilogue: Epilogue<'_>,
     sizes: Convolution,
 ) -> bool {
-    if !sizes.suits_products() {
+    if !sizes.suits_gemm() {
         return false;
     }
     if sizes.padding == [0; 2] {
@@ -43,7 +43,7 @@ pub(crate) fn grad_input(
     epilogue: Epilogue<'_>,
     sizes: Convolution,
 ) -> bool {
-    if !sizes.suits_products() {
+    if !sizes.suits_gemm() {
         return false;
     }
     let Parts { finite, others } = Parts::of(weight);
@@ -58,9 +58,9 @@ pub(crate) fn grad_input(
     true
 }
 
-/// The gradient by the weight from the images and `dy`.
+/// The gradient with respect to the weight from the images and `dy`.
 pub(super) fn grad_weight(dweight: &mut [f32], [x, dy]: [&[f32]; 2], sizes: Convolution) -> bool {
-    if !sizes.suits_products() {
+    if !sizes.suits_gemm() {
         return false;
     }
     conv::conv2d_grad_weight_f32(dweight, x, dy, sizes);

@@ -1,4 +1,4 @@
-//! What a convolution computes, refuses and takes at its edges.
+//! Tests of the convolution: hand-computed results, refused shapes, and strides and paddings at their limits.
 
 use tensor::{DType, FusedActivation, Tensor};
 

@@ -1,4 +1,4 @@
-//! The answer says what the rows say, and where they are silent it says that.
+//! Tests of the answer: it agrees with the verdict rows, and says which of them are missing.
 
 use report::ReadBy;
 

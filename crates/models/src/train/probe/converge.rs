@@ -1,4 +1,4 @@
-//! Heads trained until more training brings nothing more.
+//! Trains the heads of a probe to convergence.
 
 use tensor::Tensor;
 

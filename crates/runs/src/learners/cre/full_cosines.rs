@@ -1,4 +1,4 @@
-//! The agreement of both losses of all training images about the encoder, and what it is for permuted labels.
+//! The cosine of the encoder's gradients of the two losses over all training images, and the same for permuted labels.
 
 use models::CreTrainer;
 use models::train::FullConflict;

@@ -1,4 +1,4 @@
-//! Final measures: the same bits in blocks as at once, and a reason where there is none.
+//! Final measures: the same bits in blocks as at once, and a stated reason for each missing measure.
 
 use models::Representation;
 use tensor::Tensor;

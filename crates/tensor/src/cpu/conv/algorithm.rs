@@ -1,4 +1,4 @@
-//! The choice between direct sums and fewer multiplications.
+//! The choice between direct convolution and Winograd's minimal filtering.
 
 use std::sync::LazyLock;
 
@@ -17,7 +17,7 @@ pub enum Algorithm {
 impl Algorithm {
     /// Direct where the environment sets `AGON_DIRECT_CONV=1`, and Winograd otherwise. It does not change while a
     /// program runs, since a run that is continued must find the bits that it had.
-    pub fn chosen() -> Self {
+    pub fn from_environment() -> Self {
         static CHOSEN: LazyLock<Algorithm> = LazyLock::new(|| {
             let is_direct = std::env::var_os("AGON_DIRECT_CONV").is_some_and(|value| value == "1");
             if is_direct { Algorithm::Direct } else { Algorithm::Winograd }
@@ -36,5 +36,5 @@ impl Algorithm {
 
 /// Whether a convolution that can be filtered is.
 pub(super) fn is_filtered(sizes: &Correlation) -> bool {
-    Algorithm::chosen() == Algorithm::Winograd && sizes.is_worth_it()
+    Algorithm::from_environment() == Algorithm::Winograd && sizes.is_worth_it()
 }

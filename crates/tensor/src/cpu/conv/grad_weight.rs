@@ -1,4 +1,4 @@
-//! The gradient by the weight as matrix multiplications that sum over the pixels.
+//! The gradient with respect to the weight as matrix multiplications that sum over the pixels.
 //!
 //! Each task sums over some images for some channels; the sums are added in the order of the images.
 
@@ -18,7 +18,7 @@ const STEPS_AT_ONCE: usize = 320;
 /// The parts that a weight gradient is computed in: enough for many threads, few enough to add up.
 pub(super) const PARTS: usize = 16;
 
-/// The gradient by the weight with the tiles of `isa`, which the CPU supports.
+/// The gradient with respect to the weight with the tiles of `isa`, which the CPU supports.
 pub(super) fn grad_weight(dweight: &mut [f32], x: &[f32], dy: &[f32], sizes: Convolution, isa: Isa) {
     sizes.check(x, dweight, dy);
     dweight.fill(0.0);

@@ -1,6 +1,6 @@
-//! Products whose second matrix is read from the padded images where it lies, without packing.
+//! Matrix multiplications that read their second matrix from the padded images in place, without packing.
 //!
-//! Packing costs about as much as four rows of a product. With few rows, reading each element anew for every kernel offset
+//! Packing costs about as much as four rows of a GEMM. With few rows, reading each element anew for every kernel offset
 //! costs less, even though the last vector of a row of pixels is not full. The sums are those of packed panels in every bit.
 
 use super::gemm::Right;

@@ -1,4 +1,4 @@
-//! The products against plain loops in 64 bits, by every instruction set that the CPU supports.
+//! Tests of convolutions against naive loops in f64, for every instruction set that the CPU supports.
 
 use super::grad_weight::PARTS;
 use super::*;
@@ -143,9 +143,9 @@ fn a_stride_longer_than_the_image_agrees_with_plain_loops() {
 #[test]
 fn products_do_not_suit_a_padding_far_longer_than_the_image_nor_places_beyond_32_bits() {
     let far = sizes(1, [1, 1], [3, 3], [1, 1], [1 << 30; 2], [1 << 31; 2]);
-    assert!(!far.suits_products());
-    assert!(!Convolution { c: 1 << 30, ..sizes(1, [1, 1], [3, 3], [3, 3], [1, 1], [1, 1]) }.suits_products());
-    assert!(sizes(1, [64, 64], [224, 224], [7, 7], [2, 2], [3, 3]).suits_products());
+    assert!(!far.suits_gemm());
+    assert!(!Convolution { c: 1 << 30, ..sizes(1, [1, 1], [3, 3], [3, 3], [1, 1], [1, 1]) }.suits_gemm());
+    assert!(sizes(1, [64, 64], [224, 224], [7, 7], [2, 2], [3, 3]).suits_gemm());
     assert_eq!(Convolution { o: usize::MAX, ..far }.flops(), u64::MAX);
 }
 

@@ -1,4 +1,4 @@
-//! Convolutions by Winograd's minimal filtering, in 4 x 4 outputs at a time: fewer multiplications.
+//! Convolutions by Winograd's minimal filtering: tiles of 4 x 4 outputs with fewer multiplications.
 //!
 //! A tile of inputs, a filter and a tile of outputs are each transformed; in between, the tiles of all images make one
 //! matrix multiplication over the channels for each of 36 points (3 x 3 kernels), 64 (5 x 5) or 49 (7 x 7, as 2 x 2
@@ -55,7 +55,8 @@ macro_rules! with_axes {
             other => unreachable!("no filtering for {other:?}"),
         }
     };
-    // The gradient by a weight of 5 x 5 takes 2 x 2 filters of three taps: by one of five its rounding errors are too large.
+    // The gradient with respect to a weight of 5 x 5 takes 2 x 2 filters of three taps: with one filter of five taps its
+    // rounding errors are too large.
     (grad_weight $sizes:expr, $R:ident, $C:ident => $expression:expr) => {
         match ($sizes.kernel, $sizes.phases) {
             ([3, 3] | [5, 5], Phases::One) => with_axes!(@ F43, $R, $C => $expression),

@@ -1,5 +1,5 @@
-//! The gradient by the weight: for each point a product of the transformed gradients and the transformed inputs, summed over
-//! all tiles.
+//! The gradient with respect to the weight: for each point a matrix multiplication of the transformed gradients and the
+//! transformed inputs, summed over all tiles.
 //!
 //! Lanes are channels. The tiles of some images are transformed together; then each task multiplies a few output channels
 //! with a panel of input channels for every point and transforms the products back, so those never leave the cache.
@@ -187,7 +187,7 @@ each_isa! {
         }
     }
 
-    /// The gradient by the weights between a block of output channels and a panel of input channels.
+    /// The gradient with respect to the weights between a block of output channels and a panel of input channels.
     ///
     /// # Safety
     /// The CPU supports `S`; the transforms are there; `dweight` has its sizes, and nobody else writes these weights.

@@ -7,8 +7,8 @@
 //! differ in the signs of their odd columns only. They were chosen for small rounding errors in 32 bits.
 //!
 //! A stride of 2 splits three taps into two phases: the outer taps meet inputs of one parity and are a filter of two taps,
-//! the middle tap meets those of the other parity and takes four plain products. The gradient by the input, which is the
-//! transposed convolution, has the same phases in its outputs.
+//! the middle tap meets those of the other parity and takes four plain products. The gradient with respect to the input,
+//! which is the transposed convolution, has the same phases in its outputs.
 
 /// Outputs of one filter along an axis.
 pub(super) const OUTPUTS: usize = 4;

@@ -1,4 +1,4 @@
-//! The convolution and its gradient by the input: transformed weights times transformed tiles, for each point.
+//! The convolution and its input gradient: transformed weights times transformed tiles, for each point.
 //!
 //! Lanes are units of different images. A block of tiles is transformed for all channels, then multiplied with a few rows of
 //! the weight at a time, whose products stay in the cache until they are transformed back.

@@ -1,4 +1,4 @@
-//! The filterings against plain sums in 64 bits, by every instruction set that the CPU supports.
+//! Tests of Winograd's filtering against direct sums in f64, for every instruction set that the CPU supports.
 
 use super::super::tests::{elements, for_each_product, sizes};
 use super::points::{Axis, F43, F44, F45, MOST, OUTPUTS, Phases, Strided, Transposed};
@@ -27,8 +27,8 @@ fn of_taps<A: Axis>(row: usize) -> usize {
     row.min(A::WEIGHTS - 1)
 }
 
-/// Of an axis the largest sum of absolute values that an output and that a gradient by a tap is made of, for inputs and
-/// taps of at most 1; and the roundings of each term.
+/// For an axis, the largest sum of absolute values of the terms of an output and of a tap's gradient, for inputs and taps of
+/// at most 1; and the number of roundings of each term.
 fn growth<A: Axis>() -> [f64; 3] {
     let sum = |terms: &dyn Fn(usize) -> f64, count: usize| (0..count).map(|k| terms(k).abs()).sum::<f64>();
     let b = |row: usize| sum(&|k| element::<OfInput<A>>(row, k), A::INPUTS);
@@ -312,8 +312,8 @@ fn error_table(s: Convolution, isa: Isa, seed: u64) -> [[f64; 3]; 2] {
     [filtered(s, inputs, isa), direct(s, inputs, isa)].map(|got| errors(&got, &of_exact))
 }
 
-/// By how much the products that a result is a sum of grow in the root mean square, for independent inputs and taps of equal
-/// variances: of one axis its square. Outputs, and gradients by taps, share it.
+/// The growth factor of the root mean square of the terms of a result, for independent inputs and taps of equal variances:
+/// for one axis its square. It is the same for outputs and for gradients with respect to taps.
 fn mean_growth<A: Axis>() -> f64 {
     let square =
         |terms: &dyn Fn(usize) -> f64, count: usize| (0..count).map(|k| terms(k).powi(2)).sum::<f64>();

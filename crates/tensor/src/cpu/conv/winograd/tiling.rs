@@ -1,4 +1,4 @@
-//! Which tiles are computed together: images are cut into strips, and a lane holds one strip of one image.
+//! The tiling: images are cut into strips, and each vector lane holds one strip of one image.
 
 use std::ops::Range;
 
