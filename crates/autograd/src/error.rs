@@ -90,7 +90,7 @@ pub enum Error {
     },
     /// A function gave two results for the same inputs.
     #[error(
-        "gradcheck: expected the same output for the same inputs, got {first:e} and {second:e} at place {place}; fix the \
+        "gradcheck: expected the same output for the same inputs, got {first:e} and {second:e} at index {place}; fix the \
          random seed, and change no state inside the function"
     )]
     NonDeterministic {
@@ -147,7 +147,7 @@ pub enum Error {
     },
     /// A result in a narrow type differs too much from the result in 64 bits.
     #[error(
-        "{op} in {dtype}: {what} is {got:e} at place {place}, 64 bits say {expected:e}; \
+        "{op} in {dtype}: {what} is {got:e} at index {place}, but {expected:e} in f64; \
          they differ by {difference:e}, allowed is {allowed:e}"
     )]
     Imprecise {

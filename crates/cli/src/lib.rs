@@ -82,14 +82,14 @@ enum Command {
     Inspect(Inspect),
     /// Say which values of two runs, sweeps or results files differ, and in which line of their configs
     Compare(Compare),
-    /// Say what the key of a run is made of, and why it is found or computed anew
+    /// Say what the key of a run is made of, and why it is found or recomputed
     Why(Why),
     /// Say what the run store holds
     Runs(Runs),
     /// Write a finished run for other programs: its parameters for PyTorch, or its curves for TensorBoard
     ///
-    /// Parameters go to a safetensors file. A name is the place of a layer in a part of the model, as in `encoder.0.weight`: a PyTorch module with the same
-    /// layers at the same places takes the file as its `state_dict`. An older file of that name is replaced.
+    /// Parameters go to a safetensors file. A name is the index of a layer in a part of the model, as in `encoder.0.weight`: a PyTorch module with the same
+    /// layers at the same indices takes the file as its `state_dict`. An older file of that name is replaced.
     Export(Export),
     /// Say which masking, if any, should help with your own labelled images: closed forms, no training
     ///

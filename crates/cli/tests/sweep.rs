@@ -1,4 +1,4 @@
-//! Sweeps of a user, comparisons of what is stored, and why a run is found or computed anew.
+//! Sweeps of a user, comparisons of what is stored, and why a run is found or recomputed.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
@@ -123,7 +123,7 @@ fn a_sweep_is_measured_drawn_found_again_and_compared() {
     assert_eq!(nearest.as_array().unwrap().len(), 1, "{nearest}");
     std::fs::rename(folder.join("photos/ant/00.png"), folder.join("photos/bee/00x.png")).unwrap();
     let text = printed(folder, &["why", key]);
-    assert!(text.contains("computed anew: the images here are others"), "{text}");
+    assert!(text.contains("recomputed: the images here are others"), "{text}");
     std::fs::rename(folder.join("photos"), folder.join("moved")).unwrap();
     assert!(printed(folder, &["why", key]).contains("the images are not here"));
     refused(folder, &["why", "zz"], "no run `zz`");

@@ -87,7 +87,7 @@ pub trait Experiment: Sync {
     /// If the results lack what is judged.
     fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>>;
 
-    /// What a reader must know before trusting the figures.
+    /// The limits of the figures: what a reader has to know before relying on them.
     ///
     /// # Errors
     /// If the results lack what is read.

@@ -144,7 +144,7 @@ pub(crate) fn cnn_s(profile: Profile, channels: &[usize]) -> Family {
 }
 
 /// Adam's learning rate for transformers: the authors' 1e-3 (section 2.3 of the CRE specification), but 3e-3 in the small
-/// profiles, whose runs take hundreds of steps in place of thousands. `sweep::warnings` says so beside each result.
+/// profiles, whose runs take hundreds of steps instead of thousands. `sweep::warnings` reports it with each result.
 pub(crate) fn vit_rate(profile: Profile) -> f64 {
     match profile {
         Profile::Smoke | Profile::Quick | Profile::Standard => 3e-3,
@@ -177,11 +177,11 @@ pub(crate) fn cnn_l(profile: Profile, rotation: Option<Rotation>, dropout: f64) 
     Family { data: vec![cifar10(profile)], rotation, batch, epochs, ..family }
 }
 
-/// How the label of a family with new heads goes on after that of the family whose encoders they read.
+/// The suffix of the label of a family with new heads, after the label of the family whose encoders they read.
 pub(crate) const REFITTED: &str = ", new heads";
 
-/// The encoders of a family of CREs, frozen, under heads that are learned anew for as long, and under others until they have
-/// converged. The new heads see every patch, whatever the encoder saw in training.
+/// The frozen encoders of a family of CREs with new heads, trained for as many epochs and, in a second set, to convergence.
+/// The new heads see every patch, even if the encoder was trained on masked images.
 pub(crate) fn refitted(profile: Profile, family: &Family) -> Family {
     let converge = Some(match profile {
         Profile::Smoke => 3,

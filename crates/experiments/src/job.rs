@@ -88,7 +88,7 @@ impl Job {
         }
     }
 
-    /// Finds or computes all runs, and calls `complete` with the place and the finished runs of each experiment as soon as it
+    /// Finds or computes all runs, and calls `complete` with the index and the finished runs of each experiment as soon as it
     /// has them.
     pub(crate) fn finish(
         &self,

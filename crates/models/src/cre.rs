@@ -297,7 +297,7 @@ impl Cre {
     }
 
     /// What a batch of whole images is in each layer of the encoder, `[n, features]`: the outputs of its activations
-    /// and of its blocks, and the latent last. Each is named by its layer's place, as in `encoder.3`; nothing is
+    /// and of its blocks, and the latent last. Each is named by its layer's index, as in `encoder.3`; nothing is
     /// recorded.
     ///
     /// # Errors

@@ -14,7 +14,7 @@
 //! | `SelfAttention`: `qkv.weight [3 d, d]`, `qkv.bias`, `proj.weight`, `proj.bias` | two `nn.Linear` |
 //! | `PatchEmbedding`: `weight [d, side * side * c]`, `bias` | `nn.Conv2d`, its weight permuted by `(0, 2, 3, 1)` |
 //! | `Residual`: `body.PLACE...`, `skip.PLACE...` | two `nn.Sequential` of these names |
-//! | activation, pooling, dropout, flattening: a place, no names | `nn.ReLU`, `nn.MaxPool2d`, ... |
+//! | activation, pooling, dropout, flattening: an index, no names | `nn.ReLU`, `nn.MaxPool2d`, ... |
 //!
 //! PyTorch's `num_batches_tracked` is ignored. `benches/peers/models.py` defines every architecture with these indices.
 

@@ -43,7 +43,7 @@ pub struct Page {
     pub question: String,
     /// The answer in a few sentences.
     pub answers: Vec<Answer>,
-    /// What a reader must know before trusting the answer; may be empty.
+    /// The limits of the answer: what a reader has to know before relying on it; may be empty.
     pub limits: String,
     /// What the results are from, in one line; may be empty.
     pub source: String,

@@ -28,13 +28,13 @@ impl Span {
         Self { low: low - free, high: high + free }
     }
 
-    /// The place of a value from 0 to 1, and whether it is beyond the axis.
+    /// The position of a value, from 0 to 1, and whether it is beyond the axis.
     pub(crate) fn share(&self, value: f64) -> (f64, bool) {
         let share = (value - self.low) / (self.high - self.low);
         (share.clamp(0.0, 1.0), !(0.0..=1.0).contains(&share))
     }
 
-    /// At most `count` round ticks with their places.
+    /// At most `count` round ticks with their positions.
     pub(crate) fn ticks(&self, count: usize) -> Vec<(f64, String)> {
         let ticks = ticks::round(self.low, self.high, count).into_iter();
         ticks.map(|tick| (self.share(tick.at).0, tick.label)).collect()

@@ -102,7 +102,7 @@ pub fn run_all(
     Ok(all)
 }
 
-/// Finds or computes the runs of these stages, in their order, and calls `complete` with the place and the runs of each stage
+/// Finds or computes the runs of these stages, in their order, and calls `complete` with the index and the runs of each stage
 /// once all of these are finished, while the runs of later stages go on. A run that diverges or fails is recorded with its
 /// reason, and the others continue.
 ///

@@ -109,7 +109,7 @@ impl HeldOut {
     /// Fails if the index is out of bounds.
     pub fn r2(&self, baseline: usize) -> Result<Option<Array1<f64>>> {
         let n_sizes = self.squared_errors.ncols();
-        check::dimensions("place of the baseline", baseline, 0..=n_sizes.saturating_sub(1))?;
+        check::dimensions("index of the baseline", baseline, 0..=n_sizes.saturating_sub(1))?;
         let sums = self.squared_errors.sum_axis(Axis(0));
         let of_baseline = sums.get(baseline).copied().unwrap_or(0.0);
         Ok((of_baseline > 0.0).then(|| 1.0 - sums / of_baseline))

@@ -15,7 +15,7 @@ use tensor::gpu::Call;
 use tensor::{FusedActivation, Kernel, Real, Slice, Tensor};
 
 pub use self::geometry::Geometry;
-pub(crate) use self::geometry::places;
+pub(crate) use self::geometry::output_length;
 use self::kernels::SumOfChannels;
 pub(crate) use self::kernels::{ConvGradInput, ConvGradWeight, convolved, of_rank_4, with_bias};
 pub(crate) use self::non_finite::grad_input as fast_grad_input;
@@ -81,7 +81,7 @@ impl<const N: usize> Kernel<N, 1> for Conv2d<N> {
 
     fn launch(&self, call: Call<'_>, inputs: [&Tensor; N], [y]: [&Tensor; 1]) -> tensor::Result<()> {
         let ([x, weight], bias) = split_inputs(&inputs);
-        let sizes = self.geometry.sizes(x.shape(), weight.shape()).expect("the shape rule was asked");
+        let sizes = self.geometry.sizes(x.shape(), weight.shape()).expect("the shapes were checked");
         launches::convolve(call, [x, weight], y, (bias, self.activation), sizes)
     }
 
@@ -91,7 +91,7 @@ impl<const N: usize> Kernel<N, 1> for Conv2d<N> {
 
     fn fast(&self, inputs: [Slice<'_>; N], [y]: [&mut [f32]; 1]) -> bool {
         let ([x, weight], bias) = split_inputs(&inputs);
-        let sizes = self.geometry.sizes(x.shape, weight.shape).expect("the shape rule was asked");
+        let sizes = self.geometry.sizes(x.shape, weight.shape).expect("the shapes were checked");
         let epilogue = Epilogue { bias: bias.map(|bias| bias.data), activation: self.activation };
         non_finite::conv2d(y, [x.data, weight.data], epilogue, sizes)
     }

@@ -71,11 +71,11 @@ impl Transposed {
     }
 
     fn reference_4d<A: Real>(&self, x: ArrayViewD<'_, A>, weight: ArrayViewD<'_, A>) -> ArrayD<A> {
-        let sizes = self.sizes(x.shape(), weight.shape()).expect("the shape rule was asked");
+        let sizes = self.sizes(x.shape(), weight.shape()).expect("the shapes were checked");
         self.gradient(sizes.image).reference_4d(x, weight)
     }
 
-    /// The gradient with respect to the images is the convolution itself; for the weight, image and output change places.
+    /// The gradient with respect to the images is the convolution itself; for the weight, image and output are swapped.
     fn gradients(
         &self,
         [x, weight]: [&Tensor; 2],
@@ -113,7 +113,7 @@ impl<const N: usize> Kernel<N, 1> for ConvTranspose2d<N> {
 
     fn launch(&self, call: Call<'_>, inputs: [&Tensor; N], [y]: [&Tensor; 1]) -> tensor::Result<()> {
         let ([x, weight], bias) = conv2d::split_inputs(&inputs);
-        let sizes = self.attributes.sizes(x.shape(), weight.shape()).expect("the shape rule was asked");
+        let sizes = self.attributes.sizes(x.shape(), weight.shape()).expect("the shapes were checked");
         launches::grad_input(call, [x, weight], y, (bias, self.activation), sizes)
     }
 
@@ -123,7 +123,7 @@ impl<const N: usize> Kernel<N, 1> for ConvTranspose2d<N> {
 
     fn fast(&self, inputs: [Slice<'_>; N], [y]: [&mut [f32]; 1]) -> bool {
         let ([x, weight], bias) = conv2d::split_inputs(&inputs);
-        let sizes = self.attributes.sizes(x.shape, weight.shape).expect("the shape rule was asked");
+        let sizes = self.attributes.sizes(x.shape, weight.shape).expect("the shapes were checked");
         let epilogue = Epilogue { bias: bias.map(|bias| bias.data), activation: self.activation };
         conv2d::fast_grad_input(y, [x.data, weight.data], epilogue, sizes)
     }

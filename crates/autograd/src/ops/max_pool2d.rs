@@ -7,7 +7,7 @@ use std::ops::Range;
 use tensor::Tensor;
 
 use self::windows::{Largest, Places, Windows, check_count};
-use crate::ops::conv2d::places;
+use crate::ops::conv2d::output_length;
 use crate::{Op, Result, Var};
 
 /// The maximum of each window of images `[n, c, h, w]`, as `[n, c, oh, ow]`. The padding counts as minus
@@ -41,7 +41,7 @@ impl MaxPool2d {
     /// The number of windows along `axis`; `None` if no window fits.
     fn count(&self, axis: usize, length: usize) -> Option<usize> {
         let (kernel, padding) = (self.kernel[axis], self.padding[axis]);
-        places(length, kernel, self.stride[axis], padding).filter(|_| padding <= kernel / 2)
+        output_length(length, kernel, self.stride[axis], padding).filter(|_| padding <= kernel / 2)
     }
 
     /// The rows and the columns of all windows of images of this shape.
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn windows_that_are_computed_at_once_choose_the_places_of_the_reference() {
+    fn windows_that_are_computed_at_once_choose_the_positions_of_the_reference() {
         let odd = [f32::NAN, f32::NEG_INFINITY, f32::INFINITY];
         for width in [2, 6, 8, 10, 14, 15, 16, 17, 18, 33, 34, 35] {
             for period in [1, 3, 7] {

@@ -115,7 +115,7 @@ impl Walk {
             let outer: Vec<usize> = (0..innermost).collect();
             let mut rows = y.chunks_exact_mut(row);
             return self.for_each(&outer, |from, _| {
-                let to = rows.next().expect("the output has one row for each place");
+                let to = rows.next().expect("the output has one row for each index");
                 to.copy_from_slice(&x[from..from + row]);
             });
         }

@@ -46,7 +46,7 @@ impl Folders {
             let (name, set) = own.open(data::image_folder)?;
             if all.iter().any(|other| other.name == name) {
                 return Err(Error::Usage(format!(
-                    "two folders of images are called {name}, by which sets are told apart; rename one of them"
+                    "two folders of images are named {name}, and sets are distinguished by this name; rename one of them"
                 )));
             }
             all.push(OpenFolder { name, own, set });

@@ -100,7 +100,7 @@ pub(super) fn parts_of_key(spec: &RunSpec) -> Value {
     parts
 }
 
-/// A run in words; one of another version may have a config that this version does not know.
+/// A description of a run; one of another version may have a config that this version cannot read.
 pub(super) fn label_of(spec: &RunSpec) -> String {
     match serde_json::from_value(spec.config.clone()) {
         Ok(config) => Run { config, seed: spec.seed }.label(),

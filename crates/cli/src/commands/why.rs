@@ -173,7 +173,7 @@ impl Answer {
         let mut text = format!("run {short}: {}\n", self.label);
         text += &match self.found {
             true => "found: a command with the same config, seed and images uses it\n".to_owned(),
-            false => format!("computed anew: {}\n", self.reasons.join("; ")),
+            false => format!("recomputed: {}\n", self.reasons.join("; ")),
         };
         let row = |of: &Part| {
             let in_key = if of.in_key { "key" } else { "beside it" };

@@ -55,7 +55,7 @@ pub(super) fn answers(rows: &[Verdict], readers: Option<&Readers>) -> Vec<Answer
     ]
 }
 
-/// What a reader must know before trusting the answer; empty if there is nothing.
+/// The limits of the answer: what a reader has to know before relying on it; empty if there are none.
 pub(super) fn limits(rows: &[Verdict], profile: Profile) -> String {
     let claims = || rows.iter().filter(|row| is_counted(row));
     let count = |of: Conclusion| claims().filter(|row| row.conclusion == of).count();
@@ -94,7 +94,7 @@ fn of_rows(rows: &[Verdict], claims: &[ClaimId], sentences: &Sentences, what: &s
             number: "–".into(),
             of: what.into(),
             sentence: sentences.open.into(),
-            evidence: "These results do not hold the experiments that ask it.".into(),
+            evidence: "These results lack the experiments on this question.".into(),
         };
     }
     let count = |of: Conclusion| found.iter().filter(|row| row.conclusion == of).count();

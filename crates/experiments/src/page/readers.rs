@@ -22,7 +22,7 @@ const LEAD: &str = "Accuracy lost when the encoder follows reconstruction alone 
                     that was trained with the encoder; the others read the finished latents. Where readers differ, the \
                     loss is one of the readout and not of the latent alone.";
 
-/// The readers of the first family of each sweep whose results lie in the folder; `None` if there are none.
+/// The readers of the first family of each sweep with results in the folder; `None` if there are none.
 ///
 /// # Errors
 /// If a file is there and cannot be read.

@@ -1,4 +1,4 @@
-//! The page while the runs are computed: written anew after each experiment.
+//! The page while runs are computed: rewritten after each experiment.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
@@ -69,7 +69,7 @@ impl<'a> Live<'a> {
         Self { folder, planned, options, job, again, done, spent, next_write: Instant::now() }
     }
 
-    /// Collects, draws and judges the experiment at this place of the plan; returns its rows.
+    /// Collects, draws and judges the experiment at this index of the plan; returns its rows.
     pub(super) fn add(&mut self, at: usize, finished: &FinishedRuns) -> Result<Vec<Verdict>> {
         let (planned, data) = (&self.planned[at], &self.job.data);
         self.spent.add(finished);
@@ -121,7 +121,7 @@ impl<'a> Live<'a> {
         decide_together(&mut [], &mut sections);
         let mut provenance = page_provenance(self.planned, self.job, self.options, &self.spent);
         if n < of {
-            let text = format!("{n} of {of} experiments; this page is written anew after each, reload it");
+            let text = format!("{n} of {of} experiments; this page is rewritten after each: reload it");
             provenance.insert(0, (IN_PROGRESS.into(), text));
         }
         write_page(&self.folder, self.options, &self.rows(), sections, provenance)?;

@@ -38,7 +38,7 @@ pub enum Figure {
     Chart(Chart),
     /// A grid of images.
     Grid(ImageGrid),
-    /// A heat map; its numbers stand below it as tables.
+    /// A heat map; its values are in tables below it.
     Heat(HeatMap),
 }
 

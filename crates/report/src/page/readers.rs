@@ -32,7 +32,7 @@ pub struct ReadModel {
 pub struct ReadBy {
     /// The reader in words; all figures give it one colour.
     pub name: String,
-    /// Its place among all readers, which chooses colour and marker.
+    /// Its index among all readers, which determines colour and marker.
     pub place: usize,
     /// Its accuracy in percent at λ = 0 and at λ = 1, mean over seeds.
     pub accuracy: [f64; 2],

@@ -141,7 +141,7 @@ impl Convolution {
             let sent = || along(0).flat_map(|row| along(1).map(move |column| (row, column)));
             let offsets: Vec<[isize; 2]> = sent().map(|(row, column)| [row.1, column.1]).collect();
             let places: Vec<usize> = sent().map(|(row, column)| row.0 * self.kernel[1] + column.0).collect();
-            // From [o, c, place] to [c, o, place].
+            // From [o, c, offset] to [c, o, offset].
             let area = Self::area(self.kernel);
             let mut turned = vec![0.0; self.c * self.o * places.len()];
             let of_channels = turned.chunks_exact_mut((self.o * places.len()).max(1)).enumerate();

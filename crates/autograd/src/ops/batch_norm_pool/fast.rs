@@ -41,7 +41,7 @@ impl<'a> Planes<'a> {
         Buffers { normalised: of(len), maxima: of(windows), place_of: of(windows), gradient: of(len) }
     }
 
-    /// The maxima of the normalised plane, and their places.
+    /// The maxima of the normalised plane, and their indices.
     fn maxima(&self, x: &[f32], channel: usize, buffers: &mut Buffers) {
         let Buffers { normalised, maxima, place_of, .. } = buffers;
         let (norm, layout) = (self.norm.of(channel..channel + 1), Layout::of_plane(self.len));

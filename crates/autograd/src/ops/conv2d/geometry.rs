@@ -24,7 +24,7 @@ impl Geometry {
             return None;
         }
         let out =
-            [0, 1].map(|axis| places([h, w][axis], [kh, kw][axis], self.stride[axis], self.padding[axis]));
+            [0, 1].map(|axis| output_length([h, w][axis], [kh, kw][axis], self.stride[axis], self.padding[axis]));
         let [Some(out_h), Some(out_w)] = out else { return None };
         let Self { stride, padding } = self;
         Some(Convolution { n, c, image: [h, w], o, kernel: [kh, kw], stride, padding, out: [out_h, out_w] })
@@ -46,9 +46,9 @@ impl Geometry {
     }
 }
 
-/// How many places a window of `kernel` has along an axis of `length` with this stride and padding; none if
-/// it has no place or one of the sizes is zero.
-pub(crate) fn places(length: usize, kernel: usize, stride: usize, padding: usize) -> Option<usize> {
+/// The number of outputs along an axis of `length` for windows of `kernel` elements with this stride and padding; `None` if
+/// no window fits or one of the sizes is zero.
+pub(crate) fn output_length(length: usize, kernel: usize, stride: usize, padding: usize) -> Option<usize> {
     if length == 0 || kernel == 0 || stride == 0 {
         return None;
     }

@@ -18,7 +18,7 @@ pub(crate) fn convolved<A: Real>(
     x: ArrayViewD<'_, A>,
     weight: ArrayViewD<'_, A>,
 ) -> ArrayD<A> {
-    let sizes = geometry.sizes(x.shape(), weight.shape()).expect("the shape rule was asked");
+    let sizes = geometry.sizes(x.shape(), weight.shape()).expect("the shapes were checked");
     let (x, weight) = (of_rank_4(x), of_rank_4(weight));
     let mut y = Array4::zeros([sizes.n, sizes.o, sizes.out[0], sizes.out[1]]);
     for_each_read(geometry, sizes, |(o, c), [i, j], [ki, kj], [row, column]| {
@@ -47,7 +47,7 @@ fn for_each_read(
 }
 
 pub(crate) fn of_rank_4<A: Real>(x: ArrayViewD<'_, A>) -> ArrayView4<'_, A> {
-    x.into_dimensionality::<Ix4>().expect("the shape rule was asked")
+    x.into_dimensionality::<Ix4>().expect("the shapes were checked")
 }
 
 /// `x` plus one bias for each channel, if there is a bias.
@@ -78,7 +78,7 @@ impl ConvGradInput {
         dy: ArrayViewD<'_, A>,
         weight: ArrayViewD<'_, A>,
     ) -> ArrayD<A> {
-        let sizes = self.sizes(dy.shape(), weight.shape()).expect("the shape rule was asked");
+        let sizes = self.sizes(dy.shape(), weight.shape()).expect("the shapes were checked");
         let (dy, weight) = (of_rank_4(dy), of_rank_4(weight));
         let mut dx = Array4::zeros([sizes.n, sizes.c, sizes.image[0], sizes.image[1]]);
         for_each_read(self.geometry, sizes, |(o, c), [i, j], [ki, kj], [row, column]| {
@@ -111,7 +111,7 @@ impl Kernel<2, 1> for ConvGradInput {
     }
 
     fn launch(&self, call: Call<'_>, [dy, weight]: [&Tensor; 2], [dx]: [&Tensor; 1]) -> tensor::Result<()> {
-        let sizes = self.sizes(dy.shape(), weight.shape()).expect("the shape rule was asked");
+        let sizes = self.sizes(dy.shape(), weight.shape()).expect("the shapes were checked");
         launches::grad_input(call, [dy, weight], dx, (None, FusedActivation::Identity), sizes)
     }
 
@@ -120,7 +120,7 @@ impl Kernel<2, 1> for ConvGradInput {
     }
 
     fn fast(&self, [dy, weight]: [Slice<'_>; 2], [dx]: [&mut [f32]; 1]) -> bool {
-        let sizes = self.sizes(dy.shape, weight.shape).expect("the shape rule was asked");
+        let sizes = self.sizes(dy.shape, weight.shape).expect("the shapes were checked");
         non_finite::grad_input(dx, [dy.data, weight.data], Epilogue::NONE, sizes)
     }
 }
@@ -156,7 +156,7 @@ impl Kernel<2, 1> for ConvGradWeight {
     }
 
     fn reference<A: Real>(&self, [x, dy]: [ArrayViewD<'_, A>; 2]) -> [ArrayD<A>; 1] {
-        let sizes = self.sizes(x.shape(), dy.shape()).expect("the shape rule was asked");
+        let sizes = self.sizes(x.shape(), dy.shape()).expect("the shapes were checked");
         let (x, dy) = (of_rank_4(x), of_rank_4(dy));
         let shape = [sizes.o, sizes.c, sizes.kernel[0], sizes.kernel[1]];
         let dweight = Array4::from_shape_fn(shape, |(o, c, ki, kj)| {
@@ -174,7 +174,7 @@ impl Kernel<2, 1> for ConvGradWeight {
     }
 
     fn launch(&self, call: Call<'_>, [x, dy]: [&Tensor; 2], [dweight]: [&Tensor; 1]) -> tensor::Result<()> {
-        let sizes = self.sizes(x.shape(), dy.shape()).expect("the shape rule was asked");
+        let sizes = self.sizes(x.shape(), dy.shape()).expect("the shapes were checked");
         launches::grad_weight(call, [x, dy], dweight, sizes)
     }
 
@@ -183,7 +183,7 @@ impl Kernel<2, 1> for ConvGradWeight {
     }
 
     fn fast(&self, [x, dy]: [Slice<'_>; 2], [dweight]: [&mut [f32]; 1]) -> bool {
-        let sizes = self.sizes(x.shape, dy.shape).expect("the shape rule was asked");
+        let sizes = self.sizes(x.shape, dy.shape).expect("the shapes were checked");
         non_finite::grad_weight(dweight, [x.data, dy.data], sizes)
     }
 }

@@ -97,8 +97,8 @@ pub(super) fn grad_weight(dweight: &mut [f32], [x, dy]: [&[f32]; 2], sizes: Conv
     true
 }
 
-/// The elements with 1 or -1 in place of those that are not finite, and the places of those. Zero would not do: it makes NaN of
-/// an infinity on the other side.
+/// The elements, with non-finite ones replaced by 1 or -1, and the indices of those. Zero cannot replace them: its product
+/// with an infinity of the other factor is NaN.
 struct Parts<'a> {
     finite: Cow<'a, [f32]>,
     others: Others,
@@ -107,19 +107,19 @@ struct Parts<'a> {
 struct Others(Vec<usize>);
 
 impl<'a> Parts<'a> {
-    fn of(numbers: &'a [f32]) -> Self {
-        if all_finite(numbers) {
-            return Self { finite: Cow::Borrowed(numbers), others: Others(vec![]) };
+    fn of(elements: &'a [f32]) -> Self {
+        if all_finite(elements) {
+            return Self { finite: Cow::Borrowed(elements), others: Others(vec![]) };
         }
-        let others = (0..numbers.len()).filter(|&place| !numbers[place].is_finite()).collect();
-        let finite = numbers.iter().map(|&x| if x.is_finite() { x } else { 1f32.copysign(x) }).collect();
+        let others = (0..elements.len()).filter(|&place| !elements[place].is_finite()).collect();
+        let finite = elements.iter().map(|&x| if x.is_finite() { x } else { 1f32.copysign(x) }).collect();
         Self { finite: Cow::Owned(finite), others: Others(others) }
     }
 }
 
-fn all_finite(numbers: &[f32]) -> bool {
+fn all_finite(elements: &[f32]) -> bool {
     // Zero times a finite number is zero, times any other NaN.
-    vector::sum2(numbers, numbers, |x, _| 0.0 * x) == 0.0
+    vector::sum2(elements, elements, |x, _| 0.0 * x) == 0.0
 }
 
 impl Others {
@@ -135,8 +135,8 @@ impl Others {
     }
 }
 
-/// Calls `run` with each run of neighbouring output pixels whose tap reads the image, for the weight in this place: where it
-/// begins in the output and in the images, where neighbours are a stride apart, and its length.
+/// Calls `run` for each run of adjacent output pixels for which the weight at this index is multiplied by a pixel of the
+/// image, with its start in the output, its start in the images, where its pixels are a stride apart, and its length.
 fn for_each_run(sizes: Convolution, place: usize, mut run: impl FnMut(usize, usize, usize)) {
     let Convolution { n: images, c: channels, image: [h, w], o: outputs, kernel, stride, padding, out } =
         sizes;
@@ -160,7 +160,7 @@ fn for_each_run(sizes: Convolution, place: usize, mut run: impl FnMut(usize, usi
     }
 }
 
-/// The four indices of a place, for these lengths of the last three axes.
+/// The four indices of an element, for these lengths of the last three axes.
 fn indices(place: usize, [a, b, c]: [usize; 3]) -> [usize; 4] {
     [place / (a * b * c), place / (b * c) % a, place / c % b, place % c]
 }
@@ -178,7 +178,7 @@ mod tests {
     use crate::{Error, Result};
 
     /// Numbers of one decimal, below 2 in size, a few of them not finite.
-    fn numbers(shape: &[usize]) -> BoxedStrategy<Tensor> {
+    fn elements(shape: &[usize]) -> BoxedStrategy<Tensor> {
         let shape = shape.to_vec();
         let odd = select(vec![f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 0.0]);
         let number = prop_oneof![20 => (-19..20i32).prop_map(|x| x as f32 / 10.0), 1 => odd];
@@ -224,7 +224,7 @@ mod tests {
                     .map(|sizes| (x, weight, [2, o, sizes.out[0], sizes.out[1]], geometry))
             })
             .prop_flat_map(|(x, weight, dy, geometry)| {
-                (numbers(&x), numbers(&weight), numbers(&dy), numbers(&[weight[0]]), Just(geometry))
+                (elements(&x), elements(&weight), elements(&dy), elements(&[weight[0]]), Just(geometry))
             })
             .prop_map(|(x, weight, dy, bias, geometry)| Call { x, weight, dy, bias, geometry })
             .boxed()

@@ -129,7 +129,7 @@ impl Kernel<3, 1> for Prepared<'_> {
     }
 
     fn fast(&self, [x, weight, bias]: [Slice<'_>; 3], [y]: [&mut [f32]; 1]) -> bool {
-        let sizes = self.op.geometry.sizes(x.shape, weight.shape).expect("the shape rule was asked");
+        let sizes = self.op.geometry.sizes(x.shape, weight.shape).expect("the shapes were checked");
         let epilogue = Epilogue { bias: Some(bias.data), activation: self.op.activation };
         if !self.conv.is_finite || !sizes.suits_gemm() {
             return non_finite::conv2d(y, [x.data, weight.data], epilogue, sizes);

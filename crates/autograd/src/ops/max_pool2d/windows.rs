@@ -187,7 +187,7 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// Adds each `dy` to the place of its window's maximum in the gradient `dx` of an image.
+/// Adds each `dy` to the gradient `dx` of an image at the position of its window's maximum.
 pub(crate) fn scatter(dx: &mut [f32], dy: impl Iterator<Item = f32>, place_of: &[f32]) {
     dx.fill(0.0);
     for (dy, &place) in dy.zip(place_of) {

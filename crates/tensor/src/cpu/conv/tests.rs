@@ -19,7 +19,7 @@ pub(super) fn sizes(
     Convolution { n, c, image, o, kernel, stride, padding, out }
 }
 
-/// Every product of a pixel and a weight, as places in x, weight and y.
+/// Every product of a pixel and a weight, as indices into x, weight and y.
 pub(super) fn for_each_product(s: Convolution, mut product: impl FnMut(usize, usize, usize)) {
     let ([h, w], [kh, kw], [oh, ow]) = (s.image, s.kernel, s.out);
     for (n, o, c) in triples(s.n, s.o, s.c) {

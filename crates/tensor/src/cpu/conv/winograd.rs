@@ -104,7 +104,7 @@ impl Correlation {
     }
 
     /// Whether this takes clearly less time than a direct sum. The rule reads the sizes alone: there are enough channels on
-    /// both sides, and the multiplications, with those of empty places in tiles and lanes, are at most two thirds.
+    /// both sides, and the multiplications, with those of unused elements of tiles and lanes, are at most two thirds.
     pub(super) fn is_worth_it(&self) -> bool {
         let tiling = Tiling::new(self.n, self.out, outputs(self.phases), LANES, product::VECTORS);
         let coarse = if self.phases == Phases::OfOutputs { self.image } else { self.out };

@@ -170,7 +170,7 @@ impl Window {
         }
     }
 
-    /// The vector in this place and those behind it.
+    /// The vector at this index and those after it.
     ///
     /// # Safety
     /// The CPU supports `S`; the window has this row and column.

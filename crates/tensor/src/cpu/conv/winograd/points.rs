@@ -38,7 +38,7 @@ pub(super) trait Axis: Copy + Send + Sync + 'static {
     const PHASES: Phases = Phases::One;
     /// The points of the filter, or of its phase of two taps.
     const FILTERED: usize = Self::SET.zeros + 2 * Self::SET.pairs + 1;
-    /// The products: with phases one more for each place of the phase of one tap.
+    /// The products: with phases one more for each output of the phase of one tap.
     const POINTS: usize = Self::FILTERED + if Self::HAS_PHASES { OUTPUTS } else { 0 };
     /// Transformed weights: the products of the phase of one tap share theirs.
     const WEIGHTS: usize = Self::FILTERED + Self::HAS_PHASES as usize;

@@ -56,7 +56,7 @@ impl Tiling {
         self.rows * self.columns
     }
 
-    /// The image of a unit, and its first row of tiles. Strips of the same place follow each other.
+    /// The image of a unit, and its first row of tiles. Strips at the same position are adjacent.
     pub(super) fn unit(&self, unit: usize) -> (usize, usize) {
         (unit % self.n, unit / self.n * self.rows)
     }
