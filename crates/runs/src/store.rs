@@ -1,7 +1,7 @@
 //! The run store: each run is computed once, found by its key, and survives a kill at any time.
 //!
-//! One folder per run, named by the first 16 hex digits of its key. The journal is authoritative: an
-//! epoch is recorded when its line is on the disk, after its checkpoint. HDF5 files are derived.
+//! One folder per run, named by the first 16 hex digits of its key. The journal is authoritative: an epoch is recorded when
+//! its line is on the disk. An epoch with a checkpoint writes the checkpoint first. HDF5 files are derived.
 //!
 //! ```text
 //! let store = Store::open("runs")?.with_provenance(provenance);
