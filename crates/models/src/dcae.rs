@@ -69,7 +69,7 @@ mod tests {
         autoencoder(&Config { image, latent, depth }, &Stream::new(0, "init"), DType::F32)
     }
 
-    /// Parameter counts, fact C14 of `book/lbr.md`.
+    /// Parameter counts, fact LBR C14 of `book/lbr.md`.
     #[test]
     fn the_parameter_counts_are_those_of_the_specification() {
         for (depth, count) in [(3, 2_666_275), (5, 6_367_587)] {

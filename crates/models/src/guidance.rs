@@ -1,4 +1,4 @@
-//! Autoencoders guided by two probes on the latent (experiment E6 of `book/lbr.md`).
+//! Autoencoders guided by two probes on the latent (LBR E6 of `book/lbr.md`).
 
 use autograd::{Param, Tape, Var};
 use tensor::random::Stream;
@@ -208,7 +208,7 @@ mod tests {
         model.params().into_iter().filter(|(name, _)| name.starts_with(part)).flat_map(of_param).collect()
     }
 
-    /// Parameter counts, fact C14 of `book/lbr.md`.
+    /// Parameter counts, fact LBR C14 of `book/lbr.md`.
     #[test]
     fn the_probes_have_the_parameters_of_the_specification() {
         let stream = Stream::new(0, "init");

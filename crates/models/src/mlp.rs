@@ -94,7 +94,7 @@ mod tests {
         }
     }
 
-    /// Parameter counts, fact C14 of `book/lbr.md`. The largest, with 137 million, is counted from its widths.
+    /// Parameter counts, fact LBR C14 of `book/lbr.md`. The largest, with 137 million, is counted from its widths.
     #[test]
     fn the_parameter_counts_are_those_of_the_specification() {
         let widths = |inputs, classes| {

@@ -20,7 +20,7 @@ pub struct Config {
     pub encoder_depth: usize,
     /// The number of widths of the decoder.
     pub decoder_depth: usize,
-    /// Whether the decoder ends with a sigmoid; in the depth grid (`book/lbr.md`, E8) it does not.
+    /// Whether the decoder ends with a sigmoid; in the depth grid (`book/lbr.md`, LBR E8) it does not.
     pub sigmoid: bool,
 }
 
@@ -57,7 +57,7 @@ mod tests {
         autoencoder(&config, &Stream::new(0, "init"), DType::F32)
     }
 
-    /// Parameter counts, fact C14 of `book/lbr.md`; the larger ones are counted from their widths.
+    /// Parameter counts, fact LBR C14 of `book/lbr.md`; the larger ones are counted from their widths.
     #[test]
     fn the_parameter_counts_are_those_of_the_specification() {
         let down = |first, last, depth| {

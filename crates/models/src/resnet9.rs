@@ -79,7 +79,7 @@ mod tests {
         classifier(&Config { channels, widths, classes }, &Stream::new(0, "init"), DType::F32)
     }
 
-    /// Parameter counts, fact C14 of `book/lbr.md`. Only the last layer depends on the classes.
+    /// Parameter counts, fact LBR C14 of `book/lbr.md`. Only the last layer depends on the classes.
     #[test]
     fn the_parameter_counts_are_those_of_the_specification() {
         let ten = build(3, WIDTHS, 10).unwrap().n_params();

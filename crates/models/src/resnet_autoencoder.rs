@@ -199,7 +199,7 @@ mod tests {
         autoencoder(&config, &Stream::new(0, "init"), DType::F32)
     }
 
-    /// Parameter counts, fact C14 of `book/lbr.md`. Only the two affine layers depend on the latent, so the largest
+    /// Parameter counts, fact LBR C14 of `book/lbr.md`. Only the two affine layers depend on the latent, so the largest
     /// models are counted from the smallest.
     #[test]
     fn the_parameter_counts_are_those_of_the_specification() {

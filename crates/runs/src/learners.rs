@@ -65,9 +65,9 @@ learners! {
     recurrent: Recurrent = "recurrent",
     /// New heads trained on a frozen encoder (E9 and E10 in `book/codes.md`).
     frozen_probe: FrozenProbe<RunConfig> = "readout",
-    /// A classifier of images projected onto a principal subspace (E3 in `book/lbr.md`).
+    /// A classifier of images projected onto a principal subspace (LBR E3 in `book/lbr.md`).
     classification: Classification = "recognition",
-    /// An autoencoder with probes on its latent (E4 and E6 to E8 in `book/lbr.md`).
+    /// An autoencoder with probes on its latent (LBR E4 and E6 to E8 in `book/lbr.md`).
     autoencoding: Autoencoding = "autoencoding",
     /// A closed form of the training images, or a linear model compared with one. Optimiser, batch and epochs are unused.
     closed_form: ClosedForm = "closed-form",

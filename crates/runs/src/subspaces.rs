@@ -1,4 +1,4 @@
-//! Projection of images onto principal subspaces (E3 in `book/lbr.md`).
+//! Projection of images onto principal subspaces (LBR E3 in `book/lbr.md`).
 
 use std::ops::Range;
 
@@ -271,7 +271,7 @@ mod tests {
         Bound { place, of: 8 }
     }
 
-    /// C15 in `book/codes.md`.
+    /// LBR C15 in `book/codes.md`.
     #[test]
     fn at_the_first_bound_the_top_is_one_component_and_the_bottom_all_others() {
         let subspaces = Subspaces::of(&images()).unwrap();
@@ -323,7 +323,7 @@ mod tests {
         assert!(divided.iter().zip(&undivided).all(same));
     }
 
-    /// C15 in `book/codes.md`.
+    /// LBR C15 in `book/codes.md`.
     #[test]
     fn projections_are_idempotent_and_add_up_to_the_image() {
         let images = images();

@@ -11,7 +11,7 @@ use crate::{Error, Result, check, linalg};
 /// The columns of the samples that are converted to f64 at a time.
 const BLOCK: usize = 1_024;
 
-/// Principal component analysis by the `n × n` Gram matrix, for fewer samples than dimensions (experiment E5 of
+/// Principal component analysis by the `n × n` Gram matrix, for fewer samples than dimensions (LBR E5 of
 /// `book/lbr.md`).
 ///
 /// With centred samples `X: [n, d]` and `X X^T = E diag(l) E^T`, the components are the rows of
@@ -118,7 +118,7 @@ impl<'a, T: Copy + Into<f64>> GramPca<'a, T> {
     }
 
     /// The number of largest components after which the remaining ones explain less than `fraction` of the
-    /// variance, as in experiment E5 of `book/lbr.md`.
+    /// variance, as in LBR E5 of `book/lbr.md`.
     ///
     /// Fails if `fraction` is not in `[0, 1]`.
     pub fn top_without(&self, fraction: f64) -> Result<usize> {

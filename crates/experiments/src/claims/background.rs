@@ -1,4 +1,4 @@
-//! Claim 7 of the LBR paper: does a background of large variance fill the code of reconstruction?
+//! LBR 7: does a background of large variance fill the code of reconstruction?
 
 use report::{Axis, Figure, Point, Scale, Series, Shape, Style, Verdict};
 

@@ -1,4 +1,4 @@
-//! E2 of the LBR paper: which noise makes the optimal linear code for denoising a better code for classification?
+//! LBR E2: which noise makes the optimal linear code for denoising a better code for classification?
 
 use report::{Conclusion, Figure, HeatMap, HeatPanel, Verdict};
 

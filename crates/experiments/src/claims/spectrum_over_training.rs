@@ -1,4 +1,4 @@
-//! E4 of the LBR paper: in which order does an autoencoder learn the eigenvectors of the images?
+//! LBR E4: in which order does an autoencoder learn the eigenvectors of the images?
 
 use report::{Axis, Figure, Point, Scale, Series, Shape, Style, Verdict};
 

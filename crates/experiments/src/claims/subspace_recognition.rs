@@ -1,4 +1,4 @@
-//! E3 of the LBR paper: classification from the components of large variance, which reconstruction learns first, and of small.
+//! LBR E3: classification from the components of large variance, which reconstruction learns first, and of small.
 
 use report::{Axis, Figure, Panel, Point, Reference, Scale, Series, Shape, Style, Tick, Verdict};
 

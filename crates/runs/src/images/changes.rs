@@ -21,7 +21,7 @@ pub enum Change {
         side: usize,
     },
     /// An added background: the six lowest two-dimensional cosine modes, with independent normal weights for each image,
-    /// scaled to this percentage of the total variance (C6 to C8 in `book/codes.md`). The sum is rescaled to bytes.
+    /// scaled to this percentage of the total variance (LBR C6 to C8 in `book/codes.md`). The sum is rescaled to bytes.
     Background {
         /// The percentage of the variance, below 100.
         #[serde(serialize_with = "models::range::percent")]

@@ -1,4 +1,4 @@
-//! Classifiers of images projected onto a principal subspace (E3 in `book/lbr.md`).
+//! Classifiers of images projected onto a principal subspace (LBR E3 in `book/lbr.md`).
 
 mod task;
 mod training;

@@ -63,7 +63,7 @@ pub(crate) fn gap(a: &Array1<f64>, b: &Array1<f64>) -> f64 {
     largest(&(a - b))
 }
 
-/// `book/lbr.md`, fact A11, and A12 for the centring of labels; also with fewer samples than dimensions.
+/// `book/lbr.md`, fact LBR A11, and A12 for the centring of labels; also with fewer samples than dimensions.
 #[test]
 fn the_alignment_from_covariances_is_that_from_samples() {
     for (n, seed) in [(300, 2), (30, 3)] {
@@ -77,7 +77,7 @@ fn the_alignment_from_covariances_is_that_from_samples() {
     }
 }
 
-/// `book/lbr.md`, fact A12: codes of all dimensions have the `R^2` of the samples, computed without codes.
+/// `book/lbr.md`, fact LBR A12: codes of all dimensions have the `R^2` of the samples, computed without codes.
 #[test]
 fn alignment_is_non_decreasing_and_ends_at_the_least_squares_fit_of_the_samples() {
     let (x, mut labels) = problem(300, 4);
@@ -112,7 +112,7 @@ fn masks_that_drop_nothing_and_isotropic_noise_change_no_alignment() {
     assert!(impact.iter().all(|impact| impact.abs() < 1e-6));
 }
 
-/// `book/lbr.md`, fact A12.
+/// `book/lbr.md`, fact LBR A12.
 #[test]
 fn the_scale_of_the_samples_changes_no_alignment() {
     let (x, labels) = problem(300, 6);

@@ -38,7 +38,7 @@ fn sampling_errors(corruption: &Corruption, d: usize, draws: usize, noise: &mut 
     [error(&mean, &(c * x)), error(&second, &corruption.second_moment(covariance.view()).unwrap())]
 }
 
-/// `book/lbr.md`, fact A9.
+/// `book/lbr.md`, fact LBR A9.
 #[test]
 fn sampled_moments_approach_the_exact_ones_with_the_root_of_the_draws() {
     let mut noise = Noise::new(3);

@@ -76,7 +76,7 @@ const WEIGHTS: [Weights; 3] = [
 /// Sums of a few thousand products, after a whitening that amplifies rounding by the condition number, below a thousand.
 const TOLERANCE: f64 = 1e6 * f64::EPSILON;
 
-/// `book/lbr.md`, fact A8.
+/// `book/lbr.md`, fact LBR A8.
 #[test]
 fn the_loss_is_the_mean_over_draws_of_the_noise() {
     let problem = Problem::new(60, 2);
@@ -132,7 +132,7 @@ fn the_expected_loss_at_the_optimum_is_minimal() {
     }
 }
 
-/// `book/lbr.md`, fact A10, in the scaled form of section 4.2 and smaller, with 4 draws per step and with 1: training uses
+/// `book/lbr.md`, fact LBR A10, in the scaled form of section 4.2 and smaller, with 4 draws per step and with 1: training uses
 /// draws, the loss is the expected one.
 #[test]
 fn training_on_draws_of_the_noise_approaches_the_optimum_from_above() {

@@ -29,7 +29,7 @@ fn of_code(x: &Array2<f64>, y: &Array2<f64>, lambda: f64, code: &JointCode) -> f
     loss(x, y, lambda, [&code.encoder, &code.decoder, &code.classifier])
 }
 
-/// `book/lbr.md`, fact A1, and A6: the loss vanishes where it can.
+/// `book/lbr.md`, fact LBR A1, and A6: the loss vanishes where it can.
 #[test]
 fn the_loss_at_the_optimum_is_the_optimum() {
     for d in [16, 512] {
@@ -48,7 +48,7 @@ fn the_loss_at_the_optimum_is_the_optimum() {
     }
 }
 
-/// `book/lbr.md`, fact A2, for random weights and for small perturbations of the optimum.
+/// `book/lbr.md`, fact LBR A2, for random weights and for small perturbations of the optimum.
 #[test]
 fn no_random_weights_are_below_the_optimum() {
     let (x, y) = problem(16);
@@ -69,7 +69,7 @@ fn no_random_weights_are_below_the_optimum() {
     }
 }
 
-/// `book/lbr.md`, fact A2, for training.
+/// `book/lbr.md`, fact LBR A2, for training.
 #[test]
 fn adam_reaches_the_optimum_and_never_falls_below_it() {
     let (x, y) = problem(16);
@@ -98,7 +98,7 @@ fn adam_reaches_the_optimum_and_never_falls_below_it() {
     }
 }
 
-/// `book/lbr.md`, fact A4.
+/// `book/lbr.md`, fact LBR A4.
 #[test]
 fn much_reconstruction_is_principal_component_analysis() {
     let (x, y) = problem(16);
@@ -110,7 +110,7 @@ fn much_reconstruction_is_principal_component_analysis() {
     assert!(least > 1.0 - 1e-10, "{least}");
 }
 
-/// `book/lbr.md`, fact A4, with targets that samples do not determine.
+/// `book/lbr.md`, fact LBR A4, with targets that samples do not determine.
 #[test]
 fn no_reconstruction_is_regression_of_reduced_rank() {
     let (x, _) = problem(16);
@@ -127,7 +127,7 @@ fn no_reconstruction_is_regression_of_reduced_rank() {
     }
 }
 
-/// `book/lbr.md`, fact A5.
+/// `book/lbr.md`, fact LBR A5.
 #[test]
 fn the_loss_decreases_with_the_dimensions_up_to_the_rank_of_the_targets() {
     let (x, y) = problem(16);
@@ -144,7 +144,7 @@ fn the_loss_decreases_with_the_dimensions_up_to_the_rank_of_the_targets() {
     }
 }
 
-/// `book/lbr.md`, fact A7: by the generalised eigenvalues of `d × d` matrices, by `n × n` matrices, and by ours.
+/// `book/lbr.md`, fact LBR A7: by the generalised eigenvalues of `d × d` matrices, by `n × n` matrices, and by ours.
 #[test]
 fn two_other_methods_give_the_same_optimum() {
     let mut noise = Noise::new(6);
