@@ -76,9 +76,8 @@ pub enum Error {
     },
     /// Finite differences resolve no derivative, so the comparison is vacuous.
     #[error(
-        "gradcheck: expected a derivative that finite differences resolve to 0.1 %, got none of {elements}: the largest is \
-         {largest:e}, and rounding alone may give {noise:e}; scale the function, or leave out what does not depend on \
-         the inputs"
+        "gradcheck: none of {elements} derivatives is large enough to check: the largest finite difference is {largest:e}, and \
+         rounding alone may give {noise:e}; scale the function, or remove inputs that it does not depend on"
     )]
     Unresolved {
         /// The number of derivatives.
@@ -116,24 +115,24 @@ pub enum Error {
         got: String,
     },
     /// An operation's `backward` returned gradients for other inputs than requested.
-    #[error("{op}: backward: expected gradients for the inputs {wanted:?}, got {got:?}")]
+    #[error("{op}: backward: expected gradients for the inputs {requested:?}, got {got:?}")]
     WrongGradients {
         /// The operation.
         op: &'static str,
         /// Which gradients were requested.
-        wanted: Vec<bool>,
+        requested: Vec<bool>,
         /// Which gradients were returned.
         got: Vec<bool>,
     },
     /// A gradient depends on which other gradients were requested.
-    #[error("{op}: the gradient of input {input} depends on which other gradients are requested: {wanted:?}")]
+    #[error("{op}: the gradient of input {input} depends on which other gradients are requested: {requested:?}")]
     UnsteadyGradient {
         /// The operation.
         op: &'static str,
         /// The index of the input, from 0.
         input: usize,
         /// Which gradients were requested.
-        wanted: Vec<bool>,
+        requested: Vec<bool>,
     },
     /// An operation violates a property that every operation must have.
     #[error("{op}: {promise}; {found}")]

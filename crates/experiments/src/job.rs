@@ -74,7 +74,7 @@ impl Job {
         Ok(Self { runs, stages, data, store, hardware })
     }
 
-    /// The same for a cluster.
+    /// The job as a sweep of the Slurm engine.
     pub fn sweep<'a>(&'a self, options: &'a Options) -> Sweep<'a> {
         let (runs, data, store) = (&self.runs, &self.data, &self.store);
         Sweep {
@@ -88,8 +88,7 @@ impl Job {
         }
     }
 
-    /// Finds or computes all runs, and calls `complete` with the index and the finished runs of each experiment as soon as it
-    /// has them.
+    /// Finds or computes all runs, and calls `complete` with the index of each experiment and its runs once they are finished.
     pub(crate) fn finish(
         &self,
         options: &Options,
@@ -117,8 +116,8 @@ impl Job {
         }
     }
 
-    /// The seconds that each run takes that is not stored yet, estimated from a few steps of each kind. A run that cannot be
-    /// timed has none; computing it says why.
+    /// The estimated seconds of each run that is not stored yet, from a few steps of each kind of run. A run whose steps fail
+    /// has no estimate; the error is reported when it is computed.
     fn seconds(&self, options: &Options) -> Result<HashMap<String, f64>> {
         let mut estimate = Estimate::new(&self.data, options.resources.device()?);
         let mut seconds = HashMap::new();

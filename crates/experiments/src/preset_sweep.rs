@@ -33,7 +33,7 @@ pub struct Quantity {
     reader: Option<Reader>,
 }
 
-/// All of them; a run has those that its learner has.
+/// All quantities of a sweep; a run has those that its learner measures.
 pub const QUANTITIES: [Quantity; 6] = [
     accuracy("test_accuracy", "accuracy", Some(Reader::Online)),
     loss("test_mse", "MSE", ""),

@@ -23,7 +23,7 @@ pub enum Error {
         found(first)
     )]
     Diverged {
-        /// The step from 0: within the epoch, or since the start for individual steps.
+        /// The index of the step from 0, within the epoch; for single steps outside of an epoch, since the start of training.
         step: usize,
         /// The name of the loss.
         loss: &'static str,

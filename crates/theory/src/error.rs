@@ -50,7 +50,7 @@ pub enum Error {
         got: String,
     },
     /// All samples are equal.
-    #[error("{what}: expected samples that differ, got {rows} equal rows")]
+    #[error("{what}: expected samples that differ, but all {rows} rows are identical")]
     Constant {
         /// The name of the input.
         what: &'static str,

@@ -219,7 +219,7 @@ mod tests {
     fn invalid_samples_and_arguments_are_refused() {
         let complaint = |x: ArrayView2<'_, f32>| GramPca::fit(x).map(|_| ()).unwrap_err().to_string();
         let same = complaint(Array2::from_elem((3, 5), 0.1).view());
-        assert_eq!(same, "samples: expected samples that differ, got 3 equal rows");
+        assert_eq!(same, "samples: expected samples that differ, but all 3 rows are identical");
         assert!(complaint(Array2::zeros((0, 5)).view()).starts_with("samples: expected a matrix"));
         let mut broken = Array2::ones((3, 1_500));
         broken[[1, 1_300]] = f32::NAN;

@@ -38,7 +38,7 @@ impl Folders {
     /// Reads the folders.
     ///
     /// # Errors
-    /// [`Error::Usage`] for a folder that does not exist, or two of one name; or if one cannot be read.
+    /// [`Error::Usage`] if a folder does not exist or two have the same name; an error of `data` if one cannot be read.
     pub(super) fn open(&self) -> Result<Vec<OpenFolder>> {
         let mut all: Vec<OpenFolder> = vec![];
         for folder in &self.images {
@@ -46,7 +46,7 @@ impl Folders {
             let (name, set) = own.open(data::image_folder)?;
             if all.iter().any(|other| other.name == name) {
                 return Err(Error::Usage(format!(
-                    "two folders of images are named {name}, and sets are distinguished by this name; rename one of them"
+                    "two folders of images are named {name}, and this name identifies a data set; rename one of them"
                 )));
             }
             all.push(OpenFolder { name, own, set });

@@ -117,7 +117,8 @@ pub(super) fn trained(run: &FinishedRun, what: &str) -> Result<Run> {
     if !trained.config.learner.learns() {
         let key = run.spec.folder_name();
         return Err(Error::Usage(format!(
-            "run {key} is a closed form: nothing was trained that could be {what}; name the run of a trained learner, as listed by `agon runs --each`"
+            "run {key} is a closed form and has no trained parameters that could be {what}; name the run of a trained learner, \
+             as listed by `agon runs --each`"
         )));
     }
     Ok(trained)
@@ -144,7 +145,7 @@ pub(super) fn named<'s>(specs: &'s [RunSpec], text: &str) -> Result<&'s RunSpec>
         _ => {
             let listed: Vec<String> = found.iter().take(MOST_LISTED).map(|spec| spec.folder_name()).collect();
             let what = format!(
-                "{} runs begin with `{text}`: {}; write more of the key",
+                "the keys of {} runs begin with `{text}`: {}; give a longer prefix",
                 found.len(),
                 listed.join(", ")
             );

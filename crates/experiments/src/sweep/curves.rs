@@ -209,7 +209,7 @@ impl<'a> Curves<'a> {
         self.after_by_seed(metric, [member, lambda], epoch).map(|values| finite(&values))
     }
 
-    /// The same with NaN where a run has no value, so that values keep the index of their seed.
+    /// As [`Curves::after`], with NaN for each run without a value, so that the index of a value is that of its seed.
     ///
     /// # Errors
     /// [`Error::Missing`] if there is no such metric.

@@ -150,7 +150,7 @@ impl Question {
 /// Judges contrasts of the content of a family's latents, by the best of its readers and by each of them.
 ///
 /// # Errors
-/// [`Error::NotRun`] if no reader was measured at all points of a contrast.
+/// [`Error::NotRun`] if no reader has results at all points of a contrast.
 pub fn read(of: &Evidence<'_, '_>, questions: &[Question]) -> Result<Finding> {
     let (mut best, mut alone, mut got) = (Vec::new(), Vec::new(), Vec::new());
     let mut chosen: Vec<Vec<Reader>> = Vec::new();
@@ -172,7 +172,7 @@ pub fn read(of: &Evidence<'_, '_>, questions: &[Question]) -> Result<Finding> {
                 here.push(source);
             }
         }
-        let unread = || Error::NotRun(format!("no reader was measured at all points of {}", question.label));
+        let unread = || Error::NotRun(format!("no reader has results at all points of the contrast `{}`", question.label));
         let mut by_point = Vec::new();
         for &[member, lambda] in &question.points {
             let mut reached = Vec::new();
@@ -202,7 +202,7 @@ pub fn read(of: &Evidence<'_, '_>, questions: &[Question]) -> Result<Finding> {
         alone.push(each);
     }
     let Some(decision) = decide(&best) else {
-        return Err(Error::NotRun("the grid has nothing to read".into()));
+        return Err(Error::NotRun("the grid has no contrast for this claim".into()));
     };
     let verdict = |contrast: &Contrast| decide(std::slice::from_ref(contrast)).and_then(|one| one.holds);
     let agree = alone.iter().all(|each| each.iter().all(|one| verdict(one) == verdict(&each[0])));

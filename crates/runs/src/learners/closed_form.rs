@@ -125,8 +125,8 @@ fn front(images: &Images, k: usize) -> Result<(Scalars, Arrays)> {
     let least = mse[WEIGHTS.len() - 1];
     if least <= rounding {
         return Err(Error::Usage(format!(
-            "exact front of codes of {k} dimensions: expected a reconstruction error above 0, got images of rank {} that such a \
-             code keeps entirely; use a smaller k",
+            "exact front: expected k below the rank of the images, got k = {k} and rank {}, where reconstruction is perfect; \
+             use a smaller k",
             front.rank()
         )));
     }

@@ -18,7 +18,7 @@ pub(super) struct Task<'r> {
     needs: Option<usize>,
     /// Whether its parameters are read again by another run of this sweep or of one to come.
     pub(super) is_reread: bool,
-    /// The last stage that has it.
+    /// The last stage that needs it.
     last_stage: usize,
 }
 
@@ -43,7 +43,7 @@ enum Progress {
     Open,
     Taken,
     Done(Arc<FinishedRun>),
-    /// No later stage has it.
+    /// Done, and dropped from memory: no later stage needs it.
     Dropped,
 }
 

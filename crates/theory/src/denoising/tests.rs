@@ -248,5 +248,5 @@ fn invalid_arguments_are_refused() {
     assert!(denoising.expected_loss(&Corruption::None, square.view(), square.view()).is_err());
     let same = Moments::of(Array2::ones((3, 2)).view(), &[0, 1, 0], 2).unwrap();
     let message = Denoising::new(&same).map(|_| ()).unwrap_err().to_string();
-    assert_eq!(message, "samples: expected samples that differ, got 3 equal rows");
+    assert_eq!(message, "samples: expected samples that differ, but all 3 rows are identical");
 }

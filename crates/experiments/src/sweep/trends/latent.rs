@@ -134,7 +134,7 @@ pub const T11: Trend = Trend {
         let [mixed, last] = of.lambdas([0.9, 1.0])?;
         let plain = of.labelled(NO_MASK)?;
         if of.curves.members.len() < 2 {
-            return Err(Error::NotRun("the grid has no mask".into()));
+            return Err(Error::NotRun("the grid has no run with a mask to compare with".into()));
         }
         let against = |(member, (label, _)): (usize, &(String, f64))| {
             let label = format!("λ = 0.9 against λ = 1, {label}");

@@ -73,9 +73,9 @@ macro_rules! with_axes {
 }
 use with_axes;
 
-/// Fewer channels are not worth the transforms.
+/// The smallest number of channels for which the transforms pay off.
 const FEWEST_CHANNELS: usize = 16;
-/// Lanes that tiles are counted in here, whatever the CPU has.
+/// The number of lanes in this rule; a constant, so that the choice is the same on every CPU.
 const LANES: usize = 16;
 
 impl Correlation {
@@ -92,7 +92,7 @@ impl Correlation {
         (!image.contains(&0)).then_some(this)
     }
 
-    /// The gradient of the convolution by its input, if there is a filtering for it.
+    /// The gradient of the convolution with respect to its input, if there is a filtering for it.
     pub(super) fn backward(sizes: &Convolution) -> Option<Self> {
         let forward = Self::forward(sizes)?;
         let (before, phases) = match forward.phases {
@@ -103,8 +103,9 @@ impl Correlation {
         Some(Self { c, o, image, out, before, is_turned: true, phases, ..forward })
     }
 
-    /// Whether this takes clearly less time than a direct sum. The rule reads the sizes alone: there are enough channels on
-    /// both sides, and the multiplications, with those of unused elements of tiles and lanes, are at most two thirds.
+    /// Whether this takes clearly less time than a direct convolution. The rule depends on the sizes alone: both sides have at
+    /// least [`FEWEST_CHANNELS`] channels, and the number of multiplications, including those of unused elements of tiles and
+    /// lanes, is at most two thirds of the direct number.
     pub(super) fn is_worth_it(&self) -> bool {
         let tiling = Tiling::new(self.n, self.out, outputs(self.phases), LANES, product::VECTORS);
         let coarse = if self.phases == Phases::OfOutputs { self.image } else { self.out };

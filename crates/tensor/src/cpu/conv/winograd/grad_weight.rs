@@ -21,14 +21,15 @@ use crate::{Init, Isa, each_isa};
 
 /// Bytes of the transforms of a block.
 const BLOCK_BYTES: usize = 8 << 20;
-/// Tiles of a block at least, so that transforming its products back is little beside them, and at most.
+/// The smallest and the largest number of tiles of a block. With enough of them, the inverse transform costs little beside the
+/// matrix multiplications.
 const TILES: [usize; 2] = [128, 512];
-/// Tiles of a unit: what is read for them stays in the first two caches.
+/// Tiles of a unit; the data that they read fit in the L1 and L2 caches.
 const TILES_OF_UNIT: usize = 32;
-/// Elements between the matrices of two points beyond those that they have, so that they do not meet in the cache.
+/// Padding in elements between the matrices of two points, so that they do not map to the same cache sets.
 const APART: usize = 16;
 
-/// Tiles that are summed over together, and where their transforms lie.
+/// A block of tiles that are summed over together, and their transforms.
 #[derive(Clone, Copy)]
 struct Block {
     sizes: Correlation,
@@ -37,13 +38,13 @@ struct Block {
     first: usize,
     /// The number of tiles.
     tiles: usize,
-    /// Rows of the matrix on the left in a panel.
+    /// The number of rows of the left matrix in a panel.
     rows: usize,
-    /// For each point panels of output channels, a line for each tile.
+    /// The left matrices: for each point, panels of output channels with one line for each tile.
     left: Shared,
-    /// For each point, filter and panel of input channels a line for each tile.
+    /// The right matrices: for each point, filter and panel of input channels, one line for each tile.
     right: Shared,
-    /// Elements from one point to the next of both.
+    /// The stride in elements from one point to the next, in `left` and in `right`.
     of_points: [usize; 2],
 }
 

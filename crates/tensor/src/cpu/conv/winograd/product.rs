@@ -22,7 +22,7 @@ use crate::{Init, Isa, each_isa};
 
 /// Vectors of tiles in a block: enough for each part of the weight to be used while it is near.
 pub(super) const VECTORS: usize = 8;
-/// Elements between the matrices of two points beyond those that they have, so that they do not meet in the cache.
+/// Padding in elements between the matrices of two points, so that they do not map to the same cache sets.
 const APART: usize = 16;
 /// Channels that a task transforms where tasks share a block.
 const CHANNELS_OF_TASK: usize = 8;
