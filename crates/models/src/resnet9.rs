@@ -23,11 +23,11 @@ pub struct Config {
 pub const WIDTHS: [usize; 5] = [64, 128, 256, 512, 1028];
 
 /// The minimum side of an image, which is halved four times.
-pub const LEAST_SIDE: usize = 16;
+pub const MIN_SIDE: usize = 16;
 
 /// Builds the classifier from images `[n, channels, h, w]` to scores `[n, classes]`.
 ///
-/// The sides are halved four times, so the forward pass rejects images with a side below [`LEAST_SIDE`].
+/// The sides are halved four times, so the forward pass rejects images with a side below [`MIN_SIDE`].
 ///
 /// # Errors
 /// If a size is zero.

@@ -30,7 +30,7 @@ use tensor::{DType, Device, Element, Tensor};
 use crate::{Error, Result};
 
 /// The maximum file size in bytes.
-const MOST_BYTES: u64 = 1 << 36;
+const MAX_BYTES: u64 = 1 << 36;
 
 /// PyTorch's integer batch counter of batch norms, which is ignored.
 const PASSED_OVER: &str = "num_batches_tracked";
@@ -101,7 +101,7 @@ pub fn write(path: &Path, tensors: &[(String, Tensor)]) -> Result<()> {
 /// [`Error::File`] if the file cannot be read, is not a complete safetensors file, or has tensors of a type other than
 /// f64, f32, f16 and bf16.
 pub fn read(path: &Path) -> Result<BTreeMap<String, Tensor>> {
-    let bytes = files::read(path, MOST_BYTES).map_err(|error| failure(path, "read", error))?;
+    let bytes = files::read(path, MAX_BYTES).map_err(|error| failure(path, "read", error))?;
     read_from(path, &bytes)
 }
 

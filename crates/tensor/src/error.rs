@@ -57,7 +57,7 @@ pub enum Error {
     #[error(
         "the sizes of shape {shape:?} multiply to more than the {max} elements that memory has addresses for; use smaller \
          sizes",
-        max = crate::shape::MOST_ELEMENTS
+        max = crate::shape::MAX_ELEMENTS
     )]
     TooManyElements {
         /// The shape.

@@ -91,7 +91,7 @@ impl Kernel<1, 1> for SumTo {
             vector::sum_rows(x.data, y);
             return true;
         }
-        let is_short = x.data.len() <= repeats::MOST_TERMS.saturating_mul(y.len()) && !x.data.is_empty();
+        let is_short = x.data.len() <= repeats::MAX_TERMS.saturating_mul(y.len()) && !x.data.is_empty();
         if is_short {
             repeats::sum(x.data, y, walk(&self.shape, x.shape).pairs());
         }

@@ -25,7 +25,7 @@ const GPU_TILE: usize = 32;
 const GPU_TILE_STEP: u32 = 8;
 
 /// The maximum number of GPU blocks along y and along z.
-const MOST_BLOCKS: usize = 65_535;
+const MAX_BLOCKS: usize = 65_535;
 
 impl Transpose {
     /// The inverse permutation.
@@ -61,7 +61,7 @@ impl Kernel<1, 1> for Transpose {
         let of_x = strides(x.shape());
         let walk = Axes::of(self.axes.iter().map(|&axis| (x.shape()[axis], of_x[axis])));
         if let Some([matrices, rows, columns]) = walk.matrices()
-            && matrices.max(rows.div_ceil(GPU_TILE)) <= MOST_BLOCKS
+            && matrices.max(rows.div_ceil(GPU_TILE)) <= MAX_BLOCKS
         {
             let blocks = [columns.div_ceil(GPU_TILE), rows.div_ceil(GPU_TILE), matrices].map(|n| n as u32);
             let grid = Grid { blocks, threads: [GPU_TILE as u32, GPU_TILE_STEP, 1], shared: 0 };

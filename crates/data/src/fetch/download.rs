@@ -19,7 +19,7 @@ use super::{partial::about, sources::Remote};
 use crate::{Error, Result, checksum::Hashing};
 
 /// The largest number of redirects.
-const MOST_REDIRECTS: usize = 5;
+const MAX_REDIRECTS: usize = 5;
 
 /// Timeouts and limits of a download.
 #[derive(Debug, Clone, Copy)]
@@ -197,7 +197,7 @@ impl Client {
             let expected = "one of RFC 3986".to_owned();
             self.failed(remote, "address", expected, format!("{error}"), ELSEWHERE)
         })?;
-        for _ in 0..=MOST_REDIRECTS {
+        for _ in 0..=MAX_REDIRECTS {
             let mut request = self.agent.get(&uri);
             if have > 0 {
                 request = request.header(header::RANGE, format!("bytes={have}-"));
@@ -210,7 +210,7 @@ impl Client {
                 Err(error) => return Ok(Err(Broken(error.to_string()))),
             }
         }
-        let expected = format!("at most {MOST_REDIRECTS}");
+        let expected = format!("at most {MAX_REDIRECTS}");
         Err(self.failed(remote, "redirects", expected, "more".to_owned(), ELSEWHERE))
     }
 

@@ -42,8 +42,8 @@ impl Learner for Classification {
 
     fn takes(&self, [_, h, w]: [usize; 3], _: usize) -> std::result::Result<(), String> {
         match self.task.network {
-            Classifier::Resnet9 { .. } if h.min(w) < resnet9::LEAST_SIDE => {
-                Err(format!("images with sides of at least {}", resnet9::LEAST_SIDE))
+            Classifier::Resnet9 { .. } if h.min(w) < resnet9::MIN_SIDE => {
+                Err(format!("images with sides of at least {}", resnet9::MIN_SIDE))
             }
             _ => Ok(()),
         }

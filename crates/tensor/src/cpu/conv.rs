@@ -58,7 +58,7 @@ pub struct Convolution {
 /// Small images are taken together until they have this many pixels.
 const PIXELS_WORTH_A_PRODUCT: usize = 320;
 /// Places in images that are counted in 32 bits, with a vector beyond the last.
-const MOST_PLACES: usize = i32::MAX as usize - im2col::LANES;
+const MAX_INDICES: usize = i32::MAX as usize - im2col::LANES;
 
 /// One product that gives every `step`-th row and column of the output. The first ones of all phases follow
 /// each other in row-major order.
@@ -91,7 +91,7 @@ impl Convolution {
         let reach = [0, 1].map(|axis| 2 * (self.kernel[axis].div_ceil(self.stride[axis]) + 1));
         let (image, out) = (padded(self.image, twice(self.padding)), padded(self.out, reach));
         // Storing the columns of each remainder apart rounds a row up to at most twice its length.
-        let is_counted = |channels: usize, pixels: usize| channels.saturating_mul(pixels) <= MOST_PLACES / 2;
+        let is_counted = |channels: usize, pixels: usize| channels.saturating_mul(pixels) <= MAX_INDICES / 2;
         let near = (Self::area(self.image) + Self::area(self.out)).saturating_mul(8).saturating_add(1 << 16);
         image <= near && is_counted(self.c, image) && is_counted(self.o, out)
     }
@@ -303,7 +303,7 @@ pub fn conv2d_grad_weight_f32(dweight: &mut [f32], x: &[f32], dy: &[f32], sizes:
 
 /// Images whose padded copies are counted in 32 bits.
 fn counted_together(im2col: &Im2col) -> usize {
-    (MOST_PLACES / im2col.padded_len().max(1)).max(1)
+    (MAX_INDICES / im2col.padded_len().max(1)).max(1)
 }
 
 /// `y[c] = sum over n and the pixels of x[n, c]`, for planes of `pixels` elements.

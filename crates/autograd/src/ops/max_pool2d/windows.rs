@@ -51,20 +51,20 @@ impl Windows {
 }
 
 /// The maximum number of rows and columns of windows, whose ranges are stored.
-const MOST_LISTED: usize = 2 * MOST_PLACES;
+const MAX_LISTED: usize = 2 * MAX_PIXELS;
 
 /// Returns an error unless the number of windows is a valid size and their ranges can be stored, also for an empty batch.
 pub(crate) fn check_count([n, c, rows, columns]: [usize; 4]) -> tensor::Result<()> {
     elements(&[n, c, rows, columns])?;
-    if rows.max(columns) > MOST_LISTED {
-        let expected = format!("at most {MOST_LISTED} rows and columns of windows");
+    if rows.max(columns) > MAX_LISTED {
+        let expected = format!("at most {MAX_LISTED} rows and columns of windows");
         return Err(tensor::Error::shape("largest_of_windows", &expected, &[&[rows, columns]]));
     }
     Ok(())
 }
 
 /// The number of positions that `f32` represents exactly.
-const MOST_PLACES: usize = 1 << 24;
+const MAX_PIXELS: usize = 1 << 24;
 
 /// Whether `x` replaces `largest`: the first NaN does and stays.
 #[inline(always)]
@@ -86,8 +86,8 @@ impl Kernel<1, 2> for Largest {
 
     fn shapes(&self, [x]: [&[usize]; 1]) -> tensor::Result<[Vec<usize>; 2]> {
         match *x {
-            [_, _, h, w] if [h, w] == self.image && h.saturating_mul(w) > MOST_PLACES => {
-                let expected = format!("images of at most {MOST_PLACES} pixels");
+            [_, _, h, w] if [h, w] == self.image && h.saturating_mul(w) > MAX_PIXELS => {
+                let expected = format!("images of at most {MAX_PIXELS} pixels");
                 Err(tensor::Error::shape(self.name(), &expected, &[x]))
             }
             [n, c, h, w] if [h, w] == self.image => {
@@ -101,7 +101,7 @@ impl Kernel<1, 2> for Largest {
         }
     }
 
-    /// Positions are integers up to [`MOST_PLACES`], which `f32` represents exactly and 16-bit types do not.
+    /// Positions are integers up to [`MAX_PIXELS`], which `f32` represents exactly and 16-bit types do not.
     fn output_dtypes(&self) -> [Storage; 2] {
         [Storage::Same, Storage::Accumulator]
     }

@@ -158,13 +158,13 @@ pub(super) struct Vector {
     /// The number of pixels.
     pub(super) len: usize,
     /// Runs of adjacent elements, if there are few: the lanes of each, and the index that its lane 0 would have.
-    pub(super) runs: [Run; MOST_RUNS],
+    pub(super) runs: [Run; MAX_RUNS],
     /// The number of runs; zero if there are too many.
     pub(super) n_runs: usize,
 }
 
 /// With more runs than this a gather is faster.
-pub(super) const MOST_RUNS: usize = 6;
+pub(super) const MAX_RUNS: usize = 6;
 
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Run {
@@ -175,12 +175,12 @@ pub(super) struct Run {
 impl Vector {
     fn new(pixels: &[i32]) -> Self {
         let mut vector =
-            Self { places: [0; LANES], len: pixels.len(), runs: [Run::default(); MOST_RUNS], n_runs: 0 };
+            Self { places: [0; LANES], len: pixels.len(), runs: [Run::default(); MAX_RUNS], n_runs: 0 };
         vector.places[..pixels.len()].copy_from_slice(pixels);
         for (lane, &place) in pixels.iter().enumerate() {
             let origin = place - lane as i32;
             if vector.n_runs == 0 || vector.runs[vector.n_runs - 1].origin != origin {
-                if vector.n_runs == MOST_RUNS {
+                if vector.n_runs == MAX_RUNS {
                     vector.n_runs = 0;
                     return vector;
                 }

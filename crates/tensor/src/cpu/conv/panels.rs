@@ -1,14 +1,14 @@
 //! Packs what [`Im2col`](super::im2col::Im2col) indexes into panels for the tiles of the matrix multiplication.
 
 use super::gemm::Right;
-use super::im2col::{LANES, MOST_RUNS, Vector};
+use super::im2col::{LANES, MAX_RUNS, Vector};
 use crate::cpu::isa::simd::Simd;
 use crate::each_isa;
 
 /// How the lanes of one register are read: some of the pixels of a [`Vector`], from `first` on.
 struct Lanes<'a, S: Simd> {
     /// The lanes of each run of neighbours and the index that its lane 0 would have; without any, elements are gathered.
-    runs: [(S::Mask, isize); MOST_RUNS],
+    runs: [(S::Mask, isize); MAX_RUNS],
     n_runs: usize,
     places: &'a [i32],
 }
@@ -19,7 +19,7 @@ impl<'a, S: Simd> Lanes<'a, S> {
     #[inline(always)]
     unsafe fn new(vector: &'a Vector, first: usize) -> Self {
         // SAFETY: handed on.
-        let mut runs = [(unsafe { S::mask(0) }, 0); MOST_RUNS];
+        let mut runs = [(unsafe { S::mask(0) }, 0); MAX_RUNS];
         let mut n_runs = 0;
         for run in &vector.runs[..vector.n_runs] {
             let lanes = run.lanes >> first & (u16::MAX >> (16 - S::LANES));

@@ -74,7 +74,7 @@ macro_rules! with_axes {
 use with_axes;
 
 /// The smallest number of channels for which the transforms pay off.
-const FEWEST_CHANNELS: usize = 16;
+const MIN_CHANNELS: usize = 16;
 /// The number of lanes in this rule; a constant, so that the choice is the same on every CPU.
 const LANES: usize = 16;
 
@@ -104,7 +104,7 @@ impl Correlation {
     }
 
     /// Whether this takes clearly less time than a direct convolution. The rule depends on the sizes alone: both sides have at
-    /// least [`FEWEST_CHANNELS`] channels, and the number of multiplications, including those of unused elements of tiles and
+    /// least [`MIN_CHANNELS`] channels, and the number of multiplications, including those of unused elements of tiles and
     /// lanes, is at most two thirds of the direct number.
     pub(super) fn is_worth_it(&self) -> bool {
         let tiling = Tiling::new(self.n, self.out, outputs(self.phases), LANES, product::VECTORS);
@@ -117,7 +117,7 @@ impl Correlation {
             _ => 4 * 49,
         };
         let filtered = (tiling.groups() * LANES * tiling.tiles_of_unit()).saturating_mul(multiplications);
-        self.c.min(self.o) >= FEWEST_CHANNELS && 2 * direct >= 3 * filtered
+        self.c.min(self.o) >= MIN_CHANNELS && 2 * direct >= 3 * filtered
     }
 
     /// `y = activation(bias + correlation)`, and whether all of it was finite before the activation; the CPU supports `isa`.

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::lanes::{MOST_LANES, Run, Window, scatter};
+use super::lanes::{MAX_LANES, Run, Window, scatter};
 use super::points::{Axis, weights_of};
 use super::tiling::{Planes, Tiling};
 use super::transforms::{OfInput, OfKernel, OfOutput, from_points, to_points};
@@ -106,9 +106,9 @@ unsafe fn of_axes<S: Simd, R: Axis, C: Axis>(sizes: Correlation, dweight: &mut [
 
 impl Block {
     /// The runs of some channels of a unit of this block.
-    fn runs(&self, planes: Planes, unit: usize, channels: Range<usize>, rows: usize) -> [Run; MOST_LANES] {
+    fn runs(&self, planes: Planes, unit: usize, channels: Range<usize>, rows: usize) -> [Run; MAX_LANES] {
         let (image, first) = self.tiling.unit(self.first + unit);
-        let mut runs = [Run::default(); MOST_LANES];
+        let mut runs = [Run::default(); MAX_LANES];
         for (run, channel) in runs.iter_mut().zip(channels) {
             *run = planes.run(image, channel, first, rows);
         }
@@ -262,7 +262,7 @@ each_isa! {
         }
         for place in 0..rows.len() * vectors {
             let (of_row, vector) = (place / vectors, place % vectors);
-            let mut runs = [Run::default(); MOST_LANES];
+            let mut runs = [Run::default(); MAX_LANES];
             let channel = first + vector * S::LANES;
             for (run, channel) in runs.iter_mut().zip(channel..sizes.c.min(channel + S::LANES)) {
                 let start = ((rows.start + of_row) * sizes.c + channel) * area;

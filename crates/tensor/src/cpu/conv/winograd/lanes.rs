@@ -8,7 +8,7 @@ use crate::cpu::isa::simd::Simd;
 use crate::memory::Buffer;
 
 /// The most lanes of a vector.
-pub(super) const MOST_LANES: usize = 16;
+pub(super) const MAX_LANES: usize = 16;
 
 /// Where the elements of a lane lie: element `p` at `start + p`, for the `p` of a range. All others are zero and not read.
 #[derive(Debug, Clone, Copy, Default)]
@@ -34,7 +34,7 @@ impl Run {
     /// Which of the lanes from element `p` on are part of it.
     #[inline(always)]
     fn mask(self, p: usize) -> u16 {
-        let below = |count: usize| ((1u32 << count.saturating_sub(p).min(MOST_LANES)) - 1) as u16;
+        let below = |count: usize| ((1u32 << count.saturating_sub(p).min(MAX_LANES)) - 1) as u16;
         below(self.end) & !below(self.first)
     }
 }
@@ -46,7 +46,7 @@ impl Run {
 #[inline(always)]
 pub(super) unsafe fn gather<S: Simd>(
     source: *const f32,
-    runs: &[Run; MOST_LANES],
+    runs: &[Run; MAX_LANES],
     elements: Range<usize>,
     mut to: impl FnMut(usize, S::Vector),
 ) {
@@ -80,7 +80,7 @@ pub(super) unsafe fn gather<S: Simd>(
 #[inline(always)]
 pub(super) unsafe fn scatter<S: Simd>(
     target: *mut f32,
-    runs: &[Run; MOST_LANES],
+    runs: &[Run; MAX_LANES],
     vectors: *const f32,
     is_added: bool,
 ) {
@@ -138,7 +138,7 @@ impl Window {
     pub(super) unsafe fn fill<S: Simd>(
         &mut self,
         source: *const f32,
-        runs: &[Run; MOST_LANES],
+        runs: &[Run; MAX_LANES],
         moved: usize,
         rows: Range<usize>,
     ) {

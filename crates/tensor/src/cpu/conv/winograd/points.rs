@@ -15,7 +15,7 @@ pub(super) const OUTPUTS: usize = 4;
 /// The most points along an axis.
 pub(super) const MOST: usize = 9;
 /// The most pairs of points.
-const MOST_PAIRS: usize = 3;
+const MAX_PAIRS: usize = 3;
 
 /// Which side of a filtering has twice the resolution of the other, and so two phases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,15 +124,15 @@ pub(super) struct Points {
     /// The number of pairs.
     pub(super) pairs: usize,
     /// The powers of the positive point of each pair.
-    pub(super) powers: [[f32; MOST]; MOST_PAIRS],
+    pub(super) powers: [[f32; MOST]; MAX_PAIRS],
     /// For each pair the product of `t - p²` over the other pairs, the constant first; its last coefficient is 1.
-    pub(super) others: [[f32; MOST_PAIRS]; MOST_PAIRS],
+    pub(super) others: [[f32; MAX_PAIRS]; MAX_PAIRS],
     /// The same product over all pairs.
-    pub(super) all: [f32; MOST_PAIRS + 1],
+    pub(super) all: [f32; MAX_PAIRS + 1],
     /// What the odd half of a pair's row of `Bᵀ` is multiplied with.
-    pub(super) odd: [f32; MOST_PAIRS],
+    pub(super) odd: [f32; MAX_PAIRS],
     /// What the rows of a pair in `G` are multiplied with: the divisors of the polynomials.
-    pub(super) factors: [f32; MOST_PAIRS],
+    pub(super) factors: [f32; MAX_PAIRS],
     /// The same for zero.
     pub(super) factor_of_zero: f32,
 }
@@ -142,11 +142,11 @@ impl Points {
         let mut of = Self {
             zeros: has_zero as usize,
             pairs: pairs.len(),
-            powers: [[0.0; MOST]; MOST_PAIRS],
-            others: [[0.0; MOST_PAIRS]; MOST_PAIRS],
-            all: [0.0; MOST_PAIRS + 1],
-            odd: [0.0; MOST_PAIRS],
-            factors: [0.0; MOST_PAIRS],
+            powers: [[0.0; MOST]; MAX_PAIRS],
+            others: [[0.0; MAX_PAIRS]; MAX_PAIRS],
+            all: [0.0; MAX_PAIRS + 1],
+            odd: [0.0; MAX_PAIRS],
+            factors: [0.0; MAX_PAIRS],
             factor_of_zero: 0.0,
         };
         let mut pair = 0;
@@ -190,14 +190,14 @@ impl Points {
 }
 
 /// The coefficients of the product of `t - p²` over all pairs but one, the constant first.
-const fn product(pairs: &[f64], but: usize) -> [f64; MOST_PAIRS + 1] {
-    let mut coefficients = [0.0; MOST_PAIRS + 1];
+const fn product(pairs: &[f64], but: usize) -> [f64; MAX_PAIRS + 1] {
+    let mut coefficients = [0.0; MAX_PAIRS + 1];
     coefficients[0] = 1.0;
     let mut pair = 0;
     while pair < pairs.len() {
         if pair != but {
             let square = pairs[pair] * pairs[pair];
-            let mut degree = MOST_PAIRS;
+            let mut degree = MAX_PAIRS;
             while degree > 0 {
                 coefficients[degree] = coefficients[degree - 1] - square * coefficients[degree];
                 degree -= 1;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
 
-use super::lanes::{MOST_LANES, Run, Window, gather, scatter};
+use super::lanes::{MAX_LANES, Run, Window, gather, scatter};
 use super::points::{Axis, weights_of};
 use super::tiling::{Planes, Tiling};
 use super::transforms::{OfInput, OfKernel, OfOutput, from_points, to_points};
@@ -54,9 +54,9 @@ struct Block<'a> {
 
 /// Units that fill the lanes: where their inputs are, and where their outputs go.
 struct Group {
-    from: [Run; MOST_LANES],
+    from: [Run; MAX_LANES],
     rows: Range<usize>,
-    to: [Run; MOST_LANES],
+    to: [Run; MAX_LANES],
 }
 
 pub(super) fn compute(
@@ -282,10 +282,10 @@ each_isa! {
                 unsafe { scatter::<S>(y.0, &runs, outputs.as_ptr(), false) };
             }
         }
-        let mut lanes = [0f32; MOST_LANES];
+        let mut lanes = [0f32; MAX_LANES];
         // SAFETY: a vector has no more lanes.
         unsafe { S::store(lanes.as_mut_ptr(), check) };
-        if lanes != [0.0; MOST_LANES] {
+        if lanes != [0.0; MAX_LANES] {
             is_finite.store(false, Ordering::Relaxed);
         }
     }
@@ -314,7 +314,7 @@ each_isa! {
         let taps = taps.as_mut_ptr();
         for first in (0..c).step_by(at_once) {
             let here = at_once.min(c - first);
-            let mut runs = [Run::default(); MOST_LANES];
+            let mut runs = [Run::default(); MAX_LANES];
             for (run, row) in runs.iter_mut().zip(rows.clone()) {
                 let start = if is_turned { (first * o + row) * area } else { (row * c + first) * area };
                 *run = Run { start: start as isize, first: 0, end: here * area };

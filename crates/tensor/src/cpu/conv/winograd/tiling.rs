@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::lanes::{MOST_LANES, Run};
+use super::lanes::{MAX_LANES, Run};
 
 /// Outputs `[n, ..]` with these sides as tiles, in strips of whole rows of them. A strip of an image is a unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,8 +68,8 @@ impl Tiling {
         group: usize,
         planes: Planes,
         rows: usize,
-    ) -> ([Run; MOST_LANES], Range<usize>) {
-        let mut runs = [Run::default(); MOST_LANES];
+    ) -> ([Run; MAX_LANES], Range<usize>) {
+        let mut runs = [Run::default(); MAX_LANES];
         let mut inside: Option<Range<usize>> = None;
         for (lane, run) in runs[..self.lanes].iter_mut().enumerate() {
             let unit = group * self.lanes + lane;
