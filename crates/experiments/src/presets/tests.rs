@@ -26,7 +26,8 @@ fn a_model_of_other_images_is_refused_with_those_that_take_them() {
     assert!(expected.contains("those of mnist or fashion-mnist or"), "{expected}");
     let residual = ALL.iter().find(|preset| preset.name == "resnet-ae").unwrap();
     let message = residual.config(DataConfig::new("mnist", 1, 1, 1), &GREY).unwrap_err().to_string();
-    assert!(message.contains("sides divisible by 32, mnist has images of 1 x 28 x 28"), "{message}");
+    let expected = "sides divisible by 32 (nearest to 28 x 28: 32 x 32), mnist has images of 1 x 28 x 28";
+    assert!(message.contains(expected), "{message}");
     assert!(message.contains("those of cifar10 or cifar100 or"), "{message}");
     assert!(others.contains("cnn-l") && !others.contains("cnn-s"), "{others}");
 }

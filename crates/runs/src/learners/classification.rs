@@ -43,7 +43,9 @@ impl Learner for Classification {
     fn takes(&self, [_, h, w]: [usize; 3], _: usize) -> std::result::Result<(), String> {
         match self.task.network {
             Classifier::Resnet9 { .. } if h.min(w) < resnet9::MIN_SIDE => {
-                Err(format!("images with sides of at least {}", resnet9::MIN_SIDE))
+                let min = resnet9::MIN_SIDE;
+                let (near_h, near_w) = (h.max(min), w.max(min));
+                Err(format!("images with sides of at least {min} (nearest to {h} x {w}: {near_h} x {near_w})"))
             }
             _ => Ok(()),
         }
