@@ -103,7 +103,7 @@ pub fn launch(name: &str, grid: Grid, order: Order, arguments: &[Argument<'_>]) 
     Ok(())
 }
 
-/// The same for raw parameters with addresses of [`Memory`]; the fences are not checked.
+/// As [`launch`], for raw parameters with addresses of [`Memory`]; the fences are not checked.
 pub(crate) fn run(name: &str, grid: Grid, order: Order, parameters: &[Parameter]) -> Result<()> {
     let expected = signature(name)?;
     let got = parameters.iter().map(Parameter::kind).collect::<Vec<_>>().join(", ");

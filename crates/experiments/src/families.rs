@@ -211,7 +211,7 @@ pub(crate) fn refitted(profile: Profile, family: &Family) -> Family {
 }
 
 impl Family {
-    /// The same on these data sets.
+    /// The family on these data sets.
     pub(crate) fn on(self, data: Vec<DataConfig>) -> Self {
         Self { data, ..self }
     }
@@ -221,13 +221,13 @@ impl Family {
         Self { seeds: Some(n), ..self }
     }
 
-    /// The same at these weights only.
+    /// The family at these weights only.
     pub(crate) fn only_at(self, lambdas: &[f64]) -> Self {
         let members = self.members.into_iter().map(|member| member.only_at(lambdas)).collect();
         Self { members, ..self }
     }
 
-    /// The same under another name.
+    /// The family with this label.
     pub(crate) fn called(self, label: &str) -> Self {
         Self { label: label.into(), ..self }
     }

@@ -69,13 +69,13 @@ impl Member {
         Self { label: label.into(), number, learner: learner.into(), lambdas: None, seeds: None }
     }
 
-    /// The same with these weights alone.
+    /// The setting at these weights only.
     #[must_use]
     pub fn only_at(self, lambdas: &[f64]) -> Self {
         Self { lambdas: Some(lambdas.to_vec()), ..self }
     }
 
-    /// The same with the first `n` seeds.
+    /// The setting with its first `n` seeds.
     #[must_use]
     pub fn with_seeds(self, n: usize) -> Self {
         Self { seeds: Some(n), ..self }

@@ -17,7 +17,7 @@ use runs::training::Hardware;
 pub struct Job {
     /// The runs whose data are here, those that are needed first.
     pub runs: Vec<Run>,
-    /// The same by experiment, in the order in which they are computed.
+    /// The runs of each experiment, in the order in which they are computed.
     pub stages: Vec<Stage>,
     /// The data sets.
     pub data: Data,
@@ -37,7 +37,7 @@ impl Job {
         Self::with_store(planned, options, store, observer)
     }
 
-    /// The same for reading only: no folder is made.
+    /// The job with a read-only store: no folder is created.
     ///
     /// # Errors
     /// If data cannot be read.

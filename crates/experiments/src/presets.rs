@@ -155,10 +155,10 @@ impl Preset {
             let others: Vec<&str> =
                 ALL.iter().filter(|preset| preset.takes(input).is_ok()).map(|preset| preset.name).collect();
             let own = self.nearest_options(input);
-            let own = own.map_or(String::new(), |own| format!(", bring your own to {own}"));
+            let own = own.map_or(String::new(), |own| format!(", resize your own with {own}"));
             let fit = data::named_by_size(|image, classes| self.takes(&InputSpec { image, classes }).is_ok());
             return Err(Error::Usage(format!(
-                "{} takes {expected}, {} has {}; name images that fit, as those of {} do, with --data-set{own}, or choose \
+                "{} takes {expected}, {} has {}; use images that fit, such as those of {}, with --data-set{own}, or choose \
                  one of {}",
                 self.name,
                 data.name,

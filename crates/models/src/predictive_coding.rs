@@ -105,7 +105,7 @@ pub struct Config<L = f64> {
 }
 
 impl<L> Config<L> {
-    /// The same with this λ.
+    /// The config with this λ.
     #[must_use]
     pub fn with_lambda<M>(self, lambda: M) -> Config<M> {
         let Self { model, lambda: _, output_precision, relaxation, optimiser } = self;

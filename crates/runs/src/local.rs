@@ -207,7 +207,7 @@ pub(crate) fn on_threads(n: usize, work: impl Fn() + Copy + Send + Sync, failed:
     beside_threads(n, work, failed, || ());
 }
 
-/// The same, with other work on this thread meanwhile.
+/// As [`on_threads`], with `meanwhile` on this thread at the same time.
 fn beside_threads(
     n: usize,
     work: impl Fn() + Copy + Send + Sync,

@@ -18,7 +18,7 @@ const FLAT: f64 = 1e-6;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kept", deny_unknown_fields)]
 pub enum Seen {
-    /// All of them: the image itself.
+    /// All components: the image itself.
     Whole,
     /// The leading components, up to a bound on their explained variance.
     Top(Bound),
@@ -90,7 +90,7 @@ impl Subspaces {
         if pca.rank() == 0 {
             let images = text::count(train.len(), "image");
             let what = format!(
-                "principal components of {images} after contrast normalisation: expected different images, got equal ones"
+                "principal components of {images} after contrast normalisation: all images are identical"
             );
             return Err(Error::Usage(what));
         }

@@ -108,12 +108,12 @@ impl Tensor {
         Ok(Self { shape: shape.to_vec(), dtype, storage: Arc::new(Elements::Cpu(buffer)) })
     }
 
-    /// The same for the shape of an existing tensor.
+    /// As [`Tensor::try_uninitialised`], for the shape of an existing tensor.
     fn uninitialised(shape: &[usize], dtype: DType) -> Self {
         Self::try_uninitialised(shape, dtype).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// The same on any device.
+    /// Allocates a tensor on any device without initialising it.
     pub(crate) fn uninitialised_on(device: &Device, shape: &[usize], dtype: DType) -> Result<Self> {
         match device {
             Device::Cpu => Self::try_uninitialised(shape, dtype),

@@ -82,7 +82,7 @@ pub enum Error {
         hint: &'static str,
     },
     /// The eigenvalue iteration of a symmetric matrix did not converge.
-    #[error("{what}: expected the eigenvalues of a symmetric {n} × {n} matrix, got no convergence")]
+    #[error("{what}: the eigenvalue iteration of a symmetric {n} × {n} matrix did not converge")]
     NoConvergence {
         /// The name of the matrix.
         what: &'static str,

@@ -110,7 +110,7 @@ mod tests {
     use super::*;
     use crate::alignment::tests::{CLASSES, corruptions, denoising, gap, problem};
 
-    /// Both routes, for fewer samples than pixels and for more.
+    /// The routes by samples and by pixels, for fewer samples than pixels and for more.
     #[test]
     fn the_alignment_agrees_with_that_from_pixel_covariances() {
         for (n, seed) in [(30, 2), (45, 3), (120, 4)] {

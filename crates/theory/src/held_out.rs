@@ -43,7 +43,7 @@ impl Denoising {
 
     /// [`Denoising::alignment`] and, for codes of `k` dimensions, [`Denoising::codes`], at 4/3 of the cost of the former.
     ///
-    /// Fails as both do.
+    /// Fails if either does.
     pub fn alignment_and_codes(&self, corruption: &Corruption, k: usize) -> Result<(Alignment, Codes)> {
         check::dimensions("dimensions of the code", k, 1..=self.rank())?;
         let decoded = self.decoded_units(corruption)?;

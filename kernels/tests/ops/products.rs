@@ -27,7 +27,7 @@ fn in_tf32(side: u32, count: u32, [m, n, k]: [u32; 3], a: &[f32], b: &[f32], ord
     bytemuck::pod_collect_to_vec(&c.contents())
 }
 
-/// The same for integers determined by position, with the exact results.
+/// Matrices of integers determined by position, with the exact results of their multiplication.
 fn of_whole_numbers(side: u32, count: u32, [m, n, k]: [u32; 3]) -> (Vec<f32>, Vec<f32>) {
     let number = |i: u32| ((i * 7) % 11) as f32 - 5.0;
     let values = |rows: u32, columns: u32| (0..count * rows * columns).map(number).collect::<Vec<f32>>();

@@ -13,7 +13,7 @@ use reliability::SEED;
 pub(super) enum Stream {
     /// A seed that failed before, with the number of cases up to the failure.
     Kept { seed: u64, cases: u32 },
-    /// The same in every run.
+    /// The fixed stream of every run.
     Fixed,
     /// The seed chosen by `AGON_SEED`.
     Chosen(u64),

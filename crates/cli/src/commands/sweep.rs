@@ -41,7 +41,7 @@ pub(crate) struct Sweep {
     /// Values of the config, several ones separated by commas, as in `lambda=0,0.5,1`
     #[arg(value_name = "KEY=VALUE,...")]
     settings: Vec<String>,
-    /// The same as KEY=VALUE,...
+    /// Values of the config, as the arguments KEY=VALUE,...
     #[arg(short = 's', long = "set", value_name = "KEY=VALUE,...")]
     set: Vec<String>,
     /// The presets; fc-m by default

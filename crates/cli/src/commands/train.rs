@@ -46,7 +46,7 @@ pub(crate) struct Train {
     /// Values of the config, as in `lambda=0.5` or `learner.model.latent=64`
     #[arg(value_name = "KEY=VALUE")]
     settings: Vec<String>,
-    /// The same as KEY=VALUE, as in the other commands
+    /// Values of the config, as the arguments KEY=VALUE; for symmetry with the other commands
     #[arg(short = 's', long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// The preset to start from; fc-m by default without --config

@@ -56,7 +56,7 @@ struct Part {
     /// Whether the key depends on it.
     in_key: bool,
     stored: String,
-    /// The same for this program and the data on this machine.
+    /// Its value for this program and the data on this machine.
     here: String,
 }
 

@@ -47,9 +47,9 @@ names! {
     Part {
         /// All components.
         Whole = "whole",
-        /// Those of large variance.
+        /// The components of large variance.
         Top = "top",
-        /// Those of small variance.
+        /// The components of small variance.
         Bottom = "bottom",
     }
 }

@@ -44,7 +44,7 @@ fn joint(side: usize, k: usize, steps: u64, sets: Vec<DataConfig>) -> Family {
     joint_of(side, None, k, steps, sets)
 }
 
-/// The same on random samples of zeros and ones in `d` dimensions, as in the authors' script.
+/// The joint problem on random samples of zeros and ones in `d` dimensions, as in the authors' script.
 fn joint_of_coins(d: usize, k: usize, steps: u64, sets: Vec<DataConfig>) -> Family {
     joint_of(1, Some(d), k, steps, sets)
 }

@@ -169,7 +169,7 @@ impl<'a> Curves<'a> {
         }
     }
 
-    /// The same of a variable in 32 bits.
+    /// As [`Curves::bytes`], for a variable of 32-bit floats.
     pub(super) fn floats(&self, name: &str, point: [usize; 2]) -> Option<Vec<&'a [f32]>> {
         match &self.results.variables.get(name)?.values {
             Values::F32(values) => self.slices(values, point),

@@ -41,7 +41,7 @@ impl<'c, 'r> Evidence<'c, 'r> {
         }
     }
 
-    /// The same, with the new heads on the same encoders among all results.
+    /// As [`Evidence::of`], with the new heads on the same encoders, if `all` results contain them.
     ///
     /// # Errors
     /// If the results are not those of a grid.
@@ -231,7 +231,7 @@ impl<'c, 'r> Evidence<'c, 'r> {
         self.paired_with(metric, a, self.curves, b)
     }
 
-    /// The same, with the second point in the results of another family of the same grid.
+    /// The paired difference of two points, of which the second is in the results of another family of the same grid.
     ///
     /// # Errors
     /// [`Error::NotRun`] if there are none.

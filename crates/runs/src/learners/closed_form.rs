@@ -160,7 +160,7 @@ fn held_out_error(code: &LinearCre, images: &Images) -> Result<f64> {
     Ok(sum / images.test.len() as f64)
 }
 
-/// The same of the constant prediction of the class frequencies; `None` if it is zero.
+/// The mean squared error of predicting the class frequencies for every image; `None` if it is zero.
 fn baseline(frequencies: &Array1<f64>, images: &Split) -> Option<f64> {
     let each = |label: &u8| {
         let gap = |(class, p): (usize, &f64)| (p - f64::from(class == usize::from(*label))).powi(2);

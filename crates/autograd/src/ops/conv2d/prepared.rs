@@ -41,7 +41,7 @@ impl RunningNorm {
         let Self { affine, mean, variance, eps } = self;
         let tensors = affine.iter().flatten().chain([mean, variance]);
         if let Some(other) = tensors.clone().find(|tensor| tensor.shape() != [channels]) {
-            let expected = format!("a norm of {channels} channels");
+            let expected = format!("a batch norm of {channels} channels");
             return Err(tensor::Error::shape("PreparedConv2d", &expected, &[other.shape()]).into());
         }
         let [mean, variance] = [mean, variance].map(Tensor::to_f64_vec);
@@ -57,7 +57,7 @@ impl RunningNorm {
 }
 
 impl PreparedConv2d {
-    /// A convolution, with the norm that follows it if there is one.
+    /// Prepares a convolution, with the batch norm that follows it if there is one.
     ///
     /// # Errors
     /// If a shape does not fit, or the weight is not of `f32` on the CPU.

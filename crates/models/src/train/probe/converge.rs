@@ -37,7 +37,7 @@ impl ProbeTrainer<'_> {
     /// classifier after each.
     ///
     /// # Errors
-    /// Those of `batches` and `validate`; as [`Trainer::epoch`](crate::Trainer::epoch); [`Error::NoBatches`] if `most` is
+    /// The errors of `batches` and `validate`; as [`Trainer::epoch`](crate::Trainer::epoch); [`Error::NoBatches`] if `most` is
     /// zero.
     pub fn converge<B: IntoIterator<Item = Example>, E: From<Error>>(
         &mut self,

@@ -7,7 +7,7 @@ use crate::cpu::gemm::floats;
 use crate::cpu::isa::simd::Simd;
 use crate::memory::Buffer;
 
-/// The most lanes of a vector.
+/// The largest number of lanes of a vector.
 pub(super) const MAX_LANES: usize = 16;
 
 /// Where the elements of a lane lie: element `p` at `start + p`, for the `p` of a range. All others are zero and not read.
@@ -19,7 +19,7 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// The same run, this many elements further on.
+    /// The run shifted by this many elements.
     #[inline(always)]
     pub(super) fn moved(self, by: usize) -> Self {
         Self { start: self.start + by as isize, ..self }

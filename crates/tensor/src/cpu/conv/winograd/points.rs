@@ -129,11 +129,11 @@ pub(super) struct Points {
     pub(super) others: [[f32; MAX_PAIRS]; MAX_PAIRS],
     /// The same product over all pairs.
     pub(super) all: [f32; MAX_PAIRS + 1],
-    /// What the odd half of a pair's row of `Bᵀ` is multiplied with.
+    /// The factor of the odd half of a pair's row of `Bᵀ`.
     pub(super) odd: [f32; MAX_PAIRS],
-    /// What the rows of a pair in `G` are multiplied with: the divisors of the polynomials.
+    /// The factor of the rows of a pair in `G`: the divisors of the polynomials.
     pub(super) factors: [f32; MAX_PAIRS],
-    /// The same for zero.
+    /// The factor of the row of the point zero in `G`.
     pub(super) factor_of_zero: f32,
 }
 
