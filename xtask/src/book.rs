@@ -26,7 +26,7 @@ const MDBOOK: &str = "mdbook@0.5.4";
 const STAGE: &str = "out/book/stage";
 const SITE: &str = "out/book/site";
 
-/// What `cargo xtask book` does beside building.
+/// The options of `cargo xtask book`.
 #[derive(Debug, Default, Args)]
 pub(crate) struct Options {
     /// Install mdBook into .tools first (minutes, needs a network)

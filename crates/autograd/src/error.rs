@@ -19,7 +19,7 @@ pub enum Error {
     /// A requested gradient does not exist.
     #[error("no gradient: {why}")]
     NoGradient {
-        /// Why it does not exist, and what to do.
+        /// The reason, and the next step.
         why: &'static str,
     },
     /// An operation got variables of different tapes.

@@ -73,7 +73,7 @@ pub enum Error {
         name: &'static str,
         /// The folders that were searched, in order.
         looked: Vec<PathBuf>,
-        /// What to do.
+        /// The next step.
         hint: String,
     },
     /// A folder holds only some files of a set.
@@ -85,7 +85,7 @@ pub enum Error {
         folder: PathBuf,
         /// The missing files and folders, without `.gz`.
         missing: Vec<String>,
-        /// What to do.
+        /// The next step.
         hint: String,
     },
     /// A folder holds another known set with the same file names.
@@ -103,7 +103,7 @@ pub enum Error {
     NoSource {
         /// The set.
         name: String,
-        /// What to do.
+        /// The next step.
         hint: &'static str,
     },
     /// The files of a set could not be fetched; partial files are removed.
@@ -119,7 +119,7 @@ pub enum Error {
         expected: String,
         /// The actual value.
         got: String,
-        /// What to do.
+        /// The next step.
         hint: &'static str,
     },
     /// There is not enough free memory for the pixels of a set.

@@ -92,7 +92,7 @@ macro_rules! of_runs {
 
 of_runs!(runs::store::Error, runs::slurm::Error, data::Error, models::Error, tensor::Error, theory::Error);
 
-/// What an error of a write begins with if the disk is full.
+/// The beginning of a write error if the disk is full.
 fn full(error: &std::io::Error) -> &'static str {
     if files::is_full(error) { "the disk is full: " } else { "" }
 }

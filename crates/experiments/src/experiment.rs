@@ -36,7 +36,7 @@ impl Paper {
     }
 }
 
-/// What an experiment is called and what it is about.
+/// The name, title and claim of an experiment.
 #[derive(Debug)]
 pub struct Info {
     /// The name on the command line, in file names and in the page's addresses.
@@ -47,7 +47,7 @@ pub struct Info {
     pub claim: &'static str,
     /// The paper whose question it answers.
     pub paper: Paper,
-    /// What its results record of each run beside the metrics that all experiments have.
+    /// The data that its results record of each run, besides the metrics of all experiments.
     pub recorded: Recorded,
 }
 

@@ -110,7 +110,7 @@ fn family(profile: Profile, label: &str, member: &str, members: Vec<Member>) -> 
     }
 }
 
-/// What the members of a family over k differ in; results keep it, and verdicts about k are found by it.
+/// The name of the axis of a family over k, stored in results; verdicts about k find their families by it.
 pub(crate) const OVER_K: &str = "latent size k";
 
 /// Fully connected CREs over k.

@@ -21,9 +21,9 @@ pub struct Job {
     pub stages: Vec<Stage>,
     /// The data sets.
     pub data: Data,
-    /// Where the runs are kept.
+    /// The run store.
     pub store: Store,
-    /// What the runs are computed on, which is part of their keys.
+    /// The hardware of the runs, which is part of their keys.
     pub hardware: Hardware,
 }
 

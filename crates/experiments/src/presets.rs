@@ -21,7 +21,7 @@ use runs::training::Hardware;
 pub struct Preset {
     /// The name on the command line.
     pub name: &'static str,
-    /// What it is, in words.
+    /// A description for users.
     pub what: &'static str,
     learner: fn(&InputSpec) -> LearnerConfig,
     /// Images a step, and epochs.
@@ -110,7 +110,7 @@ const fn preset(
 }
 
 impl Preset {
-    /// What it takes, in words, if it does not take these images.
+    /// Checks that the learner accepts these images; the error describes the images that it accepts.
     fn takes(&self, input: &InputSpec) -> std::result::Result<(), String> {
         (self.learner)(input).takes(input.image, input.classes)
     }
@@ -184,7 +184,7 @@ impl InputSpec {
     /// Checks that the learner takes such images, which are those of `name`.
     ///
     /// # Errors
-    /// What it takes and what there is, in words, if it does not.
+    /// A description of the images that it accepts and of these, if it does not accept them.
     pub fn fits(&self, learner: &LearnerConfig, name: &str) -> std::result::Result<(), String> {
         let model = || learner.architecture().map_or_else(|| learner.label(), |model| model.label());
         learner

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use system::nearest::nearest;
 
-/// How much of an experiment is run. Profiles share the runs that they have in common.
+/// The size of a reproduction. Profiles share the runs that they have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Profile {
     /// One minute: shows that everything works and decides nothing.

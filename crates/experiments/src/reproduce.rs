@@ -31,10 +31,10 @@ use runs::run::Run;
 use runs::shell;
 use runs::store::{Results, Store, write_results};
 
-/// What the page calls results that carry no checksum.
+/// The label on the page for results without a checksum.
 const WITHOUT_CHECKSUM: &str = "results without a checksum, as older versions wrote them";
 
-/// What came of it.
+/// The outcome of a reproduction.
 pub struct Outcome {
     /// All verdicts.
     pub rows: Vec<Verdict>,
@@ -56,9 +56,9 @@ pub struct Step<'a> {
     pub info: &'static Info,
     /// Its rows.
     pub rows: &'a [Verdict],
-    /// How many experiments are judged.
+    /// The number of experiments judged so far.
     pub done: usize,
-    /// How many there are.
+    /// The number of experiments.
     pub of: usize,
     /// The page, which includes it.
     pub page: &'a Path,

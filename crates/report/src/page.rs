@@ -45,7 +45,7 @@ pub struct Page {
     pub answers: Vec<Answer>,
     /// The limits of the answer: what a reader has to know before relying on it; may be empty.
     pub limits: String,
-    /// What the results are from, in one line; may be empty.
+    /// The provenance of the results in one line; may be empty.
     pub source: String,
     /// Names and addresses of further reading.
     pub links: Vec<(String, String)>,

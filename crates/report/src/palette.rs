@@ -52,7 +52,7 @@ impl fmt::Display for Colour {
     }
 }
 
-/// Text and axes.
+/// The colour of text and axes.
 pub(crate) const INK: Colour = Colour([0x22, 0x22, 0x22]);
 /// Tick labels, notes and leaders.
 pub(crate) const QUIET: Colour = Colour([0x55, 0x55, 0x55]);

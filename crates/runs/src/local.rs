@@ -228,7 +228,7 @@ fn no_threads(requested: usize, jobs: usize, error: &impl std::fmt::Display) -> 
     Error::Threads { requested, jobs, why: error.to_string() }
 }
 
-/// What every run of a sweep is computed with.
+/// The context in which all runs of a sweep are computed.
 struct Sweep<'a> {
     store: &'a Store,
     data: &'a OpenData,

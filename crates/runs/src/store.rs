@@ -70,7 +70,7 @@ pub struct Store {
 /// The default of [`Store::checkpointing_after`]: the work that a kill may lose.
 const CHECKPOINT_AFTER: Duration = Duration::from_secs(10);
 
-/// What the journal of a run contains.
+/// The content of a run's journal.
 #[derive(Debug, Clone)]
 pub struct Summary {
     /// Its spec.

@@ -51,7 +51,7 @@ pub trait Training {
         Ok(Scalars::new())
     }
 
-    /// What is measured once, after the last epoch, beside what the latent holds.
+    /// The measures of the last epoch, besides those of the latent.
     ///
     /// # Errors
     /// If it cannot be measured.

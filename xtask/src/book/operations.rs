@@ -93,7 +93,7 @@ fn docs_of(lines: &[&str], is_it: impl Fn(&str) -> bool) -> String {
     docs.join("\n")
 }
 
-/// What `type Saved` says.
+/// The text of `type Saved`.
 fn saved(lines: &[&str]) -> String {
     let Some(line) = lines.iter().find_map(|line| line.trim().strip_prefix("type Saved = ")) else {
         return String::new();

@@ -28,7 +28,7 @@ const WORDS: [(&str, &str); 21] = [
     ("told apart", "distinguished"),
 ];
 
-/// What quotes old words: the changes of earlier versions, and a card that names a CPU's model.
+/// Files that may quote old words: the changes of earlier versions, and a card that names a CPU's model.
 const EXEMPT: [&str; 2] = ["CHANGELOG.md", "book/reliability.md"];
 
 pub(super) fn are_standard(tree: &Tree) -> Vec<Finding> {

@@ -35,7 +35,7 @@ use crate::{Op, Result, Var};
 pub struct Conv2d<const N: usize = 3> {
     /// Stride and padding.
     pub geometry: Geometry,
-    /// What is done to the sum.
+    /// The activation of the sum.
     pub activation: FusedActivation,
 }
 

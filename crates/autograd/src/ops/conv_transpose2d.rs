@@ -23,7 +23,7 @@ use crate::{Op, Result, Var};
 pub struct ConvTranspose2d<const N: usize = 3> {
     /// Stride, padding and output padding.
     pub attributes: Transposed,
-    /// What is done to the sum.
+    /// The activation of the sum.
     pub activation: FusedActivation,
 }
 
@@ -32,7 +32,7 @@ pub struct ConvTranspose2d<const N: usize = 3> {
 pub struct Transposed {
     /// Stride and padding of the convolution whose gradient this is.
     pub geometry: Geometry,
-    /// How many more rows and columns the output has; below the stride, which leaves several sizes open.
+    /// Additional rows and columns of the output, as PyTorch's `output_padding`; below the stride.
     pub output_padding: [usize; 2],
 }
 

@@ -89,7 +89,7 @@ pub(super) fn label(run: &FinishedRun) -> String {
     format!("run {}: {}", run.spec.folder_name(), label_of(&run.spec))
 }
 
-/// What the key of a run is made of, as one table: the config, the seed, the checksum of the images and the schema.
+/// The input of a run's key, as one table: the config, the seed, the checksum of the images and the schema.
 pub(super) fn parts_of_key(spec: &RunSpec) -> Value {
     let mut parts = spec.config.clone();
     if let Value::Object(fields) = &mut parts {

@@ -43,7 +43,7 @@ struct Answer {
     label: String,
     /// Whether a command with the same config, seed and images uses the stored run.
     found: bool,
-    /// Why not, or what it does with the run.
+    /// The reasons why it is not, or what is done with the run.
     reasons: Vec<String>,
     parts: Vec<Part>,
     nearest: Vec<Neighbour>,

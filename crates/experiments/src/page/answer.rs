@@ -8,7 +8,7 @@ use report::{Answer, Conclusion, Effect, Kind, ReadModel, Readers, Verdict};
 use crate::claim_id::ClaimId;
 use crate::profile::Profile;
 
-/// What each part of the answer rests on: the claims in the order in which they are looked for.
+/// The claims behind each part of the answer, in the order in which they are looked up.
 const SYNERGY: &[ClaimId] = &[ClaimId::C1, ClaimId::C1T4];
 const COST: &[ClaimId] = &[ClaimId::C3T3, ClaimId::C8, ClaimId::C3];
 const VARIANCE: &[ClaimId] = &[ClaimId::Lbr7, ClaimId::Lbr1];

@@ -31,7 +31,7 @@ pub struct Contrast {
     pub level: f64,
     /// The number of pairs.
     pub n_seeds: usize,
-    /// What the standard error is over.
+    /// The unit of resampling of the standard error.
     pub resampled: String,
 }
 

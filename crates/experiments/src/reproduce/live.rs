@@ -18,10 +18,10 @@ use crate::sweep::finished::FinishedSweep;
 use runs::local::FinishedRuns;
 use runs::store::{read_results, write_results};
 
-/// The page is not written again before this many times the time that writing it took.
+/// The shortest pause between two versions of the page, as a multiple of the time that writing one takes.
 const REST: u32 = 10;
 
-/// What is known so far.
+/// The results so far.
 pub(super) struct Live<'a> {
     folder: PathBuf,
     planned: &'a [Planned],
@@ -40,7 +40,7 @@ struct Judged {
     section: Option<Section>,
 }
 
-/// What the runs cost, each counted once.
+/// The cost of the runs, each counted once.
 #[derive(Default)]
 pub(super) struct Spent {
     runs: HashSet<PathBuf>,

@@ -61,7 +61,7 @@ impl CreTrainer<'_> {
     }
 }
 
-/// How far the two losses of a whole set agree; see [`CreTrainer::full_conflict`].
+/// The cosines of the gradients of the two losses over a whole set; see [`CreTrainer::full_conflict`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FullConflict {
     /// The cosine of the two gradients with respect to the latents of all images, as one vector.

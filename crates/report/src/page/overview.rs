@@ -72,7 +72,7 @@ pub(super) fn html(groups: &[Group], others: &[Verdict]) -> String {
     )
 }
 
-/// What was not run because its data set is not here.
+/// The claims that were not run because of a missing data set.
 fn absent(others: &[Verdict]) -> String {
     let mut sets: Vec<&str> = Vec::new();
     let rows: Vec<&Verdict> = others.iter().filter(|row| row.conclusion == Conclusion::NotRun).collect();

@@ -8,7 +8,7 @@ use crate::verdict::Effect;
 /// The accuracy lost by each reader of the same latents, for several models.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Readers {
-    /// What is shown, in a sentence or two.
+    /// A description of the figure in one or two sentences.
     pub lead: String,
     /// The models.
     pub models: Vec<ReadModel>,
@@ -27,7 +27,7 @@ pub struct ReadModel {
     pub readers: Vec<ReadBy>,
 }
 
-/// What one reader finds.
+/// The values of one reader.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReadBy {
     /// The reader in words; all figures give it one colour.

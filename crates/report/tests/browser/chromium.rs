@@ -7,7 +7,7 @@ use std::{env, fs};
 /// Looks at a page and says what is wrong.
 const PROBE: &str = include_str!("probe.js");
 
-/// How long scripts may run, in milliseconds of the browser's own clock.
+/// The time limit of scripts, in milliseconds of the browser's own clock.
 const BUDGET: &str = "--virtual-time-budget=4000";
 
 pub(crate) struct Chromium {
@@ -49,7 +49,7 @@ impl Chromium {
         self.seen(&["--window-size=1300,2000", BUDGET, "--dump-dom", &address])
     }
 
-    /// What a reader of this screen complains about, after `then` has been run on the page; empty if nothing.
+    /// The problems that a reader of this screen would have, after `then` has been run on the page; empty if there are none.
     pub(crate) fn complaints(
         &self,
         name: &str,

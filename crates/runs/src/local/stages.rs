@@ -8,7 +8,7 @@ use crate::run::Run;
 /// Runs that are collected together, such as those of an experiment.
 #[derive(Debug, Clone, Default)]
 pub struct Stage {
-    /// What they belong to, in a few words; empty if there is only one stage.
+    /// The name of the stage, such as an experiment's; empty if there is only one stage.
     pub name: String,
     /// The runs, those that others depend on first.
     pub runs: Vec<Run>,

@@ -5,7 +5,7 @@ use system::nearest::nearest;
 
 use super::quoted;
 
-/// What is expected in place of `old`, if `new` cannot replace it. Texts and tables may replace each other, since an enum is
+/// The type that is expected instead of `new`, if `new` cannot replace `old`. Texts and tables may replace each other, since an enum is
 /// either.
 pub fn is_of_other_type(old: &Value, new: &Value) -> Option<String> {
     let of = |fits: bool, expected: &str| (!fits).then(|| expected.to_owned());
@@ -100,7 +100,7 @@ fn find(described: &str, place: &Value, key: &str, found: &mut Vec<String>) {
     }
 }
 
-/// What the deserializer expects, in words.
+/// The deserializer's expectation in plain words.
 fn in_plain_words(expected: &str, key: &str) -> String {
     match expected {
         "f64" | "f32" => "a number".into(),

@@ -23,7 +23,7 @@ pub(crate) struct WithBatches<'a, O> {
 /// Computes additional scalars of a trainer in some epochs.
 type Observe<'a, O> = dyn Fn(&Trainer<O>) -> Result<Scalars> + 'a;
 
-/// What is measured of a trainer after the last epoch.
+/// The measures of a trainer after the last epoch.
 type AtEnd<'a, O> = dyn Fn(&Trainer<O>) -> Result<Arrays> + 'a;
 
 impl<'a, O: Objective + Evaluate> WithBatches<'a, O> {

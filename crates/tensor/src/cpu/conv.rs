@@ -34,7 +34,7 @@ use super::loops::{rows, vector};
 use crate::{FusedActivation, Init, Isa};
 
 /// The sizes of a convolution of images `[n, c, image]` with a weight `[o, c, kernel]` to `[n, o, out]`.
-/// Who fills it in vouches that `out = (image + 2 padding - kernel) / stride + 1`, rounded down.
+/// The caller guarantees that `out = (image + 2 padding - kernel) / stride + 1`, rounded down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Convolution {
     /// The number of images.
@@ -47,7 +47,7 @@ pub struct Convolution {
     pub o: usize,
     /// The sides of the kernel.
     pub kernel: [usize; 2],
-    /// How far the kernel moves from one output pixel to the next.
+    /// The stride along rows and columns.
     pub stride: [usize; 2],
     /// Rows and columns of zeros before and after an image.
     pub padding: [usize; 2],
@@ -158,7 +158,7 @@ impl Convolution {
     }
 }
 
-/// What is applied to the sums of a GEMM before they are stored: a bias for each channel, and an activation.
+/// The operations on the sums of a GEMM before they are stored: a bias for each channel, and an activation.
 #[derive(Debug, Clone, Copy)]
 pub struct Epilogue<'a> {
     /// One element for each channel.

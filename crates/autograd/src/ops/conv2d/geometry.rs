@@ -5,9 +5,9 @@ use tensor::conv::Convolution;
 /// Stride and padding of a convolution, rows first. The padding is of zeros, on both sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Geometry {
-    /// How many pixels the kernel moves from one output pixel to the next.
+    /// The stride along rows and columns.
     pub stride: [usize; 2],
-    /// How many rows and columns of zeros stand before and after the image.
+    /// The rows and columns of zeros before and after the image.
     pub padding: [usize; 2],
 }
 

@@ -143,7 +143,7 @@ impl Kernel<1, 2> for Largest {
     }
 }
 
-/// How the windows of an image are visited.
+/// The order in which the windows of an image are visited.
 #[derive(Debug)]
 pub(crate) struct Plan<'a> {
     largest: &'a Largest,

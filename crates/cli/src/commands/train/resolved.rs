@@ -17,7 +17,7 @@ use runs::training::Hardware;
 pub(in super::super) const MODEL: &str = "fc-m";
 pub(in super::super) const DATA_SET: &str = "fashion-mnist-embedded";
 
-/// What a command line of `agon train` comes to.
+/// The run, images and device that a command line of `agon train` resolves to.
 pub(super) struct Resolved {
     pub(super) run: Run,
     pub(super) images: Images,

@@ -11,7 +11,7 @@ const FALL: f64 = 0.01;
 /// Epochs before a loss may count as converged: of fewer a tenth is hardly an epoch.
 const LEAST: usize = 20;
 
-/// How a training to convergence ended.
+/// The outcome of training to convergence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Convergence {
     /// The number of epochs.

@@ -22,7 +22,7 @@ pub(super) struct Right<'a> {
     pub(super) steps: &'a [usize],
 }
 
-/// Where a product is written: row-major, with this many elements from one row to the next.
+/// The output of a GEMM: row-major, with a stride of this many elements between rows.
 pub(super) struct Output<'a> {
     pub(super) elements: &'a mut [f32],
     pub(super) row_stride: usize,

@@ -5,7 +5,7 @@ use super::im2col::{LANES, MAX_RUNS, Vector};
 use crate::cpu::isa::simd::Simd;
 use crate::each_isa;
 
-/// How the lanes of one register are read: some of the pixels of a [`Vector`], from `first` on.
+/// The loads of one register: some of the pixels of a [`Vector`], from `first` on.
 struct Lanes<'a, S: Simd> {
     /// The lanes of each run of neighbours and the index that its lane 0 would have; without any, elements are gathered.
     runs: [(S::Mask, isize); MAX_RUNS],

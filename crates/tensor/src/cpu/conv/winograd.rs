@@ -133,7 +133,7 @@ impl Correlation {
         self.compute_prepared(y, x, &self.weights(weight, isa), epilogue, isa)
     }
 
-    /// What [`Self::compute`] makes of the weight alone; the CPU supports `isa`.
+    /// The transformed weight that [`Self::compute`] uses; the CPU supports `isa`.
     pub(super) fn weights(&self, weight: &[f32], isa: Isa) -> Weights {
         Weights::new(self, weight, isa)
     }
@@ -151,7 +151,7 @@ impl Correlation {
         product::compute(self, y, x, weights, epilogue, isa)
     }
 
-    /// What the transforms of a weight depend on.
+    /// The settings on which the transform of a weight depends.
     fn without_images(&self) -> Self {
         Self { n: 0, image: [0; 2], out: [0; 2], before: [0; 2], ..*self }
     }

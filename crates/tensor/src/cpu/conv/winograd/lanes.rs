@@ -10,7 +10,7 @@ use crate::memory::Buffer;
 /// The largest number of lanes of a vector.
 pub(super) const MAX_LANES: usize = 16;
 
-/// Where the elements of a lane lie: element `p` at `start + p`, for the `p` of a range. All others are zero and not read.
+/// The memory of a lane: element `p` is at `start + p` for the `p` of a range; all others are zero and not read.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Run {
     pub(super) start: isize,

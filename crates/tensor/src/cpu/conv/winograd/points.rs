@@ -116,7 +116,7 @@ impl Axis for Transposed {
     const PHASES: Phases = Phases::OfOutputs;
 }
 
-/// What the matrices of an axis are made of. Their rows stand in this order: zero, the pairs, infinity.
+/// The coefficients of the matrices of an axis. Their rows are in this order: zero, the pairs, infinity.
 #[derive(Debug)]
 pub(super) struct Points {
     /// 1 if zero is one of the points.
