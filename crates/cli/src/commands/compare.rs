@@ -1,4 +1,4 @@
-//! `agon compare`: says which values of two runs, sweeps or results files differ, and in which line of their configs.
+//! `agon compare`: the values in which two runs, sweeps or results files differ, and the lines of their configs.
 
 mod files;
 mod runs_of;

@@ -61,7 +61,7 @@ pub(crate) struct Sweep {
     /// The number of passes over the training images
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     epochs: Option<u32>,
-    /// The name of its folder in the results folder; by default of models, keys and a checksum
+    /// The name of its folder in the results folder; by default made of models, keys and a checksum
     #[arg(long, value_name = "NAME", value_parser = cells::folder_name)]
     name: Option<String>,
     /// The results folder

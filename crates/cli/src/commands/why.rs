@@ -1,4 +1,4 @@
-//! `agon why`: says what the key of a run is made of, and whether this program finds the run or computes it anew.
+//! `agon why`: explains what the key of a run depends on, and whether this program finds the run or recomputes it.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
