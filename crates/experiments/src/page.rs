@@ -20,9 +20,9 @@ use crate::reproduce::live::IN_PROGRESS;
 const TITLE: &str = "Do classification and reconstruction help or hurt each other in one representation?";
 
 const QUESTION: &str = "An encoder maps an image to a latent z of k dimensions; a decoder reconstructs the image from z \
-                        and a classifier predicts its class. λ weighs the two losses in what the encoder learns. When it \
-                        moves from classification alone (λ = 0) to reconstruction alone (λ = 1), does either task gain \
-                        from the other, and what is lost?";
+                        and a classifier predicts its class. The encoder is trained on both losses, weighted by λ. \
+                        From classification alone (λ = 0) to reconstruction alone (λ = 1), does either task gain from the \
+                        other, and what is lost?";
 
 const LINKS: [(&str, &str); 2] = [
     ("CRE, arXiv:2401.09237", "https://arxiv.org/abs/2401.09237"),

@@ -1,5 +1,5 @@
-//! One self-contained HTML page in the order of a reader: the answer, the explorer, all claims, who reads the latent,
-//! effects, the experiments, the provenance, and the checks of the code.
+//! The self-contained HTML page of results: the answer, the explorer, all claims, the readers of the latent, effects, the
+//! experiments, the provenance, and the checks of the code.
 
 mod answer;
 mod chart;

@@ -21,8 +21,8 @@ use runs::store::{Results, Values};
 const SOURCES: [&str; 5] =
     ["fc-lambda-sweep", "cnn-s-lambda-sweep", "vit-lambda-sweep", "reconstructions", "latent-space"];
 
-const LEAD: &str = "Pick a model and move λ. Decoder and classifier always learn their own task at full strength, so \
-                    what changes is the latent between them.";
+const LEAD: &str = "Pick a model and move λ. Decoder and classifier are always trained on their full losses, so only the \
+                    latent between them changes.";
 
 const NOTE: &str = "Means over seeds on test images; below each the lowest and the highest seed. The online head is the \
                     classifier that was trained with the encoder; the other readers read the same latents. Images and \
