@@ -58,7 +58,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// How the program ends after this error.
+    /// The exit status of the program for this error.
     pub fn exit_status(&self) -> ExitStatus {
         match self {
             Self::Usage(_) => ExitStatus::Usage,

@@ -149,7 +149,7 @@ impl Kernel<3, 1> for BatchNormRunningGradInput {
 impl Op<3> for BatchNormRunning {
     const NAME: &'static str = "batch_norm_running";
 
-    /// The inputs and the statistics, and what the activation needs.
+    /// The inputs and the statistics, and the output if the backward pass of the activation needs it.
     type Saved = (Saved, Option<Tensor>);
 
     fn forward(&self, inputs: [&Tensor; 3]) -> Result<([Tensor; 1], Self::Saved)> {

@@ -40,7 +40,7 @@ pub struct Conv2d<const N: usize = 3> {
 }
 
 impl Conv2d<2> {
-    /// The convolution alone.
+    /// The convolution without a bias and without an activation.
     pub fn without_bias(geometry: Geometry) -> Self {
         Self { geometry, activation: FusedActivation::Identity }
     }
@@ -122,7 +122,7 @@ pub(crate) fn bias_gradient(dy: &Tensor, wanted: bool) -> Result<Option<Tensor>>
 impl<const N: usize> Op<N> for Conv2d<N> {
     const NAME: &'static str = "conv2d";
 
-    /// The images and the weight, and what the activation needs.
+    /// The images and the weight, and the output if the backward pass of the activation needs it.
     type Saved = ([Tensor; 2], Option<Tensor>);
 
     fn forward(&self, inputs: [&Tensor; N]) -> Result<([Tensor; 1], Self::Saved)> {

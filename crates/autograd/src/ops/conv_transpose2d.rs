@@ -132,7 +132,7 @@ impl<const N: usize> Kernel<N, 1> for ConvTranspose2d<N> {
 impl<const N: usize> Op<N> for ConvTranspose2d<N> {
     const NAME: &'static str = "conv_transpose2d";
 
-    /// The images and the weight, and what the activation needs.
+    /// The images and the weight, and the output if the backward pass of the activation needs it.
     type Saved = ([Tensor; 2], Option<Tensor>);
 
     fn forward(&self, inputs: [&Tensor; N]) -> Result<([Tensor; 1], Self::Saved)> {

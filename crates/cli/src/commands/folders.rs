@@ -81,7 +81,7 @@ impl Folders {
     }
 }
 
-/// Opens the data of these runs: of the folders where they have the name, else of known sets.
+/// Opens the data sets of these runs: a folder of images with the name of the set, or else the known set of that name.
 ///
 /// # Errors
 /// If a set exists and cannot be read, or has too few images.

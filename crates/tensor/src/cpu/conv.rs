@@ -55,12 +55,12 @@ pub struct Convolution {
     pub out: [usize; 2],
 }
 
-/// Small images are taken together until they have this many pixels.
-const PIXELS_WORTH_A_PRODUCT: usize = 320;
-/// Places in images that are counted in 32 bits, with a vector beyond the last.
+/// Small images are batched into one GEMM until they have this many pixels.
+const MIN_PIXELS_OF_GEMM: usize = 320;
+/// The largest number of elements that 32-bit indices address, with room for a vector beyond the last.
 const MAX_INDICES: usize = i32::MAX as usize - im2col::LANES;
 
-/// One product that gives every `step`-th row and column of the output. The first ones of all phases follow
+/// One GEMM that computes every `step`-th row and column of the output. The first ones of all phases follow
 /// each other in row-major order.
 struct Phase {
     im2col: Im2col,
@@ -79,7 +79,7 @@ impl Convolution {
         pixels.saturating_mul(of_pixel).saturating_mul(2)
     }
 
-    /// Whether the products suit these sizes: they store the padding of an image, and count its elements in 32 bits.
+    /// Whether a GEMM suits these sizes: it stores the padding of an image, and indexes its elements with 32 bits.
     ///
     /// A stride and a padding that are far longer than the image would make a small output from a huge copy.
     pub fn suits_gemm(&self) -> bool {
@@ -216,7 +216,7 @@ fn each_image(
     let pixels = phases.iter().map(|phase| phase.im2col.pixels()).max().unwrap_or(0).max(1);
     // Without panels nothing is gained by more pixels, and one image is written where it belongs.
     let together =
-        if let [Phase { in_place: true, .. }] = phases { 1 } else { PIXELS_WORTH_A_PRODUCT.div_ceil(pixels) };
+        if let [Phase { in_place: true, .. }] = phases { 1 } else { MIN_PIXELS_OF_GEMM.div_ceil(pixels) };
     let together = phases.iter().fold(together, |most, phase| most.min(counted_together(&phase.im2col)));
     // Equal groups, as many for each thread.
     let groups = n.div_ceil(together).next_multiple_of(rayon::current_num_threads()).min(n);
