@@ -14,7 +14,7 @@ use crate::{BatchNorm, Mode, Module, Result, init};
 /// A convolution with a square kernel: `[n, inputs, h, w]` to `[n, outputs, h', w']`.
 ///
 /// In evaluation on the CPU in `f32`, a batch norm that follows is part of the weight, which is prepared once and kept
-/// until a parameter changes or training goes on.
+/// until a parameter changes or training continues.
 pub struct Conv2d {
     weight: Param,
     bias: Option<Param>,

@@ -5,7 +5,7 @@
 //!
 //! ```
 //! # use reliability::{Measurement, size};
-//! let measured = Measurement::of("R10", "a run killed at any instant goes on with the same bits");
+//! let measured = Measurement::of("R10", "a run killed at any instant resumes with the same bits");
 //! let n = size(100, 1_000);
 //! // … n kills …
 //! measured.passed(n, format!("{n} kills, 0 epochs lost"));

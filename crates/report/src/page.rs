@@ -156,7 +156,7 @@ impl Page {
         }
         Ok(format!(
             "<section id=\"experiments\" aria-labelledby=\"experiments.h\">\n<h2 id=\"experiments.h\">Experiments</h2>\n\
-             <p class=\"lead\">Each has its claim and its most telling figure. Verdicts, further figures, warnings, the \
+             <p class=\"lead\">Each has its claim and its most informative figure. Verdicts, further figures, warnings, the \
              command and the numbers are folded below.</p>\n{groups}</section>\n"
         ))
     }

@@ -21,7 +21,7 @@ pub struct Section {
     pub title: String,
     /// The claim in one sentence.
     pub claim: String,
-    /// The figures, the most telling first.
+    /// The figures, the most informative first.
     pub figures: Vec<Figure>,
     /// Limitations of the results.
     pub warnings: Vec<String>,

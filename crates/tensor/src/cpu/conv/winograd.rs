@@ -186,7 +186,7 @@ const fn read_by<A: Axis>(tiles: usize, kernel: usize) -> usize {
 #[derive(Debug, Clone, Copy)]
 struct Shared(*mut f32);
 
-// SAFETY: who reads or writes through it vouches for that nobody else writes there meanwhile.
+// SAFETY: whoever reads or writes through it guarantees that no other thread writes there at the same time.
 unsafe impl Send for Shared {}
 // SAFETY: as above.
 unsafe impl Sync for Shared {}

@@ -87,7 +87,7 @@ unsafe fn of_axes<S: Simd, R: Axis, C: Axis>(sizes: Correlation, dweight: &mut [
         let block = Block { sizes, tiling, first, tiles, rows, left, right, of_points };
         let is_added = matches!(sum.init(tiles), Init::Accumulate);
         let to = Shared(sum.elements().as_mut_ptr());
-        // SAFETY: as the caller vouches; no two tasks write to the same elements.
+        // SAFETY: as the caller guarantees; no two tasks write to the same elements.
         unsafe {
             let tasks = (0..here * (row_blocks + lane_groups)).into_par_iter();
             tasks.for_each(|task| {
@@ -129,7 +129,7 @@ each_isa! {
     /// The transforms of the gradients of one unit for a block of output channels.
     ///
     /// # Safety
-    /// The CPU supports `S`; `dy` has its sizes, and nobody else writes the lines of this unit and these channels.
+    /// The CPU supports `S`; `dy` has its sizes, and no other thread writes the lines of this unit and these channels.
     unsafe fn transform_gradients<S: Simd, R: Axis, C: Axis>(block: Block, dy: &[f32], unit: usize, index: usize) {
         let Block { sizes, tiling, .. } = block;
         let rows = block.rows(index);
@@ -156,7 +156,7 @@ each_isa! {
     /// The transforms of the inputs of one unit for as many channels as a vector has lanes.
     ///
     /// # Safety
-    /// The CPU supports `S`; `x` has its sizes, and nobody else writes the lines of this unit and these channels.
+    /// The CPU supports `S`; `x` has its sizes, and no other thread writes the lines of this unit and these channels.
     unsafe fn transform_inputs<S: Simd, R: Axis, C: Axis>(block: Block, x: &[f32], unit: usize, group: usize) {
         let Block { sizes, tiling, .. } = block;
         let [filter_rows, filter_columns] = [filters(sizes.kernel[0], R::TAPS), filters(sizes.kernel[1], C::TAPS)];
@@ -191,7 +191,7 @@ each_isa! {
     /// The gradient with respect to the weights between a block of output channels and a panel of input channels.
     ///
     /// # Safety
-    /// The CPU supports `S`; the transforms are there; `dweight` has its sizes, and nobody else writes these weights.
+    /// The CPU supports `S`; the transforms are there; `dweight` has its sizes, and no other thread writes these weights.
     unsafe fn multiply<S: Simd, R: Axis, C: Axis>(
         block: Block,
         dweight: Shared,

@@ -87,7 +87,7 @@ pub(super) unsafe fn scatter<S: Simd>(
     let runs = &runs[..S::LANES];
     let end = runs.iter().map(|run| run.end).max().unwrap_or(0);
     let whole = runs.iter().map(|run| run.end).min().unwrap_or(0);
-    // SAFETY: as the caller vouches; where a run ends within a square, the lanes in it alone are touched.
+    // SAFETY: as the caller guarantees; where a run ends within a square, the lanes in it alone are touched.
     unsafe {
         for p in (0..end).step_by(S::LANES) {
             let mut square = S::square();
@@ -179,7 +179,7 @@ impl Window {
         debug_assert!(
             (row * self.columns + column + 1) * S::LANES * size_of::<f32>() <= self.vectors.bytes().len()
         );
-        // SAFETY: as the caller vouches.
+        // SAFETY: as the caller guarantees.
         unsafe {
             S::load(self.vectors.bytes().as_ptr().cast::<f32>().add((row * self.columns + column) * S::LANES))
         }

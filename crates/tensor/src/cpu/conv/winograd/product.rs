@@ -128,7 +128,7 @@ impl Group {
 }
 
 /// # Safety
-/// The CPU supports `S`; the runs of the groups lie within `x` and `y`, and nobody else writes the latter.
+/// The CPU supports `S`; the runs of the groups lie within `x` and `y`, and no other thread writes `y`.
 unsafe fn of_block<S: Simd, R: Axis, C: Axis>(
     (sizes, tiling, groups): (Correlation, Tiling, &[Group]),
     y: (Shared, &AtomicBool),
@@ -178,7 +178,7 @@ each_isa! {
         let area = Correlation::area(sizes.image);
         for (index, group) in groups.iter().enumerate() {
             for channel in channels.clone() {
-                // SAFETY: as the caller vouches; a window has the rows and columns of all tiles of a unit.
+                // SAFETY: as the caller guarantees; a window has the rows and columns of all tiles of a unit.
                 unsafe {
                     window.fill::<S>(x.as_ptr(), &group.from, channel * area, group.rows.clone());
                     for place in 0..tiling.tiles_of_unit() {
@@ -203,7 +203,7 @@ each_isa! {
     ///
     /// # Safety
     /// The CPU supports `S`; the transforms of the tiles are there; the runs of the groups lie within `y` for these rows,
-    /// which nobody else writes.
+    /// which no other thread writes.
     unsafe fn multiply<S: Simd, R: Axis, C: Axis>(
         block: Block<'_>,
         y: (Shared, &AtomicBool),
@@ -278,7 +278,7 @@ each_isa! {
                 epilogue.activation.apply(&mut outputs[..len]);
                 let area = Correlation::area(sizes.out);
                 let runs = group.to.map(|run| run.moved((rows.start + row) * area));
-                // SAFETY: as the caller vouches; the outputs are rounded up to whole squares.
+                // SAFETY: as the caller guarantees; the outputs are rounded up to whole squares.
                 unsafe { scatter::<S>(y.0, &runs, outputs.as_ptr(), false) };
             }
         }
