@@ -93,7 +93,7 @@ enum Command {
     Export(Export),
     /// Predict which masking, if any, should help with your own labelled images, by closed forms without training
     ///
-    /// Masks are chosen on one half of the images and judged on the other. Where there are fewer than five images a pixel
+    /// Masks are chosen on one half of the images and judged on the other. With fewer than five images per pixel
     /// there is no advice, and the exit code is 3.
     Advise(Advise),
     /// Print the completions for a shell

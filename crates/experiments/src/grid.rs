@@ -38,7 +38,7 @@ pub struct Family {
     pub rotation: Option<Rotation>,
     /// The optimiser of each of the parts.
     pub optimiser: models::AdamConfig,
-    /// Images a step.
+    /// The number of images per training step.
     pub batch: usize,
     /// The number of epochs.
     pub epochs: u32,

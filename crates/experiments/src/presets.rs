@@ -24,7 +24,7 @@ pub struct Preset {
     /// A description for users.
     pub what: &'static str,
     learner: fn(&InputSpec) -> LearnerConfig,
-    /// Images a step, and epochs.
+    /// The batch size and the number of epochs.
     training: [u32; 2],
 }
 
@@ -49,7 +49,7 @@ const MOST_VALIDATION: usize = 5_000;
 /// The training images for which the batch and the epochs of presets are meant; a smaller set takes as many steps.
 const ENOUGH_IMAGES: u32 = 5_000;
 
-/// On smaller sets: the fewest steps an epoch, the smallest batch, and the most epochs.
+/// For smaller sets: the smallest number of steps per epoch, the smallest batch, and the largest number of epochs.
 const FEWEST_STEPS: usize = 10;
 const SMALLEST_BATCH: usize = 8;
 const MOST_EPOCHS: u32 = 200;
@@ -136,7 +136,7 @@ impl Preset {
         })
     }
 
-    /// Images a step, and epochs, for `n` training images: a smaller set has smaller batches, and more epochs, so that the
+    /// The batch size and the number of epochs for `n` training images: a smaller set has smaller batches, and more epochs, so that the
     /// model takes as many steps as on [`ENOUGH_IMAGES`].
     fn training(&self, n: usize) -> (usize, u32) {
         let [batch, epochs] = self.training;

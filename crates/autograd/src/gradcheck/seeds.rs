@@ -82,7 +82,7 @@ fn chosen() -> Option<u64> {
     })
 }
 
-/// Where failing seeds are kept, one a line.
+/// The file of failing seeds, one per line.
 fn file() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/seeds.txt")
 }

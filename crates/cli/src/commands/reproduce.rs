@@ -83,7 +83,7 @@ fn say_how_to_go_on() {
     }
 }
 
-/// The verdicts of an experiment, one a line.
+/// The verdicts of an experiment, one per line.
 fn lines(Step { info, rows, done, of, page }: &Step<'_>) -> String {
     let line = |row: &Verdict| {
         let verdict = format!("{} {}", row.conclusion.symbol(), row.conclusion.words());

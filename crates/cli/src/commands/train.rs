@@ -37,7 +37,7 @@ use runs::training::Hardware;
 /// The least time beside the epochs that is printed, in seconds.
 const SHOWN_BESIDE: f64 = 1.0;
 
-/// Fewer steps an epoch are noted.
+/// The number of steps per epoch below which a note is printed.
 const FEW_STEPS: usize = 4;
 
 /// The arguments of `agon train`.

@@ -106,7 +106,7 @@ fn in_plain_words(expected: &str, key: &str) -> String {
         "f64" | "f32" => "a number".into(),
         "u8" | "u16" | "u64" | "usize" => "an integer from 0 up".into(),
         "u32" => format!("an integer from 0 to {}", u32::MAX),
-        "a string" | "a borrowed string" => "a text".into(),
+        "a string" | "a borrowed string" => "a string".into(),
         "a boolean" => "true or false".into(),
         "a sequence" => "a list".into(),
         _ if expected.contains("struct") || expected.contains("enum") || expected == "map" => match key {

@@ -32,7 +32,7 @@ pub(super) struct Output<'a> {
 pub(super) struct Left {
     rows: usize,
     isa: Isa,
-    /// Panels of all blocks of steps, one behind the other.
+    /// Panels of all blocks along the inner dimension, contiguous in memory.
     panels: Buffer,
 }
 
