@@ -12,7 +12,7 @@ const PLANTED: &str = "tests/planted.toml";
 
 /// A generated page of the book.
 pub(super) struct Page {
-    /// Its path in the repository, where no such file is.
+    /// The path of the page in the built book; the repository has no such file.
     pub(super) path: String,
     pub(super) title: String,
     pub(super) text: String,

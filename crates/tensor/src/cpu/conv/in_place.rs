@@ -23,7 +23,7 @@ pub(super) fn is_worth_it(rows: usize, steps: usize, [pixels, lanes]: [usize; 2]
         && (rows <= ROWS_OF_TILE || steps <= STEPS_NEARBY)
 }
 
-/// Pixels of one register: where lane 0 reads at step zero, where it is written, and how many lanes are.
+/// The pixels of one register: the index that lane 0 reads at step 0, the index of its output, and the number of lanes.
 #[derive(Clone, Copy, Default)]
 struct Part {
     place: usize,
