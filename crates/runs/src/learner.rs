@@ -66,7 +66,10 @@ pub trait Learner {
             Architecture::Vit(config) => {
                 Some(Tokens { width: config.encoder.width, heads: config.encoder.heads })
             }
-            _ => None,
+            Architecture::Fc(_)
+            | Architecture::Linear { .. }
+            | Architecture::CnnS { .. }
+            | Architecture::CnnL { .. } => None,
         }
     }
 

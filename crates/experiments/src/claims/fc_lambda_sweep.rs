@@ -85,7 +85,7 @@ impl Experiment for FcLambdaSweep {
             }
         };
         let lambdas = match profile {
-            Profile::Quick => COARSE.to_vec(),
+            Profile::Quick => FOUR.to_vec(),
             Profile::Paper => PAPER.to_vec(),
             Profile::Smoke | Profile::Standard | Profile::Full => lambdas(profile),
         };

@@ -207,11 +207,15 @@ pub fn read(of: &Evidence<'_, '_>, questions: &[Question]) -> Result<Finding> {
     let verdict = |contrast: &Contrast| decide(std::slice::from_ref(contrast)).and_then(|one| one.holds);
     let agree = alone.iter().all(|each| each.iter().all(|one| verdict(one) == verdict(&each[0])));
     let all_hold = alone.iter().flatten().all(|one| verdict(one) == Some(true));
-    let any_holds = alone.iter().any(|each| each.iter().any(|one| verdict(one) == Some(true)));
+    let any = |conclusion| alone.iter().flatten().any(|one| verdict(one) == Some(conclusion));
     let n_readers = alone.iter().map(Vec::len).max().unwrap_or(0);
     let mut finding = Finding::decided(best, listed(got));
-    if !agree && any_holds {
+    // A reader that refutes what another one finds has the information that the other lacks; one that leaves it undecided
+    // may differ in size only.
+    if any(true) && any(false) {
         finding.got = format!("trade-off of the readout: readers disagree; {}", finding.got);
+    } else if any(true) && !agree {
+        finding.got = format!("readers disagree about the size; {}", finding.got);
     }
     if decision.holds == Some(true) && !all_hold {
         finding.holds = None;
