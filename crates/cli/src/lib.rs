@@ -88,8 +88,9 @@ enum Command {
     Runs(Runs),
     /// Export a finished run: its parameters for PyTorch, or its curves for TensorBoard
     ///
-    /// Parameters go to a safetensors file. A name is the index of a layer in a part of the model, as in `encoder.0.weight`: a PyTorch module with the same
-    /// layers at the same indices takes the file as its `state_dict`. An older file of that name is replaced.
+    /// Parameters go to a safetensors file. A name is the index of a layer in a part of the model, as in
+    /// `encoder.0.weight`: a PyTorch module with the same layers at the same indices takes the file as its
+    /// `state_dict`. An older file of that name is replaced.
     Export(Export),
     /// Predict which masking, if any, should help with your own labelled images, by closed forms without training
     ///

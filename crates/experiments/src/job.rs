@@ -88,7 +88,8 @@ impl Job {
         }
     }
 
-    /// Finds or computes all runs, and calls `complete` with the index of each experiment and its runs once they are finished.
+    /// Finds or computes all runs, and calls `complete` with the index of each experiment and its runs once they are
+    /// finished.
     pub(crate) fn finish(
         &self,
         options: &Options,
@@ -116,8 +117,8 @@ impl Job {
         }
     }
 
-    /// The estimated seconds of each run that is not stored yet, from a few steps of each kind of run. A run whose steps fail
-    /// has no estimate; the error is reported when it is computed.
+    /// The estimated seconds of each run that is not stored yet, from a few steps of each kind of run. A run whose
+    /// steps fail has no estimate; the error is reported when it is computed.
     fn seconds(&self, options: &Options) -> Result<HashMap<String, f64>> {
         let mut estimate = Estimate::new(&self.data, options.resources.device()?);
         let mut seconds = HashMap::new();

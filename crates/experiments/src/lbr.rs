@@ -53,8 +53,8 @@ pub(crate) fn tiny_imagenet(profile: Profile) -> DataConfig {
     if profile == Profile::Full { set } else { set.changed(Change::Halved) }
 }
 
-/// The sets of LBR E1 and E2, as many training images as there are: a closed form sees each once. In smoke and quick only the
-/// embedded one.
+/// The sets of LBR E1 and E2, as many training images as there are: a closed form sees each once. In smoke and quick
+/// only the embedded one.
 pub(crate) fn aligned_sets(profile: Profile) -> Vec<DataConfig> {
     if matches!(profile, Profile::Smoke | Profile::Quick) {
         return vec![fashion(profile)];

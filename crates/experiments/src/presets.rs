@@ -136,8 +136,8 @@ impl Preset {
         })
     }
 
-    /// The batch size and the number of epochs for `n` training images: a smaller set has smaller batches, and more epochs, so that the
-    /// model takes as many steps as on [`ENOUGH_IMAGES`].
+    /// The batch size and the number of epochs for `n` training images: a smaller set has smaller batches, and more
+    /// epochs, so that the model takes as many steps as on [`ENOUGH_IMAGES`].
     fn training(&self, n: usize) -> (usize, u32) {
         let [batch, epochs] = self.training;
         let steps = epochs * (ENOUGH_IMAGES / batch);

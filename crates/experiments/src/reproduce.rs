@@ -170,7 +170,8 @@ fn redrawn(
     Ok(Outcome { rows, page, unchecked, absent, images_trained: 0.0, seconds })
 }
 
-/// The section of an experiment with its verdicts, from its stored results; the figures are written to its subfolder of a folder.
+/// The section of an experiment with its verdicts, from its stored results; the figures are written to its subfolder of
+/// a folder.
 fn section(
     experiment: &dyn Experiment,
     results: &Results,

@@ -23,7 +23,8 @@ pub enum Error {
         found(first)
     )]
     Diverged {
-        /// The index of the step from 0, within the epoch; for single steps outside of an epoch, since the start of training.
+        /// The index of the step from 0, within the epoch; for single steps outside of an epoch, since the start of
+        /// training.
         step: usize,
         /// The name of the loss.
         loss: &'static str,

@@ -281,8 +281,8 @@ impl Objective for PredictiveCoding {
     }
 }
 
-/// Evaluates the predictions of a forward pass. In evaluation no output is clamped to a target, so all prediction errors are
-/// zero and the forward pass is already the relaxed state.
+/// Evaluates the predictions of a forward pass. In evaluation no output is clamped to a target, so all prediction
+/// errors are zero and the forward pass is already the relaxed state.
 impl Evaluate for PredictiveCoding {
     fn measure(&self, images: &Tensor, labels: &Indices, mode: Mode) -> Result<Metrics> {
         self.model.measure(images, labels, mode)

@@ -144,7 +144,8 @@ impl Maker {
     }
 }
 
-/// Convolution, batch norm, ReLU, convolution, batch norm, plus a skip connection. The ReLU after the sum is left to the caller.
+/// Convolution, batch norm, ReLU, convolution, batch norm, plus a skip connection. The ReLU after the sum is left to
+/// the caller.
 fn basic_block([inputs, outputs]: [usize; 2], halves: bool, stream: &Stream, dtype: DType) -> Residual {
     let stride = if halves { 2 } else { 1 };
     let (body_stream, skip_stream) = (stream.child("body"), stream.child("skip"));

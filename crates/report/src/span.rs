@@ -13,8 +13,8 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    /// The axis that contains zero, all estimates and margins (`values`), and the nine tenths of the ends of intervals (`ends`)
-    /// that are nearest to zero.
+    /// The axis that contains zero, all estimates and margins (`values`), and the nine tenths of the ends of intervals
+    /// (`ends`) that are nearest to zero.
     pub(crate) fn of_effects(values: impl Iterator<Item = f64>, ends: impl Iterator<Item = f64>) -> Self {
         let ends: Vec<f64> = ends.filter(|end| end.is_finite()).collect();
         let mut away: Vec<f64> = ends.iter().map(|end| end.abs()).collect();

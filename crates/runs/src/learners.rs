@@ -55,8 +55,9 @@ macro_rules! learners {
     };
 }
 
-// Each with its `kind` in stored configs. Keys of stored runs depend on these names, so some are older than the names of the
-// types: `readout` is a frozen-encoder probe, `recognition` a classifier; in models, `narrower` is `width_divisor`.
+// Each with its `kind` in stored configs. Keys of stored runs depend on these names, so some are older than the names
+// of the types: `readout` is a frozen-encoder probe, `recognition` a classifier; in models, `narrower` is
+// `width_divisor`.
 learners! {
     /// A CRE trained by backpropagation (`book/cre.md`).
     cre: Cre = "cre",

@@ -102,9 +102,9 @@ pub fn run_all(
     Ok(all)
 }
 
-/// Finds or computes the runs of these stages, in their order, and calls `complete` with the index and the runs of each stage
-/// once all of these are finished, while the runs of later stages go on. A run that diverges or fails is recorded with its
-/// reason, and the others continue.
+/// Finds or computes the runs of these stages, in their order, and calls `complete` with the index and the runs of each
+/// stage once all of these are finished, while the runs of later stages go on. A run that diverges or fails is recorded
+/// with its reason, and the others continue.
 ///
 /// Each of `jobs` threads takes the next pending run: small models run one per core, and on a GPU each has its own
 /// stream. A run starts only when enough memory is free. Results do not depend on the number of jobs.

@@ -1,8 +1,8 @@
 //! The squared errors of test images by reader, as means over groups of images.
 //!
-//! Results hold the means of [`N_GROUPS`] groups of images instead of all errors, which keeps the file small: the variance
-//! over images can be estimated from the variance over groups. Images are assigned to groups at random, since a data set may
-//! be sorted by class.
+//! Results hold the means of [`N_GROUPS`] groups of images instead of all errors, which keeps the file small: the
+//! variance over images can be estimated from the variance over groups. Images are assigned to groups at random, since
+//! a data set may be sorted by class.
 
 use crate::error::Result;
 use crate::metric::Metric;

@@ -15,8 +15,8 @@ use crate::sweep::{convergence, correct, errors};
 /// A reader with a point `[setting, λ]` of its results.
 pub type Term<'c, 'r> = (Source<'c, 'r>, [usize; 2]);
 
-/// Access to the values behind one verdict, and the smallest number of seeds behind any of them. A point that the grid lacks, or
-/// of which no run finished, is [`Error::NotRun`].
+/// Access to the values behind one verdict, and the smallest number of seeds behind any of them. A point that the grid
+/// lacks, or of which no run finished, is [`Error::NotRun`].
 pub struct Evidence<'c, 'r> {
     /// The results of the family that the verdict is about.
     pub curves: &'c Curves<'r>,

@@ -49,7 +49,8 @@ impl Chromium {
         self.seen(&["--window-size=1300,2000", BUDGET, "--dump-dom", &address])
     }
 
-    /// The problems that a reader of this screen would have, after `then` has been run on the page; empty if there are none.
+    /// The problems that a reader of this screen would have, after `then` has been run on the page; empty if there are
+    /// none.
     pub(crate) fn complaints(
         &self,
         name: &str,

@@ -5,8 +5,8 @@ use system::nearest::nearest;
 
 use super::quoted;
 
-/// The type that is expected instead of `new`, if `new` cannot replace `old`. Texts and tables may replace each other, since an enum is
-/// either.
+/// The type that is expected instead of `new`, if `new` cannot replace `old`. Texts and tables may replace each other,
+/// since an enum is either.
 pub fn is_of_other_type(old: &Value, new: &Value) -> Option<String> {
     let of = |fits: bool, expected: &str| (!fits).then(|| expected.to_owned());
     match old {

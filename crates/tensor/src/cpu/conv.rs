@@ -121,9 +121,9 @@ impl Convolution {
         Phase::new(im2col, weight, self.o, [1; 2], isa)
     }
 
-    /// The GEMMs of the gradient with respect to the input, one for each phase of the stride. The gradient at pixel `p` sums
-    /// over the kernel offsets `t` with `p + padding - t = stride q` for an output `q`. With `p = first + stride i`, these
-    /// are the same for all `i`, and `q = i + (first + padding - t) / stride`.
+    /// The GEMMs of the gradient with respect to the input, one for each phase of the stride. The gradient at pixel `p`
+    /// sums over the kernel offsets `t` with `p + padding - t = stride q` for an output `q`. With `p = first + stride
+    /// i`, these are the same for all `i`, and `q = i + (first + padding - t) / stride`.
     fn backward(&self, weight: &[f32], isa: Isa) -> Vec<Phase> {
         let mut phases = Vec::new();
         // Where the stride is longer than the image, most remainders have no pixel.

@@ -132,8 +132,8 @@ fn the_expected_loss_at_the_optimum_is_minimal() {
     }
 }
 
-/// `book/lbr.md`, fact LBR A10, in the scaled form of section 4.2 and smaller, with 4 draws per step and with 1: training uses
-/// draws, the loss is the expected one.
+/// `book/lbr.md`, fact LBR A10, in the scaled form of section 4.2 and smaller, with 4 draws per step and with 1:
+/// training uses draws, the loss is the expected one.
 #[test]
 fn training_on_draws_of_the_noise_approaches_the_optimum_from_above() {
     let (n, d, k) = (64, 16, 4);

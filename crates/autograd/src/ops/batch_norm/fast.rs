@@ -67,8 +67,8 @@ pub(crate) fn scales(weight: &[f32], rstd: &[f32]) -> Vec<f32> {
     weight.iter().zip(rstd).map(|(weight, rstd)| weight * rstd).collect()
 }
 
-/// `with_gate!(activation, gate => expression)`: the expression with the function `gate(y, dy)`, which maps the gradient `dy`
-/// with respect to the output of the activation to the gradient with respect to its input `y`.
+/// `with_gate!(activation, gate => expression)`: the expression with the function `gate(y, dy)`, which maps the
+/// gradient `dy` with respect to the output of the activation to the gradient with respect to its input `y`.
 macro_rules! with_gate {
     ($activation:expr, $gate:ident => $expression:expr) => {
         match $activation {

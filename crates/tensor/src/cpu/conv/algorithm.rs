@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use super::winograd::Correlation;
 
-/// The algorithm of convolutions whose sizes allow both. It changes the last bits of results, unlike reading in place instead
-/// of packing.
+/// The algorithm of convolutions whose sizes allow both. It changes the last bits of results, unlike reading in place
+/// instead of packing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Algorithm {
     /// Winograd's minimal filtering: fewer multiplications and somewhat larger rounding errors.
@@ -15,8 +15,8 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// Direct if the environment sets `AGON_DIRECT_CONV=1`, and Winograd otherwise. It is read once per process, so that all
-    /// steps of a run use the same algorithm.
+    /// Direct if the environment sets `AGON_DIRECT_CONV=1`, and Winograd otherwise. It is read once per process, so
+    /// that all steps of a run use the same algorithm.
     pub fn from_environment() -> Self {
         static CHOSEN: LazyLock<Algorithm> = LazyLock::new(|| {
             let is_direct = std::env::var_os("AGON_DIRECT_CONV").is_some_and(|value| value == "1");

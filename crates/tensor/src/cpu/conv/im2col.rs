@@ -100,8 +100,8 @@ impl Im2col {
         Source::Padded(buffer)
     }
 
-    /// The index term of each pixel of `count` contiguous images, in vectors; if elements are read `in_place`, the pixels of
-    /// a vector are adjacent in a row.
+    /// The index term of each pixel of `count` contiguous images, in vectors; if elements are read `in_place`, the
+    /// pixels of a vector are adjacent in a row.
     pub(super) fn columns(&self, count: usize, in_place: bool) -> Columns {
         let [rows, columns] = self.grid;
         assert!(i32::try_from(count * self.padded_len() + LANES).is_ok(), "an index fits into 32 bits");

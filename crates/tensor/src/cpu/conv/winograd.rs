@@ -103,9 +103,9 @@ impl Correlation {
         Some(Self { c, o, image, out, before, is_turned: true, phases, ..forward })
     }
 
-    /// Whether this takes clearly less time than a direct convolution. The rule depends on the sizes alone: both sides have at
-    /// least [`MIN_CHANNELS`] channels, and the number of multiplications, including those of unused elements of tiles and
-    /// lanes, is at most two thirds of the direct number.
+    /// Whether this takes clearly less time than a direct convolution. The rule depends on the sizes alone: both sides
+    /// have at least [`MIN_CHANNELS`] channels, and the number of multiplications, including those of unused elements
+    /// of tiles and lanes, is at most two thirds of the direct number.
     pub(super) fn is_worth_it(&self) -> bool {
         let tiling = Tiling::new(self.n, self.out, outputs(self.phases), LANES, product::VECTORS);
         let coarse = if self.phases == Phases::OfOutputs { self.image } else { self.out };
@@ -120,7 +120,8 @@ impl Correlation {
         self.c.min(self.o) >= MIN_CHANNELS && 2 * direct >= 3 * filtered
     }
 
-    /// `y = activation(bias + correlation)`, and whether all of it was finite before the activation; the CPU supports `isa`.
+    /// `y = activation(bias + correlation)`, and whether all of it was finite before the activation; the CPU supports
+    /// `isa`.
     #[must_use]
     pub(super) fn compute(
         &self,

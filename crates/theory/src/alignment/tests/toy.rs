@@ -23,8 +23,8 @@ fn hadamard(row: usize, sample: usize) -> f64 {
     if (row & sample).count_ones().is_multiple_of(2) { 1.0 } else { -1.0 }
 }
 
-/// The toy images: `spread` is the variance along the spread direction (row 1 of the Hadamard matrix), `local` the variance of
-/// each local pixel (rows from 49 on); labels are the signs of row `label`.
+/// The toy images: `spread` is the variance along the spread direction (row 1 of the Hadamard matrix), `local` the
+/// variance of each local pixel (rows from 49 on); labels are the signs of row `label`.
 fn toy(spread: f64, local: &[f64], label: usize) -> Denoising {
     let mut x = Array2::zeros((N, SIDE * SIDE));
     for sample in 0..N {

@@ -21,8 +21,8 @@ use crate::{Init, Isa, each_isa};
 
 /// Bytes of the transforms of a block.
 const BLOCK_BYTES: usize = 8 << 20;
-/// The smallest and the largest number of tiles of a block. With enough of them, the inverse transform costs little beside the
-/// matrix multiplications.
+/// The smallest and the largest number of tiles of a block. With enough of them, the inverse transform costs little
+/// beside the matrix multiplications.
 const TILES: [usize; 2] = [128, 512];
 /// Tiles of a unit; the data that they read fit in the L1 and L2 caches.
 const TILES_OF_UNIT: usize = 32;

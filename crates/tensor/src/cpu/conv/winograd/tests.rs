@@ -27,8 +27,8 @@ fn of_taps<A: Axis>(row: usize) -> usize {
     row.min(A::WEIGHTS - 1)
 }
 
-/// For an axis, the largest sum of absolute values of the terms of an output and of a tap's gradient, for inputs and taps of
-/// at most 1; and the number of roundings of each term.
+/// For an axis, the largest sum of absolute values of the terms of an output and of a tap's gradient, for inputs and
+/// taps of at most 1; and the number of roundings of each term.
 fn growth<A: Axis>() -> [f64; 3] {
     let sum = |terms: &dyn Fn(usize) -> f64, count: usize| (0..count).map(|k| terms(k).abs()).sum::<f64>();
     let b = |row: usize| sum(&|k| element::<OfInput<A>>(row, k), A::INPUTS);
