@@ -2,7 +2,7 @@
 #![allow(missing_docs)]
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use tensor::conv::{Epilogue, Convolution, conv2d_f32, conv2d_grad_input_f32, conv2d_grad_weight_f32};
+use tensor::conv::{Convolution, Epilogue, conv2d_f32, conv2d_grad_input_f32, conv2d_grad_weight_f32};
 use tensor::random::Stream;
 
 /// A name, `[n, c, o]`, and the side of an image, the side of the kernel and the stride; the padding is half a kernel.

@@ -140,7 +140,10 @@ fn assert_close(what: &str, got: &[(String, Vec<f64>)], expected: &[(String, Vec
     assert!(allowed.is_finite(), "{what}: the expected values are not finite");
     for ((name, got), (_, expected)) in got.iter().zip(expected) {
         for (got, expected) in got.iter().zip(expected) {
-            assert!((got - expected).abs() <= allowed, "{what} {name}: {got} {expected}, {allowed} is allowed");
+            assert!(
+                (got - expected).abs() <= allowed,
+                "{what} {name}: {got} {expected}, {allowed} is allowed"
+            );
         }
     }
 }

@@ -125,7 +125,9 @@ pub enum Error {
         got: Vec<bool>,
     },
     /// A gradient depends on which other gradients were requested.
-    #[error("{op}: the gradient of input {input} depends on which other gradients are requested: {requested:?}")]
+    #[error(
+        "{op}: the gradient of input {input} depends on which other gradients are requested: {requested:?}"
+    )]
     UnsteadyGradient {
         /// The operation.
         op: &'static str,

@@ -123,7 +123,9 @@ impl Grid {
         for (at, family) in self.families.iter().enumerate() {
             if let Some(place) = family.members.iter().position(|member| member.learner.lambda().is_some()) {
                 let key = format!("families.{at}.members.{place}.learner");
-                return usage(format!("`{key}` sets a λ, but each run gets its λ from `lambdas`; remove it there"));
+                return usage(format!(
+                    "`{key}` sets a λ, but each run gets its λ from `lambdas`; remove it there"
+                ));
             }
         }
         if let Some(pair) = self.lambdas.windows(2).find(|pair| pair[0] >= pair[1]) {

@@ -246,13 +246,18 @@ fn settings_out_of_range_are_refused_with_the_range() {
             AdamConfig { learning_rate: value, ..paper },
             "learning_rate: expected a number above 0, got ",
         ));
-        configs.push((AdamConfig { epsilon: value, ..paper }, "epsilon: expected a number from 1.2e-38, got "));
+        configs
+            .push((AdamConfig { epsilon: value, ..paper }, "epsilon: expected a number from 1.2e-38, got "));
     }
     for value in [f64::NAN, -0.1, 1.0, 2.0] {
-        configs
-            .push((AdamConfig { beta1: value, ..paper }, "beta1: expected a number from 0 and below 1, got "));
-        configs
-            .push((AdamConfig { beta2: value, ..paper }, "beta2: expected a number from 0 and below 1, got "));
+        configs.push((
+            AdamConfig { beta1: value, ..paper },
+            "beta1: expected a number from 0 and below 1, got ",
+        ));
+        configs.push((
+            AdamConfig { beta2: value, ..paper },
+            "beta2: expected a number from 0 and below 1, got ",
+        ));
     }
     configs.push((AdamConfig { epsilon: 0.0, ..paper }, "epsilon: expected a number from 1.2e-38, got 0"));
     let model = Cre::new(Sequential::new(), Sequential::new(), Sequential::new(), &[3]);

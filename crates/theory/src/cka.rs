@@ -244,6 +244,9 @@ mod tests {
         assert_eq!(unequal, "second representation: expected 5, one for each sample, got 4");
         let same = array![[0.1, 0.3], [0.1, 0.3], [0.1, 0.3], [0.1, 0.3], [0.1, 0.3]];
         let constant = complaint(x.view(), same.view());
-        assert_eq!(constant, "second representation: expected samples that differ, but all 5 rows are identical");
+        assert_eq!(
+            constant,
+            "second representation: expected samples that differ, but all 5 rows are identical"
+        );
     }
 }

@@ -223,7 +223,10 @@ mod tests {
         assert!(complaint(Array2::zeros((0, 5)).view()).starts_with("samples: expected a matrix"));
         let mut broken = Array2::ones((3, 1_500));
         broken[[1, 1_300]] = f32::NAN;
-        assert_eq!(complaint(broken.view()), "samples: expected finite values, got NaN in row 1, column 1300");
+        assert_eq!(
+            complaint(broken.view()),
+            "samples: expected finite values, got NaN in row 1, column 1300"
+        );
         let images = images();
         let gram = GramPca::fit(images.view()).unwrap();
         let message = gram.components(3..20).unwrap_err().to_string();

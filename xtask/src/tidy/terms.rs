@@ -53,7 +53,11 @@ pub(super) fn are_standard(tree: &Tree) -> Vec<Finding> {
             let (word, instead) = IN_MESSAGES;
             let before = line.split_once(&format!(": {word} ")).map_or("", |(before, _)| before);
             if !is_document && before.matches('"').count() % 2 == 1 {
-                findings.push(Finding::new(path, index + 1, format!("\"{word}\" in a message: write {instead}")));
+                findings.push(Finding::new(
+                    path,
+                    index + 1,
+                    format!("\"{word}\" in a message: write {instead}"),
+                ));
             }
             let Some(prose) =
                 (if is_document { Some(line) } else { line.split_once("// ").map(|(_, it)| it) })

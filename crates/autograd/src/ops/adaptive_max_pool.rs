@@ -40,7 +40,8 @@ impl Op<1> for AdaptiveMaxPool {
                 Ok(([y], places))
             }
             (_, [rows, columns]) => {
-                let expected = format!("[n, c, h, w] and a size, none of them empty (size {rows} x {columns})");
+                let expected =
+                    format!("[n, c, h, w] and a size, none of them empty (size {rows} x {columns})");
                 Err(tensor::Error::shape(Self::NAME, &expected, &[x.shape()]).into())
             }
         }

@@ -386,7 +386,8 @@ mod tests {
             let qkv = Tensor::zeros(shape, DType::F32);
             tensor::run(&Attention { n_heads }, [&qkv]).unwrap_err().to_string()
         };
-        let expected = "attention: expected queries, keys and values [n, t, 3 * d] with d > 0 for 4 equal heads";
+        let expected =
+            "attention: expected queries, keys and values [n, t, 3 * d] with d > 0 for 4 equal heads";
         assert_eq!(message(4, &[1, 2, 18]), format!("{expected}, got [1, 2, 18]"));
         assert!(message(0, &[1, 2, 6]).contains("0 equal heads"));
         // Three times this value overflows to one in 64 bits.

@@ -8,7 +8,7 @@ pub(crate) mod gradients;
 
 use ndarray::{Array1, ArrayD, ArrayViewD, Axis};
 use tensor::gpu::{Argument, Call};
-use tensor::{FusedActivation, Error, Kernel, Real, Slice, Storage, Tensor};
+use tensor::{Error, FusedActivation, Kernel, Real, Slice, Storage, Tensor};
 
 use self::fast::{Layout, Norm};
 use self::gradients::{BatchNormGradAffine, BatchNormGradInput};

@@ -2,7 +2,7 @@
 
 use ndarray::{ArrayD, ArrayViewD, Axis, Zip};
 use tensor::gpu::{Argument, Call, Grid};
-use tensor::{DType, FusedActivation, Error, Kernel, Real, Slice, Storage, Tensor};
+use tensor::{DType, Error, FusedActivation, Kernel, Real, Slice, Storage, Tensor};
 
 use crate::epilogue;
 use crate::launch::channels::over_elements;
@@ -255,8 +255,10 @@ mod cases {
                 Tensor::from_slice(values, &[values.len()]).expect("the values fill the shape")
             };
             let (mean, variance) = (of(&[0.0]).to_dtype(DType::F32), of(&[3.0]).to_dtype(DType::F32));
-            let op =
-                BatchNormRunning { activation: FusedActivation::Relu, ..BatchNormRunning::new(&mean, &variance, 1.0) };
+            let op = BatchNormRunning {
+                activation: FusedActivation::Relu,
+                ..BatchNormRunning::new(&mean, &variance, 1.0)
+            };
             // Half of x: below, at and above zero.
             let x = of(&[-4.0, 0.0, 4.0]).reshape(&[3, 1]).expect("the elements are as many");
             let gradients = [vec![0.0, 0.0, 0.5], vec![2.0], vec![1.0]];
@@ -333,7 +335,8 @@ mod tests {
         let x = tape.input(&Tensor::zeros(&[1, 2], DType::F32));
         let statistic = Tensor::zeros(&[3], DType::F32);
         let message = x.batch_norm_running(None, &statistic, &statistic, 1e-5).unwrap_err().to_string();
-        let expected = "batch_norm_running: expected x [n, c, ..], a weight, a bias, a mean and a variance [c]";
+        let expected =
+            "batch_norm_running: expected x [n, c, ..], a weight, a bias, a mean and a variance [c]";
         assert_eq!(message, format!("{expected}, got [1, 2] and [2] and [2] and [3] and [3]"));
     }
 }

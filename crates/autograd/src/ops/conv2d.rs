@@ -53,7 +53,11 @@ pub(crate) fn split_inputs<T: Clone, const N: usize>(inputs: &[T; N]) -> ([T; 2]
 }
 
 /// The shapes of all inputs are not what `op` takes: `expected` for the images and the weight, and `[o]` for a bias.
-pub(crate) fn wrong_shapes<const N: usize>(op: &str, expected: String, inputs: [&[usize]; N]) -> tensor::Error {
+pub(crate) fn wrong_shapes<const N: usize>(
+    op: &str,
+    expected: String,
+    inputs: [&[usize]; N],
+) -> tensor::Error {
     let bias = if N == 3 { " and a bias [o]" } else { "" };
     tensor::Error::shape(op, &format!("{expected}{bias}"), &inputs)
 }
@@ -295,7 +299,10 @@ pub(crate) mod cases {
                 (Just(geometry), images_and_weight(&sizes), bias(sizes.o, terms), Just(sizes))
             })
             .prop_map(|(geometry, [x, weight], (bias, activation), sizes)| Case {
-                op: Conv2d { geometry, activation: if N == 3 { activation } else { FusedActivation::Identity } },
+                op: Conv2d {
+                    geometry,
+                    activation: if N == 3 { activation } else { FusedActivation::Identity },
+                },
                 inputs: first(&[x, weight, bias]),
                 reduced: reduced(&sizes),
             })

@@ -2,7 +2,7 @@
 //! to upsample images.
 
 use ndarray::{ArrayD, ArrayViewD};
-use tensor::conv::{Epilogue, Convolution};
+use tensor::conv::{Convolution, Epilogue};
 use tensor::gpu::Call;
 use tensor::{FusedActivation, Kernel, Real, Slice, Tensor};
 
@@ -219,7 +219,10 @@ mod cases {
         }
 
         fn kinks() -> Vec<Kink<Self, N>> {
-            let op = ConvTranspose2d { attributes: Transposed::square(1, 0, 0), activation: FusedActivation::Relu };
+            let op = ConvTranspose2d {
+                attributes: Transposed::square(1, 0, 0),
+                activation: FusedActivation::Relu,
+            };
             vec![sum_of_zero(op, &[1; 4], &[1, 3, 1, 1])]
         }
 

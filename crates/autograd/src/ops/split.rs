@@ -167,7 +167,10 @@ mod tests {
         let z = tape.input(&Tensor::full(2.0, &[3], DType::F32));
         for weight in [2.0, -0.1, f64::NAN, f64::INFINITY] {
             let message = z.split(weight).unwrap_err().to_string();
-            assert_eq!(message, format!("split: expected a weight of the first head in [0, 1], got {weight}"));
+            assert_eq!(
+                message,
+                format!("split: expected a weight of the first head in [0, 1], got {weight}")
+            );
         }
     }
 

@@ -33,7 +33,8 @@ impl Kernel<1, 1> for Unpatchify {
         {
             return Ok([vec![n, values / area, h, w]]);
         }
-        let expected = format!("tokens [n, t, {side} * {side} * c], t the number of such patches in {h} x {w}");
+        let expected =
+            format!("tokens [n, t, {side} * {side} * c], t the number of such patches in {h} x {w}");
         Err(Error::shape("unpatchify", &expected, &[tokens]))
     }
 

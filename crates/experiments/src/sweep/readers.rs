@@ -172,7 +172,9 @@ pub fn read(of: &Evidence<'_, '_>, questions: &[Question]) -> Result<Finding> {
                 here.push(source);
             }
         }
-        let unread = || Error::NotRun(format!("no reader has results at all points of the contrast `{}`", question.label));
+        let unread = || {
+            Error::NotRun(format!("no reader has results at all points of the contrast `{}`", question.label))
+        };
         let mut by_point = Vec::new();
         for &[member, lambda] in &question.points {
             let mut reached = Vec::new();

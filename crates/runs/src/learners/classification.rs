@@ -45,7 +45,9 @@ impl Learner for Classification {
             Classifier::Resnet9 { .. } if h.min(w) < resnet9::MIN_SIDE => {
                 let min = resnet9::MIN_SIDE;
                 let (near_h, near_w) = (h.max(min), w.max(min));
-                Err(format!("images with sides of at least {min} (nearest to {h} x {w}: {near_h} x {near_w})"))
+                Err(format!(
+                    "images with sides of at least {min} (nearest to {h} x {w}: {near_h} x {near_w})"
+                ))
             }
             _ => Ok(()),
         }

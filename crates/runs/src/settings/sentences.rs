@@ -39,7 +39,11 @@ pub fn in_words(message: &str, config: &Value, keys: &[&str]) -> String {
     let Some((got, expected)) = invalid.and_then(|rest| rest.rsplit_once(", expected ")) else {
         return format!("the config is invalid: {message}");
     };
-    format!("{}: expected {}", subject(got, config, keys), in_plain_words(expected, &place(got, config, keys)))
+    format!(
+        "{}: expected {}",
+        subject(got, config, keys),
+        in_plain_words(expected, &place(got, config, keys))
+    )
 }
 
 /// `` `key` is value``, or only a part of it where the value is not found once.

@@ -116,7 +116,10 @@ fn invalid_corruptions_are_refused() {
     let complaint = |corruption: Corruption| corruption.mean_factor(12).unwrap_err().to_string();
     let image = [1, 3, 4];
     let mask = |patch, drop| Corruption::PatchMask { image, patch, drop };
-    assert_eq!(complaint(mask(1, 1.0)), "probability to drop a patch: expected at least 0 and below 1, got 1");
+    assert_eq!(
+        complaint(mask(1, 1.0)),
+        "probability to drop a patch: expected at least 0 and below 1, got 1"
+    );
     assert!(mask(1, -0.1).mean_factor(12).is_err() && mask(1, f64::NAN).mean_factor(12).is_err());
     assert_eq!(complaint(mask(0, 0.5)), "side of a patch: expected 1 to 3, got 0");
     assert_eq!(complaint(mask(4, 0.5)), "side of a patch: expected 1 to 3, got 4");
@@ -130,7 +133,10 @@ fn invalid_corruptions_are_refused() {
     assert_eq!(complaint(fixed(1, 13)), "patches that are kept: expected 1 to 12, got 13");
     assert!(fixed(1, 0).mean_factor(12).is_err());
     let negative = complaint(Corruption::Gaussian { std: -1.0 });
-    assert_eq!(negative, "standard deviation of the noise: expected at least 0, with a finite square, got -1");
+    assert_eq!(
+        negative,
+        "standard deviation of the noise: expected at least 0, with a finite square, got -1"
+    );
     assert!(Corruption::Gaussian { std: f64::INFINITY }.mean_factor(12).is_err());
 }
 

@@ -170,10 +170,18 @@ pub(crate) fn sums_of_plane(x: &[f32], dy: &[f32], norm: Norm<'_>) -> [f64; 2] {
 }
 
 /// `y = activation((x - mean) scale + shift)`
-pub(crate) fn normalise(x: &[f32], y: &mut [f32], norm: Norm<'_>, activation: FusedActivation, layout: Layout) {
+pub(crate) fn normalise(
+    x: &[f32],
+    y: &mut [f32],
+    norm: Norm<'_>,
+    activation: FusedActivation,
+    layout: Layout,
+) {
     let tasks = x.chunks(layout.task()).zip(y.chunks_mut(layout.task()));
     match activation {
-        FusedActivation::Identity => rows::each(x.len(), tasks, |(x, y)| normalise_task(x, y, norm, layout, |y| y)),
+        FusedActivation::Identity => {
+            rows::each(x.len(), tasks, |(x, y)| normalise_task(x, y, norm, layout, |y| y))
+        }
         FusedActivation::Relu => rows::each(x.len(), tasks, |(x, y)| {
             normalise_task(x, y, norm, layout, |y| FusedActivation::Relu.of(y));
         }),

@@ -3,7 +3,7 @@
 use ndarray::{Array1, ArrayD, ArrayViewD, Axis, Zip};
 use tensor::gpu::Call;
 use tensor::sums::pairwise;
-use tensor::{FusedActivation, Error, Kernel, Map2, Real, Slice, Storage, Tensor};
+use tensor::{Error, FusedActivation, Kernel, Map2, Real, Slice, Storage, Tensor};
 
 use super::fast::{self, Gradient, Layout, Norm};
 use super::{normalised, relu_flag};

@@ -2,7 +2,7 @@
 
 use ndarray::{ArrayD, ArrayViewD, Zip};
 use tensor::gpu::{Argument, Call, Grid};
-use tensor::{FusedActivation, Error, Kernel, Map2, Real, Slice, Storage, Tensor};
+use tensor::{Error, FusedActivation, Kernel, Map2, Real, Slice, Storage, Tensor};
 
 use super::fast::Planes;
 use crate::launch::channels::{over_channels, over_elements};

@@ -23,8 +23,8 @@ impl Geometry {
         if c != c_of_weight {
             return None;
         }
-        let out =
-            [0, 1].map(|axis| output_length([h, w][axis], [kh, kw][axis], self.stride[axis], self.padding[axis]));
+        let out = [0, 1]
+            .map(|axis| output_length([h, w][axis], [kh, kw][axis], self.stride[axis], self.padding[axis]));
         let [Some(out_h), Some(out_w)] = out else { return None };
         let Self { stride, padding } = self;
         Some(Convolution { n, c, image: [h, w], o, kernel: [kh, kw], stride, padding, out: [out_h, out_w] })

@@ -3,7 +3,7 @@
 //! Each reference walks over output pixels and the kernel offsets; it differs in what it adds to what.
 
 use ndarray::{Array1, Array4, ArrayD, ArrayView4, ArrayViewD, Axis, Ix4, IxDyn};
-use tensor::conv::{self, Epilogue, Convolution};
+use tensor::conv::{self, Convolution, Epilogue};
 use tensor::gpu::Call;
 use tensor::sums::pairwise;
 use tensor::{FusedActivation, Kernel, Real, Slice, Tensor};
@@ -149,7 +149,8 @@ impl Kernel<2, 1> for ConvGradWeight {
         match self.sizes(x, dy) {
             Some(sizes) => Ok([vec![sizes.o, sizes.c, sizes.kernel[0], sizes.kernel[1]]]),
             None => {
-                let expected = format!("images [n, c, h, w] and [n, o, out] for a kernel of {:?}", self.kernel);
+                let expected =
+                    format!("images [n, c, h, w] and [n, o, out] for a kernel of {:?}", self.kernel);
                 Err(tensor::Error::shape(self.name(), &expected, &[x, dy]))
             }
         }

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use tensor::conv::{self, Epilogue, Convolution};
+use tensor::conv::{self, Convolution, Epilogue};
 use tensor::{FusedActivation, vector};
 
 /// `y = activation(bias + x * weight)`
@@ -125,7 +125,11 @@ fn all_finite(elements: &[f32]) -> bool {
 impl Others {
     /// The epilogue of the GEMMs: without the activation if terms are added afterwards.
     fn of_products<'a>(&self, epilogue: Epilogue<'a>) -> Epilogue<'a> {
-        if self.0.is_empty() { epilogue } else { Epilogue { activation: FusedActivation::Identity, ..epilogue } }
+        if self.0.is_empty() {
+            epilogue
+        } else {
+            Epilogue { activation: FusedActivation::Identity, ..epilogue }
+        }
     }
 
     fn finish(&self, epilogue: Epilogue<'_>, out: &mut [f32]) {

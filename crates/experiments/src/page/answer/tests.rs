@@ -58,7 +58,9 @@ fn the_sentence_follows_the_decided_rows() {
         first(&[Conclusion::NotTrained]).ends_with("open here: the networks were not trained to the end.")
     );
     assert!(
-        answers(&[row(ClaimId::C1, "", 0, Conclusion::NotRun)], None)[0].evidence.contains("lack the experiments")
+        answers(&[row(ClaimId::C1, "", 0, Conclusion::NotRun)], None)[0]
+            .evidence
+            .contains("lack the experiments")
     );
 }
 

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use super::winograd::{Correlation, Weights};
-use super::{Epilogue, Convolution, conv2d_f32, conv2d_grad_input_f32, is_filtered};
+use super::{Convolution, Epilogue, conv2d_f32, conv2d_grad_input_f32, is_filtered};
 use crate::{Error, Isa, Result, Tensor};
 
 /// A weight `[o, c, kernel]` of `f32` on the CPU, with what convolutions compute from it alone: Winograd's transforms, made
@@ -110,7 +110,8 @@ mod tests {
                     padding,
                     out,
                 };
-                let epilogue = |channels| Epilogue { bias: Some(&bias[..channels]), activation: FusedActivation::Relu };
+                let epilogue =
+                    |channels| Epilogue { bias: Some(&bias[..channels]), activation: FusedActivation::Relu };
                 let (x, dy) = (random("x", n * c * area(sizes.image)), random("dy", n * o * area(out)));
                 let (mut y, mut expected) = (vec![0.0; dy.len()], vec![0.0; dy.len()]);
                 prepared.conv2d(&mut y, &x, epilogue(o), sizes);

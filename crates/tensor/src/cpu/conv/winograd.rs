@@ -23,7 +23,7 @@ mod transforms;
 use self::points::{Axis, Phases, outputs};
 pub(super) use self::product::Weights;
 use self::tiling::Tiling;
-use super::{Epilogue, Convolution, vector};
+use super::{Convolution, Epilogue, vector};
 use crate::Isa;
 
 /// `y[o][i] = sum over c and t of x[c][s i + t - before] * weight[o][c][t]` for a stride `s`, or the gradient of a convolution

@@ -5,7 +5,7 @@ use super::points::{Axis, F43, F44, F45, MOST, OUTPUTS, Phases, Strided, Transpo
 use super::transforms::{Matrix, OfInput, OfKernel, OfOutput, Turned};
 use super::{Correlation, with_axes};
 use crate::cpu::conv::{
-    Epilogue, Convolution, conv2d_f32, conv2d_grad_input_f32, conv2d_grad_weight_f32, each_image, grad_weight,
+    Convolution, Epilogue, conv2d_f32, conv2d_grad_input_f32, conv2d_grad_weight_f32, each_image, grad_weight,
 };
 use crate::cpu::isa::portable::Portable;
 use crate::random::Stream;

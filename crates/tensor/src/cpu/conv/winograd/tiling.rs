@@ -63,12 +63,7 @@ impl Tiling {
 
     /// The first channel of every unit of a group in `planes`, from the first row that the unit reads or writes on, `rows`
     /// of them; and the rows that lie in the planes.
-    pub(super) fn runs(
-        &self,
-        group: usize,
-        planes: Planes,
-        rows: usize,
-    ) -> ([Run; MAX_LANES], Range<usize>) {
+    pub(super) fn runs(&self, group: usize, planes: Planes, rows: usize) -> ([Run; MAX_LANES], Range<usize>) {
         let mut runs = [Run::default(); MAX_LANES];
         let mut inside: Option<Range<usize>> = None;
         for (lane, run) in runs[..self.lanes].iter_mut().enumerate() {
