@@ -264,6 +264,23 @@ fn lanes_of_pairs<const L: usize>(
     place_of[start..start + L].copy_from_slice(&place);
 }
 
+/// The maxima of adjacent windows, `L` or more, in vectors of `L`; the last vector overlaps the previous one if it is not
+/// full.
+#[inline(always)]
+fn vectors_of_pairs<const L: usize>(
+    rows: [&[[f32; 2]]; 2],
+    places: [f32; 2],
+    y: &mut [f32],
+    place_of: &mut [f32],
+) {
+    // A loop, since the closure of an iterator was compiled as a function without vector instructions.
+    let mut start = 0;
+    while start < y.len() {
+        lanes_of_pairs::<L>(rows, start.min(y.len() - L), places, y, place_of);
+        start += L;
+    }
+}
+
 tensor::each_isa! {
     /// The maxima of windows of two columns, from this column on, over two rows that begin at the positions `first` of
     /// the image.
@@ -273,16 +290,11 @@ tensor::each_isa! {
         let [top, bottom] = rows.map(|row| &row[column..].as_chunks::<2>().0[..count]);
         let (place_of, below) = (&mut place_of[..count], (first[1] - first[0]) as f32);
         let first = (first[0] + column) as f32;
-        // Whole vectors of windows; the last vector overlaps the previous one if it is not full.
-        let starts = |lanes: usize| {
-            (0..count / lanes * lanes).step_by(lanes).chain((count % lanes > 0).then(|| count - lanes))
-        };
-        if count >= LANES {
-            starts(LANES).for_each(|start| lanes_of_pairs::<LANES>([top, bottom], start, [first, below], y, place_of));
-        } else if count >= FEW_LANES {
-            starts(FEW_LANES).for_each(|start| lanes_of_pairs::<FEW_LANES>([top, bottom], start, [first, below], y, place_of));
-        } else {
-            starts(1).for_each(|start| lanes_of_pairs::<1>([top, bottom], start, [first, below], y, place_of));
+        let (rows, places) = ([top, bottom], [first, below]);
+        match count {
+            LANES.. => vectors_of_pairs::<LANES>(rows, places, y, place_of),
+            FEW_LANES.. => vectors_of_pairs::<FEW_LANES>(rows, places, y, place_of),
+            _ => vectors_of_pairs::<1>(rows, places, y, place_of),
         }
     }
 
