@@ -88,7 +88,9 @@ pub enum Error {
         numeric: f64,
     },
     /// An input or the output of a gradient check is not in 64 bits.
-    #[error("gradcheck needs f64: wanted f64 for {what}, got {dtype}; convert it with `to_dtype(DType::F64)`")]
+    #[error(
+        "gradcheck needs f64: wanted f64 for {what}, got {dtype}; convert it with `to_dtype(DType::F64)`"
+    )]
     NeedsF64 {
         /// The input, the parameter or the output.
         what: String,

@@ -83,11 +83,20 @@ impl Wrong<'_> {
             Cause::DroppedSum
         } else if !ratio.is_finite() {
             Cause::Unknown
-        } else if self.derivatives.iter().all(|[analytic, numeric]| close(*analytic, ratio * numeric)) {
+        } else if self.is_off_by(ratio) {
             Cause::Factor(ratio)
         } else {
             Cause::Ratio(ratio)
         }
+    }
+
+    /// Whether every derivative is this many times the right one, more nearly than it is the right one.
+    fn is_off_by(&self, factor: f64) -> bool {
+        let is_off = |[analytic, numeric]: &[f64; 2]| {
+            let error = ((factor - 1.0) * numeric).abs();
+            (analytic - factor * numeric).abs() <= RESOLUTION * error + self.allowed
+        };
+        self.derivatives.iter().all(is_off)
     }
 
     /// Whether every element is the derivative with respect to its mirror image.
@@ -132,6 +141,8 @@ mod tests {
         assert_eq!(of(right.map(|x| -x), 0), Cause::Sign);
         assert_eq!(of(right.map(|x| 2.0 * x), 0), Cause::Factor(2.0));
         assert_eq!(of([1.0, 2.0, -3.0, 0.5, 7.0, 22.0], 5), Cause::Ratio(2.0));
+        assert_eq!(of(right.map(|x| 1.25 * x), 0), Cause::Factor(1.25));
+        assert!(matches!(of([1.0, 2.0, -3.0, 0.5, 7.0, 11.0 * 1.0005], 5), Cause::Ratio(_)));
         // The rows of the transposed matrix: (1, 0.5), (2, 7), (-3, 11).
         assert_eq!(of([1.0, 0.5, 2.0, 7.0, -3.0, 11.0], 1), Cause::Transposed);
         assert_eq!(of([0.25, 2.0, -3.0, 0.5, 7.0, 11.0], 0), Cause::DroppedSum);

@@ -41,7 +41,7 @@ impl Roughness {
     }
 }
 
-/// The number of times that the step is halved: from two steps of the stencil to about 1e-10.
+/// The number of times that the step is halved: from a third of the stencil to about 1e-10.
 const HALVINGS: usize = 24;
 
 /// The number of halvings over which the bend is compared: more hide where a steep function becomes smooth, fewer
@@ -54,11 +54,12 @@ const WINDOW: usize = 12;
 /// where it is largest, h is halved again and again. The bend then falls like `h^p`: p is 2 for a smooth function, 1 for a
 /// kink, between them and 0 for a derivative without bound, such as 1/2 for a root, and 0 for a jump.
 pub(super) fn of<E>(f: &dyn Fn(f64) -> Result<f64, E>) -> Result<Roughness, E> {
-    let (mut centre, mut h) = (0.0, REACH as f64 / 2.0);
+    let (mut centre, mut h) = (0.0, REACH as f64 / 3.0);
     let mut bends: Vec<f64> = vec![];
     for _ in 0..HALVINGS {
-        let mut values = [0.0; 5];
-        for (value, steps) in values.iter_mut().zip([-2.0, -1.0, 0.0, 1.0, 2.0]) {
+        // Three to each side: the sharpest place may lie between two points, and stays within the halved range.
+        let mut values = [0.0; 7];
+        for (value, steps) in values.iter_mut().zip([-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0]) {
             *value = f(centre + steps * h)?;
         }
         if !values.iter().all(|value| value.is_finite()) {
@@ -67,14 +68,14 @@ pub(super) fn of<E>(f: &dyn Fn(f64) -> Result<f64, E>) -> Result<Roughness, E> {
         let bend = |place: usize| (values[place - 1] - 2.0 * values[place] + values[place + 1]).abs();
         // The middle one unless another is larger, so that a kink at a point of the stencil stays the centre.
         let sharpest =
-            [2, 1, 3].into_iter().reduce(|a, b| if bend(b) > bend(a) { b } else { a }).unwrap_or(2);
+            [3, 2, 4, 1, 5].into_iter().reduce(|a, b| if bend(b) > bend(a) { b } else { a }).unwrap_or(3);
         let size = values.iter().fold(0.0, |size: f64, value| size.max(value.abs()));
         // Below this, a bend may be rounding.
         if bend(sharpest) < 4096.0 * f64::EPSILON * size || bend(sharpest) == 0.0 {
             break;
         }
         bends.push(bend(sharpest));
-        (centre, h) = (centre + (sharpest as f64 - 2.0) * h, h / 2.0);
+        (centre, h) = (centre + (sharpest as f64 - 3.0) * h, h / 2.0);
     }
     let window = WINDOW.min(bends.len().saturating_sub(1));
     if window == 0 {
