@@ -20,7 +20,7 @@ pub enum Cause {
     DroppedSum,
     /// Every derivative with respect to this input is this many times the right one.
     Factor(f64),
-    /// This derivative is so many times the right one.
+    /// The ratio of this derivative to the right one.
     Ratio(f64),
 }
 
