@@ -200,7 +200,7 @@ impl GradCheck {
 
     /// The positions of the inputs to check, once the options are known to be valid.
     fn chosen(&self, n_inputs: usize) -> Result<Vec<usize>> {
-        let refuse = |wanted, got: String| Err(Error::CheckOption { wanted, got });
+        let refuse = |expected, got: String| Err(Error::CheckOption { expected, got });
         if !(self.step > 0.0 && self.step <= 1.0) {
             return refuse("a step above 0 and at most 1", self.step.to_string());
         }

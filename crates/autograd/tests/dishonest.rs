@@ -42,7 +42,7 @@ const LIES: [(Lie, &str); 15] = [
     ),
     (Lie::NoGradient, "scores: backward: expected a gradient of f64 [3, 3] on cpu for input 0, got none"),
     (Lie::DroppedSum, "a sum was dropped"),
-    (Lie::NonDeterministic, "wanted a deterministic function, with the same gradient of input 0"),
+    (Lie::NonDeterministic, "expected a deterministic function, with the same gradient of input 0"),
     (Lie::Kink, "got a kink"),
     (Lie::Jump, "got a jump"),
     (Lie::Singular, "got a singular point"),

@@ -45,7 +45,7 @@ where
             match wanted == [true; N] {
                 true => same?,
                 false => {
-                    same.map_err(|_| Error::UnsteadyGradient { op: O::NAME, input, wanted: wanted.into() })?
+                    same.map_err(|_| Error::UnsteadyGradient { op: O::NAME, input, requested: wanted.into() })?
                 }
             }
         }
@@ -77,7 +77,7 @@ where
     let mut gradients = op.backward(saved, grad_outputs.each_ref(), wanted)?;
     let got = gradients.each_ref().map(Option::is_some);
     if got != wanted {
-        return Err(Error::WrongGradients { op: O::NAME, wanted: wanted.into(), got: got.into() });
+        return Err(Error::WrongGradients { op: O::NAME, requested: wanted.into(), got: got.into() });
     }
     for (input, gradient) in gradients.iter_mut().enumerate().filter(|(_, gradient)| gradient.is_some()) {
         *gradient = Some(Layout::of(inputs[input]).admit(O::NAME, input, gradient.take())?);
