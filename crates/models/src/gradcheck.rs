@@ -19,7 +19,7 @@ use crate::{Mode, Module, Result};
 ///
 /// let stream = Stream::new(0, "init");
 /// let module = Sequential::new()
-///     .then_drawn(&stream, |stream| Linear::new(3, 4, stream, DType::F64))
+///     .then_with(&stream, |stream| Linear::new(3, 4, stream, DType::F64))
 ///     .then(BatchNorm::new(4, DType::F64))
 ///     .then(Activation::Tanh);
 /// let x = Tensor::from_vec(vec![0.3, -1.2, 0.7, 2.0, 0.1, -0.4, 0.9, 0.5, -1.5], &[3, 3])?;
@@ -64,7 +64,7 @@ mod tests {
     fn layers() -> Sequential {
         let stream = Stream::new(0, "init");
         Sequential::new()
-            .then_drawn(&stream, |stream| Linear::new(3, 4, stream, DType::F64))
+            .then_with(&stream, |stream| Linear::new(3, 4, stream, DType::F64))
             .then(BatchNorm::new(4, DType::F64))
             .then(Activation::Tanh)
     }

@@ -44,9 +44,11 @@ where
                 must_repeat(|| format!("gradient of input {input} of {}", O::NAME), &analytic[input], alone);
             match wanted == [true; N] {
                 true => same?,
-                false => {
-                    same.map_err(|_| Error::UnsteadyGradient { op: O::NAME, input, requested: wanted.into() })?
-                }
+                false => same.map_err(|_| Error::UnsteadyGradient {
+                    op: O::NAME,
+                    input,
+                    requested: wanted.into(),
+                })?,
             }
         }
     }
