@@ -13,6 +13,9 @@ use crate::{Error, Result};
 /// the sums in `backward`, and for steps that cross a power of two.
 const ROUNDINGS: f64 = 256.0;
 
+/// The outputs at a point.
+type Value<'a, E> = dyn Fn(&[Tensor]) -> Result<Vec<f64>, E> + 'a;
+
 /// The gradients of `sum(weights * value)` at a point.
 pub(crate) struct Derivatives<'a> {
     pub(crate) variables: &'a [Variable],
@@ -25,13 +28,14 @@ pub(crate) struct Derivatives<'a> {
 pub(crate) fn compare<E: From<Error>>(
     options: &GradCheck,
     given: &Derivatives<'_>,
-    value: &dyn Fn(&[Tensor]) -> Result<Vec<f64>, E>,
+    value: &Value<'_, E>,
 ) -> Result<Comparison, E> {
     let centre = value(given.point)?;
     let mut found = Comparison::default();
     for number in 0..given.point.len() {
         let input = Input { given, number, elements: given.point[number].to_f64_vec(), value };
-        let lines = options.lines(&input).into_iter().map(|line| input.measure(&centre, line));
+        let lines =
+            options.directions_of(&input).into_iter().map(|direction| input.measure(&centre, direction));
         let lines = lines.collect::<Result<Vec<Line>, E>>()?;
         let slopes = lines.iter().map(|line| line.numeric.abs());
         let largest = slopes.filter(|slope| slope.is_finite()).fold(0.0, f64::max);
@@ -54,12 +58,17 @@ pub(crate) fn within(difference: f64, allowed: f64) -> bool {
     allowed.is_finite() && difference <= allowed
 }
 
-/// A derivative along a line, by `backward` and by finite differences.
-struct Line {
+/// The direction of a line through the point.
+struct Direction {
     along: Along,
     /// The elements that move, each with its share of the distance.
-    direction: Vec<(usize, f64)>,
+    shares: Vec<(usize, f64)>,
     step: f64,
+}
+
+/// A derivative along a line, by `backward` and by finite differences.
+struct Line {
+    direction: Direction,
     analytic: f64,
     numeric: f64,
     /// The tolerance due to rounding, of this line alone: for a strongly curved neighbour, it is mostly curvature.
@@ -77,18 +86,21 @@ impl Line {
 }
 
 impl GradCheck {
-    /// The lines through an input: each with its direction and step.
-    fn lines<E>(&self, input: &Input<'_, E>) -> Vec<(Along, Vec<(usize, f64)>, f64)> {
+    /// The directions along which an input moves.
+    fn directions_of<E>(&self, input: &Input<'_, E>) -> Vec<Direction> {
         // Powers of two.
         let scale = |x: f64| x.abs().max(1.0).log2().ceil().exp2();
-        let element = |(place, x): (usize, &f64)| {
-            (Along::element(place, input.shape()), vec![(place, 1.0)], self.step * scale(*x))
+        let element = |(place, x): (usize, &f64)| Direction {
+            along: Along::element(place, input.shape()),
+            shares: vec![(place, 1.0)],
+            step: self.step * scale(*x),
         };
         let direction = |number: usize| {
             let mut words = Stream::new(number as u64, "gradcheck directions").sequence(input.number as u64);
             // Odd sixteenths, so that these steps are nearly exact too and no element stands still.
             let share = |x: &f64| ((16.0 * words.uniform()).floor() - 7.5) / 8.0 * scale(*x);
-            (Along::Direction(number), input.elements.iter().map(share).enumerate().collect(), self.step)
+            let shares = input.elements.iter().map(share).enumerate().collect();
+            Direction { along: Along::Direction(number), shares, step: self.step }
         };
         match self.directions {
             None => input.elements.iter().enumerate().map(element).collect(),
@@ -102,35 +114,31 @@ struct Input<'a, E> {
     given: &'a Derivatives<'a>,
     number: usize,
     elements: Vec<f64>,
-    value: &'a dyn Fn(&[Tensor]) -> Result<Vec<f64>, E>,
+    value: &'a Value<'a, E>,
 }
 
 impl<E: From<Error>> Input<'_, E> {
-    /// The outputs after the elements of `direction` have moved by their shares of `distance`.
-    fn at(&self, direction: &[(usize, f64)], distance: f64) -> Result<Vec<f64>, E> {
+    /// The outputs after this many steps along a direction.
+    fn at(&self, direction: &Direction, steps: f64) -> Result<Vec<f64>, E> {
         let mut elements = self.elements.clone();
-        direction.iter().for_each(|&(place, share)| elements[place] += distance * share);
+        let distance = steps * direction.step;
+        direction.shares.iter().for_each(|&(place, share)| elements[place] += distance * share);
         let mut point = self.given.point.to_vec();
         point[self.number] = Tensor::from_vec(elements, self.shape()).map_err(Error::from)?;
         (self.value)(&point)
     }
 
-    fn measure(
-        &self,
-        centre: &[f64],
-        (along, direction, step): (Along, Vec<(usize, f64)>, f64),
-    ) -> Result<Line, E> {
-        let moved = stencil::along(centre, step, &|steps| self.at(&direction, steps * step))?;
-        let weight = |output: usize| self.given.weights[output];
-        let terms = direction.iter().map(|&(place, share)| share * self.given.analytic[self.number][place]);
+    fn measure(&self, centre: &[f64], direction: Direction) -> Result<Line, E> {
+        let moved = stencil::along(centre, direction.step, &|steps| self.at(&direction, steps))?;
+        let (weights, gradient) = (self.given.weights, &self.given.analytic[self.number]);
+        let terms = direction.shares.iter().map(|&(place, share)| share * gradient[place]);
+        let noise = |(output, moved): &(usize, Moved)| weights[*output].abs() * moved.allowed(direction.step);
         Ok(Line {
             analytic: terms.clone().sum(),
             terms: terms.map(f64::abs).sum(),
-            numeric: moved.iter().map(|(output, moved)| weight(*output) * moved.slope).sum(),
-            noise: moved.iter().map(|(output, moved)| weight(*output).abs() * moved.allowed(step)).sum(),
-            along,
+            numeric: moved.iter().map(|(output, moved)| weights[*output] * moved.slope).sum(),
+            noise: moved.iter().map(noise).sum(),
             direction,
-            step,
             moved,
         })
     }
@@ -147,7 +155,7 @@ impl<E: From<Error>> Input<'_, E> {
         }
         if line.is_rough() {
             let rough_sum = |steps: f64| -> Result<f64, E> {
-                let outputs = self.at(&line.direction, steps * line.step)?;
+                let outputs = self.at(&line.direction, steps)?;
                 let rough = line.moved.iter().filter(|(_, moved)| moved.rough);
                 Ok(rough.map(|(output, _)| self.given.weights[*output] * outputs[*output]).sum())
             };
@@ -160,7 +168,7 @@ impl<E: From<Error>> Input<'_, E> {
             place: which,
             contributions: &line.moved.iter().map(contribution).collect::<Vec<_>>(),
             allowed,
-            shape: matches!(line.along, Along::Element(_)).then_some(self.shape()),
+            shape: matches!(line.direction.along, Along::Element(_)).then_some(self.shape()),
         };
         let (difference, cause) = ((analytic - numeric).abs(), wrong.cause());
         Ok(Error::WrongGradient { place, analytic, numeric, difference, allowed, cause })
@@ -173,7 +181,7 @@ impl<E> Input<'_, E> {
     }
 
     fn place(&self, line: &Line) -> Place {
-        self.given.variables[self.number].place(&line.along)
+        self.given.variables[self.number].place(&line.direction.along)
     }
 }
 
