@@ -21,12 +21,12 @@ pub(crate) fn backward(saved: &Option<Tensor>, dy: &Tensor) -> Result<Tensor> {
     }
 }
 
-#[cfg(feature = "cases")]
+#[cfg(feature = "testing")]
 pub(crate) mod cases {
     use proptest::prelude::*;
     use tensor::{FusedActivation, Tensor};
 
-    use crate::gradcheck::cases::Kink;
+    use crate::testing::cases::Kink;
 
     /// A call whose three pre-activations, each one product plus an optional bias, are zero, one and minus two: ReLU passes
     /// only the gradient of the second.

@@ -1,7 +1,9 @@
 //! The error type of this crate.
 
+use crate::gradcheck::{Cause, Place, Roughness};
+
 /// The result type of this crate.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Errors of recording, differentiation and gradient checks.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -40,14 +42,12 @@ pub enum Error {
     },
     /// A derivative does not agree with finite differences.
     #[error(
-        "the gradient of input {input} at {element:?} is {analytic:e}, finite differences give {numeric:e}; \
-         they differ by {difference:e}, allowed is {allowed:e}{hint}"
+        "the gradient of {place} is {analytic:e}, finite differences give {numeric:e}; they differ by {difference:e}, allowed \
+         is {allowed:e}{cause}"
     )]
     WrongGradient {
-        /// The index of the input, from 0.
-        input: usize,
-        /// The index of the element.
-        element: Vec<usize>,
+        /// The input and the element.
+        place: Place,
         /// The derivative by `backward`.
         analytic: f64,
         /// The derivative by finite differences.
@@ -56,23 +56,54 @@ pub enum Error {
         difference: f64,
         /// The allowed difference.
         allowed: f64,
-        /// A likely cause, such as a constant factor or a kink; empty if none was found.
-        hint: String,
+        /// A likely cause.
+        cause: Cause,
     },
-    /// A gradient or its finite difference is infinite or NaN.
+    /// A gradient is infinite or NaN where finite differences are not.
     #[error(
-        "the gradient of input {input} at {element:?} is {analytic:e}, finite differences give {numeric:e}; both must be \
-         finite, so move the input to where the function is finite or fix the operation's `backward`"
+        "the gradient of {place} is {analytic:e}, finite differences give {numeric:e}; both must be finite, so fix the \
+         operation's `backward`"
     )]
     NonFiniteGradient {
-        /// The index of the input, from 0.
-        input: usize,
-        /// The index of the element.
-        element: Vec<usize>,
+        /// The input and the element.
+        place: Place,
         /// The derivative by `backward`.
         analytic: f64,
         /// The derivative by finite differences.
         numeric: f64,
+    },
+    /// The function is not smooth near an element, so finite differences there say nothing about its gradient.
+    #[error(
+        "gradcheck: expected a function that is smooth within four steps of {place}, got {roughness}: the gradient is \
+         {analytic:e}, finite differences give {numeric:e}; {}", roughness.advice()
+    )]
+    NotSmooth {
+        /// The input and the element.
+        place: Place,
+        /// What the function has there.
+        roughness: Roughness,
+        /// The derivative by `backward`.
+        analytic: f64,
+        /// The derivative by finite differences.
+        numeric: f64,
+    },
+    /// An input or the output of a gradient check is not in 64 bits.
+    #[error(
+        "gradcheck needs f64: expected f64 for {what}, got {dtype}; convert it with `to_dtype(DType::F64)`"
+    )]
+    NeedsF64 {
+        /// The input, the parameter or the output.
+        what: String,
+        /// Its element type.
+        dtype: tensor::DType,
+    },
+    /// An option of a gradient check is out of range.
+    #[error("gradcheck: expected {expected}, got {got}")]
+    CheckOption {
+        /// The legal values.
+        expected: &'static str,
+        /// The actual one.
+        got: String,
     },
     /// Finite differences resolve no derivative, so the comparison is vacuous.
     #[error(
@@ -89,11 +120,13 @@ pub enum Error {
     },
     /// A function gave two results for the same inputs.
     #[error(
-        "gradcheck: expected the same output for the same inputs, got {first:e} and {second:e} at index {place}; fix the \
-         random seed, and change no state inside the function"
+        "gradcheck: expected a deterministic function, with the same {what} for the same inputs, got {first:e} and {second:e} at \
+         index {place}; fix the random seed, and change no state inside the function"
     )]
     NonDeterministic {
-        /// The position in the output, in row-major order.
+        /// What differs: the output, or the gradient of an input.
+        what: String,
+        /// The position in it, in row-major order.
         place: usize,
         /// The first result.
         first: f64,

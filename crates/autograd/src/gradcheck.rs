@@ -1,57 +1,54 @@
 //! Gradient checks: compares derivatives with finite differences.
 
-use tensor::Tensor;
+use std::collections::HashSet;
+
 use tensor::random::Stream;
+use tensor::{DType, Tensor};
 
-use crate::{Error, Result, Tape, Var};
-use stencil::Moved;
+use self::compare::{Derivatives, compare};
+use crate::{Error, Param, Result, Tape, Var};
 
-mod stencil;
+pub(crate) mod stencil;
+pub(crate) mod compare;
+mod place;
+mod cause;
+mod roughness;
 
-#[cfg(feature = "cases")]
-pub mod cases;
-#[cfg(feature = "cases")]
-pub mod checks;
-#[cfg(feature = "cases")]
-pub mod classes;
-#[cfg(feature = "cases")]
-pub mod directional;
-#[cfg(feature = "cases")]
-pub mod extremes;
-#[cfg(feature = "cases")]
-pub mod linear;
-#[cfg(feature = "cases")]
-pub mod routing;
-#[cfg(feature = "cases")]
-mod seeds;
+pub use cause::Cause;
+pub use place::{Along, Place};
+pub use roughness::Roughness;
 
-/// The step for an input of magnitude below one; for larger inputs it scales with the magnitude. A power of two, so that
-/// steps are nearly exact.
+pub(crate) use place::Variable;
+
+/// The default step for an input of magnitude below one.
 const STEP: f64 = 1.0 / 1024.0;
-
-/// The tolerance in roundings of the largest element of the gradient, in addition to the noise of the difference: for
-/// the sums in `backward`, and for steps that cross a power of two.
-const ROUNDINGS: f64 = 256.0;
 
 /// The relative error that every check must detect: a derivative known less precisely is unresolved.
 const RESOLUTION: f64 = 1e-3;
 
 /// Statistics of a gradient check.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Checked {
-    /// The number of derivatives that were compared.
+    /// The number of derivatives that were compared: one for each element or direction.
     pub elements: usize,
     /// The number of derivatives that finite differences resolve to 0.1 %. The others are close to zero or below the noise.
     pub resolved: usize,
     /// The largest difference, relative to the largest derivative with respect to the same input.
     pub worst: f64,
+    /// The largest and the smallest magnitude of a resolved derivative.
+    pub largest: f64,
+    /// See [`Checked::largest`].
+    pub smallest: f64,
+    /// Where an error of 0.1 % of the largest derivative with respect to the same input would be below the noise: nothing
+    /// is known about these derivatives.
+    pub untested: Vec<Place>,
 }
 
 /// Compares the gradients of `f` with finite differences, for every element of every input.
 ///
-/// The inputs are `f64` tensors away from kinks of `f`; the output is an `f64` tensor of any shape. The tolerance is
-/// derived: [`f64::EPSILON`] times the largest derivative with respect to the same input, plus the rounding of the
-/// outputs that depend on the element.
+/// The inputs are `f64` tensors away from kinks of `f`; the output is an `f64` tensor of any shape, and the error type
+/// is any that [`Error`] converts to. The tolerance is derived: [`f64::EPSILON`] times the largest derivative with
+/// respect to the same input, plus the rounding of the outputs that depend on the element. [`GradCheck`] has options.
 ///
 /// ```
 /// use agon_autograd::gradcheck;
@@ -61,177 +58,223 @@ pub struct Checked {
 /// let w = Tensor::from_vec(vec![1.0, 0.5, -0.5], &[3, 1])?;
 /// let checked = gradcheck(|[x, w]| w.add(&x.reshape(&[4])?)?.tanh(), [&x, &w])?;
 /// assert_eq!((checked.elements, checked.resolved), (7, 7));
+/// assert!(checked.worst < 1e-10 && checked.untested.is_empty());
 /// # Ok::<(), agon_autograd::Error>(())
 /// ```
 ///
 /// # Errors
-/// [`Error::WrongGradient`] with the input, the element and both values; [`Error::NonFiniteGradient`];
-/// [`Error::Unresolved`] if no derivative is above the noise; [`Error::NonDeterministic`]; [`tensor::Error::DType`] if
-/// an input or the output is not `f64`; the errors of `f` itself.
-pub fn gradcheck<const N: usize>(
-    f: impl for<'t> Fn([Var<'t>; N]) -> Result<Var<'t>>,
+/// First [`Error::NonDeterministic`], for two evaluations of `f` or of its gradients that differ;
+/// [`Error::InvalidGradient`], with the name of an operation whose `backward` returns another shape or element type;
+/// [`Error::NonFiniteGradient`]; [`Error::WrongGradient`] with the place, both values and a likely cause;
+/// [`Error::NotSmooth`] near a kink, a jump or a singular point; [`Error::Unresolved`] if no derivative is above the
+/// noise; [`Error::NeedsF64`]; the errors of `f` itself.
+pub fn gradcheck<E: From<Error>, const N: usize>(
+    f: impl for<'t> Fn([Var<'t>; N]) -> Result<Var<'t>, E>,
     inputs: [&Tensor; N],
-) -> Result<Checked> {
-    gradcheck_with(f, inputs, crate::ops::add::sum)
+) -> Result<Checked, E> {
+    GradCheck::new().check(|vars| f(std::array::from_fn(|input| vars[input].clone())), &inputs)
 }
 
-/// [`gradcheck`] on a tape that accumulates gradients with `sum`.
-fn gradcheck_with<const N: usize>(
-    f: impl for<'t> Fn([Var<'t>; N]) -> Result<Var<'t>>,
-    inputs: [&Tensor; N],
-    sum: impl Fn(&Tensor, &Tensor) -> Result<Tensor>,
-) -> Result<Checked> {
-    let tape = Tape::new();
-    let vars = inputs.map(|input| tape.input(input));
-    let output = f(vars.clone())?;
-    let recorded = output.value().as_slice::<f64>()?.to_vec();
-    let weight = weights(output.shape(), 0);
-    let gradients = tape.backward_pass(&output, weight.clone(), sum)?;
-    let analytic = vars.each_ref().map(|var| match gradients.of(var) {
-        Ok(gradient) => gradient.to_f64_vec(),
-        // The derivative with respect to an unused input must be zero.
-        Err(_) => vec![0.0; var.value().len()],
-    });
-    let value = |inputs: [&Tensor; N]| {
-        let tape = Tape::without_gradients();
-        Ok(f(inputs.map(|input| tape.constant(input)))?.value().to_f64_vec())
-    };
-    let again = value(inputs)?;
-    if let Some(place) =
-        (0..recorded.len()).find(|&place| again[place].to_bits() != recorded[place].to_bits())
-    {
-        return Err(Error::NonDeterministic { place, first: recorded[place], second: again[place] });
-    }
-    let Comparison { checked, largest, noise } = compare(&value, &weight.to_f64_vec(), inputs, &analytic)?;
-    match checked.resolved {
-        0 => Err(Error::Unresolved { elements: checked.elements, largest, noise }),
-        _ => Ok(checked),
-    }
-}
-
-/// The result of [`compare`].
-struct Comparison {
-    checked: Checked,
-    /// The largest derivative by finite differences, and what rounding may add to it.
-    largest: f64,
-    noise: f64,
-}
-
-/// One derivative by finite differences.
-struct Numeric {
-    slope: f64,
+/// A gradient check with options, of any number of inputs or of parameters.
+///
+/// ```
+/// use agon_autograd::{GradCheck, Param};
+/// use tensor::Tensor;
+///
+/// let x = Tensor::from_vec(vec![0.3, -1.2], &[2])?;
+/// let offset = Tensor::from_vec(vec![1.0], &[])?;
+/// // Along three random directions in place of each element, and of the first input only.
+/// let check = GradCheck::new().directions(3).only(&[0]);
+/// let checked = check.check(|vars| vars[0].tanh()?.add(&vars[1]), &[&x, &offset])?;
+/// assert_eq!(checked.elements, 3);
+///
+/// let weight = Param::new(Tensor::from_vec(vec![0.5, 0.25], &[2])?);
+/// let params = [("weight".to_owned(), &weight)];
+/// GradCheck::new().check_params(&params, |tape| tape.constant(&x).mul(&tape.param(&weight)?)?.tanh())?;
+/// # Ok::<(), agon_autograd::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct GradCheck {
     step: f64,
-    /// The outputs that changed, with their positions.
-    moved: Vec<(usize, Moved)>,
+    tolerance: f64,
+    directions: Option<usize>,
+    only: Option<Vec<usize>>,
 }
 
-/// Compares `analytic` with finite differences of `sum(weights * value)`, element-wise.
-fn compare<const N: usize>(
-    value: &dyn Fn([&Tensor; N]) -> Result<Vec<f64>>,
-    weights: &[f64],
-    inputs: [&Tensor; N],
-    analytic: &[Vec<f64>; N],
-) -> Result<Comparison> {
-    let centre = value(inputs)?;
-    let mut numeric: [Vec<Numeric>; N] = std::array::from_fn(|_| vec![]);
-    for (input, numeric) in numeric.iter_mut().enumerate() {
-        let at = inputs[input].as_slice::<f64>()?.to_vec();
-        for place in 0..at.len() {
-            let step = STEP * at[place].abs().max(1.0).log2().ceil().exp2();
-            let moved = stencil::along(&centre, step, &|steps| {
-                let mut values = at.clone();
-                values[place] += steps * step;
-                let moved = Tensor::from_vec(values, inputs[input].shape())?;
-                let mut inputs = inputs;
-                inputs[input] = &moved;
-                value(inputs)
-            })?;
-            let slope = moved.iter().map(|(output, moved)| weights[*output] * moved.slope).sum();
-            numeric.push(Numeric { slope, step, moved });
+impl Default for GradCheck {
+    fn default() -> Self {
+        Self { step: STEP, tolerance: 0.0, directions: None, only: None }
+    }
+}
+
+impl GradCheck {
+    /// The check of [`gradcheck()`]: every element of every input, with a derived tolerance.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The step for an input of magnitude below one, by default 1/1024; for larger inputs it scales with the magnitude. It
+    /// is rounded to a power of two, so that steps are nearly exact, and `f` is evaluated up to four steps away.
+    pub fn step(self, step: f64) -> Self {
+        Self { step: step.log2().round().exp2(), ..self }
+    }
+
+    /// An error to accept in addition to the derived one, relative to the largest derivative with respect to the same
+    /// input: below 0.001, since a check that accepts more finds nothing.
+    pub fn tolerance(self, tolerance: f64) -> Self {
+        Self { tolerance, ..self }
+    }
+
+    /// The fast mode: compares the derivatives along `n` random directions of each input in place of every element. An
+    /// error of one element counts by its share of the derivative along a direction.
+    pub fn directions(self, n: usize) -> Self {
+        Self { directions: Some(n), ..self }
+    }
+
+    /// Checks only these inputs or parameters, by position; the others are constants.
+    pub fn only(self, inputs: &[usize]) -> Self {
+        let mut only = inputs.to_vec();
+        only.sort_unstable();
+        only.dedup();
+        Self { only: Some(only), ..self }
+    }
+
+    /// Compares the gradients of `f` with respect to its inputs with finite differences.
+    ///
+    /// # Errors
+    /// As [`gradcheck()`]; [`Error::CheckOption`] if an option is out of range.
+    pub fn check<E: From<Error>>(
+        &self,
+        f: impl for<'t> Fn(&[Var<'t>]) -> Result<Var<'t>, E>,
+        inputs: &[&Tensor],
+    ) -> Result<Checked, E> {
+        self.check_with(f, inputs, crate::ops::add::sum)
+    }
+
+    /// [`GradCheck::check`] on a tape that accumulates gradients with `sum`.
+    fn check_with<E: From<Error>>(
+        &self,
+        f: impl for<'t> Fn(&[Var<'t>]) -> Result<Var<'t>, E>,
+        inputs: &[&Tensor],
+        sum: impl Fn(&Tensor, &Tensor) -> Result<Tensor>,
+    ) -> Result<Checked, E> {
+        let chosen = self.chosen(inputs.len())?;
+        let variables: Vec<Variable> = chosen.iter().map(|&input| Variable::input(input)).collect();
+        let point: Vec<Tensor> = chosen.iter().map(|&input| inputs[input].clone()).collect();
+        self.run(&variables, &point, sum, |tape, point| {
+            let mut vars: Vec<Var<'_>> = inputs.iter().map(|input| tape.constant(input)).collect();
+            chosen.iter().zip(point).for_each(|(&input, value)| vars[input] = tape.input(value));
+            let output = f(&vars)?;
+            Ok((chosen.iter().map(|&input| vars[input].clone()).collect(), output))
+        })
+    }
+
+    /// Compares the gradients of `f` with respect to named parameters, such as all of a module, with finite differences.
+    /// The parameters have their values again when the check ends.
+    ///
+    /// # Errors
+    /// As [`GradCheck::check`].
+    pub fn check_params<E: From<Error>>(
+        &self,
+        params: &[(String, &Param)],
+        f: impl for<'t> Fn(&'t Tape) -> Result<Var<'t>, E>,
+    ) -> Result<Checked, E> {
+        let (mut chosen, mut known) = (self.chosen(params.len())?, HashSet::new());
+        // A parameter with two names (tied weights) is moved once.
+        chosen.retain(|&place| known.insert(params[place].1.id()));
+        let variables: Vec<Variable> =
+            chosen.iter().map(|&place| Variable::named(place, &params[place].0)).collect();
+        let start: Vec<Tensor> = chosen.iter().map(|&place| params[place].1.value()).collect();
+        let set = |point: &[Tensor]| -> Result<()> {
+            chosen.iter().zip(point).try_for_each(|(&place, value)| params[place].1.set(value.clone()))
+        };
+        let checked = self.run(&variables, &start, crate::ops::add::sum, |tape, point| {
+            set(point)?;
+            let output = f(tape)?;
+            let vars: Result<_> = chosen.iter().map(|&place| tape.param(params[place].1)).collect();
+            Ok((vars?, output))
+        });
+        set(&start)?;
+        checked
+    }
+
+    /// The positions of the inputs to check, once the options are known to be valid.
+    fn chosen(&self, n_inputs: usize) -> Result<Vec<usize>> {
+        let refuse = |expected, got: String| Err(Error::CheckOption { expected, got });
+        if !(self.step > 0.0 && self.step <= 1.0) {
+            return refuse("a step above 0 and at most 1", self.step.to_string());
+        }
+        if !(0.0..RESOLUTION).contains(&self.tolerance) {
+            return refuse("a tolerance of at least 0 and below 0.001", self.tolerance.to_string());
+        }
+        if self.directions == Some(0) {
+            return refuse("at least one direction", "0".into());
+        }
+        match &self.only {
+            None => Ok((0..n_inputs).collect()),
+            Some(only) if only.iter().all(|&input| input < n_inputs) => Ok(only.clone()),
+            Some(only) => refuse("positions of inputs", format!("{only:?} for {n_inputs} inputs")),
         }
     }
-    let mut found =
-        Comparison { checked: Checked { elements: 0, resolved: 0, worst: 0.0 }, largest: 0.0, noise: 0.0 };
-    for (input, numeric) in numeric.iter().enumerate() {
-        let slopes = numeric.iter().map(|one| one.slope.abs());
-        let row = slopes.filter(|slope| slope.is_finite()).fold(0.0, f64::max);
-        for (place, (one, &analytic)) in numeric.iter().zip(&analytic[input]).enumerate() {
-            let element = || unravel(place, inputs[input].shape());
-            let numeric = one.slope;
-            if !(analytic.is_finite() && numeric.is_finite()) {
-                return Err(Error::NonFiniteGradient { input, element: element(), analytic, numeric });
-            }
-            // The noise of this line alone: for a strongly curved neighbour, the noise estimate is mostly curvature.
-            let rounded = |(output, moved): &(usize, Moved)| weights[*output].abs() * moved.allowed(one.step);
-            let rounding = one.moved.iter().map(rounded).sum::<f64>();
-            let allowed = rounding + ROUNDINGS * f64::EPSILON * row;
-            let difference = (analytic - numeric).abs();
-            if !within(difference, allowed) {
-                let (element, hint) = (element(), hint(one, analytic));
-                return Err(Error::WrongGradient {
-                    input,
-                    element,
-                    analytic,
-                    numeric,
-                    difference,
-                    allowed,
-                    hint,
-                });
-            }
-            found.checked.elements += 1;
-            found.checked.resolved += usize::from(allowed < RESOLUTION * numeric.abs());
-            found.checked.worst = found.checked.worst.max(if row > 0.0 { difference / row } else { 0.0 });
-            if numeric.abs() >= found.largest {
-                (found.largest, found.noise) = (numeric.abs(), allowed);
-            }
+
+    /// Checks the function that `record` computes from variables at `point`; it returns the variables and the output.
+    fn run<E: From<Error>>(
+        &self,
+        variables: &[Variable],
+        point: &[Tensor],
+        sum: impl Fn(&Tensor, &Tensor) -> Result<Tensor>,
+        record: impl for<'t> Fn(&'t Tape, &[Tensor]) -> Result<(Vec<Var<'t>>, Var<'t>), E>,
+    ) -> Result<Checked, E> {
+        for (variable, value) in variables.iter().zip(point) {
+            needs_f64(variable.to_string(), value)?;
         }
+        let value = |point: &[Tensor]| -> Result<Vec<f64>, E> {
+            let tape = Tape::without_gradients();
+            Ok(record(&tape, point)?.1.value().to_f64_vec())
+        };
+        let tape = Tape::new();
+        let (vars, output) = record(&tape, point)?;
+        needs_f64("the output".into(), output.value())?;
+        must_repeat(|| "output".into(), &output.value().to_f64_vec(), &value(point)?)?;
+        let weight = weights(output.shape(), 0);
+        let backward = || -> Result<Vec<Vec<f64>>> {
+            let gradients = tape.backward_pass(&output, weight.clone(), &sum)?;
+            // The derivative with respect to an unused input must be zero.
+            let of =
+                |var: &Var<'_>| gradients.of(var).map_or(vec![0.0; var.value().len()], Tensor::to_f64_vec);
+            Ok(vars.iter().map(of).collect())
+        };
+        let (analytic, again) = (backward()?, backward()?);
+        for (variable, (first, second)) in variables.iter().zip(analytic.iter().zip(&again)) {
+            must_repeat(|| format!("gradient of {variable}"), first, second)?;
+        }
+        let given = Derivatives { variables, point, analytic: &analytic, weights: &weight.to_f64_vec() };
+        compare(self, &given, &value)?.not_vacuous().map_err(E::from)
     }
-    Ok(found)
 }
 
-/// Whether a difference is within the tolerance. An infinite tolerance is rejected: it comes from a value that should
-/// have been finite.
-fn within(difference: f64, allowed: f64) -> bool {
-    allowed.is_finite() && difference <= allowed
+fn needs_f64(what: String, value: &Tensor) -> Result<()> {
+    match value.dtype() {
+        DType::F64 => Ok(()),
+        dtype => Err(Error::NeedsF64 { what, dtype }),
+    }
 }
 
-/// A likely cause of a wrong derivative.
-fn hint(numeric: &Numeric, analytic: f64) -> String {
-    let ratio = analytic / numeric.slope;
-    if numeric.moved.iter().any(|(_, moved)| moved.rough) {
-        "; the function has a kink, a jump or a very steep slope there, so move the input away from it".into()
-    } else if analytic == 0.0 {
-        "; the gradient is missing".into()
-    } else if (ratio + 1.0).abs() < RESOLUTION {
-        "; the sign is wrong".into()
-    } else if ratio.is_finite() {
-        format!("; it is {ratio:.4} times the expected value")
-    } else {
-        String::new()
+/// Checks that two evaluations gave the same bits.
+pub(crate) fn must_repeat(what: impl Fn() -> String, first: &[f64], second: &[f64]) -> Result<()> {
+    match (0..first.len()).find(|&place| first[place].to_bits() != second[place].to_bits()) {
+        Some(place) => {
+            Err(Error::NonDeterministic { what: what(), place, first: first[place], second: second[place] })
+        }
+        None => Ok(()),
     }
 }
 
 /// Fixed pseudo-random weights in [-1, 1) that reduce an output to a scalar.
-fn weights(shape: &[usize], output: u64) -> Tensor {
+pub(crate) fn weights(shape: &[usize], output: u64) -> Tensor {
     let mut words = Stream::new(0, "gradcheck").sequence(output);
     let values = (0..shape.iter().product()).map(|_| 2.0 * words.uniform() - 1.0).collect();
     Tensor::from_vec(values, shape).expect("as many values as the shape has elements")
-}
-
-#[cfg(feature = "cases")]
-fn dot(x: &Tensor, y: &Tensor) -> f64 {
-    debug_assert_eq!(y.dtype(), tensor::DType::F64);
-    x.to_f64_vec().iter().zip(y.to_f64_vec()).map(|(x, y)| x * y).sum()
-}
-
-/// The index of the element at `place` in row-major order.
-fn unravel(mut place: usize, shape: &[usize]) -> Vec<usize> {
-    let mut index = vec![0; shape.len()];
-    for axis in (0..shape.len()).rev() {
-        index[axis] = place % shape[axis];
-        place /= shape[axis];
-    }
-    index
 }
 
 #[cfg(test)]

@@ -31,9 +31,11 @@ pub mod ops;
 mod operators;
 mod moments;
 pub mod gradcheck;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use error::{Error, Result};
-pub use gradcheck::gradcheck;
+pub use gradcheck::{GradCheck, gradcheck};
 pub use gradients::Gradients;
 pub use op::Op;
 pub use param::Param;

@@ -12,6 +12,7 @@
 
 mod error;
 mod module;
+mod gradcheck;
 mod linear;
 mod conv;
 mod norm;
@@ -68,6 +69,7 @@ pub use decay::Decayed;
 pub use device::to_device;
 pub use error::{Error, Result};
 pub use example::Example;
+pub use gradcheck::check_gradients;
 pub use guidance::{Guided, GuidedLosses, ProbeOutput};
 pub use input_sensitivity::input_sensitivity;
 pub use linear::Linear;

@@ -3,8 +3,8 @@
 //! [`Emulated`] is an [`Op`] with the [`Cases`] of the wrapped operation, so every check of operations checks its kernels
 //! and their launches, with the same tolerances.
 
-use autograd::gradcheck::cases::{Case, Cases, Kink};
-use autograd::gradcheck::classes::{Claim, ShapeClass};
+use autograd::testing::cases::{Case, Cases, Kink};
+use autograd::testing::classes::{Claim, ShapeClass};
 use autograd::{Op, Result};
 use kernels::Setting;
 use proptest::strategy::{BoxedStrategy, Strategy};

@@ -1,8 +1,8 @@
 //! Attention with head widths for each of its kernels.
 
-use autograd::gradcheck::cases::Case;
-use autograd::gradcheck::checks;
 use autograd::ops::attention::Attention;
+use autograd::testing::cases::Case;
+use autograd::testing::checks;
 use kernels::Setting;
 use tensor::Tensor;
 

@@ -12,8 +12,8 @@ mod gate;
 mod on_gpu;
 
 use autograd::for_each_op;
-use autograd::gradcheck::cases::{Cases, for_all};
-use autograd::gradcheck::{checks, extremes};
+use autograd::testing::cases::{Cases, for_all};
+use autograd::testing::{checks, extremes};
 use kernels::Setting;
 use tensor::DType;
 

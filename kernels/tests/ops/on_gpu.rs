@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use autograd::for_each_op;
-use autograd::gradcheck::cases::{Cases, for_all};
-use autograd::gradcheck::checks;
+use autograd::testing::cases::{Cases, for_all};
+use autograd::testing::checks;
 use models::{AdamConfig, Cre, CreTrainer, DeviceBatches, fc};
 use tensor::random::Stream;
 use tensor::{DType, Device, Indices, Tensor};

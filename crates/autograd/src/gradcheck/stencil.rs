@@ -1,9 +1,7 @@
 //! Slopes along a line by central differences, with an estimate of their rounding error.
 
-use crate::Result;
-
 /// The number of steps of the stencil to either side.
-pub(super) const REACH: usize = 4;
+pub(crate) const REACH: usize = 4;
 
 /// The weights of the differences `f(x + j h) - f(x - j h)`, j = 1 to 4, that give the slope up to `h^8 / 630` times a
 /// ninth derivative (Fornberg, 1988, doi 10.1090/S0025-5718-1988-0935077-0).
@@ -28,31 +26,31 @@ const ROUNDING_AT_MOST: f64 = 1e-6;
 const ALLOWED: f64 = 16.0;
 
 /// The behaviour of one output along a line.
-pub(super) struct Moved {
+pub(crate) struct Moved {
     /// The slope.
-    pub(super) slope: f64,
+    pub(crate) slope: f64,
     /// The largest magnitude.
-    pub(super) size: f64,
+    pub(crate) size: f64,
     /// The estimated rounding error of one evaluation along this line; zero if it is [rough](Self::rough). Unresolved
     /// curvature is included.
-    pub(super) noise: f64,
+    pub(crate) noise: f64,
     /// Whether the output is not smooth within the stencil.
-    pub(super) rough: bool,
+    pub(crate) rough: bool,
 }
 
 impl Moved {
     /// The tolerance of the slope due to rounding.
-    pub(super) fn allowed(&self, step: f64) -> f64 {
+    pub(crate) fn allowed(&self, step: f64) -> f64 {
         ALLOWED * (f64::EPSILON * self.size).max(self.noise) / step
     }
 }
 
 /// The outputs that change along a line, with their positions. `at(j)` evaluates at `j` steps; `centre` is `at(0)`.
-pub(super) fn along(
+pub(crate) fn along<E>(
     centre: &[f64],
     step: f64,
-    at: &dyn Fn(f64) -> Result<Vec<f64>>,
-) -> Result<Vec<(usize, Moved)>> {
+    at: &dyn Fn(f64) -> Result<Vec<f64>, E>,
+) -> Result<Vec<(usize, Moved)>, E> {
     let mut ahead = Vec::with_capacity(REACH);
     let mut behind = Vec::with_capacity(REACH);
     for j in 1..=REACH {
@@ -88,7 +86,7 @@ mod tests {
     const STEP: f64 = 1.0 / 1024.0;
 
     fn along_line(f: impl Fn(f64) -> f64, x: f64) -> Moved {
-        let mut moved = along(&[f(x)], STEP, &|j| Ok(vec![f(x + j * STEP)])).unwrap();
+        let mut moved = along(&[f(x)], STEP, &|j| Ok::<_, ()>(vec![f(x + j * STEP)])).unwrap();
         moved.remove(0).1
     }
 
@@ -126,7 +124,7 @@ mod tests {
 
     #[test]
     fn constant_outputs_are_left_out() {
-        let moved = along(&[1.0, 2.0], STEP, &|j| Ok(vec![1.0, 2.0 + j])).unwrap();
+        let moved = along(&[1.0, 2.0], STEP, &|j| Ok::<_, ()>(vec![1.0, 2.0 + j])).unwrap();
         assert_eq!(moved.iter().map(|(place, _)| *place).collect::<Vec<_>>(), [1]);
     }
 }

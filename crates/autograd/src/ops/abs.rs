@@ -56,13 +56,14 @@ impl<'t> Var<'t> {
     }
 }
 
-#[cfg(feature = "cases")]
+#[cfg(feature = "testing")]
 mod cases {
     use proptest::prelude::*;
     use tensor::Tensor;
 
     use super::Abs;
-    use crate::gradcheck::cases::{AnyShape, Kink, values_away_from_zero};
+    use crate::testing::cases::{AnyShape, Kink};
+    use crate::testing::strategies::values_away_from_zero;
 
     impl AnyShape<1> for Abs {
         const LINEAR: [bool; 1] = [false; 1];

@@ -68,7 +68,7 @@ impl<'t> Var<'t> {
     }
 }
 
-#[cfg(feature = "cases")]
+#[cfg(feature = "testing")]
 mod cases {
     use std::ops::Range;
 
@@ -76,9 +76,11 @@ mod cases {
     use tensor::Tensor;
 
     use super::AdaptiveMaxPool;
-    use crate::gradcheck::cases::{BATCHES, Case, Cases, Kink, LENGTHS, length, swept};
-    use crate::gradcheck::classes::{self, Claim, ShapeClass};
-    use crate::ops::max_pool2d::cases::{apart, distinct, two_ties};
+    use crate::ops::max_pool2d::cases::{distinct, two_ties};
+    use crate::testing::cases::{Case, Cases, Kink};
+    use crate::testing::classes::{self, Claim, ShapeClass};
+    use crate::testing::shrink::Then;
+    use crate::testing::strategies::{BATCHES, LENGTHS, distinct_values, length, swept};
 
     impl Cases<1> for AdaptiveMaxPool {
         const LINEAR: [bool; 1] = [false];
@@ -104,7 +106,7 @@ mod cases {
 
         fn swept() -> Vec<BoxedStrategy<Case<Self, 1>>> {
             swept([&BATCHES, &BATCHES, &LENGTHS[..78], &LENGTHS[..78]], &[3, 2, 7, 4], |shape| {
-                (apart(shape), [1..9usize, 1..9]).prop_map(of).boxed()
+                (distinct_values(&shape), [1..9usize, 1..9]).prop_map(of).boxed()
             })
         }
     }
@@ -112,7 +114,7 @@ mod cases {
     /// Sizes up to a little more than the side of the image, where windows overlap.
     fn of_size(planes: Range<usize>, side: Range<usize>) -> BoxedStrategy<Case<AdaptiveMaxPool, 1>> {
         (length(planes), 1..3usize, [side.clone(), side], [1..9usize, 1..9])
-            .prop_flat_map(|(n, c, [h, w], size)| (distinct([n, c, h, w]), Just(size)))
+            .prop_then(|(n, c, [h, w], size)| (distinct([n, c, h, w]), Just(size)))
             .prop_map(of)
             .boxed()
     }

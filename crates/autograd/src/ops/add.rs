@@ -54,12 +54,12 @@ impl<'t> Var<'t> {
     }
 }
 
-#[cfg(feature = "cases")]
+#[cfg(feature = "testing")]
 mod cases {
     use proptest::prelude::*;
 
     use super::Add;
-    use crate::gradcheck::cases::AnyShape;
+    use crate::testing::cases::AnyShape;
 
     impl AnyShape<2> for Add {
         const LINEAR: [bool; 2] = [true; 2];

@@ -270,15 +270,17 @@ impl<'t> Var<'t> {
     }
 }
 
-#[cfg(feature = "cases")]
+#[cfg(feature = "testing")]
 mod cases {
     use std::ops::Range;
 
     use proptest::prelude::*;
 
     use super::Attention;
-    use crate::gradcheck::cases::{BATCHES, Case, Cases, LENGTHS, swept, values};
-    use crate::gradcheck::classes::{self, Claim, ShapeClass};
+    use crate::testing::cases::{Case, Cases};
+    use crate::testing::classes::{self, Claim, ShapeClass};
+    use crate::testing::shrink::Then;
+    use crate::testing::strategies::{BATCHES, LENGTHS, swept, values};
 
     impl Cases<1> for Attention {
         /// `dy . y` changes by at most `d / n_heads`, 33 here, times the change of the output. The gradients change by
@@ -317,7 +319,7 @@ mod cases {
     }
 
     fn of_size(n: Range<usize>, t: Range<usize>, width: Range<usize>) -> BoxedStrategy<Case<Attention, 1>> {
-        (n, t, 1..4usize, width).prop_flat_map(|(n, t, heads, width)| of_sizes(n, t, heads, width)).boxed()
+        (n, t, 1..4usize, width).prop_then(|(n, t, heads, width)| of_sizes(n, t, heads, width)).boxed()
     }
 
     fn of_sizes(n: usize, t: usize, n_heads: usize, width: usize) -> BoxedStrategy<Case<Attention, 1>> {

@@ -1,7 +1,7 @@
 //! Batch normalisation in training mode (Ioffe and Szegedy, 2015, arXiv 1502.03167): normalises each channel over the
 //! batch, then perhaps applies a ReLU.
 
-#[cfg(feature = "cases")]
+#[cfg(feature = "testing")]
 pub(crate) mod cases;
 pub(crate) mod fast;
 pub(crate) mod gradients;

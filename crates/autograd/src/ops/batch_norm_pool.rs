@@ -1,6 +1,6 @@
 //! Batch normalisation in training mode, max-pooling and ReLU, fused in one operation.
 
-#[cfg(feature = "cases")]
+#[cfg(feature = "testing")]
 mod cases;
 mod fast;
 mod kernels;

@@ -223,7 +223,7 @@ impl<'t> Var<'t> {
     }
 }
 
-#[cfg(feature = "cases")]
+#[cfg(feature = "testing")]
 mod cases {
     use proptest::collection::vec;
     use proptest::prelude::*;
@@ -231,10 +231,12 @@ mod cases {
 
     use super::BatchNormRunning;
     use crate::epilogue::cases::bias;
-    use crate::gradcheck::cases::{Case, Cases, Kink, LENGTHS, shape, swept, tile, values};
-    use crate::gradcheck::classes::{self, Claim, ShapeClass};
     use crate::ops::batch_norm::cases::shapes_of_images;
     use crate::ops::layer_norm::cases::values_around;
+    use crate::testing::cases::{Case, Cases, Kink};
+    use crate::testing::classes::{self, Claim, ShapeClass};
+    use crate::testing::shrink::Then;
+    use crate::testing::strategies::{LENGTHS, shape, swept, tile, values};
 
     impl Cases<3> for BatchNormRunning {
         const LINEAR: [bool; 3] = [true; 3];
@@ -281,7 +283,7 @@ mod cases {
 
     fn of_shape(shape: BoxedStrategy<Vec<usize>>) -> BoxedStrategy<Case<BatchNormRunning, 3>> {
         shape
-            .prop_flat_map(|shape| {
+            .prop_then(|shape| {
                 let (c, count) = (shape[1], shape[0] * shape[2..].iter().product::<usize>());
                 let statistics = (values(&[c]), values_around(&[c], |_| 1.0));
                 // Below 12: a deviation of 4, over the root of a half, times a weight of 2.

@@ -168,13 +168,15 @@ impl<'t> Var<'t> {
     }
 }
 
-#[cfg(feature = "cases")]
+#[cfg(feature = "testing")]
 mod cases {
     use proptest::prelude::*;
 
     use super::BroadcastTo;
-    use crate::gradcheck::cases::{Case, Cases, LENGTHS, TILES, shape, swept, tile, values};
-    use crate::gradcheck::classes::{self, Claim, ShapeClass};
+    use crate::testing::cases::{Case, Cases};
+    use crate::testing::classes::{self, Claim, ShapeClass};
+    use crate::testing::shrink::Then;
+    use crate::testing::strategies::{LENGTHS, TILES, part_of, shape, swept, tile, values};
 
     impl Cases<1> for BroadcastTo {
         const LINEAR: [bool; 1] = [true];
@@ -210,11 +212,7 @@ mod cases {
     /// Inputs made from a target shape by dropping leading axes and setting some axes to 1.
     fn of_shape(shape: BoxedStrategy<Vec<usize>>) -> BoxedStrategy<Case<BroadcastTo, 1>> {
         (shape, 0..4usize, any::<[bool; 4]>())
-            .prop_flat_map(|(shape, dropped, ones)| {
-                let kept = shape[dropped.min(shape.len())..].iter();
-                let small: Vec<usize> = kept.zip(ones).map(|(&l, one)| if one { 1 } else { l }).collect();
-                (values(&small), Just(shape))
-            })
+            .prop_then(|(shape, dropped, ones)| (values(&part_of(&shape, dropped, ones)), Just(shape)))
             .prop_map(|(x, shape)| {
                 let reduced = shape.iter().product();
                 Case { op: BroadcastTo { shape }, inputs: [x], reduced }

@@ -79,15 +79,17 @@ impl<'t> Var<'t> {
     }
 }
 
-#[cfg(feature = "cases")]
+#[cfg(feature = "testing")]
 mod cases {
     use proptest::prelude::*;
     use tensor::{DType, Tensor};
 
     use super::Cast;
     use crate::Result;
-    use crate::gradcheck::cases::{Case, Cases, long_shape, shape, swept_lengths, values};
-    use crate::gradcheck::classes::{self, Claim, ShapeClass};
+    use crate::testing::cases::{Case, Cases};
+    use crate::testing::classes::{self, Claim, ShapeClass};
+    use crate::testing::shrink::Then;
+    use crate::testing::strategies::{long_shape, shape, swept_lengths, values};
 
     impl Cases<1> for Cast {
         const LINEAR: [bool; 1] = [true];
@@ -116,7 +118,7 @@ mod cases {
 
     fn of_shape(shape: BoxedStrategy<Vec<usize>>) -> BoxedStrategy<Case<Cast, 1>> {
         let dtype = proptest::sample::select(&[DType::F32, DType::F16, DType::BF16][..]);
-        (dtype, shape.prop_flat_map(|shape| values(&shape)))
+        (dtype, shape.prop_then(|shape| values(&shape)))
             .prop_map(|(dtype, x)| Case { op: Cast { dtype }, inputs: [x], reduced: 1 })
             .boxed()
     }

@@ -98,15 +98,17 @@ impl<'t> Var<'t> {
     }
 }
 
-#[cfg(feature = "cases")]
+#[cfg(feature = "testing")]
 mod cases {
     use proptest::collection::vec;
     use proptest::prelude::*;
 
     use super::ChannelDropout;
-    use crate::gradcheck::cases::{Case, Cases, LENGTHS, shape, swept, tile, values};
-    use crate::gradcheck::classes::{self, Claim, ShapeClass};
     use crate::ops::dropout::cases::masks;
+    use crate::testing::cases::{Case, Cases};
+    use crate::testing::classes::{self, Claim, ShapeClass};
+    use crate::testing::shrink::Then;
+    use crate::testing::strategies::{LENGTHS, shape, swept, tile, values};
 
     impl Cases<1> for ChannelDropout {
         const LINEAR: [bool; 1] = [true];
@@ -129,7 +131,7 @@ mod cases {
     }
 
     fn of_shape(shape: BoxedStrategy<Vec<usize>>) -> BoxedStrategy<Case<ChannelDropout, 1>> {
-        (masks(), shape.prop_flat_map(|shape| values(&shape)))
+        (masks(), shape.prop_then(|shape| values(&shape)))
             .prop_map(|(mask, x)| Case { op: ChannelDropout(mask), inputs: [x], reduced: 1 })
             .boxed()
     }

@@ -111,14 +111,16 @@ impl<'t> Var<'t> {
     }
 }
 
-#[cfg(feature = "cases")]
+#[cfg(feature = "testing")]
 mod cases {
     use proptest::collection::vec;
     use proptest::prelude::*;
 
     use super::Concat;
-    use crate::gradcheck::cases::{Case, Cases, LENGTHS, shape, swept, tile, values};
-    use crate::gradcheck::classes::{self, Claim, ShapeClass};
+    use crate::testing::cases::{Case, Cases};
+    use crate::testing::classes::{self, Claim, ShapeClass};
+    use crate::testing::shrink::Then;
+    use crate::testing::strategies::{LENGTHS, shape, swept, tile, values};
 
     impl Cases<2> for Concat {
         const LINEAR: [bool; 2] = [true; 2];
@@ -142,8 +144,8 @@ mod cases {
 
     fn of_shape(shape: BoxedStrategy<Vec<usize>>, longest: usize) -> BoxedStrategy<Case<Concat, 2>> {
         shape
-            .prop_flat_map(move |shape| (0..shape.len(), 0..longest, Just(shape)))
-            .prop_flat_map(|(axis, length, shape)| {
+            .prop_then(move |shape| (0..shape.len(), 0..longest, Just(shape)))
+            .prop_then(|(axis, length, shape)| {
                 let mut other = shape.clone();
                 other[axis] = length;
                 (values(&shape), values(&other), Just(Concat { axis }))

@@ -181,10 +181,8 @@ impl<'t> Var<'t> {
     }
 }
 
-#[cfg(feature = "cases")]
+#[cfg(feature = "testing")]
 pub(crate) mod cases {
-    use std::ops::Range;
-
     use proptest::prelude::*;
     use tensor::FusedActivation;
     use tensor::Tensor;
@@ -192,8 +190,10 @@ pub(crate) mod cases {
 
     use super::{Conv2d, Geometry};
     use crate::epilogue::cases::{bias, first, sum_of_zero};
-    use crate::gradcheck::cases::{Case, Cases, Kink, LENGTHS, length, swept, values};
-    use crate::gradcheck::classes::{self, Claim, ShapeClass};
+    use crate::testing::cases::{Case, Cases, Kink};
+    use crate::testing::classes::{self, Claim, ShapeClass};
+    use crate::testing::shrink::Then;
+    use crate::testing::strategies::{LENGTHS, convolutions, length, swept, values};
 
     impl<const N: usize> Cases<N> for Conv2d<N> {
         const LINEAR: [bool; N] = [true; N];
@@ -237,37 +237,20 @@ pub(crate) mod cases {
     /// one axis or both; images as small as the kernel allows, and often of one pixel below a kernel of one.
     pub(crate) fn small() -> BoxedStrategy<(Geometry, Convolution)> {
         let counts = || (length(1..3), 1..3usize, 1..3usize).boxed();
-        prop_oneof![3 => sizes(counts(), 1..4, 1..4), 1 => sizes(counts(), 1..2, 1..2)].boxed()
+        prop_oneof![3 => convolutions(counts(), 1..4, 1..4), 1 => convolutions(counts(), 1..2, 1..2)].boxed()
     }
 
     /// Sums of 256 terms and more, and more pixels than a tile has.
     pub(crate) fn long() -> BoxedStrategy<(Geometry, Convolution)> {
-        sizes((1..6usize, 20..40usize, 1..40usize).boxed(), 3..6, 1..18)
+        convolutions((1..6usize, 20..40usize, 1..40usize).boxed(), 3..6, 1..18)
     }
 
     /// Batches of more than 32 and 64, every number of channels beside a tile, every small side.
     pub(crate) fn swept_sizes() -> Vec<BoxedStrategy<(Geometry, Convolution)>> {
         let counts: [&[usize]; 4] = [&[1, 33, 66], &[32, 65], &LENGTHS[..34], &LENGTHS[..20]];
-        swept(counts, &[3, 2, 4, 1], |[n, c, o, side]| sizes(Just((n, c, o)).boxed(), 1..4, side..side + 1))
-    }
-
-    /// Numbers of images, input channels and output channels; lengths of a kernel's sides and of an image's.
-    fn sizes(
-        counts: BoxedStrategy<(usize, usize, usize)>,
-        kernel: Range<usize>,
-        side: Range<usize>,
-    ) -> BoxedStrategy<(Geometry, Convolution)> {
-        let kernel = [kernel.clone(), kernel];
-        (counts, kernel, [1..4usize, 1..4], [0..3usize, 0..3], [side.clone(), side])
-            .prop_map(|((n, c, o), kernel, stride, padding, side)| {
-                let along =
-                    |axis: usize| side[axis].max(kernel[axis].saturating_sub(2 * padding[axis])).max(1);
-                let geometry = Geometry { stride, padding };
-                let image = [n, c, along(0), along(1)];
-                let sizes = geometry.sizes(&image, &[o, c, kernel[0], kernel[1]]);
-                (geometry, sizes.expect("the kernel fits into the padded image"))
-            })
-            .boxed()
+        swept(counts, &[3, 2, 4, 1], |[n, c, o, side]| {
+            convolutions(Just((n, c, o)).boxed(), 1..4, side..side + 1)
+        })
     }
 
     /// Whether a sliding window is of a class that only windows have.
@@ -294,7 +277,7 @@ pub(crate) mod cases {
         sizes: BoxedStrategy<(Geometry, Convolution)>,
     ) -> BoxedStrategy<Case<Conv2d<N>, N>> {
         sizes
-            .prop_flat_map(|(geometry, sizes)| {
+            .prop_then(|(geometry, sizes)| {
                 let terms = sizes.c * sizes.kernel[0] * sizes.kernel[1];
                 (Just(geometry), images_and_weight(&sizes), bias(sizes.o, terms), Just(sizes))
             })

@@ -190,7 +190,7 @@ impl<'t> Var<'t> {
     }
 }
 
-#[cfg(feature = "cases")]
+#[cfg(feature = "testing")]
 mod cases {
     use proptest::prelude::*;
     use tensor::FusedActivation;
@@ -199,10 +199,12 @@ mod cases {
 
     use super::{ConvTranspose2d, Transposed};
     use crate::epilogue::cases::{bias, first, sum_of_zero};
-    use crate::gradcheck::cases::{Case, Cases, Kink, values};
-    use crate::gradcheck::classes::{self, Claim, ShapeClass};
     use crate::ops::conv2d::Geometry;
     use crate::ops::conv2d::cases::{long, reduced, small, swept_sizes, window_shows};
+    use crate::testing::cases::{Case, Cases, Kink};
+    use crate::testing::classes::{self, Claim, ShapeClass};
+    use crate::testing::shrink::Then;
+    use crate::testing::strategies::values;
 
     impl<const N: usize> Cases<N> for ConvTranspose2d<N> {
         const LINEAR: [bool; N] = [true; N];
@@ -265,7 +267,7 @@ mod cases {
         sizes: BoxedStrategy<(Geometry, Convolution)>,
     ) -> BoxedStrategy<Case<ConvTranspose2d<N>, N>> {
         sizes
-            .prop_flat_map(|(geometry, sizes)| {
+            .prop_then(|(geometry, sizes)| {
                 let attributes = attributes(geometry, &sizes);
                 let terms = sizes.o * sizes.kernel[0] * sizes.kernel[1];
                 (Just(attributes), images_and_weight(&sizes), bias(sizes.c, terms), Just(sizes))

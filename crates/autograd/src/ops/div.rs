@@ -72,13 +72,14 @@ impl<'t> Var<'t> {
     }
 }
 
-#[cfg(feature = "cases")]
+#[cfg(feature = "testing")]
 mod cases {
     use proptest::prelude::*;
     use tensor::Tensor;
 
     use super::Div;
-    use crate::gradcheck::cases::{AnyShape, positive_values};
+    use crate::testing::cases::AnyShape;
+    use crate::testing::strategies::positive_values;
 
     impl AnyShape<2> for Div {
         const LINEAR: [bool; 2] = [true, false];

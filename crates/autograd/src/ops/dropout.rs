@@ -140,14 +140,16 @@ impl<'t> Var<'t> {
     }
 }
 
-#[cfg(feature = "cases")]
+#[cfg(feature = "testing")]
 pub(crate) mod cases {
     use proptest::prelude::*;
     use tensor::random::Stream;
 
     use super::Dropout;
-    use crate::gradcheck::cases::{Case, Cases, long_shape, shape, swept_lengths, values};
-    use crate::gradcheck::classes::{self, Claim, ShapeClass};
+    use crate::testing::cases::{Case, Cases};
+    use crate::testing::classes::{self, Claim, ShapeClass};
+    use crate::testing::shrink::Then;
+    use crate::testing::strategies::{long_shape, shape, swept_lengths, values};
 
     impl Cases<1> for Dropout {
         const LINEAR: [bool; 1] = [true];
@@ -170,7 +172,7 @@ pub(crate) mod cases {
     }
 
     fn of_shape(shape: BoxedStrategy<Vec<usize>>) -> BoxedStrategy<Case<Dropout, 1>> {
-        (masks(), shape.prop_flat_map(|shape| values(&shape)))
+        (masks(), shape.prop_then(|shape| values(&shape)))
             .prop_map(|(op, x)| Case { op, inputs: [x], reduced: 1 })
             .boxed()
     }

@@ -48,12 +48,12 @@ impl<'t> Var<'t> {
     }
 }
 
-#[cfg(feature = "cases")]
+#[cfg(feature = "testing")]
 mod cases {
     use proptest::prelude::*;
 
     use super::Exp;
-    use crate::gradcheck::cases::AnyShape;
+    use crate::testing::cases::AnyShape;
 
     impl AnyShape<1> for Exp {
         /// `|d(y dy) / dy| = 1`

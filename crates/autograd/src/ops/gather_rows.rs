@@ -114,17 +114,17 @@ impl<'t> Var<'t> {
     }
 }
 
-#[cfg(feature = "cases")]
+#[cfg(feature = "testing")]
 mod cases {
     use std::ops::Range;
 
-    use proptest::collection::vec;
     use proptest::prelude::*;
-    use tensor::Indices;
 
     use super::GatherRows;
-    use crate::gradcheck::cases::{BATCHES, Case, Cases, LENGTHS, swept, values};
-    use crate::gradcheck::classes::{self, Claim, ShapeClass};
+    use crate::testing::cases::{Case, Cases};
+    use crate::testing::classes::{self, Claim, ShapeClass};
+    use crate::testing::shrink::Then;
+    use crate::testing::strategies::{BATCHES, LENGTHS, indices, swept, values};
 
     impl Cases<1> for GatherRows {
         const LINEAR: [bool; 1] = [true];
@@ -150,16 +150,12 @@ mod cases {
     }
 
     fn of_size(t: Range<usize>, k: Range<usize>, d: Range<usize>) -> BoxedStrategy<Case<GatherRows, 1>> {
-        (1..4usize, t, k, d).prop_flat_map(|(n, t, k, d)| of_sizes(n, t, k, d)).boxed()
+        (1..4usize, t, k, d).prop_then(|(n, t, k, d)| of_sizes(n, t, k, d)).boxed()
     }
 
     fn of_sizes(n: usize, t: usize, k: usize, d: usize) -> BoxedStrategy<Case<GatherRows, 1>> {
-        (values(&[n, t, d]), vec(0..t as u32, n * k), Just(k))
-            .prop_map(|(x, rows, k)| Case {
-                op: GatherRows { rows: Indices::new(rows) },
-                inputs: [x],
-                reduced: k,
-            })
+        (values(&[n, t, d]), indices(n * k, t as u32), Just(k))
+            .prop_map(|(x, rows, k)| Case { op: GatherRows { rows }, inputs: [x], reduced: k })
             .boxed()
     }
 }

@@ -79,12 +79,12 @@ impl<'t> Var<'t> {
     }
 }
 
-#[cfg(feature = "cases")]
+#[cfg(feature = "testing")]
 mod cases {
     use proptest::prelude::*;
 
     use super::Gelu;
-    use crate::gradcheck::cases::AnyShape;
+    use crate::testing::cases::AnyShape;
 
     impl AnyShape<1> for Gelu {
         const LINEAR: [bool; 1] = [false; 1];

@@ -120,15 +120,17 @@ impl<'t> Var<'t> {
     }
 }
 
-#[cfg(feature = "cases")]
+#[cfg(feature = "testing")]
 mod cases {
     use std::ops::Range;
 
     use proptest::prelude::*;
 
     use super::GlobalAvgPool;
-    use crate::gradcheck::cases::{BATCHES, Case, Cases, LENGTHS, length, swept, values};
-    use crate::gradcheck::classes::{self, Claim, ShapeClass};
+    use crate::testing::cases::{Case, Cases};
+    use crate::testing::classes::{self, Claim, ShapeClass};
+    use crate::testing::shrink::Then;
+    use crate::testing::strategies::{BATCHES, LENGTHS, length, swept, values};
 
     impl Cases<1> for GlobalAvgPool {
         const LINEAR: [bool; 1] = [true];
@@ -156,7 +158,7 @@ mod cases {
 
     fn of_size(images: Range<usize>, side: Range<usize>) -> BoxedStrategy<Case<GlobalAvgPool, 1>> {
         (length(images), 1..4usize, side.clone(), side)
-            .prop_flat_map(|(n, c, h, w)| (values(&[n, c, h, w]), Just(h * w)))
+            .prop_then(|(n, c, h, w)| (values(&[n, c, h, w]), Just(h * w)))
             .prop_map(|(x, pixels)| Case { op: GlobalAvgPool, inputs: [x], reduced: pixels + 1 })
             .boxed()
     }

@@ -261,7 +261,7 @@ impl<'t> Var<'t> {
     }
 }
 
-#[cfg(feature = "cases")]
+#[cfg(feature = "testing")]
 pub(crate) mod cases {
     use std::ops::Range;
 
@@ -270,8 +270,10 @@ pub(crate) mod cases {
     use tensor::Tensor;
 
     use super::LayerNorm;
-    use crate::gradcheck::cases::{Case, Cases, LENGTHS, shape, swept, tile, values};
-    use crate::gradcheck::classes::{self, Claim, ShapeClass};
+    use crate::testing::cases::{Case, Cases};
+    use crate::testing::classes::{self, Claim, ShapeClass};
+    use crate::testing::shrink::Then;
+    use crate::testing::strategies::{LENGTHS, shape, swept, tile, values};
 
     impl Cases<3> for LayerNorm {
         // `backward` reads the normalised values. Rows here have a spread of at least 1, and the weights are below 2.
@@ -303,7 +305,7 @@ pub(crate) mod cases {
 
     fn of_shape(rows: BoxedStrategy<Vec<usize>>, d: Range<usize>) -> BoxedStrategy<Case<LayerNorm, 3>> {
         (rows, d, prop_oneof![Just(1e-5), Just(0.5)])
-            .prop_flat_map(|(mut shape, d, eps)| {
+            .prop_then(|(mut shape, d, eps)| {
                 let n: usize = shape.iter().product();
                 shape.push(d);
                 let x = values_around(&shape, |place| if place % 2 == 0 { 1.5 } else { -1.5 });

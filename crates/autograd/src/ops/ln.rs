@@ -42,13 +42,14 @@ impl<'t> Var<'t> {
     }
 }
 
-#[cfg(feature = "cases")]
+#[cfg(feature = "testing")]
 mod cases {
     use proptest::prelude::*;
     use tensor::Tensor;
 
     use super::Ln;
-    use crate::gradcheck::cases::{AnyShape, positive_values};
+    use crate::testing::cases::AnyShape;
+    use crate::testing::strategies::positive_values;
 
     impl AnyShape<1> for Ln {
         const LINEAR: [bool; 1] = [false; 1];

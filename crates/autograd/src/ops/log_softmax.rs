@@ -133,14 +133,14 @@ impl<'t> Var<'t> {
     }
 }
 
-#[cfg(feature = "cases")]
+#[cfg(feature = "testing")]
 mod cases {
     use proptest::prelude::*;
 
     use super::LogSoftmax;
-    use crate::gradcheck::cases::{Case, Cases};
-    use crate::gradcheck::classes::{self, Claim, ShapeClass};
     use crate::ops::softmax::cases;
+    use crate::testing::cases::{Case, Cases};
+    use crate::testing::classes::{self, Claim, ShapeClass};
 
     impl Cases<1> for LogSoftmax {
         const LINEAR: [bool; 1] = [false];

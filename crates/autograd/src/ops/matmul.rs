@@ -157,13 +157,15 @@ impl<'t> Var<'t> {
     }
 }
 
-#[cfg(feature = "cases")]
+#[cfg(feature = "testing")]
 pub(crate) mod cases {
     use proptest::prelude::*;
 
     use super::MatMul;
-    use crate::gradcheck::cases::{Case, Cases, LENGTHS, length, swept, tile, values};
-    use crate::gradcheck::classes::{self, Claim, ShapeClass};
+    use crate::testing::cases::{Case, Cases};
+    use crate::testing::classes::{self, Claim, ShapeClass};
+    use crate::testing::shrink::Then;
+    use crate::testing::strategies::{LENGTHS, length, swept, tile, values};
 
     impl Cases<2> for MatMul {
         const LINEAR: [bool; 2] = [true; 2];
@@ -188,7 +190,7 @@ pub(crate) mod cases {
 
     pub(crate) fn products(sizes: BoxedStrategy<(usize, usize, usize)>) -> BoxedStrategy<Case<MatMul, 2>> {
         (sizes, any::<(bool, bool)>())
-            .prop_flat_map(|((m, k, n), (transpose_a, transpose_b))| {
+            .prop_then(|((m, k, n), (transpose_a, transpose_b))| {
                 let a = if transpose_a { [k, m] } else { [m, k] };
                 let b = if transpose_b { [n, k] } else { [k, n] };
                 let op = MatMul { transpose_a, transpose_b };

@@ -106,16 +106,17 @@ impl<'t> Var<'t> {
     }
 }
 
-#[cfg(feature = "cases")]
+#[cfg(feature = "testing")]
 mod cases {
     use proptest::prelude::*;
     use tensor::FusedActivation;
 
     use super::MatMulBias;
     use crate::epilogue::cases::{bias, sum_of_zero};
-    use crate::gradcheck::cases::{Case, Cases, Kink};
-    use crate::gradcheck::classes::{self, Claim, ShapeClass};
     use crate::ops::matmul::MatMul;
+    use crate::testing::cases::{Case, Cases, Kink};
+    use crate::testing::classes::{self, Claim, ShapeClass};
+    use crate::testing::shrink::Then;
 
     impl Cases<3> for MatMulBias {
         const LINEAR: [bool; 3] = [true; 3];
@@ -151,7 +152,7 @@ mod cases {
 
     fn with_bias(products: BoxedStrategy<Case<MatMul, 2>>) -> BoxedStrategy<Case<MatMulBias, 3>> {
         products
-            .prop_flat_map(|case| {
+            .prop_then(|case| {
                 let [a, b] = &case.inputs;
                 let [_, k, n] = case.op.sizes(a.shape(), b.shape()).expect("a product has valid shapes");
                 (bias(n, k), Just(case))

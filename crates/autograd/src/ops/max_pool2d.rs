@@ -104,7 +104,7 @@ impl<'t> Var<'t> {
     }
 }
 
-#[cfg(feature = "cases")]
+#[cfg(feature = "testing")]
 pub(crate) mod cases {
     use std::ops::Range;
 
@@ -112,8 +112,10 @@ pub(crate) mod cases {
     use tensor::{DType, Tensor};
 
     use super::MaxPool2d;
-    use crate::gradcheck::cases::{BATCHES, Case, Cases, Kink, LENGTHS, length, swept};
-    use crate::gradcheck::classes::{self, Claim, ShapeClass};
+    use crate::testing::cases::{Case, Cases, Kink};
+    use crate::testing::classes::{self, Claim, ShapeClass};
+    use crate::testing::shrink::Then;
+    use crate::testing::strategies::{BATCHES, LENGTHS, distinct_values, length, swept};
 
     impl Cases<1> for MaxPool2d {
         const LINEAR: [bool; 1] = [false];
@@ -151,7 +153,7 @@ pub(crate) mod cases {
 
         fn swept() -> Vec<BoxedStrategy<Case<Self, 1>>> {
             swept([&BATCHES, &BATCHES, &LENGTHS[..78], &LENGTHS[..78]], &[3, 2, 7, 4], |shape| {
-                of_images(shape, apart)
+                of_images(shape, |shape| distinct_values(&shape))
             })
         }
     }
@@ -166,15 +168,6 @@ pub(crate) mod cases {
             .boxed()
     }
 
-    /// Distinct values, 0.01 apart.
-    pub(crate) fn apart(shape: [usize; 4]) -> BoxedStrategy<Tensor> {
-        let len: usize = shape.iter().product();
-        Just((0..len).map(|i| (i as f64 - len as f64 / 2.0) / 100.0).collect::<Vec<f64>>())
-            .prop_shuffle()
-            .prop_map(move |values| Tensor::from_vec(values, &shape).expect("the values fill the shape"))
-            .boxed()
-    }
-
     /// Two adjacent windows of 2 x 2 on an image of equal values: the first element of each gets the gradient.
     pub(crate) fn two_ties<O>(op: O) -> Kink<O, 1> {
         let x = Tensor::zeros(&[1, 1, 2, 3], DType::F64);
@@ -183,7 +176,7 @@ pub(crate) mod cases {
 
     fn of_size(planes: Range<usize>, side: Range<usize>) -> BoxedStrategy<Case<MaxPool2d, 1>> {
         (length(planes), 1..3usize, side.clone(), side)
-            .prop_flat_map(|(n, c, h, w)| of_images([n, c, h, w], distinct))
+            .prop_then(|(n, c, h, w)| of_images([n, c, h, w], distinct))
             .boxed()
     }
 
@@ -193,7 +186,7 @@ pub(crate) mod cases {
     ) -> BoxedStrategy<Case<MaxPool2d, 1>> {
         let kernel = 1..4usize;
         ([kernel.clone(), kernel], [1..5usize, 1..5])
-            .prop_flat_map(move |(kernel, stride)| {
+            .prop_then(move |(kernel, stride)| {
                 let kernel = [kernel[0].min(shape[2]), kernel[1].min(shape[3])];
                 let padding = [0..=kernel[0] / 2, 0..=kernel[1] / 2];
                 let op = padding.prop_map(move |padding| MaxPool2d { kernel, stride, padding });

@@ -78,13 +78,14 @@ impl<'t> Var<'t> {
     }
 }
 
-#[cfg(feature = "cases")]
+#[cfg(feature = "testing")]
 mod cases {
     use proptest::prelude::*;
     use tensor::Tensor;
 
     use super::Maximum;
-    use crate::gradcheck::cases::{AnyShape, Kink, values_apart};
+    use crate::testing::cases::{AnyShape, Kink};
+    use crate::testing::strategies::values_apart;
 
     impl AnyShape<2> for Maximum {
         const LINEAR: [bool; 2] = [false; 2];

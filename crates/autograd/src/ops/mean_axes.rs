@@ -88,15 +88,17 @@ impl<'t> Var<'t> {
     }
 }
 
-#[cfg(feature = "cases")]
+#[cfg(feature = "testing")]
 mod cases {
     use proptest::prelude::*;
 
     use super::MeanAxes;
-    use crate::gradcheck::cases::{Case, Cases, LENGTHS, shape, swept, tile, values};
-    use crate::gradcheck::classes::{self, Claim, ShapeClass};
     use crate::ops::sum_axes::SumAxes;
     use crate::ops::sum_axes::cases::shape_and_axes;
+    use crate::testing::cases::{Case, Cases};
+    use crate::testing::classes::{self, Claim, ShapeClass};
+    use crate::testing::shrink::Then;
+    use crate::testing::strategies::{LENGTHS, shape, swept, tile, values};
 
     impl Cases<1> for MeanAxes {
         const LINEAR: [bool; 1] = [true];
@@ -113,7 +115,7 @@ mod cases {
         /// below 6e-5.
         fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
             let lengths = (1..3usize, prop_oneof![256..750usize, tile()], 1..3usize);
-            means(lengths.prop_flat_map(|(a, b, c)| Just(vec![a, b, c]).prop_shuffle()).boxed())
+            means(lengths.prop_then(|(a, b, c)| Just(vec![a, b, c]).prop_shuffle()).boxed())
         }
 
         fn swept() -> Vec<BoxedStrategy<Case<Self, 1>>> {
@@ -124,7 +126,7 @@ mod cases {
     /// The averaged axes are non-empty; the others may be empty.
     fn means(shape: BoxedStrategy<Vec<usize>>) -> BoxedStrategy<Case<MeanAxes, 1>> {
         shape_and_axes(shape)
-            .prop_flat_map(|(mut shape, axes, keep)| {
+            .prop_then(|(mut shape, axes, keep)| {
                 axes.iter().for_each(|&axis| shape[axis] = shape[axis].max(1));
                 (values(&shape), Just(MeanAxes(SumAxes { axes, keep })))
             })

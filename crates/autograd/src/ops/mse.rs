@@ -128,13 +128,15 @@ impl<'t> Var<'t> {
     }
 }
 
-#[cfg(feature = "cases")]
+#[cfg(feature = "testing")]
 mod cases {
     use proptest::prelude::*;
 
     use super::Mse;
-    use crate::gradcheck::cases::{Case, Cases, LENGTHS, swept, tile, values};
-    use crate::gradcheck::classes::{self, Claim, ShapeClass};
+    use crate::testing::cases::{Case, Cases};
+    use crate::testing::classes::{self, Claim, ShapeClass};
+    use crate::testing::shrink::Then;
+    use crate::testing::strategies::{LENGTHS, swept, tile, values};
 
     impl Cases<2> for Mse {
         const LINEAR: [bool; 2] = [false; 2];
@@ -162,7 +164,7 @@ mod cases {
     fn of_length(length: BoxedStrategy<usize>) -> BoxedStrategy<Case<Mse, 2>> {
         (1..4usize, length, any::<bool>())
             .prop_map(|(n, d, flat)| if flat { vec![n * d] } else { vec![n, d] })
-            .prop_flat_map(|shape| of_shape(&shape))
+            .prop_then(|shape| of_shape(&shape))
             .boxed()
     }
 

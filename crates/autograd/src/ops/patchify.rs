@@ -135,15 +135,17 @@ impl<'t> Var<'t> {
     }
 }
 
-#[cfg(feature = "cases")]
+#[cfg(feature = "testing")]
 pub(crate) mod cases {
     use std::ops::Range;
 
     use proptest::prelude::*;
 
     use super::Patchify;
-    use crate::gradcheck::cases::{BATCHES, Case, Cases, LENGTHS, swept, values};
-    use crate::gradcheck::classes::{self, Claim, ShapeClass};
+    use crate::testing::cases::{Case, Cases};
+    use crate::testing::classes::{self, Claim, ShapeClass};
+    use crate::testing::shrink::Then;
+    use crate::testing::strategies::{BATCHES, LENGTHS, swept, values};
 
     impl Cases<1> for Patchify {
         const LINEAR: [bool; 1] = [true];
@@ -171,7 +173,7 @@ pub(crate) mod cases {
 
     fn of_images(images: BoxedStrategy<(usize, [usize; 4])>) -> BoxedStrategy<Case<Patchify, 1>> {
         images
-            .prop_flat_map(|(side, shape)| (Just(Patchify { side }), values(&shape)))
+            .prop_then(|(side, shape)| (Just(Patchify { side }), values(&shape)))
             .prop_map(|(op, x)| Case { op, inputs: [x], reduced: 1 })
             .boxed()
     }

@@ -64,13 +64,14 @@ impl<'t> Var<'t> {
     }
 }
 
-#[cfg(feature = "cases")]
+#[cfg(feature = "testing")]
 mod cases {
     use proptest::prelude::*;
     use tensor::Tensor;
 
     use super::Powf;
-    use crate::gradcheck::cases::{AnyShape, positive_values};
+    use crate::testing::cases::AnyShape;
+    use crate::testing::strategies::positive_values;
 
     impl AnyShape<1> for Powf {
         const LINEAR: [bool; 1] = [false; 1];

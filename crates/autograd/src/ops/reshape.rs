@@ -43,13 +43,15 @@ impl<'t> Var<'t> {
     }
 }
 
-#[cfg(feature = "cases")]
+#[cfg(feature = "testing")]
 mod cases {
     use proptest::prelude::*;
 
     use super::Reshape;
-    use crate::gradcheck::cases::{Case, Cases, LENGTHS, length, swept, values};
-    use crate::gradcheck::classes::{self, Claim, ShapeClass};
+    use crate::testing::cases::{Case, Cases};
+    use crate::testing::classes::{self, Claim, ShapeClass};
+    use crate::testing::shrink::Then;
+    use crate::testing::strategies::{LENGTHS, length, swept, values};
 
     impl Cases<1> for Reshape {
         const LINEAR: [bool; 1] = [true];
@@ -63,7 +65,7 @@ mod cases {
 
         fn cases() -> BoxedStrategy<Case<Self, 1>> {
             (length(1..4), length(1..4), length(1..4))
-                .prop_flat_map(|(a, b, c)| (values(&[a, b, c]), Just(vec![b * c, a])))
+                .prop_then(|(a, b, c)| (values(&[a, b, c]), Just(vec![b * c, a])))
                 .prop_map(|(x, shape)| Case { op: Reshape { shape }, inputs: [x], reduced: 1 })
                 .boxed()
         }

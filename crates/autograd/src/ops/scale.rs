@@ -53,12 +53,12 @@ impl<'t> Var<'t> {
     }
 }
 
-#[cfg(feature = "cases")]
+#[cfg(feature = "testing")]
 mod cases {
     use proptest::prelude::*;
 
     use super::Scale;
-    use crate::gradcheck::cases::AnyShape;
+    use crate::testing::cases::AnyShape;
 
     impl AnyShape<1> for Scale {
         const LINEAR: [bool; 1] = [true; 1];

@@ -108,7 +108,7 @@ impl<'t> Var<'t> {
     }
 }
 
-#[cfg(feature = "cases")]
+#[cfg(feature = "testing")]
 mod cases {
     use std::ops::Range;
 
@@ -117,8 +117,10 @@ mod cases {
     use tensor::Indices;
 
     use super::ScatterRows;
-    use crate::gradcheck::cases::{BATCHES, Case, Cases, LENGTHS, swept, values};
-    use crate::gradcheck::classes::{self, Claim, ShapeClass};
+    use crate::testing::cases::{Case, Cases};
+    use crate::testing::classes::{self, Claim, ShapeClass};
+    use crate::testing::shrink::Then;
+    use crate::testing::strategies::{BATCHES, LENGTHS, swept, values};
 
     impl Cases<1> for ScatterRows {
         const LINEAR: [bool; 1] = [true];
@@ -144,7 +146,7 @@ mod cases {
     }
 
     fn of_size(t: Range<usize>, k: Range<usize>, d: Range<usize>) -> BoxedStrategy<Case<ScatterRows, 1>> {
-        (1..4usize, t, k, d).prop_flat_map(|(n, t, k, d)| of_sizes(n, t, k, d)).boxed()
+        (1..4usize, t, k, d).prop_then(|(n, t, k, d)| of_sizes(n, t, k, d)).boxed()
     }
 
     fn of_sizes(n: usize, t: usize, k: usize, d: usize) -> BoxedStrategy<Case<ScatterRows, 1>> {

@@ -93,15 +93,15 @@ impl<'t> Var<'t> {
     }
 }
 
-#[cfg(feature = "cases")]
+#[cfg(feature = "testing")]
 mod cases {
-    use proptest::collection::vec;
     use proptest::prelude::*;
-    use tensor::Indices;
 
     use super::Select;
-    use crate::gradcheck::cases::{Case, Cases, long_shape, shape, swept_lengths, values};
-    use crate::gradcheck::classes::{self, Claim, ShapeClass};
+    use crate::testing::cases::{Case, Cases};
+    use crate::testing::classes::{self, Claim, ShapeClass};
+    use crate::testing::shrink::Then;
+    use crate::testing::strategies::{indices, long_shape, shape, swept_lengths, values};
 
     impl Cases<2> for Select {
         const LINEAR: [bool; 2] = [true; 2];
@@ -125,14 +125,8 @@ mod cases {
 
     fn of_shape(shape: BoxedStrategy<Vec<usize>>) -> BoxedStrategy<Case<Select, 2>> {
         shape
-            .prop_flat_map(|shape| {
-                (values(&shape), values(&shape), vec(0..2u32, shape.iter().product::<usize>()))
-            })
-            .prop_map(|(x, y, mask)| Case {
-                op: Select { mask: Indices::new(mask) },
-                inputs: [x, y],
-                reduced: 1,
-            })
+            .prop_then(|shape| (values(&shape), values(&shape), indices(shape.iter().product(), 2)))
+            .prop_map(|(x, y, mask)| Case { op: Select { mask }, inputs: [x, y], reduced: 1 })
             .boxed()
     }
 }

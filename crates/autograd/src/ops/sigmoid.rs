@@ -64,12 +64,12 @@ impl<'t> Var<'t> {
     }
 }
 
-#[cfg(feature = "cases")]
+#[cfg(feature = "testing")]
 mod cases {
     use proptest::prelude::*;
 
     use super::Sigmoid;
-    use crate::gradcheck::cases::AnyShape;
+    use crate::testing::cases::AnyShape;
 
     impl AnyShape<1> for Sigmoid {
         /// `|d(y - y^2) / dy| = |1 - 2 y|`, and `y` is between 0 and 1.

@@ -157,14 +157,16 @@ impl<'t> Var<'t> {
     }
 }
 
-#[cfg(feature = "cases")]
+#[cfg(feature = "testing")]
 mod cases {
     use proptest::collection::vec;
     use proptest::prelude::*;
 
     use super::Slice;
-    use crate::gradcheck::cases::{Case, Cases, LENGTHS, shape, swept, tile, values};
-    use crate::gradcheck::classes::{self, Claim, ShapeClass};
+    use crate::testing::cases::{Case, Cases};
+    use crate::testing::classes::{self, Claim, ShapeClass};
+    use crate::testing::shrink::Then;
+    use crate::testing::strategies::{LENGTHS, shape, swept, tile, values};
 
     impl Cases<1> for Slice {
         const LINEAR: [bool; 1] = [true];
@@ -188,8 +190,8 @@ mod cases {
 
     fn of_shape(shape: BoxedStrategy<Vec<usize>>) -> BoxedStrategy<Case<Slice, 1>> {
         shape
-            .prop_flat_map(|shape| (0..shape.len(), Just(shape)))
-            .prop_flat_map(|(axis, shape)| (values(&shape), Just(axis), 0..=shape[axis], 0..=shape[axis]))
+            .prop_then(|shape| (0..shape.len(), Just(shape)))
+            .prop_then(|(axis, shape)| (values(&shape), Just(axis), 0..=shape[axis], 0..=shape[axis]))
             .prop_map(|(x, axis, a, b)| Case {
                 op: Slice { axis, start: a.min(b), end: a.max(b) },
                 inputs: [x],

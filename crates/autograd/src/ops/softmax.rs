@@ -185,7 +185,7 @@ impl<'t> Var<'t> {
     }
 }
 
-#[cfg(feature = "cases")]
+#[cfg(feature = "testing")]
 pub(crate) mod cases {
     use std::ops::Range;
 
@@ -194,8 +194,10 @@ pub(crate) mod cases {
 
     use super::Softmax;
     use crate::Op;
-    use crate::gradcheck::cases::{Case, Cases, LENGTHS, length, swept, tile, values};
-    use crate::gradcheck::classes::{self, Claim, ShapeClass};
+    use crate::testing::cases::{Case, Cases};
+    use crate::testing::classes::{self, Claim, ShapeClass};
+    use crate::testing::shrink::Then;
+    use crate::testing::strategies::{LENGTHS, length, swept, tile, values};
 
     impl Cases<1> for Softmax {
         /// `|d(y (dy - sum(y dy)))| <= 3 |y|` per relative change of all of `y`, for `|dy| <= 1`
@@ -243,7 +245,7 @@ pub(crate) mod cases {
         columns: Range<usize>,
     ) -> BoxedStrategy<Case<O, 1>> {
         (rows, columns)
-            .prop_flat_map(|(mut shape, columns)| {
+            .prop_then(|(mut shape, columns)| {
                 shape.push(columns);
                 (values(&shape), Just(columns))
             })

@@ -193,7 +193,7 @@ impl<'t> Var<'t> {
     }
 }
 
-#[cfg(feature = "cases")]
+#[cfg(feature = "testing")]
 mod cases {
     use std::ops::Range;
 
@@ -202,8 +202,10 @@ mod cases {
     use tensor::Indices;
 
     use super::SoftmaxCrossEntropy;
-    use crate::gradcheck::cases::{Case, Cases, LENGTHS, swept, tile, values};
-    use crate::gradcheck::classes::{self, Claim, ShapeClass};
+    use crate::testing::cases::{Case, Cases};
+    use crate::testing::classes::{self, Claim, ShapeClass};
+    use crate::testing::shrink::Then;
+    use crate::testing::strategies::{LENGTHS, swept, tile, values};
 
     impl Cases<1> for SoftmaxCrossEntropy {
         const LINEAR: [bool; 1] = [false];
@@ -231,7 +233,7 @@ mod cases {
         classes: Range<usize>,
     ) -> BoxedStrategy<Case<SoftmaxCrossEntropy, 1>> {
         (rows, classes)
-            .prop_flat_map(|(n, c)| (values(&[n, c]), vec(0..c as u32, n), any::<bool>(), Just(n + c)))
+            .prop_then(|(n, c)| (values(&[n, c]), vec(0..c as u32, n), any::<bool>(), Just(n + c)))
             .prop_map(|(logits, mut labels, ends_with_last, reduced)| {
                 // Biased towards the extremes: the last class in the last row.
                 if ends_with_last && let Some(last) = labels.last_mut() {

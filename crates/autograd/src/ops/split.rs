@@ -93,15 +93,17 @@ impl<'t> Var<'t> {
     }
 }
 
-#[cfg(feature = "cases")]
+#[cfg(feature = "testing")]
 mod cases {
     use proptest::prelude::*;
     use tensor::Tensor;
 
     use super::{Mix, Split};
     use crate::Result;
-    use crate::gradcheck::cases::{Case, Cases, long_shape, shape, swept_lengths, values};
-    use crate::gradcheck::classes::{self, Claim, ShapeClass};
+    use crate::testing::cases::{Case, Cases};
+    use crate::testing::classes::{self, Claim, ShapeClass};
+    use crate::testing::shrink::Then;
+    use crate::testing::strategies::{long_shape, shape, swept_lengths, values};
 
     impl Cases<1, 2> for Split {
         const LINEAR: [bool; 1] = [true];
@@ -133,7 +135,7 @@ mod cases {
 
     fn of_shape(shape: BoxedStrategy<Vec<usize>>) -> BoxedStrategy<Case<Split, 1>> {
         let weight = prop_oneof![Just(0.0), Just(1.0), 0.0..1.0f64];
-        (weight, shape.prop_flat_map(|shape| values(&shape)))
+        (weight, shape.prop_then(|shape| values(&shape)))
             .prop_map(|(weight, z)| Case { op: Split { weight }, inputs: [z], reduced: 2 })
             .boxed()
     }

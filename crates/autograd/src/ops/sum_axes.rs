@@ -204,14 +204,16 @@ impl<'t> Var<'t> {
     }
 }
 
-#[cfg(feature = "cases")]
+#[cfg(feature = "testing")]
 pub(crate) mod cases {
     use proptest::prelude::*;
     use proptest::sample::subsequence;
 
     use super::SumAxes;
-    use crate::gradcheck::cases::{Case, Cases, LENGTHS, shape, swept, tile, values};
-    use crate::gradcheck::classes::{self, Claim, ShapeClass};
+    use crate::testing::cases::{Case, Cases};
+    use crate::testing::classes::{self, Claim, ShapeClass};
+    use crate::testing::shrink::Then;
+    use crate::testing::strategies::{LENGTHS, shape, swept, tile, values};
 
     impl Cases<1> for SumAxes {
         const LINEAR: [bool; 1] = [true];
@@ -226,7 +228,7 @@ pub(crate) mod cases {
 
         fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
             let lengths = (1..4usize, prop_oneof![256..1024usize, tile()], 1..20usize);
-            sums(lengths.prop_flat_map(|(a, b, c)| Just(vec![a, b, c]).prop_shuffle()).boxed())
+            sums(lengths.prop_then(|(a, b, c)| Just(vec![a, b, c]).prop_shuffle()).boxed())
         }
 
         fn swept() -> Vec<BoxedStrategy<Case<Self, 1>>> {
@@ -239,7 +241,7 @@ pub(crate) mod cases {
         shape: BoxedStrategy<Vec<usize>>,
     ) -> BoxedStrategy<(Vec<usize>, Vec<usize>, bool)> {
         shape
-            .prop_flat_map(|shape| {
+            .prop_then(|shape| {
                 let axes: Vec<usize> = (0..shape.len()).collect();
                 (Just(shape.clone()), subsequence(axes, 0..=shape.len()).prop_shuffle(), any::<bool>())
             })
@@ -248,7 +250,7 @@ pub(crate) mod cases {
 
     fn sums(shape: BoxedStrategy<Vec<usize>>) -> BoxedStrategy<Case<SumAxes, 1>> {
         shape_and_axes(shape)
-            .prop_flat_map(|(shape, axes, keep)| (values(&shape), Just(SumAxes { axes, keep })))
+            .prop_then(|(shape, axes, keep)| (values(&shape), Just(SumAxes { axes, keep })))
             .prop_map(|(x, op)| Case { reduced: op.count(x.shape()), op, inputs: [x] })
             .boxed()
     }

@@ -204,15 +204,17 @@ impl<'t> Var<'t> {
     }
 }
 
-#[cfg(feature = "cases")]
+#[cfg(feature = "testing")]
 mod cases {
     use std::ops::Range;
 
     use proptest::prelude::*;
 
     use super::Transpose;
-    use crate::gradcheck::cases::{BATCHES, Case, Cases, LENGTHS, shape, swept, values};
-    use crate::gradcheck::classes::{self, Claim, ShapeClass};
+    use crate::testing::cases::{Case, Cases};
+    use crate::testing::classes::{self, Claim, ShapeClass};
+    use crate::testing::shrink::Then;
+    use crate::testing::strategies::{BATCHES, LENGTHS, shape, swept, values};
 
     impl Cases<1> for Transpose {
         const LINEAR: [bool; 1] = [true];
@@ -243,7 +245,7 @@ mod cases {
 
     fn of_shape(shape: BoxedStrategy<Vec<usize>>) -> BoxedStrategy<Case<Transpose, 1>> {
         shape
-            .prop_flat_map(|shape| {
+            .prop_then(|shape| {
                 let axes: Vec<usize> = (0..shape.len()).collect();
                 (values(&shape), Just(axes).prop_shuffle())
             })

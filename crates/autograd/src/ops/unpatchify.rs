@@ -95,16 +95,18 @@ impl<'t> Var<'t> {
     }
 }
 
-#[cfg(feature = "cases")]
+#[cfg(feature = "testing")]
 mod cases {
     use std::ops::Range;
 
     use proptest::prelude::*;
 
     use super::Unpatchify;
-    use crate::gradcheck::cases::{Case, Cases, values};
-    use crate::gradcheck::classes::{self, Claim, ShapeClass};
     use crate::ops::patchify::cases::{images, swept_images};
+    use crate::testing::cases::{Case, Cases};
+    use crate::testing::classes::{self, Claim, ShapeClass};
+    use crate::testing::shrink::Then;
+    use crate::testing::strategies::values;
 
     impl Cases<1> for Unpatchify {
         const LINEAR: [bool; 1] = [true];
@@ -132,7 +134,7 @@ mod cases {
 
     fn of_images(images: BoxedStrategy<(usize, [usize; 4])>) -> BoxedStrategy<Case<Unpatchify, 1>> {
         images
-            .prop_flat_map(|(side, [n, c, h, w])| {
+            .prop_then(|(side, [n, c, h, w])| {
                 let tokens = [n, (h / side) * (w / side), side * side * c];
                 (Just(Unpatchify { side, size: [h, w] }), values(&tokens))
             })

@@ -7,9 +7,11 @@ use proptest::prelude::*;
 use tensor::{DType, FusedActivation, Tensor};
 
 use super::BatchNorm;
-use crate::gradcheck::cases::{Case, Cases, Kink, LENGTHS, swept, tile, values};
-use crate::gradcheck::classes::{self, Claim, ShapeClass};
 use crate::ops::layer_norm::cases::values_around;
+use crate::testing::cases::{Case, Cases, Kink};
+use crate::testing::classes::{self, Claim, ShapeClass};
+use crate::testing::shrink::Then;
+use crate::testing::strategies::{LENGTHS, swept, tile, values};
 
 impl Cases<3, 3> for BatchNorm {
     const LINEAR: [bool; 3] = [false, true, true];
@@ -62,7 +64,7 @@ pub(crate) fn shapes_of_images(n: Range<usize>, side: Range<usize>) -> BoxedStra
 
 fn of_shape(shape: BoxedStrategy<Vec<usize>>) -> BoxedStrategy<Case<BatchNorm, 3>> {
     (shape, prop_oneof![Just(1e-5), Just(0.5)], any::<bool>())
-        .prop_flat_map(|(shape, eps, has_relu)| {
+        .prop_then(|(shape, eps, has_relu)| {
             let (c, plane) = (shape[1], shape[2..].iter().product::<usize>());
             let activation = if has_relu { FusedActivation::Relu } else { FusedActivation::Identity };
             let affine = if has_relu { away_from_kinks(c) } else { [values(&[c]), values(&[c])] };

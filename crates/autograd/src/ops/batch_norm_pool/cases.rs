@@ -4,10 +4,12 @@ use proptest::prelude::*;
 use tensor::{DType, Tensor};
 
 use super::BatchNormPool;
-use crate::gradcheck::cases::{BATCHES, Case, Cases, Kink, LENGTHS, swept};
-use crate::gradcheck::classes::{self, Claim, ShapeClass};
 use crate::ops::batch_norm::cases::away_from_kinks;
 use crate::ops::max_pool2d::MaxPool2d;
+use crate::testing::cases::{Case, Cases, Kink};
+use crate::testing::classes::{self, Claim, ShapeClass};
+use crate::testing::shrink::Then;
+use crate::testing::strategies::{BATCHES, LENGTHS, swept};
 
 impl Cases<3, 3> for BatchNormPool {
     const LINEAR: [bool; 3] = [false; 3];
@@ -59,7 +61,7 @@ impl Cases<3, 3> for BatchNormPool {
 fn of_size(n: std::ops::Range<usize>, side: std::ops::Range<usize>) -> BoxedStrategy<Case<BatchNormPool, 3>> {
     (n, 0..4usize, side.clone(), side)
         .prop_filter("one value has no variance", |(n, _, h, w)| n * h * w > 1)
-        .prop_flat_map(|(n, c, h, w)| of_images([n, c, h, w]))
+        .prop_then(|(n, c, h, w)| of_images([n, c, h, w]))
         .boxed()
 }
 
@@ -67,7 +69,7 @@ fn of_images(shape: [usize; 4]) -> BoxedStrategy<Case<BatchNormPool, 3>> {
     let [n, c, h, w] = shape;
     let kernel = 1..4usize;
     ([kernel.clone(), kernel], [1..5usize, 1..5], prop_oneof![Just(1e-5), Just(0.5)])
-        .prop_flat_map(move |(kernel, stride, eps)| {
+        .prop_then(move |(kernel, stride, eps)| {
             let kernel = [kernel[0].min(h), kernel[1].min(w)];
             let padding = [0..=kernel[0] / 2, 0..=kernel[1] / 2];
             let op = padding.prop_map(move |padding| {

@@ -176,9 +176,10 @@ mod tests {
     use proptest::sample::select;
     use tensor::{DType, FusedActivation, Kernel, Tensor, run, run_reference};
 
-    use crate::gradcheck::cases::for_many;
     use crate::ops::conv_transpose2d::{ConvTranspose2d, Transposed};
     use crate::ops::conv2d::{Conv2d, ConvGradInput, ConvGradWeight, Geometry};
+    use crate::testing::cases::for_many;
+    use crate::testing::shrink::Then;
     use crate::{Error, Result};
 
     /// Numbers of one decimal, below 2 in size, a few of them not finite.
@@ -227,7 +228,7 @@ mod tests {
                     .sizes(&x, &weight)
                     .map(|sizes| (x, weight, [2, o, sizes.out[0], sizes.out[1]], geometry))
             })
-            .prop_flat_map(|(x, weight, dy, geometry)| {
+            .prop_then(|(x, weight, dy, geometry)| {
                 (elements(&x), elements(&weight), elements(&dy), elements(&[weight[0]]), Just(geometry))
             })
             .prop_map(|(x, weight, dy, bias, geometry)| Call { x, weight, dy, bias, geometry })

@@ -4,7 +4,8 @@ use tensor::{DType, Tensor};
 
 use super::cases::{Case, Cases};
 use super::checks::{flat, gradients, largest, moved, numbered};
-use super::{stencil, weights, within};
+use crate::gradcheck::compare::within;
+use crate::gradcheck::{stencil, weights};
 use crate::{Error, Result};
 
 /// The step along a direction with components below one; small enough that the long sums of a large call stay in the
@@ -37,7 +38,7 @@ where
     let directions: [Tensor; N] =
         std::array::from_fn(|input| weights(wide[input].shape(), 400 + input as u64));
 
-    let at = |steps: f64| {
+    let at = |steps: f64| -> Result<Vec<f64>> {
         let mut inputs = wide.clone();
         for (input, direction) in inputs.iter_mut().zip(&directions) {
             let elements = input.to_f64_vec().into_iter().zip(direction.to_f64_vec());

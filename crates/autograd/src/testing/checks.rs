@@ -3,35 +3,61 @@
 use tensor::{DType, Tensor};
 
 use super::cases::{Case, Cases};
-use super::{Checked, compare, weights};
+use crate::gradcheck::compare::{Derivatives, compare, within};
+use crate::gradcheck::{Checked, GradCheck, Variable, must_repeat, weights};
 use crate::op::Layout;
 use crate::{Error, Op, Result};
 
 /// Compares every element of every gradient with finite differences, and requests every subset of gradients.
 ///
 /// # Errors
-/// The first violation.
+/// The first violation, and first of all a result that differs between two calls.
 pub fn finite_differences<O, const N: usize, const M: usize>(case: &Case<O, N>) -> Result<Checked>
 where
     O: Cases<N, M>,
 {
-    let inputs = case.inputs.each_ref();
-    let (outputs, saved) = case.op.forward(inputs)?;
+    finite_differences_of(&case.op, case.inputs.each_ref(), &|inputs| case.op.differentiated(inputs))
+}
+
+/// [`finite_differences`] of an operation whose `backward` should differentiate another function than `forward`.
+pub(super) fn finite_differences_of<O, const N: usize, const M: usize>(
+    op: &O,
+    inputs: [&Tensor; N],
+    differentiated: &dyn Fn([&Tensor; N]) -> Result<[Tensor; M]>,
+) -> Result<Checked>
+where
+    O: Op<N, M>,
+{
+    let (outputs, saved) = op.forward(inputs)?;
+    must_repeat(|| format!("output of {}", O::NAME), &flat(&outputs), &flat(&op.forward(inputs)?.0))?;
     let weights = numbered(&outputs);
-    let all = gradients(&case.op, inputs, &saved, &weights, [true; N])?;
-    for subset in 0..1u32 << N {
+    let elements = |wanted| -> Result<[Option<Vec<f64>>; N]> {
+        Ok(gradients(op, inputs, &saved, &weights, wanted)?.map(|gradient| Some(gradient?.to_f64_vec())))
+    };
+    let analytic = elements([true; N])?.map(Option::unwrap_or_default);
+    // The whole first, so that a result that changes from call to call is not mistaken for one that depends on the subset.
+    for subset in (0..1u32 << N).rev() {
         let wanted = std::array::from_fn(|input| subset >> input & 1 == 1);
-        let some = gradients(&case.op, inputs, &saved, &weights, wanted)?;
-        for (input, gradient) in some.iter().enumerate() {
-            let alone = gradient.as_ref().map(Tensor::to_f64_vec);
-            if alone.is_some() && alone != all[input].as_ref().map(Tensor::to_f64_vec) {
-                return Err(Error::UnsteadyGradient { op: O::NAME, input, requested: wanted.into() });
+        for (input, alone) in elements(wanted)?.iter().enumerate() {
+            let Some(alone) = alone else { continue };
+            let same =
+                must_repeat(|| format!("gradient of input {input} of {}", O::NAME), &analytic[input], alone);
+            match wanted == [true; N] {
+                true => same?,
+                false => same.map_err(|_| Error::UnsteadyGradient {
+                    op: O::NAME,
+                    input,
+                    requested: wanted.into(),
+                })?,
             }
         }
     }
-    let analytic = all.map(|gradient| gradient.map_or_else(Vec::new, |gradient| gradient.to_f64_vec()));
-    let value = |inputs: [&Tensor; N]| Ok(flat(&case.op.differentiated(inputs)?));
-    Ok(compare(&value, &flat(&weights), inputs, &analytic)?.checked)
+    let variables: [Variable; N] = std::array::from_fn(Variable::input);
+    let point = inputs.map(Tensor::clone);
+    let given =
+        Derivatives { variables: &variables, point: &point, analytic: &analytic, weights: &flat(&weights) };
+    let value = |point: &[Tensor]| Ok(flat(&differentiated(std::array::from_fn(|input| &point[input]))?));
+    Ok(compare::<Error>(&GradCheck::new(), &given, &value)?.checked)
 }
 
 /// The elements of all tensors, concatenated.
@@ -81,7 +107,7 @@ where
     let wide = narrow.each_ref().map(|input| input.to_dtype(DType::F64));
     let (narrow_outputs, narrow_saved) = case.op.forward(narrow.each_ref())?;
     let (wide_outputs, wide_saved) = case.op.forward(wide.each_ref())?;
-    let within = |what: String, got: &Tensor, expected: &Tensor, (from_output, size): (f64, f64)| {
+    let compare_all = |what: String, got: &Tensor, expected: &Tensor, (from_output, size): (f64, f64)| {
         let largest = largest(expected).max(size);
         let roundings = 2.0 * case.reduced as f64 * dtype.accumulator().epsilon() + 4.0 * dtype.epsilon();
         let allowed = roundings * largest + from_output + f64::from(f32::MIN_POSITIVE);
@@ -90,7 +116,7 @@ where
         for (place, (got, expected)) in numbers.enumerate() {
             let difference = if got == rounded[place] { 0.0 } else { (got - expected).abs() };
             // In 64 bits every result is finite: the inputs are at most 10,000.
-            if !(expected.is_finite() && super::within(difference, allowed)) {
+            if !(expected.is_finite() && within(difference, allowed)) {
                 let op = O::NAME;
                 return Err(Error::Imprecise { op, dtype, what, place, got, expected, difference, allowed });
             }
@@ -98,7 +124,7 @@ where
         Ok(())
     };
     for (output, (got, expected)) in narrow_outputs.iter().zip(&wide_outputs).enumerate() {
-        let judge = |size| within(format!("output {output}"), got, expected, (0.0, size));
+        let judge = |size| compare_all(format!("output {output}"), got, expected, (0.0, size));
         let outputs =
             |inputs: [&Tensor; N], _: &[Tensor; M]| Ok(case.op.forward(inputs)?.0[output].to_f64_vec());
         judge(0.0).or_else(|_| judge(moved(&outputs, wide.each_ref(), &numbered(&wide_outputs))?))?;
@@ -119,7 +145,7 @@ where
     for (input, (got, expected)) in got.iter().zip(&expected).enumerate() {
         let (Some(got), Some(expected)) = (got, expected) else { continue };
         let judge =
-            |size| within(format!("the gradient of input {input}"), got, expected, (from_output, size));
+            |size| compare_all(format!("the gradient of input {input}"), got, expected, (from_output, size));
         let gradient = |inputs: [&Tensor; N], grad_outputs: &[Tensor; M]| {
             let (_, saved) = case.op.forward(inputs)?;
             let gradients = gradients(&case.op, inputs, &saved, grad_outputs, [true; N])?;

@@ -1,5 +1,6 @@
 //! The random streams of property tests: a fixed one, one chosen by `AGON_SEED`, and previously failing ones.
 
+use std::env;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -75,16 +76,17 @@ pub(super) fn streams(name: &str) -> Vec<Stream> {
 fn chosen() -> Option<u64> {
     static CHOSEN: OnceLock<Option<u64>> = OnceLock::new();
     *CHOSEN.get_or_init(|| {
-        std::env::var_os(SEED)?;
+        env::var_os(SEED)?;
         let seed = reliability::seed(0);
         let _ = writeln!(io::stderr(), "{SEED}={seed}");
         Some(seed)
     })
 }
 
-/// The file of failing seeds, one per line.
+/// The file of failing seeds, one per line, in the crate whose tests run, which Cargo names.
 fn file() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/seeds.txt")
+    let tested = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    Path::new(&tested).join("tests/seeds.txt")
 }
 
 /// The kept streams of `name`, or the first invalid line.
@@ -102,6 +104,7 @@ fn kept<'t>(text: &'t str, name: &str) -> Result<Vec<Stream>, &'t str> {
 }
 
 fn keep(file: &Path, seed: u64, cases: u32, name: &str) -> io::Result<()> {
+    file.parent().map_or(Ok(()), fs::create_dir_all)?;
     let mut file = OpenOptions::new().create(true).append(true).open(file)?;
     // One write, so that tests failing concurrently do not interleave their lines.
     file.write_all(format!("{seed} {cases} {name}\n").as_bytes())
@@ -115,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_kept_seed_reproduces_its_words_and_other_seeds_differ() {
-        let file = std::env::temp_dir().join(format!("agon-seeds-{}.txt", std::process::id()));
+        let file = env::temp_dir().join(format!("agon-seeds-{}.txt", std::process::id()));
         let _ = fs::remove_file(&file);
         keep(&file, 7, 32, "Case<Add, 2>").unwrap();
         keep(&file, 8, 8, "Case<Sub, 2>").unwrap();

@@ -3,9 +3,9 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::gradcheck::cases::values;
-use crate::gradcheck::classes::{self, Claim, ShapeClass};
-use crate::gradcheck::{directional, extremes, linear, routing};
+use crate::testing::classes::{self, Claim, ShapeClass};
+use crate::testing::strategies::values;
+use crate::testing::{directional, extremes, linear, routing};
 
 /// `x + y` with a planted mistake.
 #[derive(Debug, Clone, Copy)]

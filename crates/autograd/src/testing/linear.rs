@@ -6,7 +6,8 @@ use tensor::{DType, Tensor};
 
 use super::cases::{Case, Cases, for_many};
 use super::checks::{gradients, numbered};
-use super::{dot, weights, within};
+use crate::gradcheck::compare::within;
+use crate::gradcheck::weights;
 use crate::{Error, Result};
 
 /// The tolerance, relative to the sum of the magnitudes of all terms. The rounding error of a sum of up to 10^5 terms in
@@ -88,4 +89,9 @@ where
     let mut inputs = case.inputs.each_ref();
     inputs[input] = value;
     case.op.differentiated(inputs)
+}
+
+fn dot(x: &Tensor, y: &Tensor) -> f64 {
+    debug_assert_eq!(y.dtype(), DType::F64);
+    x.to_f64_vec().iter().zip(y.to_f64_vec()).map(|(x, y)| x * y).sum()
 }

@@ -1,14 +1,13 @@
 //! Test cases: strategies for valid calls of each operation, and the runner of property tests.
 
-use std::ops::{Range, RangeInclusive};
-
-use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use tensor::Tensor;
 
 use super::classes::{self, Claim, ShapeClass};
 use super::seeds::streams;
+use super::shrink::Then;
+use super::strategies::{long_shape, shape, swept_lengths, values};
 use crate::{Op, Result};
 
 /// One valid call of an operation.
@@ -146,117 +145,14 @@ impl<O: AnyShape<N>, const N: usize> Cases<N> for O {
 }
 
 fn of_shape<O: AnyShape<N>, const N: usize>(shape: BoxedStrategy<Vec<usize>>) -> BoxedStrategy<Case<O, N>> {
-    let inputs = shape.prop_flat_map(|shape| O::inputs(&shape));
+    let inputs = shape.prop_then(|shape| O::inputs(&shape));
     (O::op(), inputs).prop_map(|(op, inputs)| Case { op, inputs, reduced: 1 }).boxed()
-}
-
-/// Shapes with a rank in `ranks` and lengths in `lengths`; occasionally an axis is empty.
-pub fn shape(ranks: RangeInclusive<usize>, lengths: Range<usize>) -> BoxedStrategy<Vec<usize>> {
-    vec(length(lengths), ranks).boxed()
-}
-
-/// A length of an axis; occasionally zero.
-pub fn length(lengths: Range<usize>) -> BoxedStrategy<usize> {
-    prop_oneof![1 => Just(0), 7 => lengths].boxed()
-}
-
-/// Lengths around the powers of two used as tile sizes.
-pub const TILES: [usize; 6] = [31, 32, 33, 127, 128, 129];
-
-/// A length around the size of a tile.
-pub fn tile() -> BoxedStrategy<usize> {
-    proptest::sample::select(&TILES[..]).boxed()
-}
-
-/// Shapes with enough elements for several threads, and matrices that straddle tiles.
-pub fn long_shape() -> BoxedStrategy<Vec<usize>> {
-    prop_oneof![shape(1..=1, 65_000..70_000), vec(tile(), 2)].boxed()
-}
-
-/// Values in [-2, 2).
-pub fn values(shape: &[usize]) -> BoxedStrategy<Tensor> {
-    filled(shape, (-2.0..2.0f64).boxed())
-}
-
-/// Values in [-2, 2) at least 0.05 from zero: ten times the reach of finite differences.
-pub fn values_away_from_zero(shape: &[usize]) -> BoxedStrategy<Tensor> {
-    filled(shape, (0.05..2.0f64, any::<bool>()).prop_map(|(x, sign)| if sign { x } else { -x }).boxed())
-}
-
-/// Values in [0.25, 4): the domain of roots and logarithms, away from its edge.
-pub fn positive_values(shape: &[usize]) -> BoxedStrategy<Tensor> {
-    filled(shape, (0.25..4.0f64).boxed())
-}
-
-/// Two tensors of values in [-4, 4) that differ by at least 0.05 in each element, so that no comparison changes within
-/// the reach of finite differences.
-pub fn values_apart(shape: &[usize]) -> BoxedStrategy<[Tensor; 2]> {
-    (values(shape), values_away_from_zero(shape))
-        .prop_map(|(x, difference)| {
-            let sums = x.to_f64_vec().into_iter().zip(difference.to_f64_vec());
-            let y = sums.map(|(x, difference)| x + difference).collect();
-            let y = Tensor::from_vec(y, x.shape()).expect("as many values as before");
-            [x, y]
-        })
-        .boxed()
-}
-
-fn filled(shape: &[usize], number: BoxedStrategy<f64>) -> BoxedStrategy<Tensor> {
-    let shape = shape.to_vec();
-    vec(number, shape.iter().product::<usize>())
-        .prop_map(move |values| Tensor::from_vec(values, &shape).expect("the values fill the shape"))
-        .boxed()
-}
-
-/// Lengths with every remainder by the sizes of tiles (13 x 32, 6 x 16) and of vectors (8, 16), below and above one of
-/// them, and around the sizes of blocks and of sums above 1,000.
-pub const LENGTHS: [usize; 79] = {
-    let mut lengths = [0; 79];
-    let mut length = 0;
-    while length < 66 {
-        lengths[length] = length + 1;
-        length += 1;
-    }
-    let long = [95, 96, 97, 127, 128, 129, 130, 255, 256, 257, 1000, 1001, 1025];
-    while length < lengths.len() {
-        lengths[length] = long[length - 66];
-        length += 1;
-    }
-    lengths
-};
-
-/// Numbers of images and of channels: around the block sizes, and one tile plus every remainder of a second.
-pub const BATCHES: [usize; 12] = [1, 2, 31, 32, 33, 34, 63, 64, 65, 66, 128, 130];
-
-/// Calls of listed sizes: each axis in turn takes all of `lengths`, while the others take some of `others`; then all axes
-/// are equal.
-pub fn swept<const D: usize, C>(
-    lengths: [&[usize]; D],
-    others: &[usize],
-    of: impl Fn([usize; D]) -> BoxedStrategy<C>,
-) -> Vec<BoxedStrategy<C>> {
-    let mut cases = vec![];
-    for (axis, lengths) in lengths.iter().enumerate() {
-        for (number, &length) in lengths.iter().enumerate() {
-            // Strides coprime to the lengths of short lists, so that all combinations of neighbouring values occur.
-            let other = |place: usize| others[(number + 5 * place + number / others.len()) % others.len()];
-            cases.push(of(std::array::from_fn(|place| if place == axis { length } else { other(place) })));
-        }
-    }
-    let equal = [2, 3, 8, 13, 16, 17, 33].iter().filter(|&side| lengths.iter().all(|all| all.contains(side)));
-    cases.extend(equal.map(|&side| of([side; D])));
-    cases
-}
-
-/// [`swept`] of one axis and all of [`LENGTHS`].
-pub fn swept_lengths<C>(of: impl Fn(usize) -> BoxedStrategy<C>) -> Vec<BoxedStrategy<C>> {
-    swept([&LENGTHS], &[1], |[length]| of(length))
 }
 
 /// Tests `property` on random cases and panics with the smallest failing case.
 ///
 /// The cases are the same in every run unless `AGON_SEED` is set, to a number or to `random`: then failing seeds are kept
-/// in `crates/autograd/tests/seeds.txt`, and later runs test them first. `AGON_CASES` sets the number of cases (default
+/// in `tests/seeds.txt` of the tested crate, and later runs test them first. `AGON_CASES` sets the number of cases (default
 /// 8).
 pub fn for_all<C: std::fmt::Debug>(cases: BoxedStrategy<C>, property: impl Fn(&C) -> Result<()>) {
     for_some(cases, 1, property);

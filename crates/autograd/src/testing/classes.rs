@@ -79,7 +79,7 @@ impl ShapeClass {
         match self {
             UnitAxis => of_length(&[1]),
             EmptyAxis => of_length(&[0]),
-            TileStraddler => of_length(&super::cases::TILES),
+            TileStraddler => of_length(&super::strategies::TILES),
             BatchOfOne => inputs[0].shape().len() > 1 && inputs[0].shape()[0] == 1,
             OddRank => inputs[0].shape().len() % 2 == 1,
             _ => false,

@@ -1,0 +1,97 @@
+//! The place of a derivative: the input or parameter, and the element or direction.
+
+use std::fmt;
+
+/// Where a derivative was compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The position of the input or parameter, from 0.
+    pub input: usize,
+    /// The name of a parameter.
+    pub name: Option<String>,
+    /// The element or the direction.
+    pub along: Along,
+}
+
+/// What a derivative is taken along.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Along {
+    /// The element at this index.
+    Element(Vec<usize>),
+    /// The random direction with this number.
+    Direction(usize),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "`{name}`")?,
+            None => write!(f, "input {}", self.input)?,
+        }
+        match &self.along {
+            Along::Element(element) => write!(f, " at {element:?}"),
+            Along::Direction(number) => write!(f, " along direction {number}"),
+        }
+    }
+}
+
+/// An input or parameter of the checked function.
+#[derive(Debug, Clone)]
+pub(crate) struct Variable {
+    input: usize,
+    name: Option<String>,
+}
+
+impl Variable {
+    pub(crate) fn input(input: usize) -> Self {
+        Self { input, name: None }
+    }
+
+    pub(crate) fn named(input: usize, name: &str) -> Self {
+        Self { input, name: Some(name.to_owned()) }
+    }
+
+    pub(super) fn place(&self, along: &Along) -> Place {
+        Place { input: self.input, name: self.name.clone(), along: along.clone() }
+    }
+}
+
+impl fmt::Display for Variable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "`{name}`"),
+            None => write!(f, "input {}", self.input),
+        }
+    }
+}
+
+impl Along {
+    /// The element at `place` in row-major order.
+    pub(super) fn element(mut place: usize, shape: &[usize]) -> Self {
+        let mut index = vec![0; shape.len()];
+        for axis in (0..shape.len()).rev() {
+            index[axis] = place % shape[axis];
+            place /= shape[axis];
+        }
+        Self::Element(index)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_become_indices() {
+        assert_eq!(Along::element(7, &[2, 3, 2]), Along::Element(vec![1, 0, 1]));
+        assert_eq!(Along::element(0, &[]), Along::Element(vec![]));
+    }
+
+    #[test]
+    fn a_place_names_the_input_or_the_parameter() {
+        let element = Along::element(3, &[2, 2]);
+        assert_eq!(Variable::input(1).place(&element).to_string(), "input 1 at [1, 1]");
+        let direction = Variable::named(0, "0.weight").place(&Along::Direction(2));
+        assert_eq!(direction.to_string(), "`0.weight` along direction 2");
+    }
+}

@@ -1,0 +1,163 @@
+//! Tests of operations: one line gives an operation of any crate all the checks of ours.
+//!
+//! An operation implements [`cases::Cases`], or [`cases::AnyShape`] if it is element-wise: strategies for its valid
+//! calls. [`op_tests!`](crate::op_tests) writes its tests. [`strategies`] has shapes and values for them and for other
+//! property tests, and [`proptest`] is the version that they belong to.
+//!
+//! Random cases are the same in every run unless `AGON_SEED` is set, to a number or to `random`; a seed that fails is kept
+//! in `tests/seeds.txt` of the tested crate and tried first from then on. `AGON_CASES` sets the number of cases.
+//!
+//! A CUDA kernel of an operation is compared with its reference by the same checks, on the emulator; its build compiles the
+//! kernels of this repository only, so those of other crates run on a GPU alone.
+
+pub use proptest;
+#[doc(hidden)]
+pub use tensor::DType;
+
+pub mod cases;
+pub mod strategies;
+pub mod shrink;
+pub mod checks;
+pub mod directional;
+pub mod linear;
+pub mod routing;
+pub mod extremes;
+pub mod classes;
+pub mod planted;
+mod seeds;
+pub mod suite;
+
+/// Writes the tests of operations: finite differences for every element and every subset of gradients, large calls,
+/// precision in every element type, shape classes, the adjoint identity, the tape, large values and kinks, and planted
+/// mistakes.
+///
+/// `op_tests!(Square)` writes them into the current module; `op_tests!(square: Square, cube: Cube)` writes a module for
+/// each operation. Several types in one list, such as `op_tests!(Conv<2>, Conv<3>)`, share the tests.
+///
+/// ```
+/// use agon_autograd::testing::cases::AnyShape;
+/// use agon_autograd::testing::proptest::prelude::*;
+/// use agon_autograd::{Op, Result};
+/// use tensor::{Map, Map2, Real, Tensor};
+///
+/// /// `y = x^2`, element-wise.
+/// #[derive(Debug, Clone, Copy)]
+/// struct Square;
+///
+/// impl Map for Square {
+///     const NAME: &'static str = "square";
+///
+///     fn formula<A: Real>(&self, x: A) -> A {
+///         x * x
+///     }
+/// }
+///
+/// /// `dx = 2 x dy`
+/// #[derive(Clone, Copy)]
+/// struct SquareGrad;
+///
+/// impl Map2 for SquareGrad {
+///     const NAME: &'static str = "square_grad";
+///
+///     fn formula<A: Real>(&self, x: A, dy: A) -> A {
+///         (x + x) * dy
+///     }
+/// }
+///
+/// impl Op<1> for Square {
+///     const NAME: &'static str = "square";
+///     type Saved = Tensor;
+///
+///     fn forward(&self, [x]: [&Tensor; 1]) -> Result<([Tensor; 1], Tensor)> {
+///         Ok((tensor::run(self, [x])?, x.clone()))
+///     }
+///
+///     fn backward(&self, x: &Tensor, [dy]: [&Tensor; 1], [wanted]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
+///         let dx = || -> Result<Tensor> {
+///             let [dx] = tensor::run(&SquareGrad, [x, dy])?;
+///             Ok(dx)
+///         };
+///         Ok([wanted.then(dx).transpose()?])
+///     }
+/// }
+///
+/// impl AnyShape<1> for Square {
+///     const LINEAR: [bool; 1] = [false];
+///
+///     fn op() -> BoxedStrategy<Self> {
+///         Just(Square).boxed()
+///     }
+/// }
+///
+/// agon_autograd::op_tests!(square: Square);
+/// # fn main() {
+/// # agon_autograd::testing::suite::gradients::<Square, _, _>();
+/// # }
+/// ```
+#[macro_export]
+macro_rules! op_tests {
+    // With another module of functions as in `testing::suite`.
+    ([$($suite:tt)+] $($op:ty),+) => {
+        use $($suite)+ as suite;
+
+        #[test]
+        fn gradients_agree_with_finite_differences_for_every_element_and_every_subset() {
+            $(suite::gradients::<$op, _, _>();)+
+        }
+
+        #[test]
+        fn gradients_of_large_calls_are_the_slopes_along_directions() {
+            $(suite::large_calls::<$op, _, _>();)+
+        }
+
+        #[test]
+        fn f32_agrees_with_f64() {
+            $(suite::precision::<$op, _, _>($crate::testing::DType::F32);)+
+        }
+
+        #[test]
+        fn f16_agrees_with_f64() {
+            $(suite::precision::<$op, _, _>($crate::testing::DType::F16);)+
+        }
+
+        #[test]
+        fn bf16_agrees_with_f64() {
+            $(suite::precision::<$op, _, _>($crate::testing::DType::BF16);)+
+        }
+
+        #[test]
+        fn every_shape_class_is_among_the_cases_or_does_not_apply() {
+            $(suite::shape_classes::<$op, _, _>();)+
+        }
+
+        #[test]
+        fn the_adjoint_identity_holds_for_its_linear_inputs_and_there_are_no_others() {
+            $(suite::adjoint::<$op, _, _>();)+
+        }
+
+        #[test]
+        fn every_recorded_input_gets_a_gradient_once_for_each_use() {
+            $(suite::through_the_tape::<$op, _, _>();)+
+        }
+
+        #[test]
+        fn large_numbers_stay_finite_and_kinks_have_the_documented_derivative() {
+            $(suite::extreme_values::<$op, _, _>();)+
+        }
+
+        #[test]
+        fn mistakes_planted_in_backward_are_revealed_by_the_cases() {
+            $(suite::planted_mistakes::<$op, _, _>();)+
+        }
+    };
+    ($($module:ident: $op:ty),+ $(,)?) => {$(
+        mod $module {
+            use super::*;
+
+            $crate::op_tests!([$crate::testing::suite] $op);
+        }
+    )+};
+    ($($op:ty),+ $(,)?) => {
+        $crate::op_tests!([$crate::testing::suite] $($op),+);
+    };
+}

@@ -1,0 +1,81 @@
+//! The tests of an operation, one function for each test that [`op_tests!`](crate::op_tests) writes.
+
+use std::cell::{Cell, RefCell};
+
+use tensor::DType;
+
+use super::cases::{Cases, for_all, for_each, for_many};
+use super::{checks, classes, directional, extremes, linear, planted, routing};
+
+/// Statistics of the comparisons of an operation's gradients with finite differences.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Compared {
+    /// The number of calls.
+    pub cases: usize,
+    /// The number of derivatives.
+    pub derivatives: usize,
+    /// The largest difference, relative to the largest derivative with respect to the same input.
+    pub worst: f64,
+}
+
+/// Every element of every gradient agrees with finite differences, whatever subset of gradients is requested.
+pub fn gradients<O: Cases<N, M>, const N: usize, const M: usize>() -> Compared {
+    let (seen, resolved) = (RefCell::new(Compared::default()), Cell::new(0));
+    for_many(O::cases(), |case| {
+        let checked = checks::finite_differences(case)?;
+        resolved.set(resolved.get() + checked.resolved);
+        let mut seen = seen.borrow_mut();
+        seen.cases += 1;
+        seen.derivatives += checked.elements;
+        seen.worst = seen.worst.max(checked.worst);
+        Ok(())
+    });
+    assert!(resolved.get() > 0, "{}: no derivative of any case rises above the noise", O::NAME);
+    seen.into_inner()
+}
+
+/// The gradients of large calls agree with directional differences, in 64 and 32 bits; returns the number of calls.
+pub fn large_calls<O: Cases<N, M>, const N: usize, const M: usize>() -> usize {
+    for_each(&O::swept(), |case| {
+        directional::directional(case, DType::F64)?;
+        directional::directional(case, DType::F32)?;
+        checks::precision(case, DType::F32)
+    })
+}
+
+/// Outputs and gradients in `dtype` agree with those in 64 bits.
+pub fn precision<O: Cases<N, M>, const N: usize, const M: usize>(dtype: DType) {
+    for_all(O::cases(), |case| checks::precision(case, dtype));
+    for_all(O::long_cases(), |case| checks::precision(case, dtype));
+}
+
+/// The cases contain every [shape class](classes::ShapeClass), or the operation says why there is none.
+pub fn shape_classes<O: Cases<N, M>, const N: usize, const M: usize>() {
+    let disagreements = classes::disagreements::<O, N, M>();
+    assert!(disagreements.is_empty(), "{disagreements:#?}");
+}
+
+/// `backward` is the adjoint with respect to the inputs in which the operation is linear, and there are no others.
+pub fn adjoint<O: Cases<N, M>, const N: usize, const M: usize>() {
+    for_all(O::long_cases(), linear::adjoint);
+    let straight = linear::straight_all_the_same::<O, N, M>();
+    assert!(straight.is_empty(), "{} is linear in inputs {straight:?} and does not say so", O::NAME);
+}
+
+/// On a tape, a gradient arrives at every recorded input, once for each use.
+pub fn through_the_tape<O: Cases<N, M>, const N: usize, const M: usize>() {
+    for_many(O::cases(), routing::no_silent_detach);
+    for_many(O::cases(), routing::fan_out);
+}
+
+/// Large values stay finite, and kinks have their documented derivatives.
+pub fn extreme_values<O: Cases<N, M>, const N: usize, const M: usize>() {
+    for_all(O::cases(), extremes::large_magnitudes);
+    extremes::kinks::<O, N, M>().expect("kinks have their documented derivatives");
+}
+
+/// The cases reveal [mistakes](planted::Mistake) planted in the gradient of each input.
+pub fn planted_mistakes<O: Cases<N, M>, const N: usize, const M: usize>() {
+    let undetected = planted::undetected::<O, N, M>();
+    assert!(undetected.is_empty(), "{}: mistakes that no case reveals, by input: {undetected:?}", O::NAME);
+}
