@@ -8,10 +8,10 @@ fn main() -> agon::Result<()> {
     // In 64 bits, in which finite differences are precise, and with smooth activations.
     let init = Stream::new(0, "init");
     let model = Sequential::new()
-        .then_drawn(&init, |stream| Linear::new(3, 5, stream, DType::F64))
+        .then_with(&init, |stream| Linear::new(3, 5, stream, DType::F64))
         .then(LayerNorm::new(5, DType::F64))
         .then(Activation::Tanh)
-        .then_drawn(&init, |stream| Linear::new(5, 2, stream, DType::F64));
+        .then_with(&init, |stream| Linear::new(5, 2, stream, DType::F64));
     let x = Tensor::from_vec(vec![0.3, -1.2, 0.7, 2.0, 0.1, -0.4], &[2, 3])?;
     let labels = Indices::new(vec![1, 0]);
     let loss = |x: &Var<'_>| -> agon::Result<f64> {

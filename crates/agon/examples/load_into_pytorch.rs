@@ -12,12 +12,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let init = Stream::new(0, "init");
     // Layers at the indices of the `nn.Sequential` in load_into_pytorch.py, so that names are equal.
     let model = Sequential::new()
-        .then_drawn(&init, |stream| Conv2d::new([1, 4], 3, 1, 1, stream, DType::F32))
+        .then_with(&init, |stream| Conv2d::new([1, 4], 3, 1, 1, stream, DType::F32))
         .then(BatchNorm::new(4, DType::F32))
         .then(Activation::Relu)
         .then(MaxPool::HALVING)
         .then(Flatten)
-        .then_drawn(&init, |stream| Linear::new(4 * 4 * 4, 10, stream, DType::F32));
+        .then_with(&init, |stream| Linear::new(4 * 4 * 4, 10, stream, DType::F32));
     let mut random = Stream::new(0, "images").sequence(0);
     let images = Tensor::from_vec((0..2 * 64).map(|_| random.uniform() as f32).collect(), &[2, 1, 8, 8])?;
     // One step in training mode, so that the running statistics are not those of a new model.

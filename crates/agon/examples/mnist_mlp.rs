@@ -14,9 +14,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let set = embedded::fashion_mnist()?;
     let random = Stream::new(0, "mnist_mlp");
     let model = Sequential::new()
-        .then_drawn(&random, |stream| Linear::new(28 * 28, 128, stream, DType::F32))
+        .then_with(&random, |stream| Linear::new(28 * 28, 128, stream, DType::F32))
         .then(Activation::Relu)
-        .then_drawn(&random, |stream| Linear::new(128, set.classes.len(), stream, DType::F32));
+        .then_with(&random, |stream| Linear::new(128, set.classes.len(), stream, DType::F32));
 
     // ANCHOR: train
     let batches = Batches::new(&set.train, BATCH, random.child("order"))?;

@@ -24,14 +24,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let random = Stream::new(0, "own_image_folder");
     let model = Sequential::new()
         .then(Unflatten(vec![3, SIDE, SIDE]))
-        .then_drawn(&random, |stream| Conv2d::without_bias([3, 16], 3, 1, 1, stream, DType::F32))
+        .then_with(&random, |stream| Conv2d::without_bias([3, 16], 3, 1, 1, stream, DType::F32))
         .then(BatchNorm::new(16, DType::F32))
         .then(Activation::Relu)
         .then(MaxPool::HALVING)
-        .then_drawn(&random, |stream| Conv2d::new([16, 32], 3, 1, 1, stream, DType::F32))
+        .then_with(&random, |stream| Conv2d::new([16, 32], 3, 1, 1, stream, DType::F32))
         .then(Activation::Relu)
         .then(GlobalMaxPool)
-        .then_drawn(&random, |stream| Linear::new(32, set.classes.len(), stream, DType::F32));
+        .then_with(&random, |stream| Linear::new(32, set.classes.len(), stream, DType::F32));
 
     let batches = Batches::new(&set.train, set.train.len().min(16), random.child("order"))?;
     let adam = Adam::new(&model.params(), AdamConfig { learning_rate: 1e-2, ..AdamConfig::PAPER })?;

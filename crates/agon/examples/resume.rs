@@ -10,10 +10,10 @@ const STEPS: u64 = 40;
 fn model(seed: u64) -> Sequential {
     let init = Stream::new(seed, "init");
     Sequential::new()
-        .then_drawn(&init, |stream| Linear::new(4, 16, stream, DType::F32))
+        .then_with(&init, |stream| Linear::new(4, 16, stream, DType::F32))
         .then(BatchNorm::new(16, DType::F32))
         .then(Activation::Relu)
-        .then_drawn(&init, |stream| Linear::new(16, 4, stream, DType::F32))
+        .then_with(&init, |stream| Linear::new(16, 4, stream, DType::F32))
 }
 
 /// A trainer that reconstructs its input.

@@ -24,9 +24,9 @@ impl Vae {
         let layers = |part: &str, inputs, outputs| {
             let stream = random.child(part);
             Sequential::new()
-                .then_drawn(&stream, |stream| Linear::new(inputs, 128, stream, DType::F32))
+                .then_with(&stream, |stream| Linear::new(inputs, 128, stream, DType::F32))
                 .then(Activation::Relu)
-                .then_drawn(&stream, |stream| Linear::new(128, outputs, stream, DType::F32))
+                .then_with(&stream, |stream| Linear::new(128, outputs, stream, DType::F32))
         };
         let decoder = layers("decoder", LATENT, PIXELS).then(Activation::Tanh);
         Self { encoder: layers("encoder", PIXELS, 2 * LATENT), decoder, noise: random.child("noise") }

@@ -9,9 +9,9 @@ fn main() -> agon::Result<()> {
 
     let init = Stream::new(0, "init");
     let model = Sequential::new()
-        .then_drawn(&init, |stream| Linear::new(2, 8, stream, DType::F32))
+        .then_with(&init, |stream| Linear::new(2, 8, stream, DType::F32))
         .then(Activation::Tanh)
-        .then_drawn(&init, |stream| Linear::new(8, 1, stream, DType::F32));
+        .then_with(&init, |stream| Linear::new(8, 1, stream, DType::F32));
     let mut adam = Adam::new(&model.params(), AdamConfig { learning_rate: 0.05, ..AdamConfig::PAPER })?;
 
     for step in 0..400 {

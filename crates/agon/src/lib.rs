@@ -10,9 +10,9 @@
 //!
 //! let init = Stream::new(0, "init");
 //! let model = Sequential::new()
-//!     .then_drawn(&init, |stream| Linear::new(2, 16, stream, DType::F32))
+//!     .then_with(&init, |stream| Linear::new(2, 16, stream, DType::F32))
 //!     .then(Activation::Tanh)
-//!     .then_drawn(&init, |stream| Linear::new(16, 2, stream, DType::F32));
+//!     .then_with(&init, |stream| Linear::new(16, 2, stream, DType::F32));
 //! let adam = Adam::new(&model.params(), AdamConfig { learning_rate: 0.05, ..AdamConfig::PAPER })?;
 //! let mut trainer = LossTrainer::new(model.params(), vec![], adam, Schedule::Constant, |tape, example, mode| {
 //!     let scores = model.forward(&tape.constant(&example.images), mode)?;

@@ -16,9 +16,9 @@
 //!
 //! let init = Stream::new(0, "init");
 //! let model = Sequential::new()
-//!     .then_drawn(&init, |stream| Linear::new(4, 8, stream, DType::F32))
+//!     .then_with(&init, |stream| Linear::new(4, 8, stream, DType::F32))
 //!     .then(Activation::Relu)
-//!     .then_drawn(&init, |stream| Linear::new(8, 3, stream, DType::F32));
+//!     .then_with(&init, |stream| Linear::new(8, 3, stream, DType::F32));
 //! let adam = Adam::new(&model.params(), AdamConfig::PAPER)?;
 //! let mut trainer =
 //!     LossTrainer::new(model.params(), model.buffers(), adam, Schedule::Constant, |tape, example, mode| {

@@ -189,9 +189,9 @@ impl Module for Activation {
 ///
 /// let init = Stream::new(0, "init");
 /// let model = Sequential::new()
-///     .then_drawn(&init, |stream| Linear::new(4, 8, stream, DType::F32))
+///     .then_with(&init, |stream| Linear::new(4, 8, stream, DType::F32))
 ///     .then(Activation::Tanh)
-///     .then_drawn(&init, |stream| Linear::without_bias(8, 2, stream, DType::F32));
+///     .then_with(&init, |stream| Linear::without_bias(8, 2, stream, DType::F32));
 /// let names: Vec<String> = model.params().into_iter().map(|(name, _)| name).collect();
 /// assert_eq!(names, ["0.weight", "0.bias", "2.weight"]);
 /// ```

@@ -129,7 +129,7 @@ mod tests {
     fn the_layer_is_trained_with_those_of_the_facade() -> Result<(), agon::Error> {
         let model = Sequential::new()
             .then(Normalised::new(DType::F32))
-            .then_drawn(&Stream::new(0, "init"), |stream| Linear::new(2, 2, stream, DType::F32));
+            .then_with(&Stream::new(0, "init"), |stream| Linear::new(2, 2, stream, DType::F32));
         assert_eq!(model.params().into_iter().map(|(name, _)| name).next().as_deref(), Some("0.scale"));
         let sgd = SgdConfig { learning_rate: 0.5, momentum: 0.9, nesterov: false };
         let sgd = Sgd::new(&model.params(), sgd)?;

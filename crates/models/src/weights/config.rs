@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use system::files;
 
-use super::{MOST_BYTES, failure, write_with};
+use super::{MAX_BYTES, failure, write_with};
 use crate::Result;
 
 /// The name of the configuration in the metadata of a safetensors file: JSON as text.
@@ -50,7 +50,7 @@ pub fn save_with_config<'a>(
 /// # Errors
 /// [`Error::File`](crate::Error::File) if the file cannot be read, has no configuration, or one of another model.
 pub fn config<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    let bytes = files::read(path, MOST_BYTES).map_err(|error| failure(path, "read", error))?;
+    let bytes = files::read(path, MAX_BYTES).map_err(|error| failure(path, "read", error))?;
     parse(&bytes).map_err(|reason| failure(path, "read the config of", reason))
 }
 

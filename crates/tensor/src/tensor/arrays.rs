@@ -49,8 +49,8 @@ impl Tensor {
     pub fn rows(&self, rows: Range<usize>) -> Result<Self> {
         let Range { start, end } = rows;
         if start > end || self.shape.first().is_none_or(|&n| end > n) {
-            let wanted = format!("a tensor with the rows {start}..{end}");
-            return Err(Error::shape("rows", &wanted, &[&self.shape]));
+            let expected = format!("a tensor with the rows {start}..{end}");
+            return Err(Error::shape("rows", &expected, &[&self.shape]));
         }
         let row = self.row_bytes();
         let mut copy = self.of_rows(end - start)?;
@@ -126,10 +126,10 @@ mod tests {
         let x = Tensor::zeros(&[3, 2], DType::F32);
         assert_eq!(
             x.rows(1..4).unwrap_err().to_string(),
-            "rows: wanted a tensor with the rows 1..4, got [3, 2]"
+            "rows: expected a tensor with the rows 1..4, got [3, 2]"
         );
         let message = x.take_rows(&[0, 3]).unwrap_err().to_string();
-        assert_eq!(message, "take_rows: wanted a tensor with the row 3, got [3, 2]");
+        assert_eq!(message, "take_rows: expected a tensor with the row 3, got [3, 2]");
         assert_eq!(Tensor::zeros(&[3, 0], DType::F32).take_rows(&[1, 1]).unwrap().shape(), [2, 0]);
         #[expect(clippy::reversed_empty_ranges, reason = "it is refused")]
         let reversed = x.rows(2..1);
@@ -141,7 +141,7 @@ mod tests {
         let x = Tensor::zeros(&[3], DType::F32);
         assert_eq!(
             x.matrix::<f32>().unwrap_err().to_string(),
-            "matrix: wanted a tensor with two axes, got [3]"
+            "matrix: expected a tensor with two axes, got [3]"
         );
     }
 }
