@@ -1,4 +1,5 @@
 //! Runs every example, which `cargo test` has built, and checks what it prints.
+#![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use std::env;
 use std::fs;

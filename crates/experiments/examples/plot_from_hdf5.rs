@@ -1,6 +1,6 @@
 //! Draws a variable of a results file over one of its axes, as the mean over all others:
 //! `cargo run --release -p agon-experiments --example plot_from_hdf5 FILE VARIABLE AXIS OUT.svg`, for example
-//! `results/standard/fc-lambda-sweep/fc-lambda-sweep.h5 accuracy lambda accuracy.svg`.
+//! `results/standard/fc-lambda-sweep/fc-lambda-sweep.h5 test_accuracy lambda accuracy.svg`.
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "an example")]
 

@@ -16,10 +16,10 @@ fn the_example_draws_a_variable_and_names_what_there_is() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         Command::new(&program).current_dir(root).args([file, variable, axis]).arg(&out).output().unwrap()
     };
-    assert!(run("accuracy", "lambda").status.success());
+    assert!(run("test_accuracy", "lambda").status.success());
     let svg = fs::read_to_string(&out).unwrap();
     assert!(svg.starts_with("<svg") && svg.contains("lambda"));
-    for (variable, axis) in [("acuracy", "lambda"), ("accuracy", "latitude")] {
+    for (variable, axis) in [("tset_accuracy", "lambda"), ("test_accuracy", "latitude")] {
         let refused = run(variable, axis);
         let message = String::from_utf8(refused.stderr).unwrap();
         assert!(!refused.status.success() && message.contains("expected one of"), "{message}");
