@@ -235,16 +235,19 @@ fn pairs_of(columns: &[Range<usize>]) -> Range<usize> {
     longest
 }
 
+/// Two rows of pixels by pairs.
+type Pairs<'a> = [&'a [[f32; 2]]; 2];
+
 /// The maxima of `L` adjacent windows of two columns over two rows, from window `start` on; the first window is at position
 /// `first`, the lower row `below` positions further.
 #[inline(always)]
 fn lanes_of_pairs<const L: usize>(
-    [top, bottom]: [&[[f32; 2]]; 2],
+    rows: Pairs<'_>,
     start: usize,
     [first, below]: [f32; 2],
-    y: &mut [f32],
-    place_of: &mut [f32],
+    out: [&mut [f32]; 2],
 ) {
+    let ([top, bottom], [y, place_of]) = (rows, out);
     let (mut corners, mut largest, mut place) = ([[0.0; L]; 3], [0.0; L], [0.0; L]);
     for lane in 0..L {
         [largest[lane], corners[0][lane]] = top[start + lane];
@@ -264,19 +267,13 @@ fn lanes_of_pairs<const L: usize>(
     place_of[start..start + L].copy_from_slice(&place);
 }
 
-/// The maxima of adjacent windows, `L` or more, in vectors of `L`; the last vector overlaps the previous one if it is not
-/// full.
+/// The maxima of `L` or more adjacent windows, in vectors of `L` of which the last may overlap the one before.
 #[inline(always)]
-fn vectors_of_pairs<const L: usize>(
-    rows: [&[[f32; 2]]; 2],
-    places: [f32; 2],
-    y: &mut [f32],
-    place_of: &mut [f32],
-) {
+fn vectors_of_pairs<const L: usize>(rows: Pairs<'_>, places: [f32; 2], [y, place_of]: [&mut [f32]; 2]) {
     // A loop, since the closure of an iterator was compiled as a function without vector instructions.
     let mut start = 0;
     while start < y.len() {
-        lanes_of_pairs::<L>(rows, start.min(y.len() - L), places, y, place_of);
+        lanes_of_pairs::<L>(rows, start.min(y.len() - L), places, [&mut *y, &mut *place_of]);
         start += L;
     }
 }
@@ -285,16 +282,13 @@ tensor::each_isa! {
     /// The maxima of windows of two columns, from this column on, over two rows that begin at the positions `first` of
     /// the image.
     fn largest_of_pairs(rows: [&[f32]; 2], column: usize, first: [usize; 2], out: [&mut [f32]; 2]) {
-        let [y, place_of] = out;
-        let count = y.len();
-        let [top, bottom] = rows.map(|row| &row[column..].as_chunks::<2>().0[..count]);
-        let (place_of, below) = (&mut place_of[..count], (first[1] - first[0]) as f32);
-        let first = (first[0] + column) as f32;
-        let (rows, places) = ([top, bottom], [first, below]);
+        let count = out[0].len();
+        let rows = rows.map(|row| &row[column..].as_chunks::<2>().0[..count]);
+        let places = [(first[0] + column) as f32, (first[1] - first[0]) as f32];
         match count {
-            LANES.. => vectors_of_pairs::<LANES>(rows, places, y, place_of),
-            FEW_LANES.. => vectors_of_pairs::<FEW_LANES>(rows, places, y, place_of),
-            _ => vectors_of_pairs::<1>(rows, places, y, place_of),
+            LANES.. => vectors_of_pairs::<LANES>(rows, places, out),
+            FEW_LANES.. => vectors_of_pairs::<FEW_LANES>(rows, places, out),
+            _ => vectors_of_pairs::<1>(rows, places, out),
         }
     }
 
