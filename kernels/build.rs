@@ -5,8 +5,9 @@ use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-/// The emulator, and the kernels with planted faults for its tests.
-const EMULATOR: &[&str] = &["emulator/fibers.cpp", "emulator/interface.cpp", "emulator/planted.cpp"];
+/// The emulator, the kernels with planted faults for its tests, and those of the example.
+const EMULATOR: &[&str] =
+    &["emulator/fibers.cpp", "emulator/interface.cpp", "emulator/planted.cpp", "examples/custom_cuda_op.cu"];
 
 fn main() {
     // Watches the whole package, so that new kernels are compiled too.

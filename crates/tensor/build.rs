@@ -1,6 +1,8 @@
 //! Embeds the CUDA kernels compiled by `cargo xtask kernels` if they match the current sources.
+//!
+//! Kernels are found in a clone of the repository only. The published package is built without them and without access to
+//! files outside of it.
 
-#[path = "../../kernels/source_hash.rs"]
 mod source_hash;
 
 use std::path::{Path, PathBuf};
@@ -9,7 +11,20 @@ use std::{env, fs};
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let package = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR"));
+    let root = package.join("../..");
+    let text = match package.ends_with("crates/tensor") && root.join("kernels").is_dir() {
+        true => in_repository(&root),
+        false => none(
+            "the published package has no CUDA kernels; depend on a clone of the repository, or use the device `cpu`",
+        ),
+    };
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("images.rs");
+    fs::write(&out, text).expect("OUT_DIR is writable");
+}
+
+/// The source text of `images.rs` in a clone of the repository.
+fn in_repository(root: &Path) -> String {
     let (sources, compiled) = (root.join("kernels"), root.join("target/kernels/images.rs"));
     // Cargo treats a missing file as changed and would rebuild everything each time.
     if !compiled.exists() {
@@ -18,8 +33,7 @@ fn main() {
     for path in [&sources, &compiled] {
         println!("cargo::rerun-if-changed={}", path.display());
     }
-    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("images.rs");
-    fs::write(&out, images(&sources, &compiled)).expect("OUT_DIR is writable");
+    images(&sources, &compiled)
 }
 
 /// Creates an empty file with a modification time before any build.
@@ -28,7 +42,7 @@ fn placeholder(path: &Path) -> std::io::Result<()> {
     fs::File::create(path)?.set_modified(SystemTime::UNIX_EPOCH)
 }
 
-/// The source text of `images.rs`.
+/// The source text that includes the compiled kernels, if they are those of the sources.
 fn images(sources: &Path, compiled: &Path) -> String {
     let again = "run `cargo xtask kernels`, build again, or use the device `cpu`";
     let missing = match (fs::read_to_string(compiled), source_hash::of(sources)) {
@@ -47,5 +61,10 @@ fn images(sources: &Path, compiled: &Path) -> String {
             format!("the sources of the CUDA kernels could not be read ({error}); {again}")
         }
     };
+    none(&missing)
+}
+
+/// The source text of `images.rs` without kernels, and why there are none.
+fn none(missing: &str) -> String {
     format!("pub(super) static IMAGES: &[Image] = &[];\npub(super) const MISSING: &str = {missing:?};\n")
 }

@@ -26,6 +26,7 @@ pub fn of(reader: &str) -> Files {
         "idx" => of_idx(),
         "cifar" => of_cifar(),
         "mat" => of_mat(),
+        "npy" => of_npy(),
         "image" => of_image(),
         "tar" => of_tar(),
         "weights" => of_weights(),
@@ -87,6 +88,26 @@ fn of_mat() -> Files {
     let plain = [&header[..], &labels, &bytes].concat();
     let one = [&header[..], &bytes].concat();
     vec![("compressed.mat", envelope::compressed_array(&one)), ("plain.mat", plain), ("bytes.mat", one)]
+}
+
+fn of_npy() -> Files {
+    let array = |descr: &str, shape: &str, values: &[u8]| {
+        let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
+        let header = format!("{header:<117}\n");
+        let length = (header.len() as u16).to_le_bytes();
+        [&b"\x93NUMPY\x01\0"[..], &length, header.as_bytes(), values].concat()
+    };
+    let floats =
+        array("<f4", "(2, 3)", [0.5f32, -1.0, 2.0, 1e-3, 0.0, 7.0].map(f32::to_le_bytes).as_flattened());
+    let labels = array("<i8", "(3,)", [2i64, 0, 1].map(i64::to_le_bytes).as_flattened());
+    let bytes = array("|u1", "(7,)", &pixels(7));
+    vec![
+        ("floats.npy", floats.clone()),
+        ("labels.npy", labels.clone()),
+        ("bytes.npy", bytes.clone()),
+        ("floats.npz", envelope::npz(&floats)),
+        ("bytes.npz", envelope::npz(&bytes)),
+    ]
 }
 
 fn of_image() -> Files {

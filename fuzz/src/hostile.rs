@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use flate2::Compression;
-use flate2::write::{GzEncoder, ZlibEncoder};
+use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
 
 use crate::envelope;
 
@@ -82,6 +82,39 @@ pub fn mat() -> Vec<Vec<u8>> {
     };
     inputs.extend([file(&element(ZEROS)), file(&element(ZEROS).repeat(8)), bomb(&header)]);
     inputs.extend([file(&element(1 << 20).repeat(14)), file(&element(1 << 21).repeat(16))]);
+    inputs
+}
+
+/// Declared shapes without values, headers without end, and archives whose entries lie outside of them or are bombs.
+pub fn npy() -> Vec<Vec<u8>> {
+    let array = |length: u16, header: &str| {
+        [&b"\x93NUMPY\x01\0"[..], &length.to_le_bytes(), header.as_bytes()].concat()
+    };
+    let mut inputs = vec![vec![], b"\x93NUMPY".to_vec(), b"\x93NUMPY\x02\0\xff\xff\xff\xff".to_vec()];
+    for n in SIZES {
+        for descr in ["<f8", "|u1", "<f4294967295", "<f-1"] {
+            let header =
+                format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({n}, {n}, 4294967295)}}");
+            let whole = array(header.len() as u16, &header);
+            inputs.extend([envelope::npz(&whole), whole, array(u16::MAX, &header)]);
+        }
+        let mut archive = envelope::npz(b"content");
+        let end = archive.len() - 6;
+        archive[end..end + 4].copy_from_slice(&n.to_le_bytes());
+        inputs.push(archive);
+    }
+    let axes = "1,".repeat(1 << 14);
+    let header = format!("{{'descr': '|u1', 'fortran_order': False, 'shape': ({axes})}}");
+    inputs.push(array(header.len() as u16, &header));
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
+    let written = encoder.write_all(&vec![0; ZEROS]).and_then(|()| encoder.finish());
+    let bomb = written.expect("memory can be written");
+    let mut archive = envelope::npz(&[&bomb[..], &vec![0; bomb.len() % 2]].concat());
+    // The stored blocks of the envelope become the bomb itself.
+    let at = archive.windows(5).position(|window| window == b"a.npy").expect("it has a name") + 5;
+    let n = bomb.len().min(archive.len() - at);
+    archive[at..at + n].copy_from_slice(&bomb[..n]);
+    inputs.push(archive);
     inputs
 }
 

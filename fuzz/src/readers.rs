@@ -4,7 +4,7 @@ use std::path::Path;
 
 use data::formats::cifar::{self, Version};
 use data::formats::tar::{self, Limits};
-use data::formats::{idx, mat};
+use data::formats::{idx, mat, npy};
 use data::{FolderOptions, parse_image};
 use experiments::experiment::Experiment;
 use experiments::{Profile, claims};
@@ -30,7 +30,7 @@ pub struct Reader {
 }
 
 /// All readers.
-pub const READERS: [Reader; 9] = [
+pub const READERS: [Reader; 10] = [
     Reader { name: "idx", read: idx, envelopes: &[envelope::gzip], hostile: hostile::idx },
     Reader { name: "cifar", read: cifar, envelopes: &[envelope::gzip], hostile: hostile::cifar },
     Reader {
@@ -39,6 +39,7 @@ pub const READERS: [Reader; 9] = [
         envelopes: &[envelope::gzip, envelope::compressed_array],
         hostile: hostile::mat,
     },
+    Reader { name: "npy", read: npy, envelopes: &[envelope::npz], hostile: hostile::npy },
     Reader { name: "image", read: image, envelopes: &[envelope::png], hostile: hostile::image },
     Reader { name: "tar", read: tar, envelopes: &[envelope::tar], hostile: hostile::tar },
     Reader {
@@ -72,6 +73,14 @@ pub fn cifar(bytes: &[u8]) {
 /// MATLAB level 5 MAT-files.
 pub fn mat(bytes: &[u8]) {
     let _ = mat::parse("file", bytes);
+}
+
+/// An array of numpy, and an archive of arrays.
+pub fn npy(bytes: &[u8]) {
+    if let Ok(array) = npy::parse("array", bytes) {
+        let _ = (array.tensor(), array.indices());
+    }
+    let _ = npy::parse_npz("arrays", bytes);
 }
 
 /// A JPEG or PNG image; in grey if the number of bytes is odd.

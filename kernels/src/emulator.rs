@@ -84,6 +84,11 @@ impl Driver for Emulator {
         self.setting.traits
     }
 
+    /// Kernels are linked into the program, where each registers itself.
+    fn add_image(&self, _name: &str, _bytes: &[u8]) -> Result<()> {
+        Ok(())
+    }
+
     /// No rounding, so that the fences are adjacent.
     fn rounded(&self, bytes: usize) -> usize {
         bytes

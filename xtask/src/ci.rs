@@ -63,7 +63,7 @@ const RESERVE: Duration = Duration::from_secs(90);
 
 // Required steps first, cheapest first; then optional steps in order of how often they fail: lints and documentation,
 // which uses the artifacts of clippy, before the longer steps.
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     Step {
         name: "format",
         alone: "cargo fmt --all --check -- crates/autograd/src/ops/*.rs crates/runs/src/learners/*.rs",
@@ -84,6 +84,13 @@ const STEPS: [Step; 11] = [
         run: deny,
     },
     Step { name: "setup", alone: "cargo xtask setup", cost_s: 10, need: Need::Required, run: setup::ensure },
+    Step {
+        name: "package",
+        alone: "cargo package --no-verify --allow-dirty -p agon -p agon-{autograd,data,models,reliability,system,tensor,theory}",
+        cost_s: 15,
+        need: Need::Required,
+        run: package,
+    },
     Step { name: "book", alone: "cargo xtask book", cost_s: 30, need: Need::Required, run: book },
     Step { name: "test", alone: "cargo xtask test", cost_s: 780, need: Need::Required, run: test },
     Step {
@@ -199,6 +206,15 @@ fn book(repo: &Repo) -> anyhow::Result<()> {
 fn deny(repo: &Repo) -> anyhow::Result<()> {
     let deny = cmd!(repo.sh, "cargo deny --log-level error check licenses bans sources").run();
     deny.context("a dependency breaks the policy of deny.toml")
+}
+
+/// Packs the published crates; that each builds from its package alone is checked for a release, without `--no-verify`.
+fn package(repo: &Repo) -> anyhow::Result<()> {
+    let published: Vec<String> =
+        tidy::published(repo)?.into_iter().map(|name| format!("--package={name}")).collect();
+    cmd!(repo.sh, "cargo package --quiet --no-verify --allow-dirty {published...}")
+        .run()
+        .context("a published crate cannot be packed")
 }
 
 fn test(repo: &Repo) -> anyhow::Result<()> {

@@ -2,7 +2,7 @@
 
 mod compiler;
 mod resources;
-#[path = "../../kernels/source_hash.rs"]
+#[path = "../../crates/tensor/source_hash.rs"]
 mod source_hash;
 
 use std::collections::BTreeSet;

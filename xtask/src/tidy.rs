@@ -7,6 +7,7 @@ pub(crate) mod tree;
 
 mod arrows;
 pub(crate) mod book;
+mod launches;
 mod length;
 pub(crate) mod links;
 mod lists;
@@ -47,12 +48,13 @@ impl fmt::Display for Finding {
     }
 }
 
-const RULES: [fn(&Tree) -> Vec<Finding>; 11] = [
+const RULES: [fn(&Tree) -> Vec<Finding>; 12] = [
     manifests::of_every_crate,
     lock::of_foreign_crates,
     openings::of_every_file,
     length::of_every_file,
     lists::are_complete,
+    launches::of_every_kernel,
     links::lead_somewhere,
     links::explain_every_code,
     book::is_complete,
@@ -79,6 +81,14 @@ pub(crate) fn run(repo: &Repo) -> anyhow::Result<()> {
 fn metadata(repo: &Repo) -> anyhow::Result<Value> {
     let said = cmd!(repo.sh, "cargo metadata --no-deps --format-version 1").quiet().read()?;
     serde_json::from_str(&said).context("cannot parse the output of `cargo metadata`")
+}
+
+/// The workspace members that may be published.
+pub(crate) fn published(repo: &Repo) -> anyhow::Result<Vec<String>> {
+    let metadata = metadata(repo)?;
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let published = packages.filter(|package| package["publish"].is_null());
+    Ok(published.filter_map(|package| Some(package["name"].as_str()?.to_owned())).collect())
 }
 
 fn findings(tree: &Tree) -> Vec<Finding> {

@@ -40,6 +40,14 @@ pub enum Error {
         /// The actual indices.
         got: String,
     },
+    /// An operation, layer or loss outside of this crate refused its inputs.
+    #[error("{op}: {message}")]
+    Op {
+        /// The operation.
+        op: &'static str,
+        /// What was expected and what it got.
+        message: String,
+    },
     /// A derivative does not agree with finite differences.
     #[error(
         "the gradient of {place} is {analytic:e}, finite differences give {numeric:e}; they differ by {difference:e}, allowed \

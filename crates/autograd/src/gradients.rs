@@ -14,7 +14,7 @@ use crate::{Error, Param, Result, Var};
 #[derive(Debug)]
 pub struct Gradients {
     /// Ordered by slot, so that iteration has a fixed order.
-    by_slot: BTreeMap<usize, Tensor>,
+    pub(crate) by_slot: BTreeMap<usize, Tensor>,
     /// The slot of each parameter.
     params: HashMap<u64, usize>,
 }
@@ -42,8 +42,18 @@ impl Gradients {
     /// # Errors
     /// [`Error::NoGradient`] if the loss does not depend on it.
     pub fn param(&self, param: &Param) -> Result<&Tensor> {
-        let slot = self.params.get(&param.id()).and_then(|slot| self.by_slot.get(slot));
-        slot.ok_or(Error::NoGradient { why: "the loss does not depend on the parameter" })
+        Ok(&self.by_slot[&self.slot(param)?])
+    }
+
+    /// The slot of a parameter that has a gradient.
+    pub(crate) fn slot(&self, param: &Param) -> Result<usize> {
+        let slot = self.params.get(&param.id()).filter(|slot| self.by_slot.contains_key(slot));
+        slot.copied().ok_or(Error::NoGradient { why: "the loss does not depend on the parameter" })
+    }
+
+    /// Other gradients of the same parameters.
+    pub(crate) fn with(&self, by_slot: BTreeMap<usize, Tensor>) -> Self {
+        Self { by_slot, params: self.params.clone() }
     }
 
     /// The gradients scaled by `factor`, computed in the accumulator type.

@@ -22,6 +22,8 @@
 mod error;
 mod tape;
 mod gradients;
+mod clipping;
+mod cross_entropy;
 mod var;
 mod param;
 mod op;
@@ -34,10 +36,11 @@ pub mod gradcheck;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use cross_entropy::CrossEntropy;
 pub use error::{Error, Result};
 pub use gradcheck::{GradCheck, gradcheck};
 pub use gradients::Gradients;
-pub use op::Op;
+pub use op::{Op, if_wanted, run_if};
 pub use param::Param;
 pub use tape::Tape;
 pub use tape::anomaly::NonFinite;

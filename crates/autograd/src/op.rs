@@ -9,7 +9,63 @@ use crate::{Error, Result};
 /// A differentiable operation with `N` inputs and `M` outputs.
 ///
 /// The inputs are the differentiable ones; labels, masks and strides are fields of the operation. Operations
-/// are device-independent: they compute with [`tensor::run`].
+/// are device-independent: they compute with [`tensor::run`], and a kernel without a CUDA launch is an error on a GPU.
+///
+/// An operation of another crate is recorded by [`Tape::apply`](crate::Tape::apply) and checked by
+/// [`gradcheck`](fn@crate::gradcheck):
+///
+/// ```
+/// use agon_autograd::{Op, Result, Var, gradcheck, run_if};
+/// use tensor::{Map, Map2, Real, Tensor};
+///
+/// /// `ln(1 + e^x)`, element-wise.
+/// #[derive(Debug, Clone, Copy)]
+/// struct Softplus;
+///
+/// impl Map for Softplus {
+///     const NAME: &'static str = "softplus";
+///
+///     fn formula<A: Real>(&self, x: A) -> A {
+///         x.max(A::zero()) + (-x.abs()).exp().ln_1p()
+///     }
+/// }
+///
+/// /// `dx = dy / (1 + e^-x)`
+/// #[derive(Debug, Clone, Copy)]
+/// struct SoftplusGrad;
+///
+/// impl Map2 for SoftplusGrad {
+///     const NAME: &'static str = "softplus_grad";
+///
+///     fn formula<A: Real>(&self, x: A, dy: A) -> A {
+///         dy / (A::one() + (-x).exp())
+///     }
+/// }
+///
+/// impl Op<1> for Softplus {
+///     const NAME: &'static str = "softplus";
+///
+///     /// The input.
+///     type Saved = Tensor;
+///
+///     fn forward(&self, [x]: [&Tensor; 1]) -> Result<([Tensor; 1], Tensor)> {
+///         Ok((tensor::run(self, [x])?, x.clone()))
+///     }
+///
+///     fn backward(&self, x: &Tensor, [dy]: [&Tensor; 1], [wanted]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
+///         Ok([run_if(wanted, &SoftplusGrad, [x, dy])?])
+///     }
+/// }
+///
+/// fn softplus<'t>(x: &Var<'t>) -> Result<Var<'t>> {
+///     let [y] = x.tape().apply(Softplus, [x])?;
+///     Ok(y)
+/// }
+///
+/// let x = Tensor::from_vec(vec![-2.0, 0.0, 0.5, 30.0], &[4])?;
+/// gradcheck(|[x]| softplus(&x), [&x])?;
+/// # Ok::<(), agon_autograd::Error>(())
+/// ```
 // ANCHOR: op
 pub trait Op<const N: usize, const M: usize = 1>: fmt::Debug + Send + 'static {
     /// The name used in error messages.
@@ -38,13 +94,19 @@ pub trait Op<const N: usize, const M: usize = 1>: fmt::Debug + Send + 'static {
 }
 // ANCHOR_END: op
 
-/// Computes a contribution if it is wanted.
-pub(crate) fn if_wanted(wanted: bool, compute: impl FnOnce() -> Result<Tensor>) -> Result<Option<Tensor>> {
+/// Computes the contribution to a gradient if it is wanted, for [`Op::backward`].
+///
+/// # Errors
+/// Those of `compute`.
+pub fn if_wanted(wanted: bool, compute: impl FnOnce() -> Result<Tensor>) -> Result<Option<Tensor>> {
     wanted.then(compute).transpose()
 }
 
-/// Runs the kernel of a contribution if it is wanted.
-pub(crate) fn run_if<K: Kernel<N, 1>, const N: usize>(
+/// [`if_wanted`] for a contribution that one kernel computes.
+///
+/// # Errors
+/// As [`tensor::run`].
+pub fn run_if<K: Kernel<N, 1>, const N: usize>(
     wanted: bool,
     kernel: &K,
     inputs: [&Tensor; N],

@@ -8,6 +8,21 @@ use tensor::Tensor;
 use crate::Result;
 
 /// A trainable tensor: it keeps its identity while its value changes from step to step.
+///
+/// ```
+/// use agon_autograd::{Param, Tape};
+/// use tensor::{DType, Tensor};
+///
+/// let weight = Param::new(Tensor::full(3.0, &[], DType::F64));
+/// let gradients = {
+///     let tape = Tape::new();
+///     tape.backward(&tape.param(&weight)?.square()?)?
+/// };
+/// let slope = gradients.param(&weight)?.item()?;
+/// weight.set(Tensor::full(3.0 - 0.1 * slope, &[], DType::F64))?;
+/// assert_eq!(weight.value().item()?, 2.4);
+/// # Ok::<(), agon_autograd::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Param {
     id: u64,

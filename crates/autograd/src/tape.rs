@@ -22,6 +22,17 @@ pub(crate) mod anomaly;
 ///
 /// Each value that depends on an input or a parameter has a slot, in which its gradient is accumulated.
 /// Other values are constants: they have no slot and nothing is recorded for them.
+///
+/// ```
+/// use agon_autograd::Tape;
+/// use tensor::Tensor;
+///
+/// let tape = Tape::new();
+/// let x = tape.input(&Tensor::from_vec(vec![1.0, 2.0, 3.0], &[3])?);
+/// let y = x.square()?.sum()?;
+/// assert_eq!(tape.backward(&y)?.of(&x)?.to_f64_vec(), [2.0, 4.0, 6.0]);
+/// # Ok::<(), agon_autograd::Error>(())
+/// ```
 #[derive(Default)]
 pub struct Tape {
     state: RefCell<State>,

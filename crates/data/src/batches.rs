@@ -16,10 +16,31 @@ pub struct Batch {
     pub rows: Vec<u32>,
 }
 
+/// Images and labels, as training takes them.
+impl From<Batch> for (Tensor, Indices) {
+    fn from(batch: Batch) -> Self {
+        (batch.images, batch.labels)
+    }
+}
+
 /// Training batches: shuffled each epoch, an incomplete last batch dropped.
 ///
 /// The order is a function of the stream's seed and purpose, the epoch and the step; there is no state between
 /// calls.
+///
+/// ```
+/// use agon_data::{Batches, embedded};
+/// use tensor::random::Stream;
+///
+/// let set = embedded::fashion_mnist()?;
+/// let batches = Batches::new(&set.train, 100, Stream::new(0, "shuffle"))?;
+/// assert_eq!(batches.per_epoch(), 60);
+/// for batch in batches.epoch(1).take(2) {
+///     let batch = batch?;
+///     assert_eq!((batch.images.shape(), batch.labels.len()), ([100, 28 * 28].as_slice(), 100));
+/// }
+/// # Ok::<(), agon_data::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Batches<'a> {
     split: &'a Split,
@@ -79,6 +100,13 @@ impl<'a> Batches<'a> {
             first_step,
             augmentation: self.augmentation,
         }
+    }
+
+    /// All batches of an epoch, as training takes them; they are in memory at the same time.
+    ///
+    /// Fails if there is no memory for them.
+    pub fn all(&self, epoch: u64) -> Result<Vec<(Tensor, Indices)>> {
+        self.epoch(epoch).map(|batch| Ok(batch?.into())).collect()
     }
 }
 

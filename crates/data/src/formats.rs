@@ -1,4 +1,4 @@
-//! File formats of data sets: IDX, CIFAR records, MATLAB arrays, tar archives, and JPEG and PNG images.
+//! File formats of data sets: IDX, CIFAR records, MATLAB and numpy arrays, tar archives, and JPEG and PNG images.
 //!
 //! Input is untrusted: sizes are compared with the file before memory is allocated, and no input panics.
 
@@ -6,5 +6,7 @@ pub mod cifar;
 pub mod idx;
 pub(crate) mod images;
 pub mod mat;
+pub mod npy;
 pub(crate) mod stored;
 pub mod tar;
+mod zip;

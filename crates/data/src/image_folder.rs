@@ -71,6 +71,16 @@ impl fmt::Display for Skipped {
 ///
 /// Fails if there are no classes or more than 256, if no training image of a class or no test image at all can be
 /// decoded, if a class has test images only, or if a link points outside the folder.
+///
+/// ```no_run
+/// use std::path::Path;
+///
+/// use agon_data::{FolderOptions, image_folder};
+///
+/// let (set, skipped) = image_folder(Path::new("photos"), &FolderOptions { side: 64, colour: true })?;
+/// println!("{} images of {:?}, {} files skipped", set.train.len(), set.classes, skipped.len());
+/// # Ok::<(), agon_data::Error>(())
+/// ```
 pub fn image_folder(dir: &Path, options: &FolderOptions) -> Result<(Dataset, Vec<Skipped>)> {
     read(dir, options, list(dir)?)
 }

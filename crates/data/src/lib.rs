@@ -5,6 +5,18 @@
 //! [`embedded`] set. The feature `fetch` downloads sets; [`catalogue`](fn@catalogue) lists them; [`image_folder`] reads
 //! your own images. [`Batches`] (on a GPU [`Resident`]) are for training, [`in_order`] for evaluation; [`Augmentation`]
 //! is random; [`mod@reference`] has the errors of baselines without a model.
+//!
+//! ```
+//! use agon_data::{Batches, embedded};
+//! use tensor::random::Stream;
+//!
+//! let set = embedded::fashion_mnist()?;
+//! assert_eq!((set.train.len(), set.test.len(), set.classes.len()), (6_000, 1_000, 10));
+//! let batches = Batches::new(&set.train, 100, Stream::new(0, "shuffle"))?;
+//! let images = batches.epoch(1).next().expect("60 batches")?.images;
+//! assert_eq!(images.shape(), [100, 28 * 28]);
+//! # Ok::<(), agon_data::Error>(())
+//! ```
 #![forbid(unsafe_code)]
 
 mod augmentation;
@@ -24,6 +36,7 @@ mod image_folder;
 mod imagenette;
 pub mod reference;
 mod resident;
+mod samples;
 mod memory;
 mod specs;
 mod split;
@@ -41,5 +54,6 @@ pub use fetch::fetch;
 pub use find::{SearchFolders, cache_folder, open, open_in};
 pub use image_folder::{FolderOptions, MAX_SIDE, Skipped, image_folder, parse_image, test_folder};
 pub use resident::Resident;
+pub use samples::Samples;
 pub use specs::{Size, classes, names};
 pub use split::Split;

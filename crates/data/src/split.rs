@@ -7,6 +7,16 @@ use ndarray::{Array4, ArrayView4, Axis};
 use crate::{Error, Result, memory};
 
 /// Images with one label each; never empty, every label below the number of classes.
+///
+/// ```
+/// use agon_data::Split;
+/// use ndarray::Array4;
+///
+/// // Two grey images of 3x3 pixels, of the classes 1 and 0 of two.
+/// let split = Split::new(Array4::zeros((2, 1, 3, 3)), vec![1, 0], 2)?;
+/// assert_eq!((split.len(), split.image_shape(), split.labels()), (2, [1, 3, 3], &[1, 0][..]));
+/// # Ok::<(), agon_data::Error>(())
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Split {
     /// `[n, c, h, w]` in standard layout.

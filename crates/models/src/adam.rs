@@ -1,5 +1,7 @@
 //! The Adam and AdamW optimisers.
 
+mod groups;
+
 use autograd::{Gradients, Param};
 use ndarray::{ArrayViewD, ArrayViewMutD, Zip};
 use serde::{Deserialize, Serialize};
@@ -7,12 +9,13 @@ use tensor::gpu::{Call, Cell};
 use tensor::{DType, Real, Tensor, Update, vector};
 
 use crate::cre::fitting;
-use crate::decay::Decayed;
 use crate::error::require;
 use crate::optimiser::{cell_for, launch_all};
 use crate::schedule::{Schedule, ScheduleValue};
 use crate::slots::Slots;
 use crate::{Error, Result, range};
+
+pub use groups::ParamGroup;
 
 /// The settings of [`Adam`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -53,14 +56,14 @@ impl AdamConfig {
 #[derive(Debug)]
 pub struct Adam {
     config: AdamConfig,
-    weight_decay: f64,
-    /// The kernel of each distinct parameter: 0 with weight decay, 1 without.
-    kernels: Vec<usize>,
+    groups: Vec<ParamGroup>,
+    /// The group of each distinct parameter; all are in the first if there is one group.
+    of_param: Vec<usize>,
     schedule_value: ScheduleValue,
     steps: u64,
     moments: Slots<2>,
-    /// The settings of a step with decay and, if a parameter has none, without it, for parameters on a GPU.
-    cells: [Option<Cell>; 2],
+    /// The settings of a step for each group, for parameters on a GPU.
+    cells: Vec<Cell>,
 }
 
 /// The names of the moments in a stored state.
@@ -78,12 +81,12 @@ impl Adam {
         config.check()?;
         Ok(Self {
             config,
-            weight_decay: 0.0,
-            kernels: vec![],
+            groups: vec![ParamGroup::DEFAULT],
+            of_param: vec![],
             schedule_value: Schedule::Constant.at(0),
             steps: 0,
             moments: Slots::new("adam", params),
-            cells: [None, None],
+            cells: vec![],
         })
     }
 
@@ -97,51 +100,9 @@ impl Adam {
         Ok(())
     }
 
-    fn cells_for(&self, params: &[(String, &Param)]) -> Result<[Option<Cell>; 2]> {
-        let cell = || cell_for(params, AdamStep::WORDS, AdamStep::KIND);
-        Ok([cell()?, if self.kernels.contains(&1) { cell()? } else { None }])
-    }
-
-    /// Adds decoupled weight decay, as in AdamW (Loshchilov and Hutter, 2019, arXiv 1711.05101): before each step every
-    /// parameter is multiplied by `1 - learning_rate * weight_decay`.
-    ///
-    /// # Errors
-    /// [`Error::OutOfRange`] if the decay is negative or not finite.
-    pub fn with_weight_decay(self, weight_decay: f64) -> Result<Self> {
-        self.with_weight_decay_where(weight_decay, |_, shape| Decayed::All.includes(shape))
-    }
-
-    /// [`Adam::with_weight_decay`] for parameters for whose name and shape `decays` returns true.
-    ///
-    /// [`Decayed::Weights`] excludes biases and the scales and shifts of norms:
-    ///
-    /// ```
-    /// use agon_models::{Adam, AdamConfig, Decayed, Module, mlp};
-    /// use tensor::DType;
-    /// use tensor::random::Stream;
-    ///
-    /// let config = mlp::Config { inputs: 4, classes: 2, depth: 3 };
-    /// let model = mlp::classifier(&config, &Stream::new(0, "init"), DType::F32)?;
-    /// let adam = Adam::new(&model.params(), AdamConfig::PAPER)?;
-    /// let adam = adam.with_weight_decay_where(1e-2, |_, shape| Decayed::Weights.includes(shape))?;
-    /// # Ok::<(), agon_models::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`Error::OutOfRange`] if the decay is negative or not finite.
-    pub fn with_weight_decay_where(
-        mut self,
-        weight_decay: f64,
-        decays: impl Fn(&str, &[usize]) -> bool,
-    ) -> Result<Self> {
-        range::NON_NEGATIVE.check("weight_decay", weight_decay)?;
-        self.kernels = self.moments.map(|name, shape| usize::from(!decays(name, shape)));
-        if let [Some(cell), None] = &self.cells
-            && self.kernels.contains(&1)
-        {
-            self.cells[1] = Some(cell.another()?);
-        }
-        Ok(Self { weight_decay, ..self })
+    fn cells_for(&self, params: &[(String, &Param)]) -> Result<Vec<Cell>> {
+        let cells = self.groups.iter().map(|_| cell_for(params, AdamStep::WORDS, AdamStep::KIND));
+        Ok(cells.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
     }
 
     /// The number of steps so far.
@@ -177,9 +138,7 @@ impl Adam {
         range::BELOW_ONE.check("beta1", beta1)?;
         self.steps += 1;
         for (step, cell) in self.kernel_steps().iter().zip(&self.cells) {
-            if let Some(cell) = cell {
-                cell.write(&step.words())?;
-            }
+            cell.write(&step.words())?;
         }
         Ok(())
     }
@@ -190,7 +149,7 @@ impl Adam {
     /// As [`Adam::step`]; [`Error::Setting`] before the first [`Adam::begin_step`].
     pub fn apply(&mut self, params: &[(String, &Param)], gradients: &Gradients) -> Result<()> {
         require(self.steps > 0, "steps of adam", "at least 1; call `begin_step` first", 0.0)?;
-        self.moments.step(&self.kernel_steps(), &self.kernels, params, gradients)
+        self.moments.step(&self.kernel_steps(), &self.of_param, params, gradients)
     }
 
     /// The settings with the schedule value applied.
@@ -202,13 +161,16 @@ impl Adam {
         }
     }
 
-    /// The kernels of this step, with and without decay.
-    fn kernel_steps(&self) -> [AdamStep; 2] {
-        let of = |weight_decay, cell: &Option<Cell>| AdamStep {
-            cell: cell.clone(),
-            ..AdamStep::at(&self.scheduled(), weight_decay, self.steps)
+    /// The kernel of this step for each group.
+    fn kernel_steps(&self) -> Vec<AdamStep> {
+        let scheduled = self.scheduled();
+        let of = |(place, group): (usize, &ParamGroup)| {
+            let learning_rate = scheduled.learning_rate * group.learning_rate_factor;
+            let config = AdamConfig { learning_rate, ..scheduled };
+            let cell = self.cells.get(place).cloned();
+            AdamStep { cell, ..AdamStep::at(&config, group.weight_decay, self.steps) }
         };
-        [of(self.weight_decay, &self.cells[0]), of(0.0, &self.cells[1])]
+        self.groups.iter().enumerate().map(of).collect()
     }
 
     /// The state to store for resuming, named after the parameters.

@@ -15,6 +15,17 @@ use crate::{BatchNorm, Mode, Module, Result, init};
 ///
 /// In evaluation on the CPU in `f32`, a batch norm that follows is part of the weight, which is prepared once and kept
 /// until a parameter changes or training continues.
+///
+/// ```
+/// use agon_models::{Conv2d, Module};
+/// use tensor::random::Stream;
+/// use tensor::{DType, Tensor};
+///
+/// let layer = Conv2d::new([3, 8], 3, 2, 1, &Stream::new(0, "init"), DType::F32);
+/// let images = Tensor::zeros(&[10, 3, 32, 32], DType::F32);
+/// assert_eq!(layer.output(&images)?.shape(), [10, 8, 16, 16]);
+/// # Ok::<(), agon_models::Error>(())
+/// ```
 pub struct Conv2d {
     weight: Param,
     bias: Option<Param>,
@@ -125,10 +136,20 @@ impl ConvTranspose2d {
     ///
     /// It is initialised like in PyTorch, which computes `fan_in` from the **outputs** (`book/cre.md`, section 3.6).
     pub fn new(channels: [usize; 2], attributes: [usize; 3], stream: &Stream, dtype: DType) -> Self {
-        const KERNEL: usize = 3;
+        Self::with_kernel(channels, 3, attributes, stream, dtype)
+    }
+
+    /// A layer with any kernel, as [`ConvTranspose2d::new`].
+    pub fn with_kernel(
+        channels: [usize; 2],
+        kernel: usize,
+        attributes: [usize; 3],
+        stream: &Stream,
+        dtype: DType,
+    ) -> Self {
         let outputs = channels[1];
-        let bias = start(&[outputs], outputs * KERNEL * KERNEL, "bias", stream, dtype);
-        Self { bias: Some(bias), ..Self::without_bias(channels, KERNEL, attributes, stream, dtype) }
+        let bias = start(&[outputs], outputs * kernel * kernel, "bias", stream, dtype);
+        Self { bias: Some(bias), ..Self::without_bias(channels, kernel, attributes, stream, dtype) }
     }
 
     /// A layer without a bias, with any kernel.

@@ -330,8 +330,11 @@ impl Cre {
     }
 }
 
-/// The stored tensor on the device of `own`, if it has the same shape and type.
-pub(crate) fn fitting(name: &str, own: &Tensor, stored: Option<Tensor>) -> Result<Tensor> {
+/// The stored tensor on the device of `own`, for [`Optimiser::load`](crate::Optimiser::load).
+///
+/// # Errors
+/// [`Error::State`] unless it has the shape and the element type of `own`.
+pub fn fitting(name: &str, own: &Tensor, stored: Option<Tensor>) -> Result<Tensor> {
     let describe = |tensor: &Tensor| format!("{} {:?}", tensor.dtype(), tensor.shape());
     match stored {
         Some(stored) if stored.shape() == own.shape() && stored.dtype() == own.dtype() => {

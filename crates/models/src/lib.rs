@@ -8,6 +8,29 @@
 //! [`mlp`] and [`resnet9`] build plain classifiers; [`mlpae`], [`dcae`] and [`resnet_autoencoder`] build an
 //! [`Autoencoder`], and [`Guided`] adds two probes to its latent. A [`LossTrainer`] trains any of them. The training step
 //! is in [`train`].
+//!
+//! ```
+//! use agon_models::{Activation, Adam, AdamConfig, Linear, LossTrainer, Module, Schedule, Sequential};
+//! use tensor::random::Stream;
+//! use tensor::{DType, Indices, Tensor};
+//!
+//! let init = Stream::new(0, "init");
+//! let model = Sequential::new()
+//!     .then_with(&init, |stream| Linear::new(4, 8, stream, DType::F32))
+//!     .then(Activation::Relu)
+//!     .then_with(&init, |stream| Linear::new(8, 3, stream, DType::F32));
+//! let adam = Adam::new(&model.params(), AdamConfig::PAPER)?;
+//! let mut trainer =
+//!     LossTrainer::new(model.params(), model.buffers(), adam, Schedule::Constant, |tape, example, mode| {
+//!         let scores = model.forward(&tape.constant(&example.images), mode)?;
+//!         Ok(scores.softmax_cross_entropy(&example.labels)?)
+//!     })?;
+//!
+//! let images = Tensor::from_vec(vec![0.1f32, 0.9, 0.2, 0.4, 0.7, 0.3, 0.8, 0.5], &[2, 4])?;
+//! let batches = vec![(images, Indices::new(vec![2, 0])); 10];
+//! println!("{:.3}", trainer.epoch(1, batches)?.loss);
+//! # Ok::<(), agon_models::Error>(())
+//! ```
 #![forbid(unsafe_code)]
 
 mod error;
@@ -40,6 +63,7 @@ pub mod mlpae;
 pub mod dcae;
 pub mod resnet_autoencoder;
 pub mod guidance;
+mod learned;
 pub mod range;
 mod schedule;
 mod slots;
@@ -53,18 +77,20 @@ mod layers;
 pub mod predictive_coding;
 pub mod recurrent;
 mod optimiser;
+mod clipped;
 mod loss_scale;
 mod device;
 pub mod weights;
 
-pub use adam::{Adam, AdamConfig};
+pub use adam::{Adam, AdamConfig, ParamGroup};
 pub use architecture::Architecture;
 pub use attention::SelfAttention;
 pub use attentive::AttentiveProbe;
 pub use autoencoder::Autoencoder;
 pub use block::Block;
+pub use clipped::Clipped;
 pub use conv::{Conv2d, ConvTranspose2d};
-pub use cre::{Cre, Losses, Part, Representation};
+pub use cre::{Cre, Losses, Part, Representation, fitting};
 pub use decay::Decayed;
 pub use device::to_device;
 pub use error::{Error, Result};
@@ -72,6 +98,7 @@ pub use example::Example;
 pub use gradcheck::check_gradients;
 pub use guidance::{Guided, GuidedLosses, ProbeOutput};
 pub use input_sensitivity::input_sensitivity;
+pub use learned::Learned;
 pub use linear::Linear;
 pub use loss_scale::LossScale;
 pub use mask::{KeepPatches, Mask, MaskTokens, MaskedLoss, Masking, Masks};

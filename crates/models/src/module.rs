@@ -29,6 +29,30 @@ pub enum Mode {
 }
 
 /// A layer or model: a function with parameters.
+///
+/// ```
+/// use agon_models::{Mode, Module, Result, Sequential};
+/// use autograd::{Param, Var};
+/// use tensor::{DType, Tensor};
+///
+/// /// Multiplies its input by a trained number.
+/// struct Scale(Param);
+///
+/// impl Module for Scale {
+///     fn forward<'t>(&self, x: &Var<'t>, _: Mode) -> Result<Var<'t>> {
+///         Ok(x.mul(&x.tape().param(&self.0)?)?)
+///     }
+///
+///     fn params(&self) -> Vec<(String, &Param)> {
+///         vec![("scale".into(), &self.0)]
+///     }
+/// }
+///
+/// let model = Sequential::new().then(Scale(Param::new(Tensor::full(3.0, &[], DType::F32))));
+/// assert_eq!(model.params()[0].0, "0.scale");
+/// assert_eq!(model.output(&Tensor::full(2.0, &[2], DType::F32))?.to_f64_vec(), [6.0, 6.0]);
+/// # Ok::<(), agon_models::Error>(())
+/// ```
 pub trait Module: Send + Sync {
     /// The forward pass.
     ///
@@ -157,6 +181,20 @@ impl Module for Activation {
 }
 
 /// Sequential layers; parameters are named by the index of the layer, as in `0.weight`.
+///
+/// ```
+/// use agon_models::{Activation, Linear, Module, Sequential};
+/// use tensor::DType;
+/// use tensor::random::Stream;
+///
+/// let init = Stream::new(0, "init");
+/// let model = Sequential::new()
+///     .then_with(&init, |stream| Linear::new(4, 8, stream, DType::F32))
+///     .then(Activation::Tanh)
+///     .then_with(&init, |stream| Linear::without_bias(8, 2, stream, DType::F32));
+/// let names: Vec<String> = model.params().into_iter().map(|(name, _)| name).collect();
+/// assert_eq!(names, ["0.weight", "0.bias", "2.weight"]);
+/// ```
 #[derive(Default)]
 pub struct Sequential(Vec<Box<dyn Module>>);
 

@@ -7,28 +7,36 @@ use tensor::gpu::{Argument, Call, Grid};
 use tensor::{DType, Real, Tensor, Update};
 
 use crate::module::{Next, Role};
-use crate::{Activation, Mode, Module, Result};
+use crate::{Activation, Mode, Module, Result, range};
 
 /// Layer normalisation of rows of `[.., d]`, with a scale and a shift for each feature and epsilon 1e-5.
 pub struct LayerNorm {
     weight: Param,
     bias: Param,
+    epsilon: f64,
 }
 
 impl LayerNorm {
-    const EPSILON: f64 = 1e-5;
-
     /// A layer initialised with scale 1 and shift 0.
     pub fn new(features: usize, dtype: DType) -> Self {
         let filled = |value| Param::new(Tensor::full(value, &[features], dtype));
-        Self { weight: filled(1.0), bias: filled(0.0) }
+        Self { weight: filled(1.0), bias: filled(0.0), epsilon: 1e-5 }
+    }
+
+    /// The same layer with this epsilon, which is added to the variance.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`](crate::Error::OutOfRange) unless it is finite and positive in f32.
+    pub fn with_epsilon(self, epsilon: f64) -> Result<Self> {
+        range::EPSILON.check("epsilon", epsilon)?;
+        Ok(Self { epsilon, ..self })
     }
 }
 
 impl Module for LayerNorm {
     fn forward<'t>(&self, x: &Var<'t>, _: Mode) -> Result<Var<'t>> {
         let tape = x.tape();
-        Ok(x.layer_norm(&tape.param(&self.weight)?, &tape.param(&self.bias)?, Self::EPSILON)?)
+        Ok(x.layer_norm(&tape.param(&self.weight)?, &tape.param(&self.bias)?, self.epsilon)?)
     }
 
     fn params(&self) -> Vec<(String, &Param)> {
@@ -38,17 +46,26 @@ impl Module for LayerNorm {
 
 /// Batch normalisation of the channels of `[n, c, ..]`: running statistics of the mean and the unbiased variance are
 /// updated with momentum 0.1.
+///
+/// ```
+/// use agon_models::{BatchNorm, LayerNorm};
+/// use tensor::DType;
+///
+/// let norm = BatchNorm::new(16, DType::F32).with_epsilon(1e-3)?.with_momentum(0.01)?;
+/// let other = LayerNorm::new(16, DType::F32).with_epsilon(1e-6)?;
+/// # let _ = (norm, other);
+/// # Ok::<(), agon_models::Error>(())
+/// ```
 pub struct BatchNorm {
     /// Scale and shift.
     affine: Option<[Param; 2]>,
     epsilon: f64,
+    momentum: f64,
     running_mean: Param,
     running_variance: Param,
 }
 
 impl BatchNorm {
-    const MOMENTUM: f64 = 0.1;
-
     /// A layer with a scale and a shift for each channel, initialised with scale 1 and shift 0; epsilon 1e-5.
     pub fn new(channels: usize, dtype: DType) -> Self {
         let affine = [1.0, 0.0].map(|value| Param::new(Tensor::full(value, &[channels], dtype)));
@@ -61,9 +78,28 @@ impl BatchNorm {
         Self {
             affine: None,
             epsilon: 1e-6,
+            momentum: 0.1,
             running_mean: filled(0.0, dtype.accumulator()),
             running_variance: filled(1.0, dtype.accumulator()),
         }
+    }
+
+    /// The same layer with this epsilon, which is added to the variance.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`](crate::Error::OutOfRange) unless it is finite and positive in f32.
+    pub fn with_epsilon(self, epsilon: f64) -> Result<Self> {
+        range::EPSILON.check("epsilon", epsilon)?;
+        Ok(Self { epsilon, ..self })
+    }
+
+    /// The same layer with this momentum, the weight of a batch in the running statistics.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`](crate::Error::OutOfRange) unless it is in [0, 1].
+    pub fn with_momentum(self, momentum: f64) -> Result<Self> {
+        range::PROBABILITY.check("momentum", momentum)?;
+        Ok(Self { momentum, ..self })
     }
 }
 
@@ -111,7 +147,7 @@ impl Module for BatchNorm {
             [Activated(Relu), _] => (x.batch_norm_relu(affine, self.epsilon)?, 1),
             _ => (x.batch_norm(affine, self.epsilon)?, 0),
         };
-        let step = RunningMean { momentum: Self::MOMENTUM };
+        let step = RunningMean { momentum: self.momentum };
         for (running, batch) in [(&self.running_mean, mean), (&self.running_variance, variance)] {
             running.update(|running| tensor::update(&step, [running], [batch.value()]))?;
         }
@@ -181,6 +217,24 @@ mod tests {
         let y = layer.forward(&tape.constant(&x), Mode::Evaluation).unwrap();
         let expected = (1.0 - mean) / (variance + 1e-5).sqrt();
         assert!((y.value().to_f64_vec()[0] - expected).abs() < 1e-12);
+    }
+
+    #[test]
+    fn epsilon_and_momentum_are_settings() {
+        let x = Tensor::from_vec(vec![1.0, 3.0], &[2, 1]).unwrap();
+        let layer = BatchNorm::new(1, DType::F64).with_epsilon(3.0).unwrap().with_momentum(0.5).unwrap();
+        let tape = Tape::new();
+        let y = layer.forward(&tape.constant(&x), Mode::Training { step: 0 }).unwrap();
+        // The mean is 2, the variance 1, and the unbiased variance 2.
+        assert_eq!(y.value().to_f64_vec(), [-0.5, 0.5]);
+        let running = [&layer.running_mean, &layer.running_variance].map(|b| b.value().item().unwrap());
+        assert_eq!(running, [1.0, 1.5]);
+        let layer = LayerNorm::new(2, DType::F64).with_epsilon(3.0).unwrap();
+        let y = layer.output(&x.reshape(&[1, 2]).unwrap()).unwrap();
+        assert_eq!(y.to_f64_vec(), [-0.5, 0.5]);
+        assert!(BatchNorm::new(1, DType::F64).with_epsilon(0.0).is_err());
+        assert!(BatchNorm::new(1, DType::F64).with_momentum(1.5).is_err());
+        assert!(LayerNorm::new(1, DType::F64).with_epsilon(f64::NAN).is_err());
     }
 
     #[test]

@@ -10,6 +10,27 @@ use crate::{Adam, Result, ScheduleValue, Sgd};
 /// [`Error::OtherParams`](crate::Error::OtherParams).
 ///
 /// A parameter may occur in the list more than once, as tied weights do: it has one state and is updated once per step.
+///
+/// ```
+/// use agon_models::{Linear, Module, Optimiser, Schedule, Sgd, SgdConfig};
+/// use autograd::Tape;
+/// use tensor::random::Stream;
+/// use tensor::{DType, Tensor};
+///
+/// let model = Linear::new(2, 1, &Stream::new(0, "init"), DType::F32);
+/// let config = SgdConfig { learning_rate: 0.1, momentum: 0.9, nesterov: false };
+/// let mut optimiser: Box<dyn Optimiser> = Box::new(Sgd::new(&model.params(), config)?);
+/// for step in 0..10 {
+///     let gradients = {
+///         let tape = Tape::new();
+///         let x = tape.constant(&Tensor::full(1.0, &[4, 2], DType::F32));
+///         let y = model.forward(&x, agon_models::Mode::Training { step })?;
+///         tape.backward(&y.square()?.mean()?)?
+///     };
+///     optimiser.step(&model.params(), &gradients, Schedule::Cosine { steps: 10 }.at(step))?;
+/// }
+/// # Ok::<(), agon_models::Error>(())
+/// ```
 pub trait Optimiser: Send {
     /// Updates the parameters, as [`Adam::step`] and [`Sgd::step`], with this schedule value.
     ///
@@ -25,12 +46,16 @@ pub trait Optimiser: Send {
         self.apply(params, gradients, schedule_value)
     }
 
-    /// The first half of [`Optimiser::step`]: writes the settings of the step to device memory.
+    /// The first half of [`Optimiser::step`]: writes the settings of the step to device memory. The default is for
+    /// optimisers that keep none there.
     ///
     /// # Errors
     /// [`Error::OutOfRange`](crate::Error::OutOfRange) if the scheduled learning rate or beta is out of range; or if a GPU
     /// fails.
-    fn prepare(&mut self, schedule_value: ScheduleValue) -> Result<()>;
+    fn prepare(&mut self, schedule_value: ScheduleValue) -> Result<()> {
+        let _ = schedule_value;
+        Ok(())
+    }
 
     /// The second half of [`Optimiser::step`]: launches the kernels; a recorded step replays this part.
     ///

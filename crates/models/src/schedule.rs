@@ -17,6 +17,20 @@ pub enum Schedule {
         /// The number of steps until zero, at least 1.
         steps: u64,
     },
+    /// A linear rise to the full learning rate, then [`Schedule::Cosine`].
+    ///
+    /// ```
+    /// use agon_models::Schedule;
+    ///
+    /// let schedule = Schedule::WarmupCosine { warmup: 4, steps: 12 };
+    /// assert_eq!([0, 3, 8].map(|step| schedule.at(step).factor), [0.25, 1.0, 0.5]);
+    /// ```
+    WarmupCosine {
+        /// The number of steps of the rise; the last of them has the full learning rate.
+        warmup: u64,
+        /// The number of steps until zero, above `warmup`.
+        steps: u64,
+    },
     /// The one-cycle schedule (Smith and Topin, 2017, arXiv 1708.07120, as PyTorch's `OneCycleLR`; `book/lbr.md`,
     /// section 3): up from a 25th of the full learning rate over the first 30 % of the steps, then down to a 250,000th,
     /// both along half a cosine; meanwhile Adam's first beta goes from 0.95 to 0.85 and back.
@@ -46,6 +60,12 @@ impl Schedule {
             Self::Cosine { steps } | Self::OneCycle { steps } => {
                 require(steps > 0, "steps of the schedule", "at least 1", steps as f64)
             }
+            Self::WarmupCosine { warmup, steps } => require(
+                steps > warmup,
+                "steps of the schedule",
+                "more than those of the warmup",
+                steps as f64,
+            ),
         }
     }
 
@@ -56,6 +76,12 @@ impl Schedule {
             Self::Cosine { steps } => {
                 let share = step.min(steps) as f64 / steps.max(1) as f64;
                 ScheduleValue { factor: half_cosine(1.0, 0.0, share), beta1: None }
+            }
+            Self::WarmupCosine { warmup, .. } if step < warmup => {
+                ScheduleValue { factor: (step + 1) as f64 / warmup as f64, beta1: None }
+            }
+            Self::WarmupCosine { warmup, steps } => {
+                Self::Cosine { steps: steps.saturating_sub(warmup) }.at(step - warmup)
             }
             Self::OneCycle { steps } => {
                 const LOW: f64 = 1.0 / 25.0;
@@ -91,6 +117,19 @@ mod tests {
     }
 
     /// The learning rates and betas of PyTorch's `OneCycleLR(max_lr=1, total_steps=20)` for Adam.
+    #[test]
+    fn a_warmup_rises_to_the_start_of_the_cosine() {
+        let schedule = Schedule::WarmupCosine { warmup: 5, steps: 15 };
+        let factors: Vec<f64> = (0..5).map(|step| schedule.at(step).factor).collect();
+        assert_eq!(factors, [0.2, 0.4, 0.6, 0.8, 1.0]);
+        for step in 0..20 {
+            assert_eq!(schedule.at(5 + step), Schedule::Cosine { steps: 10 }.at(step));
+        }
+        assert_eq!(Schedule::WarmupCosine { warmup: 0, steps: 10 }.at(0).factor, 1.0);
+        let message = Schedule::WarmupCosine { warmup: 5, steps: 5 }.check().unwrap_err().to_string();
+        assert_eq!(message, "steps of the schedule: expected more than those of the warmup, got 5");
+    }
+
     #[test]
     fn one_cycle_is_that_of_pytorch() {
         let expected = [

@@ -17,6 +17,23 @@
 //! | activation, pooling, dropout, flattening: an index, no names | `nn.ReLU`, `nn.MaxPool2d`, ... |
 //!
 //! PyTorch's `num_batches_tracked` is ignored. `benches/peers/models.py` defines every architecture with these indices.
+//!
+//! ```
+//! use agon_models::{Linear, Module, weights};
+//! use tensor::DType;
+//! use tensor::random::Stream;
+//!
+//! let path = std::env::temp_dir().join(format!("agon-weights-{}.safetensors", std::process::id()));
+//! let layer = |seed| Linear::new(4, 2, &Stream::new(seed, "init"), DType::F32);
+//! let (trained, other) = (layer(0), layer(1));
+//! weights::save(&path, trained.params())?;
+//! weights::load(&path, other.params())?;
+//! assert_eq!(other.params()[0].1.value().to_f64_vec(), trained.params()[0].1.value().to_f64_vec());
+//! # std::fs::remove_file(&path).ok();
+//! # Ok::<(), agon_models::Error>(())
+//! ```
+
+mod config;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -28,6 +45,8 @@ use system::files;
 use tensor::{DType, Device, Element, Tensor};
 
 use crate::{Error, Result};
+
+pub use config::{config, save_with_config};
 
 /// The maximum file size in bytes.
 const MAX_BYTES: u64 = 1 << 36;
@@ -81,13 +100,18 @@ fn kind(tensor: &Tensor) -> String {
 /// # Errors
 /// As [`save`].
 pub fn write(path: &Path, tensors: &[(String, Tensor)]) -> Result<()> {
+    write_with(path, tensors, None)
+}
+
+/// [`write`] with texts in the header. More than one would be in random order.
+fn write_with(path: &Path, tensors: &[(String, Tensor)], metadata: Option<(String, String)>) -> Result<()> {
     let here = |tensor: &Tensor| Ok(to_bytes(&tensor.to_device(&Device::Cpu)?));
     let bytes: Vec<Vec<u8>> = tensors.iter().map(|(_, tensor)| here(tensor)).collect::<Result<_>>()?;
     let views = tensors.iter().zip(&bytes).map(|((name, tensor), bytes)| {
         let view = TensorView::new(to_stored(tensor.dtype()), tensor.shape().to_vec(), bytes);
         (name, view.expect("the bytes are those of the shape"))
     });
-    let whole = safetensors::serialize(views, None);
+    let whole = safetensors::serialize(views, metadata.map(|text| [text].into()));
     let whole = whole.map_err(|error| failure(path, "serialise", error))?;
     files::replace(path, &whole).map_err(|error| match files::is_full(&error) {
         true => Error::DiskFull { path: path.into(), reason: error.to_string() },

@@ -4,7 +4,7 @@
 //! file there; otherwise nothing is written. A failing test writes no file.
 //!
 //! ```
-//! # use reliability::{Measurement, size};
+//! # use agon_reliability::{Measurement, size};
 //! let measured = Measurement::of("R10", "a run killed at any instant resumes with the same bits");
 //! let n = size(100, 1_000);
 //! // … n kills …

@@ -116,6 +116,10 @@ impl Driver for Cuda {
         self.queue.context.traits()
     }
 
+    fn add_image(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        self.queue.context.add_image(name, bytes)
+    }
+
     /// Rounds up to one of eight sizes per power of two, and at least to the alignment of the GPU.
     fn rounded(&self, bytes: usize) -> usize {
         let step = (bytes.next_power_of_two() / 16).max(256);

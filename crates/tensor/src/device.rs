@@ -8,6 +8,15 @@ use crate::gpu::Gpu;
 use crate::{Error, Result};
 
 /// The device that holds a tensor and runs its kernels.
+///
+/// ```
+/// use agon_tensor::{Device, Tensor};
+///
+/// let device: Device = "cpu".parse()?; // or "cuda:0"
+/// let x = Tensor::from_vec(vec![1.0f32, 2.0], &[2])?.to_device(&device)?;
+/// assert_eq!(x.device(), device);
+/// # Ok::<(), agon_tensor::Error>(())
+/// ```
 #[derive(Debug, Clone, Default)]
 pub enum Device {
     /// The CPU with host memory.

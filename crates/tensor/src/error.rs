@@ -85,6 +85,20 @@ pub enum Error {
         /// The device.
         device: String,
     },
+    /// A kernel that runs on the CPU only was called on a GPU.
+    #[error("{kernel}: there is no CUDA kernel; implement its `launch`, or use the device `cpu`")]
+    NoCudaKernel {
+        /// The kernel.
+        kernel: String,
+    },
+    /// Bytes are not an image of compiled CUDA kernels.
+    #[error("the image `{name}`: expected a whole fat binary (`nvcc --fatbin`) or PTX, got {got}")]
+    Image {
+        /// The name of the image.
+        name: String,
+        /// What the bytes are.
+        got: String,
+    },
     /// A size exceeds the 32-bit index range of GPU kernels.
     #[error("{kernel}: a size of {size} is more than the kernels of a GPU count to ({max}); split the batch", max = u32::MAX)]
     TooLarge {

@@ -64,6 +64,20 @@ impl Gpu {
         Call::new(self, name, dtype)
     }
 
+    /// Loads compiled kernels of other crates, whose entry points [`Call::launch`] then finds by name: a fat binary
+    /// (`nvcc --fatbin`) or PTX. Images are loaded once per name and shared by all streams on this GPU; entry points of this
+    /// crate take precedence.
+    ///
+    /// A kernel is trusted like those of this crate: it must access no memory beyond its arguments.
+    ///
+    /// # Errors
+    /// [`Error::Image`] for other or truncated bytes; [`Error::Driver`] if the driver does not load the image;
+    /// [`Error::Recording`] while a step is recorded.
+    pub fn add_image(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        self.refuse_while_recording("load kernels")?;
+        self.driver.add_image(name, bytes)
+    }
+
     /// Statistics of the memory used by this stream's tensors.
     pub fn memory_statistics(&self) -> GpuMemoryStatistics {
         self.pool.statistics()

@@ -9,6 +9,14 @@ use crate::{Device, Error, Result, elements};
 /// A shared list of non-negative integers.
 ///
 /// Indices have no gradient, so they are fields of an operation, not inputs.
+///
+/// ```
+/// use agon_tensor::Indices;
+///
+/// // Class labels, as a data set stores them in bytes.
+/// let bytes: &[u8] = &[3, 0, 9];
+/// assert_eq!(Indices::from(bytes), Indices::new(vec![3, 0, 9]));
+/// ```
 #[derive(Clone)]
 pub struct Indices(Arc<Place>);
 
@@ -63,6 +71,17 @@ impl Indices {
         }
     }
 
+    /// [`Indices::as_slice`] for indices that may be on a GPU.
+    ///
+    /// # Errors
+    /// [`Error::Elsewhere`] if they are written on a GPU.
+    pub fn try_as_slice(&self) -> Result<&[u32]> {
+        match &*self.0 {
+            Place::Cpu { values, .. } => Ok(values),
+            Place::Gpu { gpu, .. } => Err(Error::Elsewhere { device: gpu.to_string() }),
+        }
+    }
+
     /// The largest value, if any; for indices written on a GPU, an upper bound.
     pub fn max(&self) -> Option<u32> {
         match &*self.0 {
@@ -91,6 +110,19 @@ impl Indices {
         gpu.upload(&memory, bytemuck::cast_slice(values))?;
         *copy = Some((Arc::clone(gpu), Arc::clone(&memory)));
         Ok(memory)
+    }
+}
+
+impl From<Vec<u32>> for Indices {
+    fn from(values: Vec<u32>) -> Self {
+        Self::new(values)
+    }
+}
+
+/// From bytes or 32-bit integers.
+impl<T: Copy + Into<u32>> From<&[T]> for Indices {
+    fn from(values: &[T]) -> Self {
+        Self::new(values.iter().map(|&value| value.into()).collect())
     }
 }
 

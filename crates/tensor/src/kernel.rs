@@ -3,13 +3,45 @@
 use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD};
 
 use crate::gpu::Call;
-use crate::{DType, Real, Result, Tensor};
+use crate::{DType, Error, Real, Result, Tensor};
 
 /// A computation of `M` output tensors from `N` input tensors.
 ///
 /// The **reference** is readable and generic over the type of arithmetic; in `f64` it is the oracle of the
 /// tests. It never sees a 16-bit type: [`run`](crate::run) widens inputs and rounds outputs in one place. The
 /// **fast path** is for `f32` on the CPU and is tested against the reference.
+///
+/// ```
+/// use agon_tensor::{DType, Error, Kernel, Real, Result, Tensor};
+/// use ndarray::{ArrayD, ArrayViewD, Axis};
+///
+/// /// The largest element of each row of `[n, d]`.
+/// struct RowMax;
+///
+/// impl Kernel<1, 1> for RowMax {
+///     fn name(&self) -> &'static str {
+///         "row_max"
+///     }
+///
+///     fn shapes(&self, [x]: [&[usize]; 1]) -> Result<[Vec<usize>; 1]> {
+///         match *x {
+///             [n, d] if d > 0 => Ok([vec![n]]),
+///             _ => Err(Error::shape("row_max", "[n, d] with d above 0", &[x])),
+///         }
+///     }
+///
+///     fn reference<A: Real>(&self, [x]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
+///         [x.map_axis(Axis(1), |row| row.fold(A::neg_infinity(), |max, &x| max.max(x)))]
+///     }
+/// }
+///
+/// let x = Tensor::from_vec(vec![1.0f32, 3.0, -5.0, -4.0], &[2, 2])?;
+/// for dtype in DType::ALL {
+///     let [max] = agon_tensor::run(&RowMax, [&x.to_dtype(dtype)])?;
+///     assert_eq!((max.dtype(), max.to_f64_vec()), (dtype, vec![3.0, -4.0]));
+/// }
+/// # Ok::<(), Error>(())
+/// ```
 pub trait Kernel<const N: usize, const M: usize>: Sync {
     /// The name used in error messages and benchmarks.
     fn name(&self) -> &'static str;
@@ -34,8 +66,14 @@ pub trait Kernel<const N: usize, const M: usize>: Sync {
     /// The reference implementation, written for readability.
     fn reference<A: Real>(&self, inputs: [ArrayViewD<'_, A>; N]) -> [ArrayD<A>; M];
 
-    /// Launches the kernel on a GPU: every element of the outputs is written.
-    fn launch(&self, call: Call<'_>, inputs: [&Tensor; N], outputs: [&Tensor; M]) -> Result<()>;
+    /// Launches the kernel on a GPU: every element of the outputs is written. The default is for kernels of the CPU only.
+    ///
+    /// # Errors
+    /// [`Error::NoCudaKernel`] by default; the errors of [`Call::launch`].
+    fn launch(&self, call: Call<'_>, inputs: [&Tensor; N], outputs: [&Tensor; M]) -> Result<()> {
+        let _ = (call, inputs, outputs);
+        Err(Error::NoCudaKernel { kernel: self.name().into() })
+    }
     // ANCHOR_END: implementations
 
     /// The floating-point operations of matrix multiplications and convolutions in this kernel, for inputs of these shapes.
@@ -94,8 +132,14 @@ pub trait Update<const S: usize, const N: usize>: Sync {
     /// The reference implementation. All tensors have the same shape.
     fn reference<A: Real>(&self, state: [ArrayViewMutD<'_, A>; S], inputs: [ArrayViewD<'_, A>; N]);
 
-    /// Launches the update of all these tensors on a GPU.
-    fn launch(&self, call: Call<'_>, all: &[([&Tensor; S], [&Tensor; N])]) -> Result<()>;
+    /// Launches the update of all these tensors on a GPU. The default is for updates of the CPU only.
+    ///
+    /// # Errors
+    /// As [`Kernel::launch`].
+    fn launch(&self, call: Call<'_>, all: &[([&Tensor; S], [&Tensor; N])]) -> Result<()> {
+        let _ = (call, all);
+        Err(Error::NoCudaKernel { kernel: self.name().into() })
+    }
 
     /// The fast path for `f32`; returns `false` if there is none.
     fn fast(&self, _state: [&mut [f32]; S], _inputs: [&[f32]; N]) -> bool {

@@ -4,6 +4,27 @@
 //! [`Tensor`] is an immutable array with shared storage; [`Kernel`] is a computation with a shape rule,
 //! a readable reference and, where it matters, a fast path; [`run`] is the only function that dispatches
 //! on device and element type. Derivatives are in the crate `autograd`.
+//!
+//! ```
+//! use agon_tensor::{Map, Real, Tensor};
+//!
+//! /// `x^2`, element-wise.
+//! #[derive(Clone, Copy)]
+//! struct Square;
+//!
+//! impl Map for Square {
+//!     const NAME: &'static str = "square";
+//!
+//!     fn formula<A: Real>(&self, x: A) -> A {
+//!         x * x
+//!     }
+//! }
+//!
+//! let x = Tensor::from_vec(vec![1.0f32, -2.0, 3.0], &[3])?;
+//! let [y] = agon_tensor::run(&Square, [&x])?;
+//! assert_eq!(y.to_f64_vec(), [1.0, 4.0, 9.0]);
+//! # Ok::<(), agon_tensor::Error>(())
+//! ```
 
 #![allow(unsafe_code)]
 

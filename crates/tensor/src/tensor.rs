@@ -1,12 +1,12 @@
 //! The tensor type: an immutable multi-dimensional array with shared storage.
 
+mod arrays;
 mod transfer;
 
 use std::fmt;
 use std::sync::Arc;
 
 use half::{bf16, f16};
-use ndarray::{ArrayD, ArrayViewD};
 
 use crate::gpu::{Gpu, Memory};
 use crate::memory::Buffer;
@@ -16,6 +16,16 @@ use crate::{DType, Device, Element, Error, Result, elements};
 ///
 /// The elements are contiguous in row-major order; there are no strided views. Cloning and
 /// [`reshape`](Self::reshape) share the storage.
+///
+/// ```
+/// use agon_tensor::{DType, Tensor};
+///
+/// let x = Tensor::from_vec(vec![1.0f32, 2.0, 3.0, 4.0, 5.0, 6.0], &[2, 3])?;
+/// assert_eq!((x.shape(), x.dtype()), ([2, 3].as_slice(), DType::F32));
+/// assert_eq!(x.rows(1..2)?.as_slice::<f32>()?, [4.0, 5.0, 6.0]);
+/// assert_eq!(x.matrix::<f32>()?.column(2).to_vec(), [3.0, 6.0]);
+/// # Ok::<(), agon_tensor::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Tensor {
     shape: Vec<usize>,
@@ -51,20 +61,6 @@ impl Tensor {
         let mut tensor = Self::try_uninitialised(shape, T::DTYPE)?;
         tensor.own_mut::<T>().copy_from_slice(values);
         Ok(tensor)
-    }
-
-    /// Creates a tensor by copying an array of any layout.
-    ///
-    /// # Panics
-    /// If there is no memory for the copy.
-    pub fn from_array<T: Element>(array: &ArrayD<T>) -> Self {
-        let mut tensor = Self::uninitialised(array.shape(), T::DTYPE);
-        let values = tensor.own_mut::<T>();
-        match array.as_slice() {
-            Some(slice) => values.copy_from_slice(slice),
-            None => values.iter_mut().zip(array).for_each(|(to, from)| *to = *from),
-        }
-        tensor
     }
 
     /// A tensor filled with `value`, rounded to `dtype`.
@@ -187,15 +183,6 @@ impl Tensor {
             return Err(Error::DType { expected: T::DTYPE, got: self.dtype });
         }
         Ok(bytemuck::cast_slice(self.bytes()?))
-    }
-
-    /// A view of the elements in this shape.
-    ///
-    /// # Errors
-    /// As [`Tensor::as_slice`].
-    pub fn view<T: Element>(&self) -> Result<ArrayViewD<'_, T>> {
-        let slice = self.as_slice()?;
-        Ok(ArrayViewD::from_shape(self.shape.as_slice(), slice).expect("the storage has the shape's length"))
     }
 
     /// The elements converted to `f64`, exactly, in row-major order.
@@ -327,12 +314,6 @@ mod tests {
             tensor.as_slice::<f32>().unwrap_err(),
             Error::DType { expected: DType::F32, got: DType::F16 }
         );
-    }
-
-    #[test]
-    fn an_array_of_any_layout_is_copied_in_row_order() {
-        let array = ndarray::array![[1.0f64, 2.0, 3.0], [4.0, 5.0, 6.0]].reversed_axes().into_dyn();
-        assert_eq!(Tensor::from_array(&array).to_f64_vec(), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
     }
 
     #[test]

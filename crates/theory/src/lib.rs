@@ -11,6 +11,19 @@
 //!
 //! Nothing here draws random numbers, and work on large matrices is split into a fixed number of parts for the threads
 //! of rayon, so equal input gives equal bits on any number of threads.
+//!
+//! ```
+//! use agon_theory::ndarray::array;
+//! use agon_theory::{Moments, Pca, Ridge};
+//!
+//! let x = array![[0.0, 0.1], [1.0, 0.0], [4.0, 0.2], [5.0, 0.1]];
+//! let moments = Moments::of(x.view(), &[0, 0, 1, 1], 2)?;
+//! let pca = Pca::fit(&moments)?;
+//! assert!(pca.explained(1)? > 0.99);
+//! let codes = pca.project(x.view(), 1)?;
+//! assert_eq!(Ridge::fit_classes(codes.view(), &[0, 0, 1, 1], 2, 1e-6)?.accuracy(codes.view(), &[0, 0, 1, 1])?, 1.0);
+//! # Ok::<(), agon_theory::Error>(())
+//! ```
 #![forbid(unsafe_code)]
 
 mod moments;
@@ -43,6 +56,9 @@ mod noise;
 mod gap;
 #[cfg(test)]
 mod adam;
+
+/// The arrays that the functions here take and return.
+pub use ndarray;
 
 pub use alignment::Alignment;
 pub use cka::debiased_cka;

@@ -21,6 +21,17 @@ const MOST: usize = 1 << 20;
 /// ```
 ///
 /// so nothing cancels, however far the mean is from zero.
+///
+/// ```
+/// use agon_theory::Moments;
+/// use ndarray::array;
+///
+/// let mut moments = Moments::new(2, 2)?;
+/// moments.add(array![[0.0, 1.0], [2.0, 1.0]].view(), &[0, 1])?;
+/// moments.add(array![[4.0, 1.0]].view(), &[1])?;
+/// assert_eq!((moments.n(), moments.mean().to_vec()), (3, vec![2.0, 1.0]));
+/// # Ok::<(), agon_theory::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Moments {
     mean: Array1<f64>,

@@ -8,7 +8,7 @@ use super::Finding;
 const FIGURES: &str = "reliability";
 
 /// Each crate with its allowed dependencies.
-const ARROWS: [(&str, &[&str]); 18] = [
+const ARROWS: [(&str, &[&str]); 20] = [
     (FIGURES, &[]),
     // For terminal output and access to files named by a user.
     ("system", &[]),
@@ -18,6 +18,10 @@ const ARROWS: [(&str, &[&str]); 18] = [
     ("data", &["tensor", "system"]),
     ("theory", &[]),
     ("report", &[]),
+    // The facade: everything that others build on, and nothing of runs.
+    ("agon", &["tensor", "autograd", "models", "data", "theory"]),
+    // A crate as others write it.
+    ("outside", &["agon"]),
     // The engine and the exercises of the book, which readers study alone.
     ("tiny", &[]),
     ("learn", &[]),
@@ -27,7 +31,7 @@ const ARROWS: [(&str, &[&str]); 18] = [
     // Only its tests, which compare kernels with the references of these crates.
     ("kernels", &["tensor", "autograd", "models", "data"]),
     ("xtask", &["learn", "system"]),
-    ("tests", &["tensor", "autograd", "models", "data", "theory", "report", "runs", "experiments"]),
+    ("tests", &["agon", "tensor", "autograd", "models", "data", "theory", "report", "runs", "experiments"]),
     ("benches", &["tensor", "autograd", "models", "data", "theory", "report", "runs", "experiments"]),
     // Every crate that reads untrusted bytes.
     ("fuzz", &["tensor", "models", "data", "runs", "experiments"]),

@@ -9,6 +9,20 @@ use crate::range;
 use crate::{AdamConfig, Cre, Error, Example, Mode, Module, Part, Representation, Result};
 
 /// A trainer of a CRE, with Adam for each of its three parts (`book/cre.md`, section 2.3).
+///
+/// ```
+/// use agon_models::{AdamConfig, CreTrainer, fc};
+/// use tensor::random::Stream;
+/// use tensor::{DType, Indices, Tensor};
+///
+/// let config = fc::Config { pixels: 16, classes: 3, ..fc::Config::of(fc::Size::S, 4) };
+/// let model = fc::cre(&config, &Stream::new(0, "init"), DType::F32)?;
+/// let mut trainer = CreTrainer::new(&model, AdamConfig::PAPER, 0.5)?;
+/// let images = Tensor::full(0.5, &[2, 16], DType::F32);
+/// let report = trainer.step((&images, &Indices::new(vec![0, 2])))?;
+/// assert!(report.mse > 0.0 && report.cross_entropy > 0.0);
+/// # Ok::<(), agon_models::Error>(())
+/// ```
 pub type CreTrainer<'m> = Trainer<CreObjective<'m>>;
 
 /// A CRE with the weight of reconstruction and the mixing rule of the encoder's gradient.

@@ -1,13 +1,13 @@
 //! An opened GPU with its loaded kernels, shared by all streams on it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::CString;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use cudarc::driver::{DriverError, result, sys};
 
-use super::images::{IMAGES, Image, MISSING};
+use super::images::{self, IMAGES, MISSING};
 use crate::gpu::Traits;
 use crate::{Error, Result};
 
@@ -32,6 +32,8 @@ pub(super) struct Context {
 #[derive(Default)]
 struct Loaded {
     files: HashMap<&'static str, sys::CUmodule>,
+    /// Images of other crates, by name.
+    added: BTreeMap<String, sys::CUmodule>,
     functions: HashMap<String, sys::CUfunction>,
 }
 
@@ -139,23 +141,29 @@ impl Context {
         if let Some(&function) = loaded.functions.get(kernel) {
             return Ok(function);
         }
-        let image = IMAGES.iter().find(|image| image.kernels.contains(&kernel));
-        let image = image.ok_or_else(|| Error::Driver {
-            device: self.name(),
-            what: format!("there is no kernel `{kernel}`; run `cargo xtask kernels` and build again"),
-        })?;
-        let module = match loaded.files.get(image.file) {
-            Some(&module) => module,
+        let function = match IMAGES.iter().find(|image| image.kernels.contains(&kernel)) {
+            Some(image) => {
+                let module = match loaded.files.get(image.file) {
+                    Some(&module) => module,
+                    None => {
+                        let module = self.load(image.file, image.bytes)?;
+                        loaded.files.insert(image.file, module);
+                        module
+                    }
+                };
+                self.check(&format!("finding `{kernel}`"), function_of(module, kernel))?
+            }
             None => {
-                let module = self.load(image)?;
-                loaded.files.insert(image.file, module);
-                module
+                let added = loaded.added.values().find_map(|&module| function_of(module, kernel).ok());
+                added.ok_or_else(|| Error::Driver {
+                    device: self.name(),
+                    what: format!(
+                        "there is no kernel `{kernel}`; run `cargo xtask kernels` and build again, or load an image that \
+                         has it with `Gpu::add_image`"
+                    ),
+                })?
             }
         };
-        let name = CString::new(kernel).expect("a kernel of this name was found");
-        // SAFETY: the module is loaded and is never unloaded before the context ends.
-        let function = unsafe { result::module::get_function(module, name) };
-        let function = self.check(&format!("finding `{kernel}`"), function)?;
         if shared > SHARED_BY_DEFAULT {
             let attribute = sys::CUfunction_attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
             // SAFETY: the function was just found.
@@ -166,11 +174,29 @@ impl Context {
         Ok(function)
     }
 
-    fn load(&self, image: &Image) -> Result<sys::CUmodule> {
-        // SAFETY: the image is a module written by the CUDA compiler.
-        let module = unsafe { result::module::load_data(image.bytes.as_ptr().cast()) };
-        self.check(&format!("loading the kernels of `{}`", image.file), module)
+    /// As [`Gpu::add_image`](crate::gpu::Gpu::add_image).
+    pub(super) fn add_image(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let bytes = images::checked(name, bytes)?;
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        if !loaded.added.contains_key(name) {
+            self.make_current()?;
+            loaded.added.insert(name.into(), self.load(name, &bytes)?);
+        }
+        Ok(())
     }
+
+    fn load(&self, name: &str, bytes: &[u8]) -> Result<sys::CUmodule> {
+        // SAFETY: the bytes are a module written by the CUDA compiler, or were checked to contain their own end.
+        let module = unsafe { result::module::load_data(bytes.as_ptr().cast()) };
+        self.check(&format!("loading the kernels of `{name}`"), module)
+    }
+}
+
+/// The entry point `kernel` of a loaded module.
+fn function_of(module: sys::CUmodule, kernel: &str) -> std::result::Result<sys::CUfunction, DriverError> {
+    let name = CString::new(kernel).map_err(|_| DriverError(sys::CUresult::CUDA_ERROR_NOT_FOUND))?;
+    // SAFETY: the module is loaded and is never unloaded before the context ends.
+    unsafe { result::module::get_function(module, name) }
 }
 
 impl Drop for Context {

@@ -1,4 +1,6 @@
-//! The compiled kernels embedded in the program.
+//! The compiled kernels embedded in the program, and the format of images that other crates add.
+
+use crate::{Error, Result};
 
 /// One source file of kernels, compiled for every architecture.
 pub(super) struct Image {
@@ -12,3 +14,59 @@ pub(super) struct Image {
 
 // Defines `IMAGES`, and `MISSING`, the reason why there are none. The build script writes it.
 include!(concat!(env!("OUT_DIR"), "/images.rs"));
+
+/// The bytes to load for an image of another crate. The driver gets no length, so they must contain their own end: that of
+/// a fat binary is in its header, PTX is text that ends with a zero.
+pub(super) fn checked(name: &str, bytes: &[u8]) -> Result<Vec<u8>> {
+    /// A header is this number, a version, the size of the header, and the size of what follows.
+    const FAT_BINARY: [u8; 4] = 0xba55_ed50u32.to_le_bytes();
+    let refused = |got: String| Err(Error::Image { name: name.into(), got });
+    if bytes.starts_with(&FAT_BINARY) {
+        let little_endian = |bytes: &[u8]| bytes.iter().rev().fold(0, |n, &byte| n << 8 | u64::from(byte));
+        let sizes = [bytes.get(6..8), bytes.get(8..16)].map(|field| field.map(little_endian));
+        return match sizes {
+            [Some(header), Some(rest)] if header.saturating_add(rest) <= bytes.len() as u64 => {
+                Ok(bytes.to_vec())
+            }
+            _ => refused(format!("{} bytes of a longer fat binary", bytes.len())),
+        };
+    }
+    let text = std::str::from_utf8(bytes).unwrap_or_default().trim_end_matches('\0');
+    match text.contains(".version") && !text.contains('\0') {
+        true => Ok([text.as_bytes(), &[0]].concat()),
+        false => refused(format!("{} other bytes", bytes.len())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fat_binary_is_accepted_only_whole() {
+        let header = [&0xba55_ed50u32.to_le_bytes()[..], &1u16.to_le_bytes(), &16u16.to_le_bytes()].concat();
+        let whole = [&header[..], &8u64.to_le_bytes(), &[7; 8]].concat();
+        assert_eq!(checked("it", &whole), Ok(whole.clone()));
+        for length in 0..whole.len() {
+            assert!(matches!(checked("it", &whole[..length]), Err(Error::Image { .. })), "{length} bytes");
+        }
+        let endless = [&header[..], &u64::MAX.to_le_bytes(), &[7; 8]].concat();
+        assert!(checked("it", &endless).is_err());
+    }
+
+    #[test]
+    fn ptx_is_terminated_and_other_bytes_are_refused() {
+        let ptx = "// made by hand\n.version 8.0\n.target sm_80\n";
+        let loaded = format!("{ptx}\0").into_bytes();
+        assert_eq!(checked("it", ptx.as_bytes()), Ok(loaded.clone()));
+        assert_eq!(checked("it", &loaded), Ok(loaded));
+        for other in [&b""[..], b"hello", b"\x7fELF", b".version 8.0\0.target", &[0xff; 40]] {
+            assert!(checked("it", other).is_err(), "{other:?}");
+        }
+        let message = checked("it", b"hello").unwrap_err().to_string();
+        assert_eq!(
+            message,
+            "the image `it`: expected a whole fat binary (`nvcc --fatbin`) or PTX, got 5 other bytes"
+        );
+    }
+}

@@ -130,6 +130,12 @@ pub trait Driver: fmt::Debug + Send + Sync {
     /// The properties of the GPU.
     fn traits(&self) -> Traits;
 
+    /// Loads compiled kernels, as [`Gpu::add_image`](super::Gpu::add_image).
+    ///
+    /// # Errors
+    /// [`Error::Image`](crate::Error::Image) for bytes in another format; or if the driver fails.
+    fn add_image(&self, name: &str, bytes: &[u8]) -> Result<()>;
+
     /// Rounds a size up to an allocation size class, so that similar sizes share cached memory.
     fn rounded(&self, bytes: usize) -> usize;
 

@@ -1,0 +1,58 @@
+//! A deep-learning engine written from scratch: tensors, a tape for reverse-mode differentiation, layers, optimisers and
+//! training, on CPUs and NVIDIA GPUs.
+//!
+//! ```
+//! use agon::prelude::*;
+//!
+//! // Four points of the plane and their classes.
+//! let images = Tensor::from_vec(vec![0.0f32, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0], &[4, 2])?;
+//! let labels = Indices::new(vec![0, 1, 1, 0]);
+//!
+//! let init = Stream::new(0, "init");
+//! let model = Sequential::new()
+//!     .then_with(&init, |stream| Linear::new(2, 16, stream, DType::F32))
+//!     .then(Activation::Tanh)
+//!     .then_with(&init, |stream| Linear::new(16, 2, stream, DType::F32));
+//! let adam = Adam::new(&model.params(), AdamConfig { learning_rate: 0.05, ..AdamConfig::PAPER })?;
+//! let mut trainer = LossTrainer::new(model.params(), vec![], adam, Schedule::Constant, |tape, example, mode| {
+//!     let scores = model.forward(&tape.constant(&example.images), mode)?;
+//!     Ok(scores.softmax_cross_entropy(&example.labels)?)
+//! })?;
+//! let first = trainer.step((&images, &labels))?.loss;
+//! for _ in 0..200 {
+//!     trainer.step((&images, &labels))?;
+//! }
+//! assert!(trainer.step((&images, &labels))?.loss < 0.1 * first);
+//! # Ok::<(), agon::Error>(())
+//! ```
+//!
+//! | module | what it has |
+//! | --- | --- |
+//! | [`prelude`] | the names that most programs need |
+//! | [`tensor`] | values, element types, devices, and kernels: [`Kernel`](tensor::Kernel), [`Map`](tensor::Map) |
+//! | [`autograd`] | the tape, the operations, [`Op`](autograd::Op) for your own, and [`gradcheck`](fn@autograd::gradcheck) |
+//! | [`models`] | layers, architectures, optimisers, training, weights in safetensors files |
+//! | `data` | with the feature `data`, which is on by default: data sets, image folders, batches |
+//! | `theory` | with the feature `theory`: closed forms of linear models, measures of representations |
+//!
+//! The feature `testing` adds the property tests of `autograd`, for operations of your own. CUDA kernels are compiled by
+//! `cargo xtask kernels` in a clone of the repository and embedded in programs that depend on that clone; without them
+//! everything runs on CPUs.
+#![forbid(unsafe_code)]
+
+pub mod prelude;
+
+pub use autograd;
+#[cfg(feature = "data")]
+pub use data;
+pub use models;
+/// The arrays in which kernels get their inputs.
+pub use ndarray;
+pub use tensor;
+#[cfg(feature = "theory")]
+pub use theory;
+
+/// The errors of models and training, to which those of tensors and of the tape convert.
+pub use models::Error;
+/// The result type for [`Error`].
+pub use models::Result;

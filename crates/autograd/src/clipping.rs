@@ -1,0 +1,91 @@
+//! Gradient clipping by norm.
+
+use std::collections::BTreeSet;
+
+use crate::{Gradients, Param, Result, Tape, Var};
+
+impl Gradients {
+    /// The gradients of these parameters, multiplied by `max_norm / norm` if the Euclidean norm of all of them together is
+    /// larger than `max_norm` (Pascanu, Mikolov and Bengio, 2013, arXiv 1211.5063).
+    ///
+    /// Nothing is read back from a GPU, so a recorded step may clip.
+    ///
+    /// # Errors
+    /// [`Error::NoGradient`](crate::Error::NoGradient) if the loss does not depend on one of them; or if their element types
+    /// differ.
+    pub fn clipped(&self, params: &[(String, &Param)], max_norm: f64) -> Result<Self> {
+        let slots = params.iter().map(|(_, param)| self.slot(param)).collect::<Result<BTreeSet<usize>>>()?;
+        let tape = Tape::without_gradients();
+        let wide = |slot: usize| -> Result<Var<'_>> {
+            let gradient = &self.by_slot[&slot];
+            tape.constant(gradient).to_dtype(gradient.dtype().accumulator())
+        };
+        let mut squares: Option<Var<'_>> = None;
+        for &slot in &slots {
+            let gradient = wide(slot)?;
+            let own = gradient.mul(&gradient)?.sum()?;
+            squares = Some(match squares {
+                Some(others) => others.add(&own)?,
+                None => own,
+            });
+        }
+        let Some(squares) = squares else { return Ok(self.with(Default::default())) };
+        let limit = tape.constant(&squares.value().scalar_like(max_norm, squares.value().dtype())?);
+        let factor = limit.div(&squares.sqrt()?.maximum(&limit)?)?;
+        let clip = |slot| {
+            let gradient = wide(slot)?.mul(&factor)?.to_dtype(self.by_slot[&slot].dtype())?;
+            Ok((slot, gradient.value().clone()))
+        };
+        Ok(self.with(slots.into_iter().map(clip).collect::<Result<_>>()?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tensor::{DType, Tensor};
+
+    use super::*;
+    use crate::Error;
+
+    /// The gradients of two parameters, which are their weights in the loss, clipped at `max_norm`.
+    fn clipped(max_norm: f64, dtype: DType) -> [Vec<f64>; 2] {
+        let param = |shape: &[usize]| Param::new(Tensor::zeros(shape, dtype));
+        let (x, y) = (param(&[2]), param(&[1, 2]));
+        let params = [("x".to_owned(), &x), ("y".to_owned(), &y), ("tied".to_owned(), &x)];
+        let tape = Tape::new();
+        let weighted = |param, weight: [f64; 2], shape: &[usize]| {
+            let weight = Tensor::from_slice(&weight, shape).unwrap().to_dtype(dtype);
+            tape.param(param).unwrap().mul(&tape.constant(&weight)).unwrap().sum().unwrap()
+        };
+        let loss = weighted(&x, [2.0, -4.0], &[2]).add(&weighted(&y, [1.0, 2.0], &[1, 2])).unwrap();
+        let gradients = tape.backward(&loss).unwrap().clipped(&params, max_norm).unwrap();
+        [&x, &y].map(|param| {
+            let gradient = gradients.param(param).unwrap();
+            assert_eq!((gradient.dtype(), gradient.shape()), (dtype, param.value().shape()));
+            gradient.to_f64_vec()
+        })
+    }
+
+    #[test]
+    fn gradients_of_a_larger_norm_are_scaled_to_the_limit() {
+        for dtype in DType::ALL {
+            // The norm is 5; a tied parameter counts once.
+            assert_eq!(clipped(5.0, dtype), [vec![2.0, -4.0], vec![1.0, 2.0]], "{dtype}");
+            let [x, y] = clipped(1.0, dtype);
+            for (got, expected) in [x, y].concat().into_iter().zip([0.4, -0.8, 0.2, 0.4]) {
+                // The roundings of a quotient, a product and the result.
+                assert!((got - expected).abs() <= 4.0 * dtype.epsilon() * expected.abs(), "{dtype}: {got}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_parameter_without_a_gradient_is_an_error() {
+        let param = Param::new(Tensor::full(1.0, &[], DType::F32));
+        let tape = Tape::new();
+        let x = tape.input(&param.value());
+        let gradients = tape.backward(&x).unwrap();
+        let refused = gradients.clipped(&[("p".into(), &param)], 1.0);
+        assert!(matches!(refused, Err(Error::NoGradient { .. })));
+    }
+}

@@ -1,0 +1,256 @@
+//! Arrays of numpy in the format NPY, alone (`numpy.save`) or several in an archive NPZ (`numpy.savez`).
+//!
+//! An NPY file is `\x93NUMPY`, a version, the length of the header, the header, a Python dictionary with the element type,
+//! the order and the shape, and the values (NEP 1). Only row-major little-endian arrays are supported.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use half::f16;
+use system::files;
+use tensor::{Element, Indices, Tensor};
+
+use super::stored::wrong;
+use super::zip;
+use crate::{Error, Result};
+
+/// The largest file in bytes.
+const MOST_BYTES: u64 = 1 << 36;
+
+/// The largest number of axes.
+const MOST_AXES: usize = 32;
+
+/// An array as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Npy {
+    /// The name of its file, for errors.
+    name: String,
+    /// The element type, such as `<f4`.
+    descr: String,
+    shape: Vec<usize>,
+    bytes: Vec<u8>,
+}
+
+/// Reads an NPY file.
+///
+/// Fails if it cannot be read, is damaged, or its array is not row-major.
+pub fn read(path: &Path) -> Result<Npy> {
+    parse(&path.display().to_string(), &content(path)?)
+}
+
+/// Reads an NPZ file: its arrays by name, without the ending `.npy`.
+///
+/// Fails as [`read`], and if it is not an archive of arrays.
+pub fn read_npz(path: &Path) -> Result<BTreeMap<String, Npy>> {
+    parse_npz(&path.display().to_string(), &content(path)?)
+}
+
+fn content(path: &Path) -> Result<Vec<u8>> {
+    files::read(path, MOST_BYTES).map_err(|cause| Error::Io { file: path.display().to_string(), cause })
+}
+
+/// Parses an NPZ file in memory; `name` is its name in errors.
+pub fn parse_npz(name: &str, bytes: &[u8]) -> Result<BTreeMap<String, Npy>> {
+    let entries = zip::entries(name, bytes)?.into_iter();
+    let arrays = entries.map(|(entry, content)| {
+        let array = parse(&format!("{name}/{entry}"), &content)?;
+        Ok((entry.strip_suffix(".npy").unwrap_or(&entry).to_owned(), array))
+    });
+    arrays.collect()
+}
+
+/// Parses an NPY file in memory; `name` is its name in errors.
+pub fn parse(name: &str, bytes: &[u8]) -> Result<Npy> {
+    let short = || wrong(name, "header", "a whole NPY header", format!("{} bytes", bytes.len()));
+    let Some(rest) = bytes.strip_prefix(b"\x93NUMPY") else {
+        return Err(wrong(name, "first bytes", "\\x93NUMPY", "others"));
+    };
+    // From version 2 on the length has four bytes.
+    let (length, rest) = match rest {
+        [1, _, a, b, rest @ ..] => (usize::from(u16::from_le_bytes([*a, *b])), rest),
+        [2 | 3, _, a, b, c, d, rest @ ..] => (u32::from_le_bytes([*a, *b, *c, *d]) as usize, rest),
+        [version, _, ..] if *version > 3 => {
+            return Err(wrong(name, "version", "1, 2 or 3", version.to_string()));
+        }
+        _ => return Err(short()),
+    };
+    let (header, values) = rest.split_at_checked(length).ok_or_else(short)?;
+    let header = std::str::from_utf8(header).map_err(|_| wrong(name, "header", "text", "other bytes"))?;
+    let value = |key: &str| {
+        let (_, after) = header.split_once(&format!("'{key}':"))?;
+        Some(after.trim_start())
+    };
+    let missing = |key: &'static str| move || wrong(name, key, "an entry of the header", "none");
+    let descr = value("descr").and_then(|text| text.strip_prefix('\'')?.split_once('\''));
+    let descr = descr.ok_or_else(missing("descr"))?.0.to_owned();
+    if !value("fortran_order").is_some_and(|text| text.starts_with("False")) {
+        let expected = "False; save `numpy.ascontiguousarray` of the array";
+        return Err(wrong(name, "fortran_order", expected, "another value"));
+    }
+    let shape = value("shape").and_then(|text| text.strip_prefix('(')?.split_once(')'));
+    let (shape, _) = shape.ok_or_else(missing("shape"))?;
+    let sizes = shape.split(',').map(str::trim).filter(|size| !size.is_empty());
+    let sizes = sizes.map(str::parse::<usize>).collect::<std::result::Result<Vec<usize>, _>>();
+    let sizes = sizes.ok().filter(|sizes| sizes.len() <= MOST_AXES);
+    let shape =
+        sizes.ok_or_else(|| wrong(name, "shape", format!("at most {MOST_AXES} sizes"), shape.to_owned()))?;
+    let array = Npy { name: name.to_owned(), descr, shape, bytes: values.to_vec() };
+    let width = array.descr.get(2..).and_then(|digits| digits.parse::<usize>().ok());
+    let claimed = array.shape.iter().try_fold(width.unwrap_or(0), |bytes, &size| bytes.checked_mul(size));
+    if width.is_none() || claimed != Some(array.bytes.len()) {
+        let expected = format!("those of `{}` elements of shape {:?}", array.descr, array.shape);
+        return Err(wrong(name, "values", expected, format!("{} bytes", array.bytes.len())));
+    }
+    Ok(array)
+}
+
+impl Npy {
+    /// The sizes of the axes.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// The array as a tensor of its type: `float16`, `float32` or `float64`; `uint8` becomes `f32`.
+    ///
+    /// Fails for other types, or if there is no memory.
+    pub fn tensor(&self) -> Result<Tensor> {
+        match &*self.descr {
+            "<f2" => self.values(f16::from_le_bytes),
+            "<f4" => self.values(f32::from_le_bytes),
+            "<f8" => self.values(f64::from_le_bytes),
+            "|u1" => self.values(|[byte]: [u8; 1]| f32::from(byte)),
+            _ => Err(self.other("float16, float32, float64 or uint8")),
+        }
+    }
+
+    /// The array as indices, such as labels, in row-major order: integers from 0 to 2^32 - 1.
+    ///
+    /// Fails for other types and values.
+    pub fn indices(&self) -> Result<Indices> {
+        match &*self.descr {
+            "|u1" => self.integers(|[byte]: [u8; 1]| i64::from(byte)),
+            "|i1" => self.integers(|bytes| i64::from(i8::from_le_bytes(bytes))),
+            "<u2" => self.integers(|bytes| i64::from(u16::from_le_bytes(bytes))),
+            "<i2" => self.integers(|bytes| i64::from(i16::from_le_bytes(bytes))),
+            "<u4" => self.integers(|bytes| i64::from(u32::from_le_bytes(bytes))),
+            "<i4" => self.integers(|bytes| i64::from(i32::from_le_bytes(bytes))),
+            // Above 2^63 it wraps to a negative number, which is refused too.
+            "<u8" | "<i8" => self.integers(i64::from_le_bytes),
+            _ => Err(self.other("an integer type")),
+        }
+    }
+
+    fn values<const N: usize, T: Element>(&self, value: impl Fn([u8; N]) -> T) -> Result<Tensor> {
+        let (values, _) = self.bytes.as_chunks();
+        let values: Vec<T> = values.iter().map(|bytes| value(*bytes)).collect();
+        Ok(Tensor::from_vec(values, &self.shape)?)
+    }
+
+    fn integers<const N: usize>(&self, value: impl Fn([u8; N]) -> i64) -> Result<Indices> {
+        let (values, _) = self.bytes.as_chunks();
+        let index = |bytes: &[u8; N]| {
+            let value = value(*bytes);
+            u32::try_from(value)
+                .map_err(|_| wrong(&self.name, "values", "from 0 to 2^32 - 1", value.to_string()))
+        };
+        Ok(Indices::new(values.iter().map(index).collect::<Result<_>>()?))
+    }
+
+    fn other(&self, expected: &str) -> Error {
+        wrong(&self.name, "element type", expected, format!("`{}`", self.descr.escape_debug()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tensor::DType;
+
+    use super::*;
+
+    /// The file of an array with this entry of the header and these values.
+    fn file(descr: &str, shape: &str, values: &[u8]) -> Vec<u8> {
+        let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
+        let header = format!("{header:<117}\n");
+        let length = u16::try_from(header.len()).unwrap().to_le_bytes();
+        [&b"\x93NUMPY\x01\x00"[..], &length, header.as_bytes(), values].concat()
+    }
+
+    #[test]
+    fn floats_of_every_type_are_tensors_of_that_type() {
+        let numbers = [1.5, -2.0, 0.25];
+        let bytes = [
+            ("<f2", numbers.map(|x| f16::from_f64(x).to_le_bytes()).concat(), DType::F16),
+            ("<f4", numbers.map(|x| (x as f32).to_le_bytes()).concat(), DType::F32),
+            ("<f8", numbers.map(f64::to_le_bytes).concat(), DType::F64),
+        ];
+        for (descr, bytes, dtype) in bytes {
+            let tensor = parse("a", &file(descr, "(3, 1)", &bytes)).unwrap().tensor().unwrap();
+            assert_eq!((tensor.dtype(), tensor.shape()), (dtype, [3, 1].as_slice()));
+            assert_eq!(tensor.to_f64_vec(), numbers);
+        }
+        let bytes = parse("a", &file("|u1", "(2,)", &[7, 255])).unwrap();
+        assert_eq!(bytes.tensor().unwrap().to_f64_vec(), [7.0, 255.0]);
+        let scalar = parse("a", &file("<f4", "()", &1f32.to_le_bytes())).unwrap();
+        assert_eq!(scalar.shape(), [0; 0]);
+    }
+
+    #[test]
+    fn integers_are_indices_and_negative_ones_are_refused() {
+        let bytes = [
+            ("|u1", vec![3, 1]),
+            ("|i1", vec![3, 1]),
+            ("<u2", [3u16, 1].map(u16::to_le_bytes).concat()),
+            ("<i4", [3i32, 1].map(i32::to_le_bytes).concat()),
+            ("<u8", [3u64, 1].map(u64::to_le_bytes).concat()),
+        ];
+        for (descr, bytes) in bytes {
+            let labels = parse("y", &file(descr, "(2,)", &bytes)).unwrap().indices().unwrap();
+            assert_eq!(labels.as_slice(), [3, 1], "{descr}");
+        }
+        for (descr, bytes) in [("<i8", (-1i64).to_le_bytes()), ("<u8", (1u64 << 40).to_le_bytes())] {
+            let error = parse("y", &file(descr, "(1,)", &bytes)).unwrap().indices().unwrap_err();
+            assert!(error.to_string().contains("expected from 0 to 2^32 - 1"), "{error}");
+        }
+        let error = parse("y", &file("<f4", "(1,)", &[0; 4])).unwrap().indices().unwrap_err();
+        assert_eq!(error.to_string(), "`y`: element type: expected an integer type, got `<f4`");
+    }
+
+    #[test]
+    fn damaged_and_unsupported_files_are_errors() {
+        let whole = file("<f4", "(2, 1)", &[0; 8]);
+        assert!(parse("a", &whole).is_ok());
+        for length in 0..whole.len() {
+            assert!(parse("a", &whole[..length]).is_err(), "the first {length} bytes");
+        }
+        for (descr, shape) in [
+            ("<f4", "(3, 1)"),
+            ("<f4", "(18446744073709551615, 2)"),
+            ("<f4", "(-2, 1)"),
+            ("<f4", "(2, 1"),
+            ("<f", "(2, 1)"),
+            ("", "(2, 1)"),
+            ("[('a', '<f4')]", "(2,)"),
+        ] {
+            assert!(parse("a", &file(descr, shape, &[0; 8])).is_err(), "{descr} {shape}");
+        }
+        let text = String::from_utf8_lossy(&whole[10..]).replace("False", "True ");
+        let fortran = [&whole[..10], text.as_bytes()].concat();
+        assert!(parse("a", &fortran).unwrap_err().to_string().contains("ascontiguousarray"));
+        let big_endian = parse("a", &file(">f4", "(2, 1)", &[0; 8])).unwrap();
+        assert!(big_endian.tensor().unwrap_err().to_string().contains("got `>f4`"));
+    }
+
+    #[test]
+    fn the_arrays_of_an_archive_have_their_names() {
+        let x = file("<f4", "(2, 1)", &[0; 8]);
+        let y = file("|u1", "(2,)", &[1, 0]);
+        let archive = zip::tests::archive(&[("x.npy", &x, true), ("y.npy", &y, false)]);
+        let arrays = parse_npz("a.npz", &archive).unwrap();
+        assert_eq!(arrays.keys().collect::<Vec<_>>(), ["x", "y"]);
+        assert_eq!(arrays["x"].tensor().unwrap().shape(), [2, 1]);
+        assert_eq!(arrays["y"].indices().unwrap().as_slice(), [1, 0]);
+        let other = zip::tests::archive(&[("x.txt", b"hello", false)]);
+        let error = parse_npz("a.npz", &other).unwrap_err().to_string();
+        assert!(error.starts_with("`a.npz/x.txt`: first bytes: "), "{error}");
+    }
+}

@@ -1,0 +1,100 @@
+//! Gradient clipping as an optimiser around another.
+
+use autograd::{Gradients, Param};
+use tensor::Tensor;
+
+use crate::{Optimiser, Result, ScheduleValue, range};
+
+/// An optimiser that clips the norm of all gradients together before each step, as [`Gradients::clipped`].
+///
+/// ```
+/// use agon_models::{Adam, AdamConfig, Clipped, Linear, Module};
+/// use tensor::DType;
+/// use tensor::random::Stream;
+///
+/// let model = Linear::new(4, 2, &Stream::new(0, "init"), DType::F32);
+/// let optimiser = Clipped::new(Adam::new(&model.params(), AdamConfig::PAPER)?, 1.0)?;
+/// # let _ = optimiser;
+/// # Ok::<(), agon_models::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Clipped<O> {
+    optimiser: O,
+    max_norm: f64,
+}
+
+impl<O: Optimiser> Clipped<O> {
+    /// Clips gradients of a larger norm than `max_norm` for this optimiser.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`](crate::Error::OutOfRange) unless the norm is finite and above 0.
+    pub fn new(optimiser: O, max_norm: f64) -> Result<Self> {
+        range::POSITIVE.check("max_norm", max_norm)?;
+        Ok(Self { optimiser, max_norm })
+    }
+}
+
+impl<O: Optimiser> Optimiser for Clipped<O> {
+    fn step(
+        &mut self,
+        params: &[(String, &Param)],
+        gradients: &Gradients,
+        schedule_value: ScheduleValue,
+    ) -> Result<()> {
+        self.optimiser.step(params, &gradients.clipped(params, self.max_norm)?, schedule_value)
+    }
+
+    fn prepare(&mut self, schedule_value: ScheduleValue) -> Result<()> {
+        self.optimiser.prepare(schedule_value)
+    }
+
+    fn apply(
+        &mut self,
+        params: &[(String, &Param)],
+        gradients: &Gradients,
+        schedule_value: ScheduleValue,
+    ) -> Result<()> {
+        self.optimiser.apply(params, &gradients.clipped(params, self.max_norm)?, schedule_value)
+    }
+
+    fn to_device(&mut self, params: &[(String, &Param)]) -> Result<()> {
+        self.optimiser.to_device(params)
+    }
+
+    fn state(&self) -> Vec<(String, Tensor)> {
+        self.optimiser.state()
+    }
+
+    fn load(&mut self, params: &[(String, &Param)], stored: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
+        self.optimiser.load(params, stored)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use autograd::Tape;
+    use tensor::DType;
+
+    use super::*;
+    use crate::{Schedule, Sgd, SgdConfig};
+
+    #[test]
+    fn a_step_has_at_most_the_length_of_the_learning_rate_times_the_limit() {
+        let param = Param::new(Tensor::zeros(&[2], DType::F64));
+        let params = [("p".to_owned(), &param)];
+        let config = SgdConfig { learning_rate: 0.5, momentum: 0.0, nesterov: false };
+        let mut sgd = Clipped::new(Sgd::new(&params, config).unwrap(), 1.0).unwrap();
+        for (slope, moved) in [([0.5, 0.0], [-0.25, 0.0]), ([-6.0, 8.0], [0.05, -0.4])] {
+            let gradients = {
+                let tape = Tape::new();
+                let slope = Tensor::from_slice(&slope, &[2]).unwrap();
+                tape.backward_from(&tape.param(&param).unwrap(), slope).unwrap()
+            };
+            sgd.step(&params, &gradients, Schedule::Constant.at(0)).unwrap();
+            for (got, expected) in param.value().to_f64_vec().into_iter().zip(moved) {
+                assert!((got - expected).abs() < 1e-15, "{got} {expected}");
+            }
+        }
+        assert!(Clipped::new(sgd, 0.0).is_err());
+    }
+}

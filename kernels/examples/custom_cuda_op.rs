@@ -1,0 +1,73 @@
+//! An operation of your own with CUDA kernels, on the emulator or on a GPU:
+//! `cargo run --release -p kernels --example custom_cuda_op [IMAGE]`, where IMAGE is `custom_cuda_op.cu` compiled by nvcc.
+//!
+//! It lies here and not with the facade because it needs the emulator. On a GPU only `add_image` is added to what an
+//! operation for CPUs has: a `Map` launches the entry points of its name.
+#![forbid(unsafe_code)]
+#![allow(clippy::print_stdout, reason = "an example")]
+
+use std::error::Error;
+use std::fs;
+
+use autograd::{Op, Result, Tape, run_if};
+use kernels::Setting;
+use tensor::{DType, Device, Map, Map2, Real, Tensor};
+
+/// `ln(1 + e^x)`, element-wise.
+#[derive(Debug, Clone, Copy)]
+struct Softplus;
+
+impl Map for Softplus {
+    const NAME: &'static str = "softplus";
+
+    fn formula<A: Real>(&self, x: A) -> A {
+        x.max(A::zero()) + (-x.abs()).exp().ln_1p()
+    }
+}
+
+/// `dx = dy / (1 + e^-x)`
+#[derive(Debug, Clone, Copy)]
+struct SoftplusGrad;
+
+impl Map2 for SoftplusGrad {
+    const NAME: &'static str = "softplus_grad";
+
+    fn formula<A: Real>(&self, x: A, dy: A) -> A {
+        dy / (A::one() + (-x).exp())
+    }
+}
+
+impl Op<1> for Softplus {
+    const NAME: &'static str = "softplus";
+    type Saved = Tensor;
+
+    fn forward(&self, [x]: [&Tensor; 1]) -> Result<([Tensor; 1], Tensor)> {
+        Ok((tensor::run(self, [x])?, x.clone()))
+    }
+
+    fn backward(&self, x: &Tensor, [dy]: [&Tensor; 1], [wanted]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
+        Ok([run_if(wanted, &SoftplusGrad, [x, dy])?])
+    }
+}
+
+fn main() -> std::result::Result<(), Box<dyn Error>> {
+    let device = match std::env::args_os().nth(1) {
+        Some(image) => {
+            let device = Device::cuda(0)?;
+            let Device::Cuda(gpu) = &device else { unreachable!("it was opened as a GPU") };
+            gpu.add_image("softplus", &fs::read(image)?)?;
+            device
+        }
+        None => Setting::ALL[0].device(),
+    };
+    let x = Tensor::from_vec(vec![-20.0f32, -1.0, 0.0, 0.5, 40.0], &[5])?;
+    let weight = Tensor::full(1.0, &[5], DType::F32);
+    for device in [device, Device::Cpu] {
+        let tape = Tape::new();
+        let x = tape.input(&x.to_device(&device)?);
+        let [y] = tape.apply(Softplus, [&x])?;
+        let gradients = tape.backward_from(&y, weight.to_device(&device)?)?;
+        println!("{device}: {:?} {:?}", y.value().to_f64_vec(), gradients.of(&x)?.to_f64_vec());
+    }
+    Ok(())
+}
