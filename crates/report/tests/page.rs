@@ -221,8 +221,10 @@ fn the_panels_of_a_figure_are_drawings_of_their_own_and_its_data_are_also_a_tabl
 fn every_colour_of_a_drawing_has_one_on_dark_paper() {
     let html = page().html().unwrap();
     // Blue of the data, and the ink of the axes.
-    for rule in ["[stroke=\"#0072b2\"] { stroke: #3d9be0; }", "[stroke=\"#222222\"] { stroke: var(--ink); }"]
-    {
+    for rule in [
+        ".fig [stroke=\"#0072b2\"] { stroke: #3d9be0; }",
+        ".fig [stroke=\"#222222\"] { stroke: var(--ink); }",
+    ] {
         assert!(html.contains(rule), "{rule}");
     }
 }
