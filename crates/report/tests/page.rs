@@ -182,6 +182,18 @@ fn a_page_without_results_has_no_empty_sections() {
     }
 }
 
+/// A page of claims alone has no section for facts, and no link to one.
+#[test]
+fn a_page_without_facts_does_not_link_to_them() {
+    let mut page = page();
+    page.others.clear();
+    page.groups
+        .iter_mut()
+        .flat_map(|group| &mut group.sections)
+        .for_each(|section| section.rows = vec![row()]);
+    assert!(!page.html().unwrap().contains("checks.s"));
+}
+
 #[test]
 fn facts_of_the_implementation_stand_in_the_last_section_alone() {
     let html = page().html().unwrap();

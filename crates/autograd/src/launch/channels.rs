@@ -46,7 +46,7 @@ pub(crate) fn over_channels(
 }
 
 /// Launches it over the elements of the output.
-pub(crate) fn over_numbers(
+pub(crate) fn over_elements(
     call: Call<'_>,
     entry: &str,
     output: &Tensor,

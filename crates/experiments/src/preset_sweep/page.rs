@@ -86,7 +86,7 @@ impl Swept {
         self.quantities().into_iter().filter_map(answer).take(3).collect()
     }
 
-    /// What is varied, in words.
+    /// A description of the varied settings.
     pub fn title(&self) -> String {
         let values = |at: usize| {
             let mut values: Vec<&str> = vec![];

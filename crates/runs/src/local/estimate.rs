@@ -41,6 +41,12 @@ const FEW_IMAGES: usize = 2;
 /// milliseconds by which measurements scatter, and short enough to time a hundred models in a minute.
 const STEP_S: f64 = 0.1;
 
+/// It takes at least this many times the images of the first, so that the fixed part of a step is told from the rest.
+const LEAST_RATIO: usize = 8;
+
+/// Models whose first steps take longer are not measured a second time.
+const LONG_S: f64 = 1.0;
+
 /// The assumed throughput of one core in f64, in FLOP per second.
 const RATE: f64 = 2e10;
 
@@ -117,9 +123,9 @@ impl<'d> Estimate<'d> {
         };
         let few = FEW_IMAGES.min(whole);
         let [step, evaluated] = time(few)?;
-        let more = ((few as f64 * STEP_S / step) as usize).min(whole);
+        let more = ((few as f64 * STEP_S / step) as usize).max(LEAST_RATIO * few).min(whole);
         let mut found = Timed { fixed: 0.0, image: step / few as f64, evaluated };
-        if more > few {
+        if more > few && step < LONG_S {
             let [long, evaluated] = time(more)?;
             let image = (long - step).max(0.0) / (more - few) as f64;
             found = Timed { fixed: (long - image * more as f64).max(0.0), image, evaluated };

@@ -46,7 +46,7 @@ impl Run {
             Ok(()) if !self.config.learner.learns() => self.answer(images, &mut folder, &mut observe),
             Ok(()) => self.learn(images, needed, device, true, |training| {
                 let mut finals = self.epochs(training, images, &mut folder, &mut observe)?;
-                let kept = training.learned().into_iter().filter(|(name, _)| keep.includes(name));
+                let kept = training.params_and_buffers().into_iter().filter(|(name, _)| keep.includes(name));
                 finals.extend(kept.map(|(name, value)| (parameter(&name), Array::of(&value))));
                 Ok(finals)
             }),
@@ -149,7 +149,7 @@ impl Run {
             let mut scalars = scalars?;
             scalars.insert("flops".into(), flops as f64);
             let seconds = start.elapsed().as_secs_f64();
-            if folder.wants_checkpoint() && epoch < last {
+            if folder.needs_checkpoint() && epoch < last {
                 let state = training.trainer().state();
                 let arrays = state.iter().map(|(name, value)| (name.clone(), Array::of(value))).collect();
                 folder.record(&Checkpoint { epoch, arrays }, scalars, seconds).map_err(Error::from)?;
@@ -235,7 +235,7 @@ fn non_finite(
         Ok(values) => values.iter().all(|x| x.is_finite()),
         Err(_) => tensor.to_f64_vec().iter().all(|x| x.is_finite()),
     };
-    if let Some((name, _)) = training.learned().iter().find(|(_, tensor)| !is_finite(tensor)) {
+    if let Some((name, _)) = training.params_and_buffers().iter().find(|(_, tensor)| !is_finite(tensor)) {
         return Some(format!("training diverged: the parameter `{name}` is not finite after the last step"));
     }
     // A metric that the learner does not have is NaN in training too.

@@ -1,4 +1,4 @@
-//! The agreement of both losses of all training images about the encoder, and what it is for permuted labels.
+//! The cosine of the encoder's gradients of the two losses over all training images, and the same for permuted labels.
 
 use models::CreTrainer;
 use models::train::FullConflict;
@@ -11,7 +11,7 @@ use crate::store::{Array, Arrays};
 use crate::training::Setup;
 use crate::training::batches::in_order;
 
-/// How often the labels are permuted.
+/// The number of permutations of the labels.
 const DRAWS: u64 = 3;
 
 /// What all of it costs in epochs, of which a third is the forward pass and two thirds the backward pass, half of it that of
