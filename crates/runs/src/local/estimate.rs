@@ -37,15 +37,12 @@ struct Timed {
 /// them in seconds.
 const FEW_IMAGES: usize = 2;
 
-/// The second measurement takes as many images, at most a batch, as a step of this many seconds: long compared with the
-/// milliseconds by which measurements scatter, and short enough to time a hundred models in a minute.
+/// Measurements go on with more images, at most a batch, until a step takes as many seconds: long compared with the
+/// milliseconds by which measurements scatter, and short enough to time a hundred models in minutes.
 const STEP_S: f64 = 0.1;
 
-/// It takes at least this many times the images of the first, so that the fixed part of a step is told from the rest.
+/// Each takes at least this many times the images of the one before, so that the fixed part of a step is told from the rest.
 const LEAST_RATIO: usize = 8;
-
-/// Models whose first steps take longer are not measured a second time.
-const LONG_S: f64 = 1.0;
 
 /// The assumed throughput of one core in f64, in FLOP per second.
 const RATE: f64 = 2e10;
@@ -103,7 +100,7 @@ impl<'d> Estimate<'d> {
         (2.0 * data.train as f64 * d * d + DECOMPOSITION * product(images)) / RATE
     }
 
-    /// The times of a model, measured once for each geometry: on few images, and then on as many as take [`STEP_S`].
+    /// The times of a model, measured once for each geometry: on few images first, and on more until a step takes [`STEP_S`].
     fn timed(&mut self, run: &Run, images: &Images) -> Result<Timed> {
         let mut timed = run.clone();
         timed.config.learner.time_alike();
@@ -121,14 +118,15 @@ impl<'d> Estimate<'d> {
                 None => Ok([0.0; 2]),
             }
         };
-        let few = FEW_IMAGES.min(whole);
-        let [step, evaluated] = time(few)?;
-        let more = ((few as f64 * STEP_S / step) as usize).max(LEAST_RATIO * few).min(whole);
-        let mut found = Timed { fixed: 0.0, image: step / few as f64, evaluated };
-        if more > few && step < LONG_S {
+        let mut n = FEW_IMAGES.min(whole);
+        let [mut step, evaluated] = time(n)?;
+        let mut found = Timed { fixed: 0.0, image: step / n as f64, evaluated };
+        while n < whole && step < STEP_S {
+            let more = ((n as f64 * STEP_S / step) as usize).max(LEAST_RATIO * n).min(whole);
             let [long, evaluated] = time(more)?;
-            let image = (long - step).max(0.0) / (more - few) as f64;
+            let image = (long - step).max(0.0) / (more - n) as f64;
             found = Timed { fixed: (long - image * more as f64).max(0.0), image, evaluated };
+            (n, step) = (more, long);
         }
         self.timed.insert(name, found);
         Ok(found)
