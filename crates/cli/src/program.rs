@@ -35,6 +35,14 @@ fn named(typed: &Path, here: Option<&Path>, found: Option<&Path>) -> String {
     shell::shown(below.unwrap_or(typed).as_os_str())
 }
 
+/// What the user types to reproduce experiments: in a clone of the repository the task that also builds the program.
+pub(crate) fn reproduce() -> String {
+    match ["xtask/Cargo.toml", ".cargo/config.toml"].iter().all(|file| Path::new(file).is_file()) {
+        true => "cargo xtask reproduce".into(),
+        false => format!("{} reproduce", name()),
+    }
+}
+
 /// The text with its commands as the user can type them.
 pub(crate) fn with_commands(text: &str) -> String {
     match name() {

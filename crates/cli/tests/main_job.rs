@@ -60,6 +60,15 @@ fn report_without_arguments_shows_the_committed_results_and_changes_none_of_them
     assert!(lines.lines().count() < 25 && lines.lines().all(|line| line.chars().count() <= 60), "{summary}");
     let table = text(&succeeded(&mut agon(folder.path(), &["report", "--table", "--open"])).stdout);
     assert!(table.ends_with("the page: out/report.html\n") && table.contains("T13"), "{table}");
+    let json = succeeded(&mut agon(folder.path(), &["report", "--json"])).stdout;
+    let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    assert_eq!((&json["page"], &json["failed_runs"]), (&"out/report.html".into(), &serde_json::json!([])));
+    assert_eq!(json["verdicts"], "results/standard/verdicts.csv");
+    assert!(json["claims"].as_object().unwrap().values().all(|n| n.as_u64() > Some(0)), "{json}");
+    // The page names the program, as this folder is no clone of the repository.
+    assert!(
+        !page.contains("cargo xtask") && page.contains("agon reproduce --profile standard --only linear-cre")
+    );
     // Results that are named are those in the results folder.
     let own = agon(folder.path(), &["report", "--profile", "standard"]).output().unwrap();
     assert!(!own.status.success() && text(&own.stderr).contains("out/standard holds no results"));
@@ -89,8 +98,13 @@ fn a_page_is_there_before_the_first_result_and_an_interrupted_job_says_how_to_go
 #[test]
 fn verdicts_are_printed_as_they_fall_and_standard_has_every_experiment() {
     let folder = tempfile::tempdir().unwrap();
-    let job = ["reproduce", "--profile", "smoke", "--only", "fc-lambda-sweep,linear-codes", "-s", SMALL];
+    let job =
+        ["reproduce", "--profile", "smoke", "--only", "fc-lambda-sweep,linear-codes", "-s", SMALL, "--json"];
     let output = succeeded(&mut agon(folder.path(), &job));
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&json["page"], &json["missed"]), (&"out/smoke/index.html".into(), &serde_json::json!([])));
+    assert!(json["exact_facts"]["exact"].as_u64() > Some(0) && json["images_trained"].as_f64() > Some(0.0));
+    assert!(folder.path().join(json["verdicts"].as_str().unwrap()).is_file());
     let log = text(&output.stderr);
     for part in
         ["(1 of 2, out/smoke/index.html)", "(2 of 2, out/smoke/index.html)", "= exact", "fc-lambda-sweep 1/"]

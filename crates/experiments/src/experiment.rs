@@ -62,7 +62,7 @@ pub trait Experiment: Sync {
     /// The grid of runs of a profile.
     fn grid(&self, profile: Profile) -> Grid;
 
-    /// Whether its results need the parameters of its runs, which a sweep keeps only where they are read again.
+    /// Whether its results need the encoders of its runs, which a sweep keeps only where they are read again.
     fn reads_parameters(&self) -> bool {
         false
     }

@@ -14,6 +14,8 @@ use runs::training::Hardware;
 pub struct Options {
     /// The profile, for names and the command lines on the page.
     pub profile: Profile,
+    /// What a user types to reproduce experiments, for the command lines on the page: `cargo xtask reproduce` in a clone.
+    pub command: String,
     /// The output folder.
     pub out: PathBuf,
     /// The folder that is searched first for data sets.

@@ -4,6 +4,7 @@ mod answer;
 mod explore;
 mod readers;
 
+use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 use report::{Group, Kind, Page, Section, Verdict, table};
@@ -16,6 +17,7 @@ use crate::error::Result;
 use crate::experiment::Paper;
 use crate::profile::Profile;
 use crate::reproduce::live::IN_PROGRESS;
+use runs::store::Results;
 
 const TITLE: &str = "Do classification and reconstruction help or hurt each other in one representation?";
 
@@ -55,20 +57,37 @@ const GROUPS: [[&str; 3]; 3] = [
     ["beyond", "Beyond", "Beyond both papers"],
 ];
 
-/// The page of these results, to be written to `index`. What the explorer and the readers show is read from the files in
-/// the folder.
+/// The results of the experiments whose models the explorer and the readers show.
+#[derive(Default)]
+pub(crate) struct Shown(BTreeMap<String, Results>);
+
+impl Shown {
+    /// Keeps the results of an experiment, if a page shows them beyond its section.
+    pub(crate) fn keep(&mut self, name: &str, results: Results) {
+        if explore::SOURCES.contains(&name) || readers::SWEEPS.contains(&name) {
+            self.0.insert(name.to_owned(), results);
+        }
+    }
+
+    /// The results of those of these experiments that are here, in this order.
+    fn of<'a>(&'a self, names: &'a [&str]) -> impl Iterator<Item = &'a Results> {
+        names.iter().filter_map(|name| self.0.get(*name))
+    }
+}
+
+/// The page of these results, to be written to `index`.
 ///
 /// # Errors
-/// If a file is there and cannot be read.
+/// If results of `shown` lack an entry.
 pub(crate) fn page(
-    folder: &Path,
+    shown: &Shown,
     index: &Path,
     profile: Profile,
     rows: &[Verdict],
     sections: Vec<Section>,
     provenance: Vec<(String, String)>,
 ) -> Result<Page> {
-    let readers = readers(folder)?;
+    let readers = readers(shown)?;
     let in_section = |row: &&Verdict| sections.iter().any(|section| section.rows.contains(row));
     let others = rows.iter().filter(|row| !in_section(row)).cloned().collect();
     let is_claim = |row: &&Verdict| row.kind != Kind::Exact && row.same_as.is_none();
@@ -88,8 +107,8 @@ pub(crate) fn page(
             claims.len(),
             table::summary(&claims)
         ),
-        links: links(index.parent().unwrap_or(folder)),
-        explorer: explorer(folder)?,
+        links: links(index.parent().unwrap_or(Path::new(""))),
+        explorer: explorer(shown)?,
         readers,
         groups: groups(sections),
         others,

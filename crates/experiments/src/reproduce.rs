@@ -7,11 +7,13 @@ pub(crate) mod live;
 mod verdict_table;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use rayon::prelude::*;
 use report::{Conclusion, Figure, Section, Verdict, table};
+use serde::Serialize;
 use serde_json::Value;
 use system::{files, text};
 
@@ -20,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Info, Planned};
 use crate::job::Job;
 use crate::options::Options;
-use crate::page;
+use crate::page::{self, Shown};
 use crate::profile::Profile;
 use crate::statistics::holm::within_claims;
 use crate::stored::{EXPERIMENT, results_file, stored_results};
@@ -29,7 +31,7 @@ use runs::local::{Data, Missing, Observer};
 use runs::provenance::text as value_text;
 use runs::run::Run;
 use runs::shell;
-use runs::store::{Results, Store, write_results};
+use runs::store::{FinishedRun, Results, Store, write_results};
 
 /// The label on the page for results without a checksum.
 const WITHOUT_CHECKSUM: &str = "results without a checksum, as older versions wrote them";
@@ -40,6 +42,10 @@ pub struct Outcome {
     pub rows: Vec<Verdict>,
     /// The page.
     pub page: PathBuf,
+    /// The folder of the results, with the table of verdicts.
+    pub folder: PathBuf,
+    /// Runs that diverged or failed, as far as the runs were looked at.
+    pub failed: Vec<FailedRun>,
     /// The experiments whose results an older version wrote without a checksum, so that damage may go unnoticed.
     pub unchecked: Vec<String>,
     /// The experiments that have no stored results.
@@ -48,6 +54,32 @@ pub struct Outcome {
     pub images_trained: f64,
     /// Wall time in which they did, in seconds.
     pub seconds: f64,
+}
+
+/// A run without results.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FailedRun {
+    /// Its key, as `agon runs --each` lists it.
+    pub key: String,
+    /// Config and seed in words.
+    pub label: String,
+    /// Why it diverged or failed.
+    pub reason: String,
+}
+
+impl FailedRun {
+    /// `None` for a run that finished.
+    fn of(run: &FinishedRun) -> Option<Self> {
+        let (runs::store::Outcome::Diverged { reason, .. } | runs::store::Outcome::Failed { reason }) =
+            &run.outcome
+        else {
+            return None;
+        };
+        let (key, seed) = (run.spec.folder_name(), run.spec.seed);
+        let config = serde_json::from_value(run.spec.config.clone());
+        let label = config.map_or_else(|_| key.clone(), |config| Run { config, seed }.label());
+        Some(Self { key, label, reason: reason.clone() })
+    }
 }
 
 /// An experiment that is judged, while others may still be computed.
@@ -92,7 +124,10 @@ pub fn reproduce(
         Ok(())
     })?;
     let (rows, seconds) = (live.rows(), start.elapsed().as_secs_f64());
-    Ok(Outcome { rows, page, unchecked: vec![], absent: vec![], images_trained: images, seconds })
+    let Live { folder, spent: Spent { mut failed, .. }, .. } = live;
+    failed.sort_by(|one, other| one.key.cmp(&other.key));
+    let (unchecked, absent) = (vec![], vec![]);
+    Ok(Outcome { rows, page, folder, failed, unchecked, absent, images_trained: images, seconds })
 }
 
 /// Draws and judges again from what is stored in the results' files, without data and without a run. Rows that only runs can
@@ -126,7 +161,7 @@ fn redrawn(
 ) -> Result<Outcome> {
     let (mut rows, mut sections, mut origins) =
         (verdict_table::of_runs(folder)?, Vec::new(), BTreeMap::new());
-    let mut absent = Vec::new();
+    let (mut absent, mut shown) = (Vec::new(), Shown::default());
     let start = Instant::now();
     for &experiment in experiments {
         let name = experiment.info().name;
@@ -143,10 +178,11 @@ fn redrawn(
         rows.extend(section.rows.iter().cloned());
         sections.push(section);
         let unchecked = (!is_sealed).then(|| (WITHOUT_CHECKSUM.to_owned(), name.to_owned()));
-        for (name, value) in results.provenance.into_iter().chain(unchecked) {
+        for (name, value) in results.provenance.clone().into_iter().chain(unchecked) {
             let values: &mut BTreeSet<String> = origins.entry(name).or_default();
             values.insert(value);
         }
+        shown.keep(name, results);
     }
     if sections.is_empty() {
         return Err(Error::NoResults { folder: folder.into() });
@@ -161,13 +197,14 @@ fn redrawn(
     );
     let page = match only_page {
         Some(page) => {
-            let html = page::page(folder, page, options.profile, &rows, sections, provenance)?.html()?;
+            let html = page::page(&shown, page, options.profile, &rows, sections, provenance)?.html()?;
             write(page, html.as_bytes()).map(|()| page.to_owned())?
         }
-        None => write_page(folder, options, &rows, sections, provenance)?,
+        None => write_page(folder, &shown, options, &rows, sections, provenance)?,
     };
     let (unchecked, seconds) = (unchecked.into_iter().collect(), start.elapsed().as_secs_f64());
-    Ok(Outcome { rows, page, unchecked, absent, images_trained: 0.0, seconds })
+    let (folder, failed) = (folder.to_owned(), vec![]);
+    Ok(Outcome { rows, page, folder, failed, unchecked, absent, images_trained: 0.0, seconds })
 }
 
 /// The section of an experiment with its verdicts, from its stored results; the figures are written to its subfolder of
@@ -214,13 +251,14 @@ fn stated(row: Verdict, profile: Profile) -> Verdict {
 
 fn write_page(
     folder: &Path,
+    shown: &Shown,
     options: &Options,
     rows: &[Verdict],
     sections: Vec<Section>,
     provenance: Vec<(String, String)>,
 ) -> Result<PathBuf> {
     let index = folder.join("index.html");
-    let page = page::page(folder, &index, options.profile, rows, sections, provenance)?;
+    let page = page::page(shown, &index, options.profile, rows, sections, provenance)?;
     write(&folder.join("verdicts.csv"), table::csv(rows).as_bytes())?;
     write_results(&folder.join(verdict_table::FILE), &verdict_table::columns(rows))?;
     if let Some(drawing) = report::forest(rows) {
@@ -278,9 +316,12 @@ fn write_figures(figures: &[Figure], folder: &Path) -> Result<()> {
 
 /// The command that makes one experiment of the page again.
 fn command(options: &Options, name: &str) -> String {
-    let settings =
-        options.settings.iter().map(|setting| shell::option("-s", setting.as_ref())).collect::<String>();
-    format!("cargo xtask reproduce --profile {} --only {name}{settings}", options.profile)
+    let Options { command, profile, out, data, settings, .. } = options;
+    let folders = [("--out", (out != Path::new("out")).then_some(out)), ("--data", data.as_ref())];
+    let folders = folders.into_iter().filter_map(|(name, folder)| Some((name, folder?.as_os_str())));
+    let settings = settings.iter().map(|setting| ("-s", OsStr::new(setting)));
+    let options: String = folders.chain(settings).map(|(name, value)| shell::option(name, value)).collect();
+    format!("{command} --profile {profile} --only {name}{options}")
 }
 
 fn page_provenance(

@@ -156,23 +156,27 @@ impl PredictiveCoding {
         Ok(Self { model, config: config.clone() })
     }
 
-    /// Relaxes the activities, starting from their predictions. Also returns the energies before each step.
+    /// Relaxes the activities, starting from their predictions. Also returns the energies before each of the first `n_read`
+    /// steps, which are read back to the CPU.
     fn relax(
         &self,
         network: &Network<'_>,
         clamped: Clamped<'_>,
+        n_read: usize,
     ) -> Result<(Activities<Tensor>, Vec<Reading>)> {
         let Relaxation { steps, rate } = self.config.relaxation;
         // The energy is averaged over images, but each image relaxes at the full rate, independent of the batch.
         let rate = rate * clamped.images.shape()[0] as f64;
         let mut activities = network.feed_forward(clamped.images)?;
-        let mut readings = Vec::with_capacity(steps);
-        for _ in 0..steps {
+        let mut readings = Vec::with_capacity(n_read);
+        for step in 0..steps {
             let tape = Tape::new();
             let free =
                 activities.each_ref().map(|part| part.iter().map(|a| tape.input(a)).collect::<Vec<_>>());
             let energy = network.energy(&free, clamped, Weights::Fixed)?;
-            readings.push(energy.reading()?);
+            if step < n_read {
+                readings.push(energy.reading()?);
+            }
             let gradients = tape.backward(&energy.total()?)?;
             for (activity, free) in activities.iter_mut().flatten().zip(free.iter().flatten()) {
                 *activity = gradient_step(activity, gradients.of(free)?, rate)?;
@@ -189,7 +193,7 @@ impl PredictiveCoding {
     pub fn relaxation(&self, images: &Tensor, labels: &Indices) -> Result<Vec<f64>> {
         let clamped = Clamped { images: &rows(images, &self.config.model)?, labels: Some(labels) };
         let network = self.network();
-        let (relaxed, readings) = self.relax(&network, clamped)?;
+        let (relaxed, readings) = self.relax(&network, clamped, self.config.relaxation.steps)?;
         let tape = Tape::without_gradients();
         let last = network.energy(&held(&tape, &relaxed), clamped, Weights::Fixed)?.reading()?;
         Ok(readings.iter().chain([&last]).map(|reading| reading.energy).collect())
@@ -217,7 +221,7 @@ impl PredictiveCoding {
     /// If the images' shape does not fit.
     pub fn represent_relaxed(&self, images: &Tensor) -> Result<Representation> {
         let clamped = Clamped { images: &rows(images, &self.config.model)?, labels: None };
-        let ([mut encoder, ..], _) = self.relax(&self.network(), clamped)?;
+        let ([mut encoder, ..], _) = self.relax(&self.network(), clamped, 0)?;
         let z = encoder.pop().expect("an encoder has layers");
         let reconstruction = self.model.part(Part::Decoder).output(&z)?.reshape(images.shape())?;
         let logits = self.model.part(Part::Classifier).output(&z)?;
@@ -233,7 +237,9 @@ impl PredictiveCoding {
 
 impl Objective for PredictiveCoding {
     fn groups(&self) -> Vec<Group<'_>> {
-        Part::ALL.map(|part| Group { name: Some(part.name()), params: self.model.part(part).params() }).into()
+        Part::ALL
+            .map(|part| Group { name: Some(part.name()), params: self.model.part(part).params().into() })
+            .into()
     }
 
     fn params(&self) -> Vec<(String, &Param)> {
@@ -245,7 +251,7 @@ impl Objective for PredictiveCoding {
         let clamped =
             Clamped { images: &rows(&example.images, &self.config.model)?, labels: Some(&example.labels) };
         let network = self.network();
-        let (relaxed, readings) = self.relax(&network, clamped)?;
+        let (relaxed, readings) = self.relax(&network, clamped, 1)?;
         let Reading { mse, cross_entropy, .. } = readings[0];
         let energy = network.energy(&held(tape, &relaxed), clamped, Weights::Learned)?;
         let number = |value: f64| Tensor::full(value, &[], DType::F64);
@@ -264,7 +270,7 @@ impl Objective for PredictiveCoding {
         })
     }
 
-    /// Relaxation reads the energy of each step back to the CPU.
+    /// The energy of the predictions is read back to the CPU.
     fn records(&self) -> bool {
         false
     }

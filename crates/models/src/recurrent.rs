@@ -221,8 +221,10 @@ impl Recurrent {
 
 impl Objective for Recurrent {
     fn groups(&self) -> Vec<Group<'_>> {
-        let group =
-            |part: Part| Group { name: Some(part.name()), params: params(&self.model, &self.feedback, part) };
+        let group = |part: Part| Group {
+            name: Some(part.name()),
+            params: params(&self.model, &self.feedback, part).into(),
+        };
         Part::ALL.map(group).into()
     }
 

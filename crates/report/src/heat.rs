@@ -1,5 +1,7 @@
 //! Heat maps: values over two lists of labels, coloured by their distance from a centre.
 
+use std::fmt::Display;
+
 use crate::error::{Error, Result};
 use crate::figure::{check_name, finite, some_text};
 use crate::font;
@@ -89,13 +91,14 @@ impl HeatPanel {
             canvas.text(At { x: left - 6.0, y: y + CELL.1 / 2.0 + look.middle() }, look, label);
             for (column, value) in values.iter().enumerate() {
                 let (Some(value), x) = (value, left + column as f64 * CELL.0) else { continue };
-                let fill = diverging((value - centre) / most);
+                let (fill, opacity) = diverging((value - centre) / most);
                 let cell = [x, y, CELL.0 - 1.0, CELL.1 - 1.0].map(Num);
                 let [x_at, y_at, w, h] = &cell;
-                canvas.element(
-                    "rect",
-                    &[("x", x_at), ("y", y_at), ("width", w), ("height", h), ("fill", &fill)],
-                );
+                let opacity = Num(opacity);
+                let place: [(&str, &dyn Display); 4] =
+                    [("x", x_at), ("y", y_at), ("width", w), ("height", h)];
+                let colour: [(&str, &dyn Display); 2] = [("fill", &fill), ("fill-opacity", &opacity)];
+                canvas.element("rect", &[&place[..], &colour].concat());
                 let look = Type::new(10.5, INK, Anchor::Middle);
                 canvas.text(
                     At { x: x + CELL.0 / 2.0, y: y + CELL.1 / 2.0 + look.middle() },

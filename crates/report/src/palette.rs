@@ -65,7 +65,7 @@ pub(crate) const PAPER: Colour = Colour([0xff, 0xff, 0xff]);
 
 /// The colours that are not data, with the names of the same in the style sheet of a page.
 pub(crate) const CHROME: [(Colour, &str); 5] =
-    [(INK, "ink"), (QUIET, "quiet"), (REFERENCE, "quiet"), (FAINT, "grid"), (PAPER, "raised")];
+    [(INK, "ink"), (QUIET, "quiet"), (REFERENCE, "quiet"), (FAINT, "grid"), (PAPER, "paper")];
 
 /// The colours of reconstruction and classification, as indices of [`Style::category`]: blue and vermilion.
 pub(crate) const OBJECTIVES: [(&str, usize); 2] = [("reconstruction", 0), ("classification", 1)];
@@ -166,20 +166,15 @@ const MARKERS: [Marker; 10] = [
     Marker::Bar,
 ];
 
-/// Lengths of strokes and gaps; the empty one is a solid line.
-/// The colour of a value's distance from a centre, from -1 (blue) over 0 (paper) to 1 (vermilion); both are light enough for
-/// text.
-pub(crate) fn diverging(share: f64) -> Colour {
-    let Colour(far) = CATEGORIES[usize::from(share > 0.0)];
-    let weight = 0.6 * share.abs().min(1.0);
-    let Colour(paper) = PAPER;
-    let mixed = |channel: usize| {
-        let (far, paper) = (f64::from(far[channel]), f64::from(paper[channel]));
-        (weight * far + (1.0 - weight) * paper).round() as u8
-    };
-    Colour([mixed(0), mixed(1), mixed(2)])
+/// The largest opacity of [`diverging`]: text on top stays readable on light and on dark paper.
+const MOST_OPAQUE: f64 = 0.6;
+
+/// The colour and opacity of a value's distance from a centre, from -1 (blue) over 0 (transparent) to 1 (vermilion).
+pub(crate) fn diverging(share: f64) -> (Colour, f64) {
+    (CATEGORIES[usize::from(share > 0.0)], MOST_OPAQUE * share.abs().min(1.0))
 }
 
+/// Lengths of strokes and gaps; the empty one is a solid line.
 const DASHES: [&str; 5] = ["", "7 3", "2.5 2.5", "9 3 2.5 3", "13 4"];
 
 /// The style of a series: colour, marker and dash.
@@ -336,6 +331,25 @@ mod tests {
         for colour in CATEGORIES.into_iter().chain(ordered).map(Colour::on_dark) {
             let ratio = (colour.luminance() + 0.05) / (dark + 0.05);
             assert!(ratio > 3.0, "{colour}: {ratio:.2}");
+        }
+    }
+
+    /// WCAG 2 requires a contrast of 4.5 for text; the inks and papers are those of the style sheet of a page.
+    #[test]
+    fn text_on_the_strongest_cell_of_a_heat_map_is_readable_on_both_papers() {
+        let light = [PAPER, INK];
+        let dark = [Colour([0x17, 0x18, 0x1a]), Colour([0xec, 0xec, 0xee])];
+        for share in [-1.0, 1.0] {
+            let (colour, opacity) = diverging(share);
+            for (colour, [paper, ink]) in [(colour, light), (colour.on_dark(), dark)] {
+                let mixed = |channel: usize| {
+                    let [over, under] = [colour, paper].map(|Colour(bytes)| f64::from(bytes[channel]));
+                    (opacity * over + (1.0 - opacity) * under).round() as u8
+                };
+                let cell = Colour([mixed(0), mixed(1), mixed(2)]);
+                let [a, b] = [cell, ink].map(|colour| colour.luminance() + 0.05);
+                assert!(a.max(b) / a.min(b) > 4.5, "{cell} {ink}");
+            }
         }
     }
 

@@ -182,6 +182,18 @@ fn a_page_without_results_has_no_empty_sections() {
     }
 }
 
+/// A page of claims alone has no section for facts, and no link to one.
+#[test]
+fn a_page_without_facts_does_not_link_to_them() {
+    let mut page = page();
+    page.others.clear();
+    page.groups
+        .iter_mut()
+        .flat_map(|group| &mut group.sections)
+        .for_each(|section| section.rows = vec![row()]);
+    assert!(!page.html().unwrap().contains("checks.s"));
+}
+
 #[test]
 fn facts_of_the_implementation_stand_in_the_last_section_alone() {
     let html = page().html().unwrap();
@@ -221,8 +233,10 @@ fn the_panels_of_a_figure_are_drawings_of_their_own_and_its_data_are_also_a_tabl
 fn every_colour_of_a_drawing_has_one_on_dark_paper() {
     let html = page().html().unwrap();
     // Blue of the data, and the ink of the axes.
-    for rule in ["[stroke=\"#0072b2\"] { stroke: #3d9be0; }", "[stroke=\"#222222\"] { stroke: var(--ink); }"]
-    {
+    for rule in [
+        ".fig [stroke=\"#0072b2\"] { stroke: #3d9be0; }",
+        ".fig [stroke=\"#222222\"] { stroke: var(--ink); }",
+    ] {
         assert!(html.contains(rule), "{rule}");
     }
 }

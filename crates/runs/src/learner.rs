@@ -95,6 +95,23 @@ pub trait Learner {
         0
     }
 
+    /// Whether it fits the principal components of the training images, which runs on the same images share; for estimates of
+    /// time.
+    fn fits_components(&self, _images: &Images) -> bool {
+        false
+    }
+
+    /// Heads that are trained on a frozen encoder after the last of `epochs` epochs: their architecture, and for how many epochs
+    /// at most; for estimates of time.
+    fn heads_at_end(&self, _images: &Images, _epochs: u32) -> Option<(Architecture, u32)> {
+        None
+    }
+
+    /// What is measured on the training images after the last epoch, in the time of so many epochs; for estimates of time.
+    fn epochs_at_end(&self) -> f64 {
+        0.0
+    }
+
     /// The encoder's loss computed from the two losses, where it is their weighted sum or one of them.
     fn loss(&self, _mse: Option<f64>, _cross_entropy: Option<f64>) -> Option<f64> {
         None

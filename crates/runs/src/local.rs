@@ -24,7 +24,7 @@ use self::queue::{Queue, Task};
 pub use self::stages::{Stage, Stages};
 use crate::images::{Images, OpenData};
 use crate::run::Run;
-use crate::run::compute::Keep;
+use crate::run::keep::Keep;
 use crate::store::{Epoch, FinishedRun, Outcome, Store, trained};
 use crate::{Error, Result};
 
@@ -247,12 +247,15 @@ impl Sweep<'_> {
         let Self { store, data, resources, memory, observer } = self;
         let images = data.get(&run.config.data).expect("the data of every run was opened");
         let spec = run.spec(images);
-        let keep = if *is_reread { Keep::EveryParameter } else { resources.keep };
+        let keep = match resources.keep {
+            Keep::WhatIsReread if *is_reread => Keep::Encoder,
+            keep => keep,
+        };
         match store.find(&spec)? {
             // A failed run is computed again: the cause may have been fixed.
             Some(FinishedRun { outcome: Outcome::Failed { .. }, .. }) => store.forget(&spec)?,
             // The same results, and this time the parameters are stored.
-            Some(found) if keep == Keep::EveryParameter && run.lacks_parameters(&found) => {
+            Some(found) if run.lacks_parameters(&found, keep) => {
                 store.forget(&spec)?;
             }
             Some(found) => {

@@ -2,6 +2,7 @@
 
 pub mod compute;
 pub mod finals;
+pub mod keep;
 pub mod per_class;
 pub mod ranges;
 mod memory;

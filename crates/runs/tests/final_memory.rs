@@ -7,7 +7,7 @@
 use agon_runs::images::{DataConfig, Images};
 use agon_runs::learners::{RunConfig, cre};
 use agon_runs::run::Run;
-use agon_runs::run::compute::Keep;
+use agon_runs::run::keep::Keep;
 use agon_runs::store::{Outcome, Store};
 use agon_runs::training::Hardware;
 use data::{Dataset, Origin, Split};

@@ -159,6 +159,11 @@ impl Tensor {
         }
     }
 
+    /// Whether both tensors are the same elements of the same memory.
+    pub fn shares_storage(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.storage, &other.storage)
+    }
+
     pub(crate) fn gpu_memory(&self) -> Option<(&Arc<Gpu>, &Arc<Memory>)> {
         match &*self.storage {
             Elements::Cpu(_) => None,

@@ -13,7 +13,7 @@ use experiments::{Error, Profile, Result, claims};
 use runs::local::{self, Resources};
 use runs::names::PARAMETERS;
 use runs::run::Run;
-use runs::run::compute::Keep;
+use runs::run::keep::Keep;
 use runs::slurm;
 use runs::store::{Checkpoint, Disk, RealDisk, Store};
 

@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use experiments::presets::InputSpec;
 use runs::images::{DataConfig, Images};
 use runs::run::Run;
+use runs::run::keep::Keep;
 use runs::run::per_class::PerClassEvaluation;
 use runs::store::{DataId, FinishedRun};
 
@@ -76,7 +77,7 @@ fn report(args: &Eval) -> Result<Report> {
     let finished = args.run.finished()?;
     let run = stored::trained(&finished, "evaluated")?;
     let key = finished.spec.folder_name();
-    if run.lacks_parameters(&finished) {
+    if run.lacks_parameters(&finished, Keep::EveryParameter) {
         return Err(Error::missing(format!(
             "parameters of run {key}: `agon reproduce` does not store those of {}; `agon train` with the same config computes it \
              again and stores them",

@@ -14,6 +14,7 @@ use super::stored::{self, Stored};
 use crate::error::{Error, Result};
 use crate::tensorboard::EventFile;
 use runs::names::PARAMETERS;
+use runs::run::keep;
 use runs::shell;
 use runs::store::{FinishedRun, trained};
 
@@ -113,7 +114,11 @@ fn safetensors(run: &FinishedRun, file: &Path) -> Result<(String, Value)> {
     let value = json!({ "file": file, "key": key, "parameters": numbers, "tensors": parameters.len() });
     let [numbers, tensors] =
         [(numbers, "parameter"), (parameters.len(), "tensor")].map(|(n, noun)| text::count(n, noun));
-    Ok((format!("{file}: {numbers} in {tensors}, of run {key}\n"), value))
+    let alone = match parameters.iter().all(|(name, _)| keep::is_of_encoder(name)) {
+        true => "; its encoder alone, the rest is not stored: `agon train` with the same config stores all",
+        false => "",
+    };
+    Ok((format!("{file}: {numbers} in {tensors}, of run {key}{alone}\n"), value))
 }
 
 fn tensorboard(run: &FinishedRun, folder: &Path) -> Result<(String, Value)> {
@@ -186,7 +191,7 @@ mod tests {
         let folder = stored();
         let printed = exported(&folder, &spec(0).key()[..12]).unwrap();
         assert!(
-            printed.contains("2 parameters in 1 tensor, of run ") && printed.ends_with('\n'),
+            printed.contains("2 parameters in 1 tensor, of run ") && printed.contains("; its encoder alone"),
             "{printed}"
         );
         let written = weights::read(&folder.path().join("w.safetensors")).unwrap();

@@ -10,6 +10,7 @@ use super::browser;
 use super::reproduce::{Shown, print_verdicts};
 use super::selection::Selection;
 use crate::error::{Error, Result};
+use crate::program;
 use experiments::reproduce::{Outcome, redraw, show};
 use experiments::{Profile, claims};
 
@@ -77,7 +78,7 @@ fn of_committed(args: &Report, profile: Profile, folder: &Path) -> Result<Outcom
     note!("the committed results of the profile {profile}, in {}", text::path(folder));
     let own = Profile::ALL.into_iter().find(|own| options.out.join(own.name()).join("index.html").is_file());
     if let Some(own) = own {
-        note!("your own results: agon report --profile {own}");
+        note!("your own results: {} report --profile {own}", program::name());
     }
     Ok(outcome)
 }

@@ -11,13 +11,13 @@ use system::{note, text};
 
 use super::browser;
 use super::engine::Computed;
-use super::output::print_text;
+use super::output::{print_result, print_text};
 use super::selection::Selection;
 use super::summary::{self, cut};
 use crate::error::Result;
 use crate::progress::Progress;
 use experiments::reproduce::{Outcome, Step, reproduce};
-use runs::run::compute::Keep;
+use runs::run::keep::Keep;
 
 /// The arguments of `agon reproduce`.
 #[derive(Debug, Args)]
@@ -39,6 +39,9 @@ pub(super) struct Shown {
     /// Print every row of the verdicts instead of a summary
     #[arg(long)]
     table: bool,
+    /// Print JSON: counts of verdicts, failed runs, and where the page and every row are
+    #[arg(long, conflicts_with = "table")]
+    json: bool,
     /// Open the page in a browser
     #[arg(long)]
     pub(super) open: bool,
@@ -98,7 +101,7 @@ fn lines(Step { info, rows, done, of, page }: &Step<'_>) -> String {
 pub(super) fn print_verdicts(outcome: &Outcome, shown: &Shown) -> Result<ExitCode> {
     let Outcome { rows, .. } = outcome;
     let table = if shown.table { table::text(rows, summary::table_width()) + "\n" } else { String::new() };
-    print_text(&(table + &summary::text(outcome, shown.table)))?;
+    print_result(shown.json, &summary::json(outcome), || table + &summary::text(outcome, shown.table))?;
     let failures = rows.iter().filter(|row| row.conclusion == Conclusion::ExactMissed).count();
     if failures > 0 {
         note!("error: {} missed; see the rows marked with ≠ above", text::count(failures, "exact fact"));

@@ -18,7 +18,7 @@ use experiments::job::Job;
 use experiments::options::Options;
 use runs::local::{Data, Observer, Stages};
 use runs::run::Run;
-use runs::run::compute::Keep;
+use runs::run::keep::Keep;
 use runs::slurm::{self, Engine, Shard, units};
 use runs::store::Store;
 

@@ -60,7 +60,7 @@ struct HeldRun {
     epochs: u32,
     seconds: f64,
     bytes: u64,
-    /// Whether its parameters are stored.
+    /// Whether its parameters, or those of its encoder, are stored.
     parameters: bool,
     /// The half-written last line of its journal, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -243,8 +243,7 @@ impl Held {
         let kept: Vec<u64> = self.runs.iter().filter(|run| run.parameters).map(|run| run.bytes).collect();
         if kept.len() < self.runs.len() {
             let size = bytes(kept.iter().sum());
-            let what =
-                "parameters are stored of those that other runs read, and of what `agon train` trained";
+            let what = "parameters are stored of what `agon train` trained, and encoders of those that other runs read";
             writeln!(lines, "{what}: {}, {size}", text::count(kept.len(), "run"))
                 .expect("a string takes every line");
         }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::program;
 use crate::provenance::provenance;
 use clap::Args;
 
@@ -12,7 +13,7 @@ use experiments::experiment::Planned;
 use experiments::options::Options;
 use experiments::schedule::scheduled;
 use runs::local::Resources;
-use runs::run::compute::Keep;
+use runs::run::keep::Keep;
 use runs::settings::Setting;
 use runs::slurm::Engine;
 
@@ -88,6 +89,7 @@ impl Selection {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Options {
             profile: self.profile(),
+            command: program::reproduce(),
             out: self.out.clone().unwrap_or_else(|| "out".into()),
             data: self.data.clone(),
             resources: Resources {

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use report::{Conclusion, Kind, Verdict};
+use serde_json::{Map, Value, json};
 use system::{terminal, text};
 
 use super::output::about;
@@ -29,24 +30,16 @@ pub(super) fn cut(line: &str) -> String {
 
 /// Counts, what failed, what was not run, and where the page is.
 pub(super) fn text(outcome: &Outcome, has_table: bool) -> String {
-    let Outcome { rows, page, unchecked, absent: _, images_trained, seconds } = outcome;
+    let Outcome { rows, page, unchecked, failed, images_trained, seconds, .. } = outcome;
     let mut lines = String::new();
     let mut line = |of: &str| writeln!(lines, "{}", within(of, WIDTH)).expect("a string takes every line");
-    // A row that repeats another is not counted.
-    let of = |claims: bool| {
-        let is_claim = |row: &&Verdict| (row.kind != Kind::Exact) == claims && row.same_as.is_none();
-        rows.iter().filter(is_claim).collect::<Vec<_>>()
-    };
-    for (title, rows) in [("claims", of(true)), ("exact facts", of(false))] {
-        if rows.is_empty() {
-            continue;
+    for (title, claims) in [("claims", true), ("exact facts", false)] {
+        let counts = counts(rows, claims);
+        if !counts.is_empty() {
+            line(title);
         }
-        line(title);
-        for conclusion in Conclusion::ALL {
-            let n = rows.iter().filter(|row| row.conclusion == conclusion).count();
-            if n > 0 {
-                line(&format!("  {} {:<24}{n:>5}", conclusion.symbol(), conclusion.words()));
-            }
+        for (conclusion, n) in counts {
+            line(&format!("  {} {:<24}{n:>5}", conclusion.symbol(), conclusion.words()));
         }
     }
     let missed: Vec<&Verdict> = rows.iter().filter(|row| row.conclusion.is_failure()).collect();
@@ -56,13 +49,10 @@ pub(super) fn text(outcome: &Outcome, has_table: bool) -> String {
     if missed.len() > MOST_NAMED {
         line(&format!("≠ and {} more", missed.len() - MOST_NAMED));
     }
-    let mut no_data: Vec<&str> = rows
-        .iter()
-        .filter(|row| row.conclusion == Conclusion::NotRun && row.expected == "the data set")
-        .map(|row| row.data.as_str())
-        .collect();
-    no_data.sort_unstable();
-    no_data.dedup();
+    if !failed.is_empty() {
+        line(&format!("{}: `agon runs --each` says why", text::count(failed.len(), "failed run")));
+    }
+    let no_data = without_data(rows);
     if !no_data.is_empty() {
         let named = no_data.iter().take(MOST_NAMED).copied().collect::<Vec<_>>().join(", ");
         let more = if no_data.len() > MOST_NAMED { ", …" } else { "" };
@@ -83,6 +73,44 @@ pub(super) fn text(outcome: &Outcome, has_table: bool) -> String {
     lines
 }
 
+/// The numbers of claims, or of exact facts, by conclusion; a row that repeats another is not counted.
+fn counts(rows: &[Verdict], claims: bool) -> Vec<(Conclusion, usize)> {
+    let is_counted = |row: &&Verdict| (row.kind != Kind::Exact) == claims && row.same_as.is_none();
+    let count = |of| rows.iter().filter(is_counted).filter(|row| row.conclusion == of).count();
+    Conclusion::ALL.into_iter().map(|of| (of, count(of))).filter(|(_, n)| *n > 0).collect()
+}
+
+/// The data sets that experiments lacked.
+fn without_data(rows: &[Verdict]) -> Vec<&str> {
+    let lacks = |row: &&Verdict| row.conclusion == Conclusion::NotRun && row.expected == "the data set";
+    let mut sets: Vec<&str> = rows.iter().filter(lacks).map(|row| row.data.as_str()).collect();
+    sets.sort_unstable();
+    sets.dedup();
+    sets
+}
+
+/// The summary for programs. Conclusions are spelled as in the table of verdicts.
+pub(super) fn json(outcome: &Outcome) -> Value {
+    let Outcome { rows, page, folder, failed, unchecked, absent, images_trained, seconds } = outcome;
+    let counts = |claims| -> Map<String, Value> {
+        counts(rows, claims).into_iter().map(|(of, n)| (of.words().to_owned(), n.into())).collect()
+    };
+    let missed = rows.iter().filter(|row| row.conclusion.is_failure());
+    json!({
+        "page": page.to_string_lossy(),
+        "verdicts": folder.join("verdicts.csv").to_string_lossy(),
+        "claims": counts(true),
+        "exact_facts": counts(false),
+        "missed": missed.map(|row| format!("{}: {}", row.source, row.about())).collect::<Vec<_>>(),
+        "failed_runs": failed,
+        "without_data": without_data(rows),
+        "without_results": absent,
+        "without_checksum": unchecked,
+        "images_trained": images_trained,
+        "seconds": seconds,
+    })
+}
+
 /// The line, or its beginning if it is wider.
 fn within(line: &str, columns: usize) -> String {
     match line.chars().count() > columns {
@@ -93,6 +121,8 @@ fn within(line: &str, columns: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use experiments::reproduce::FailedRun;
+
     use super::*;
 
     #[test]
@@ -114,17 +144,32 @@ mod tests {
         let outcome = Outcome {
             rows,
             page: "out/quick/index.html".into(),
+            folder: "out/quick".into(),
+            failed: vec![FailedRun { key: "ab".into(), label: "FC".into(), reason: "NaN".into() }],
             unchecked: vec!["an-experiment".into(); 20],
             absent: vec![],
             images_trained: 3.25e6,
             seconds: 250.0,
         };
+        let value = json(&outcome);
+        assert_eq!(
+            (&value["claims"]["not run"], &value["exact_facts"]["not exact"]),
+            (&1.into(), &10.into())
+        );
+        assert_eq!(value["failed_runs"][0]["reason"], "NaN");
+        assert_eq!(value["missed"].as_array().map(Vec::len), Some(10));
+        assert_eq!(value["verdicts"], "out/quick/verdicts.csv");
         let text = text(&outcome, false);
         assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
         assert!(text.lines().count() <= 25, "{text}");
-        for part in
-            ["≠ C1/T4", "≠ and 6 more", "without data: data set NotRun", "in 4 min", "out/quick/index.html"]
-        {
+        for part in [
+            "≠ C1/T4",
+            "1 failed run: `agon runs",
+            "≠ and 6 more",
+            "without data: data set NotRun",
+            "in 4 min",
+            "out/quick/index.html",
+        ] {
             assert!(text.contains(part), "{part}: {text}");
         }
     }

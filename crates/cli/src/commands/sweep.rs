@@ -23,7 +23,7 @@ use crate::provenance::provenance;
 use experiments::preset_sweep::{PresetSweep, Swept};
 use runs::local::{self, Data, Observer, Resources, Stages};
 use runs::run::Run;
-use runs::run::compute::Keep;
+use runs::run::keep::Keep;
 use runs::shell;
 use runs::slurm::{self, Engine};
 use runs::store::Store;

@@ -29,7 +29,7 @@ use runs::learners::RunConfig;
 use runs::local::{self, Resources};
 use runs::names::LATENT;
 use runs::run::Run;
-use runs::run::compute::Keep;
+use runs::run::keep::Keep;
 use runs::shell;
 use runs::store::{FinishedRun, Outcome, Store};
 use runs::training::Hardware;

@@ -17,6 +17,7 @@ use super::values::existing_folder;
 use crate::error::Result;
 use crate::provenance::COMMIT;
 use runs::learners::RunConfig;
+use runs::run::keep::Keep;
 use runs::run::{Run, SCHEMA};
 use runs::store::{Outcome, RunSpec, Store};
 
@@ -131,7 +132,7 @@ fn answer(args: &Why) -> Result<Answer> {
     };
     let run = config.map(|config| Run { config, seed: spec.seed });
     if let (Some(run), Some(finished), true) = (&run, &finished, reasons.is_empty())
-        && run.lacks_parameters(finished)
+        && run.lacks_parameters(finished, Keep::EveryParameter)
     {
         reasons.push("its parameters are not stored: `agon train` and `agon sweep` compute it again".into());
     }

@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use reliability::{Measurement, size};
 use runs::Error;
-use runs::run::compute::Keep;
+use runs::run::keep::Keep;
 use runs::store::Store;
 use tensor::Device;
 

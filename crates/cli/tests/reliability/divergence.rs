@@ -4,7 +4,7 @@ use models::{Architecture, vit};
 use reliability::{Measurement, size};
 use runs::local::{Quiet, Resources, run_all};
 use runs::run::Run;
-use runs::run::compute::Keep;
+use runs::run::keep::Keep;
 use runs::store::{Checkpoint, FinishedRun, Outcome, Store, Values};
 use tensor::random::Stream;
 

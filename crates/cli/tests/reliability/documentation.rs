@@ -13,7 +13,7 @@ use crate::program::{SMALL, SWEEP, agon, sweep};
 /// **To add a command** to the README or the book, write it into a block marked `sh`. A block is run as it stands, line
 /// by line in one shell, in a folder with some stored runs and results, where `cargo xtask reproduce` is the smoke
 /// profile on few images. What cannot be run there in seconds is named here by its beginning, with what runs it instead.
-const INSTEAD: [(&str, &str); 16] = [
+const INSTEAD: [(&str, &str); 17] = [
     ("cargo run --release -p tiny", "tests of `tiny`, which draw and train the same"),
     ("cargo xtask mutants", "`cargo xtask ci` on a machine with the time for it"),
     ("cargo xtask book", "`cargo xtask ci`"),
@@ -28,6 +28,7 @@ const INSTEAD: [(&str, &str); 16] = [
     ),
     ("cargo xtask reproduce --device cuda:0", "`cargo xtask gpu`, on a GPU"),
     ("cargo xtask kernels", "`cargo xtask ci`"),
+    ("cargo install", "a build of the program whose tests these are"),
     ("cargo xtask gpu", "a machine with a GPU"),
     ("cargo xtask prove", "this test is a part of it"),
     ("target/release/agon data fetch", "a network; tests of `data` ask a server of their own"),
@@ -77,7 +78,9 @@ fn is_run_elsewhere(line: &str) -> bool {
 fn scratch(root: &Path, repository: &Path) -> String {
     let make = |path: &str| fs::create_dir_all(root.join(path)).unwrap();
     ["target/release", "bin", "data-sets", "results"].iter().for_each(|path| make(path));
-    symlink(env!("CARGO_BIN_EXE_agon"), root.join("target/release/agon")).unwrap();
+    for path in ["target/release/agon", "bin/agon"] {
+        symlink(env!("CARGO_BIN_EXE_agon"), root.join(path)).unwrap();
+    }
     fs::write(root.join("bin/cargo"), stand_in_for_cargo()).unwrap();
     assert!(Command::new("chmod").arg("+x").arg(root.join("bin/cargo")).status().unwrap().success());
     assert!(agon(&sweep(Path::new("out"))).current_dir(root).output().unwrap().status.success());

@@ -11,7 +11,7 @@ use models::{AdamConfig, Architecture};
 use runs::images::{DataConfig, Images};
 use runs::learners::{RunConfig, cre};
 use runs::run::Run;
-use runs::run::compute::Keep;
+use runs::run::keep::Keep;
 use runs::store::{Arrays, Epoch, FinishedRun, Results, Store, read_results};
 use runs::training::Hardware;
 use tensor::Device;

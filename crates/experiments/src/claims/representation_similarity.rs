@@ -26,6 +26,7 @@ use crate::sweep::finished::FinishedSweep;
 use crate::sweep::recorded::Recorded;
 use crate::sweep::trends::{About, Finding, judged};
 use runs::learners::Cre;
+use runs::learners::frozen_probe::load_encoder;
 use runs::names::{LATENT, parameter};
 use runs::store::{Coordinates, Dimension, FinishedRun, Results, Values, Variable};
 
@@ -207,7 +208,7 @@ impl Of<'_> {
         let images = self.finished.data.open.get(self.variant.data).ok_or_else(missing)?;
         let n = COMPARED.min(images.test.len());
         let cre = model.build(&Stream::new(0, "init"), DType::F32)?;
-        cre.load(|name| done.finals.get(&parameter(name))?.to_tensor())?;
+        load_encoder(&cre, |name| done.finals.get(&parameter(name))?.to_tensor())?;
         let shown = data::gather(&images.test, (0..n as u32).collect())?;
         let wide = |tensor: &Tensor| {
             let values = tensor.to_f64_vec();

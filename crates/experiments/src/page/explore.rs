@@ -1,16 +1,14 @@
 //! The data of the page's explorer, from stored results: losses, images and latents over λ.
 
-use std::path::Path;
-
 use report::Explorer;
 use report::explorer::{Images, Latents, Linear, Model, Reader, Size, Spread, Trained};
 use serde_json::Value;
 
+use super::Shown;
 use crate::error::{Error, Result};
 use crate::grid::Grid;
 use crate::metric::{LinearMetric, Metric};
 use crate::statistics::{mean, range};
-use crate::stored::stored_results;
 use crate::sweep::curves::{Curves, attribute, numbers, texts};
 use crate::sweep::readers::{self, Task, sources};
 use crate::sweep::words;
@@ -18,7 +16,7 @@ use runs::store::{Results, Values};
 
 /// The experiments whose models the explorer shows. Losses come from the first experiment that has a model; images, latents
 /// and the exact linear front come from the experiment that stores them.
-const SOURCES: [&str; 5] =
+pub(super) const SOURCES: [&str; 5] =
     ["fc-lambda-sweep", "cnn-s-lambda-sweep", "vit-lambda-sweep", "reconstructions", "latent-space"];
 
 const LEAD: &str = "Pick a model and move λ. Decoder and classifier are always trained on their full losses, so only the \
@@ -28,16 +26,14 @@ const NOTE: &str = "Means over seeds on test images; below each the lowest and t
                     classifier that was trained with the encoder; the other readers read the same latents. Images and \
                     latents are those of the first seed. λ is not drawn to scale: what matters lies close to 1.";
 
-/// The explorer of the results in a profile's folder; `None` if they have no model to show.
+/// The explorer of these results; `None` if they have no model to show.
 ///
 /// # Errors
-/// If a file is there and cannot be read.
-pub(super) fn explorer(folder: &Path) -> Result<Option<Explorer>> {
+/// If results lack an entry.
+pub(super) fn explorer(shown: &Shown) -> Result<Option<Explorer>> {
     let mut models: Vec<Model> = Vec::new();
-    for name in SOURCES {
-        if let Some((results, _)) = stored_results(folder, name)? {
-            add(&mut models, &results)?;
-        }
+    for results in shown.of(&SOURCES) {
+        add(&mut models, results)?;
     }
     models.retain(|model| !model.sizes.is_empty());
     for model in &mut models {

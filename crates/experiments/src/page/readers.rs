@@ -1,36 +1,34 @@
 //! The accuracy that each reader of the latent loses from λ = 0 to λ = 1, in the sweeps over λ.
 
-use std::path::Path;
-
 use report::{Effect, ReadBy, ReadModel, Readers};
 
+use super::Shown;
 use crate::error::Result;
 use crate::statistics::formula::Formula;
 use crate::statistics::mean;
 use crate::statistics::rules::LEVEL;
-use crate::stored::stored_results;
 use crate::sweep::curves::Curves;
 use crate::sweep::evidence::Evidence;
 use crate::sweep::readers::{Reader, Task, sources};
 use crate::sweep::words;
 
 /// The sweeps over λ, one for each architecture.
-const SWEEPS: [&str; 4] = ["fc-lambda-sweep", "cnn-s-lambda-sweep", "cnn-l-lambda-sweep", "vit-lambda-sweep"];
+pub(super) const SWEEPS: [&str; 4] =
+    ["fc-lambda-sweep", "cnn-s-lambda-sweep", "cnn-l-lambda-sweep", "vit-lambda-sweep"];
 
 const LEAD: &str = "Accuracy lost when the encoder is trained for reconstruction alone (λ = 1) instead of classification alone \
                     (λ = 0), by readers of the same latents, with 95 % intervals. The online head is the classifier \
                     that was trained with the encoder; the others are trained on the frozen latents. Where readers differ, \
                     the loss depends on the reader, not on the latent alone.";
 
-/// The readers of the first family of each sweep with results in the folder; `None` if there are none.
+/// The readers of the first family of each sweep; `None` if there are none.
 ///
 /// # Errors
-/// If a file is there and cannot be read.
-pub(super) fn readers(folder: &Path) -> Result<Option<Readers>> {
+/// If results lack an entry.
+pub(super) fn readers(shown: &Shown) -> Result<Option<Readers>> {
     let mut models = Vec::new();
-    for name in SWEEPS {
-        let Some((results, _)) = stored_results(folder, name)? else { continue };
-        if let Some(curves) = Curves::all(&results)?.first() {
+    for results in shown.of(&SWEEPS) {
+        if let Some(curves) = Curves::all(results)?.first() {
             models.extend(of_family(curves)?);
         }
     }

@@ -48,14 +48,18 @@ impl Contrast {
 
     /// The difference with its interval and its unit.
     pub fn words(&self) -> String {
-        let quantity = self.quantity();
-        let unit = quantity.map_or("", |quantity| quantity.unit_of_differences);
+        let [effect, interval, unit] = self.parts();
+        [effect, interval, unit].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+    }
+
+    /// The difference, its interval in brackets, which may be empty, and its unit, which may be empty.
+    pub(super) fn parts(&self) -> [String; 3] {
+        let unit = self.quantity().map_or("", |quantity| quantity.unit_of_differences);
         let decimals = if unit == "points" { 1 } else { 4 };
         let interval = self
             .interval
-            .map_or(String::new(), |[low, high]| format!(" [{low:+.decimals$}, {high:+.decimals$}]"));
-        let space = if unit.is_empty() { "" } else { " " };
-        format!("{:+.decimals$}{interval}{space}{unit}", self.effect)
+            .map_or(String::new(), |[low, high]| format!("[{low:+.decimals$}, {high:+.decimals$}]"));
+        [format!("{:+.decimals$}", self.effect), interval, unit.to_owned()]
     }
 
     /// `lambda: 0 → 0.5 at latent = 8`

@@ -1,15 +1,21 @@
 //! The figures and the page of a sweep.
 
 use report::{
-    Axis, Chart, Conclusion, Effect, Figure, Group, Page, Panel, Point, Scale, Section, Series, Shape, Style,
-    Tick, Verdict,
+    Answer, Axis, Chart, Conclusion, Effect, Figure, Group, Page, Panel, Point, Scale, Section, Series,
+    Shape, Style, Tick, Verdict,
 };
 
-use super::{Quantity, Swept};
+use super::{Contrast, Quantity, Swept};
 use crate::error::Result;
 use crate::statistics::Interval;
 
 const NOTE: &str = "Points are means over seeds, bands and bars their 95 % intervals (Student's t). One seed has no interval.";
+
+/// The text with a capital letter.
+fn sentence_case(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
+}
 
 impl Swept {
     /// The page, with one figure per quantity and one row per paired difference.
@@ -42,11 +48,42 @@ impl Swept {
                  must exclude 0. The intervals of all differences of a quantity hold together at 95 % (Bonferroni).",
                 self.title()
             ),
+            answers: self.answers(),
             groups: vec![group],
             provenance,
             ..Page::default()
         };
         Ok(page.html()?)
+    }
+
+    /// The largest difference of each of the first three quantities, decided ones first.
+    fn answers(&self) -> Vec<Answer> {
+        let largest = |quantity: &Quantity| {
+            let of = self.differences.iter().filter(|of| of.quantity == quantity.name);
+            of.max_by(|a, b| a.differs().cmp(&b.differs()).then(a.effect.abs().total_cmp(&b.effect.abs())))
+        };
+        let answer = |quantity: &Quantity| {
+            let of = largest(quantity)?;
+            let [effect, interval, unit] = of.parts();
+            let label = sentence_case(quantity.label);
+            let Contrast { key, from, to, n_seeds, .. } = of;
+            Some(Answer {
+                number: format!("{effect} {unit}").trim_end().to_owned(),
+                of: format!("{interval} {}, {}, n = {n_seeds}", quantity.label, of.change())
+                    .trim()
+                    .to_owned(),
+                sentence: match (of.differs(), of.effect > 0.0) {
+                    (true, true) => format!("{label} rises from {key} = {from} to {to}."),
+                    (true, false) => format!("{label} falls from {key} = {from} to {to}."),
+                    (false, _) => format!("Whether {} changes with {key} is undecided.", quantity.label),
+                },
+                evidence: match self.differences.iter().filter(|of| of.quantity == quantity.name).count() {
+                    1 => String::new(),
+                    n => format!("The largest of {n} differences."),
+                },
+            })
+        };
+        self.quantities().into_iter().filter_map(answer).take(3).collect()
     }
 
     /// A description of the varied settings.
@@ -69,6 +106,15 @@ impl Swept {
         }
     }
 
+    /// The data set, where all cells have the same.
+    fn data(&self) -> String {
+        let name =
+            |cell: &super::SweptCell| cell.config["data"]["name"].as_str().unwrap_or_default().to_owned();
+        let mut names: Vec<String> = self.cells.iter().map(name).collect();
+        names.dedup();
+        if let [one] = names.as_slice() { one.clone() } else { String::new() }
+    }
+
     fn warnings(&self) -> Vec<String> {
         let mut warnings = vec![];
         for cell in &self.cells {
@@ -84,7 +130,7 @@ impl Swept {
 
     /// A row for each paired difference.
     fn rows(&self) -> Vec<Verdict> {
-        let row = |of: &super::Contrast| {
+        let row = |of: &Contrast| {
             let quantity = of.quantity()?;
             let effect = of.interval.map(|[low, high]| Effect {
                 quantity: quantity.label.into(),
@@ -98,6 +144,7 @@ impl Swept {
             Some(Verdict {
                 source: "sweep".into(),
                 claim: format!("{} changes with {}: {} → {}", quantity.label, of.key, of.from, of.to),
+                data: self.data(),
                 model: of.at.clone(),
                 expected: format!("an interval at {:.4} % that excludes 0", 100.0 * of.level),
                 got: of.words(),
@@ -166,8 +213,8 @@ impl Swept {
         };
         Some(Chart {
             name,
-            title: format!("{} over {of_x}", quantity.label),
-            caption: format!("{} of the test images; {}.", quantity.label, self.title()),
+            title: format!("{} over {of_x}", sentence_case(quantity.label)),
+            caption: format!("{} of the test images; {}.", sentence_case(quantity.label), self.title()),
             note: NOTE.into(),
             columns: 1,
             panels: vec![panel],

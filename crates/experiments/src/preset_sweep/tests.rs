@@ -77,11 +77,12 @@ fn the_page_has_a_figure_and_a_row_for_each_difference() {
     ];
     let swept = swept(&["model", "lambda"], cells);
     let [chart] = &swept.charts()[..] else { panic!("one quantity") };
-    assert_eq!((chart.title.as_str(), chart.panels[0].series.len()), ("accuracy over lambda", 2));
+    assert_eq!((chart.title.as_str(), chart.panels[0].series.len()), ("Accuracy over lambda", 2));
     let xs: Vec<f64> = chart.panels[0].series[0].points.iter().map(|point| point.x).collect();
     assert_eq!(xs, [0.5, 1.0], "ascending, whatever the order of the command line");
     let html = swept.html("agon sweep", vec![("commit".into(), "abc".into())]).unwrap();
-    for words in ["accuracy changes with lambda: 1 → 0.5", "model = fc-m", "agon sweep", "abc"] {
+    let answer = "<span class=\"big\">+10.0 points</span>";
+    for words in ["accuracy changes with lambda: 1 → 0.5", "model = fc-m", "agon sweep", "abc", answer] {
         assert!(html.contains(words), "{words}");
     }
     assert_eq!(swept.csv().lines().count(), 1 + 4 * 3);

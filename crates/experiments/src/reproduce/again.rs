@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::options::Options;
 use runs::local::{Data, FinishedRuns};
 use runs::run::Run;
-use runs::run::compute::Keep;
+use runs::run::keep::Keep;
 use runs::slurm::Engine;
 use runs::store::{FinishedRun, Store};
 

@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use report::{Section, Verdict};
 
 use super::again::same_bits_again;
-use super::{create, decide_together, describe, not_run, page_provenance, section, write_page};
+use super::{FailedRun, create, decide_together, describe, not_run, page_provenance, section, write_page};
 use crate::claims;
 use crate::error::Result;
 use crate::experiment::Planned;
 use crate::job::Job;
 use crate::options::Options;
+use crate::page::Shown;
 use crate::stored::results_file;
 use crate::sweep::finished::FinishedSweep;
 use runs::local::FinishedRuns;
@@ -23,7 +24,7 @@ const REST: u32 = 10;
 
 /// The results so far.
 pub(super) struct Live<'a> {
-    folder: PathBuf,
+    pub(super) folder: PathBuf,
     planned: &'a [Planned],
     options: &'a Options,
     job: &'a Job,
@@ -31,6 +32,7 @@ pub(super) struct Live<'a> {
     again: Option<Verdict>,
     /// The experiments that are judged, in the order of the page.
     done: BTreeMap<usize, Judged>,
+    shown: Shown,
     pub(super) spent: Spent,
     next_write: Instant,
 }
@@ -46,6 +48,7 @@ pub(super) struct Spent {
     runs: HashSet<PathBuf>,
     pub(super) seconds: f64,
     pub(super) flops: f64,
+    pub(super) failed: Vec<FailedRun>,
 }
 
 impl Spent {
@@ -57,6 +60,7 @@ impl Spent {
         for run in finished.all() {
             if self.runs.insert(run.folder.clone()) {
                 self.seconds += run.epochs.iter().map(|epoch| epoch.seconds).sum::<f64>();
+                self.failed.extend(FailedRun::of(run));
                 self.flops += run.epochs.iter().filter_map(|epoch| epoch.scalars.get("flops")).sum::<f64>();
             }
         }
@@ -66,7 +70,8 @@ impl Spent {
 impl<'a> Live<'a> {
     pub(super) fn new(folder: PathBuf, planned: &'a [Planned], options: &'a Options, job: &'a Job) -> Self {
         let (again, done, spent) = (None, BTreeMap::new(), Spent::default());
-        Self { folder, planned, options, job, again, done, spent, next_write: Instant::now() }
+        let (shown, next_write) = (Shown::default(), Instant::now());
+        Self { folder, planned, options, job, again, done, shown, spent, next_write }
     }
 
     /// Collects, draws and judges the experiment at this index of the plan; returns its rows.
@@ -89,8 +94,9 @@ impl<'a> Live<'a> {
             let file = results_file(&self.folder, name);
             write_results(&file, &results)?;
             // Figures and verdicts are made from what was stored, so that they can be made again from it.
-            let drawn = section(planned.experiment, &read_results(&file)?, Some(&self.folder), self.options)?;
-            judged.section = Some(drawn);
+            let results = read_results(&file)?;
+            judged.section = Some(section(planned.experiment, &results, Some(&self.folder), self.options)?);
+            self.shown.keep(name, results);
         }
         let rows = rows(&judged).cloned().collect();
         let place = claims::ALL.iter().position(|one| one.info().name == name);
@@ -124,7 +130,7 @@ impl<'a> Live<'a> {
             let text = format!("{n} of {of} experiments; this page is rewritten after each: reload it");
             provenance.insert(0, (IN_PROGRESS.into(), text));
         }
-        write_page(&self.folder, self.options, &self.rows(), sections, provenance)?;
+        write_page(&self.folder, &self.shown, self.options, &self.rows(), sections, provenance)?;
         self.next_write = Instant::now() + Duration::min(REST * start.elapsed(), Duration::from_secs(60));
         Ok(index)
     }

@@ -7,7 +7,7 @@ use crate::claims::ALL;
 use crate::options::Options;
 use crate::profile::Profile;
 use runs::local::Resources;
-use runs::run::compute::Keep;
+use runs::run::keep::Keep;
 use runs::slurm::Engine;
 
 #[test]
@@ -29,6 +29,7 @@ fn the_committed_results_give_the_same_verdicts_again() {
     let resources = Resources { jobs: 1, threads: 1, device: "cpu".into(), keep: Keep::WhatIsReread };
     let options = Options {
         profile: Profile::Standard,
+        command: "cargo xtask reproduce".into(),
         out: out.path().into(),
         data: None,
         resources,

@@ -35,7 +35,7 @@ fn batch(dtype: DType) -> (Tensor, Indices) {
 }
 
 fn relaxed(network: &PredictiveCoding, images: &Tensor, labels: &Indices) -> Activities<Tensor> {
-    network.relax(&network.network(), Clamped { images, labels: Some(labels) }).unwrap().0
+    network.relax(&network.network(), Clamped { images, labels: Some(labels) }, 0).unwrap().0
 }
 
 fn cosine(x: &Tensor, y: &Tensor) -> f64 {

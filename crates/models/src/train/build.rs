@@ -24,7 +24,9 @@ impl<O: Objective> Trainer<O> {
             let expected = "one for each group of parameters";
             return Err(Error::Setting { setting: "optimisers", expected, got });
         }
-        refuse_shared(groups.into_iter().map(|group| (group.name.unwrap_or_default(), group.params)))?;
+        refuse_shared(
+            groups.into_iter().map(|group| (group.name.unwrap_or_default(), group.params.into_owned())),
+        )?;
         Ok(Self { objective, optimisers, schedule, precision: Precision::F32, steps: 0, recorder: None })
     }
 

@@ -9,23 +9,24 @@ use crate::{Error, Example, Mode, Module, Representation, Result, Sequential};
 /// A classifier and its loss.
 pub struct ClassifierObjective<'m> {
     model: &'m Sequential,
+    params: Vec<(String, &'m Param)>,
     squared_labels: bool,
 }
 
 impl<'m> ClassifierObjective<'m> {
     /// A classifier with the cross-entropy, or with the squared error with one-hot labels.
     pub fn new(model: &'m Sequential, squared_labels: bool) -> Self {
-        Self { model, squared_labels }
+        Self { model, params: model.params(), squared_labels }
     }
 }
 
 impl Objective for ClassifierObjective<'_> {
     fn groups(&self) -> Vec<Group<'_>> {
-        vec![Group { name: None, params: self.model.params() }]
+        vec![Group::single(&self.params)]
     }
 
     fn params(&self) -> Vec<(String, &Param)> {
-        self.model.params()
+        self.params.clone()
     }
 
     fn buffers(&self) -> Vec<(String, &Param)> {

@@ -28,6 +28,7 @@ pub type CreTrainer<'m> = Trainer<CreObjective<'m>>;
 /// A CRE with the weight of reconstruction and the mixing rule of the encoder's gradient.
 pub struct CreObjective<'m> {
     pub(super) model: &'m Cre,
+    parts: [(Part, Vec<(String, &'m Param)>); 3],
     pub(super) lambda: f64,
     pub(super) mixer: Mixer,
     config: AdamConfig,
@@ -42,7 +43,8 @@ impl<'m> CreTrainer<'m> {
     pub fn new(model: &'m Cre, config: AdamConfig, lambda: f64) -> Result<Self> {
         range::PROBABILITY.check("lambda", lambda)?;
         let mixer = Mixer::weighted(config);
-        Self::with_adam(CreObjective { model, lambda, mixer: mixer?, config }, config)
+        let parts = Part::ALL.map(|part| (part, model.part(part).params()));
+        Self::with_adam(CreObjective { model, parts, lambda, mixer: mixer?, config }, config)
     }
 
     /// Sets the mixing rule of the encoder's gradient; [`Mixing::Weighted`] is the default.
@@ -63,7 +65,7 @@ impl<'m> CreTrainer<'m> {
 
 impl Objective for CreObjective<'_> {
     fn groups(&self) -> Vec<Group<'_>> {
-        Part::ALL.map(|part| Group { name: Some(part.name()), params: self.model.part(part).params() }).into()
+        Group::of_parts(&self.parts)
     }
 
     fn params(&self) -> Vec<(String, &Param)> {

@@ -8,6 +8,8 @@ use crate::{Example, Guided, Mode, Result};
 /// An autoencoder with probes, and the weighting of their losses.
 pub struct GuidedObjective<'m> {
     model: &'m Guided,
+    /// The trained parameters: without reconstruction the decoder keeps its initial values.
+    params: Vec<(String, &'m Param)>,
     guidance: f64,
     reconstructs: bool,
 }
@@ -15,25 +17,24 @@ pub struct GuidedObjective<'m> {
 impl<'m> GuidedObjective<'m> {
     /// The losses of [`Guided::losses`] with this weight of the probes.
     pub fn new(model: &'m Guided, guidance: f64) -> Self {
-        Self { model, guidance, reconstructs: true }
+        Self { model, params: model.params(), guidance, reconstructs: true }
     }
 
     /// The losses of the probes alone; the decoder is not trained.
     pub fn supervised(model: &'m Guided) -> Self {
-        Self { model, guidance: 1.0, reconstructs: false }
+        let mut params = model.params();
+        params.retain(|(name, _)| !name.starts_with("autoencoder.decoder."));
+        Self { model, params, guidance: 1.0, reconstructs: false }
     }
 }
 
 impl Objective for GuidedObjective<'_> {
     fn groups(&self) -> Vec<Group<'_>> {
-        vec![Group { name: None, params: self.params() }]
+        vec![Group::single(&self.params)]
     }
 
-    /// The trained parameters: without reconstruction the decoder keeps its initial values.
     fn params(&self) -> Vec<(String, &Param)> {
-        let mut params = self.model.params();
-        params.retain(|(name, _)| self.reconstructs || !name.starts_with("autoencoder.decoder."));
-        params
+        self.params.clone()
     }
 
     fn buffers(&self) -> Vec<(String, &Param)> {

@@ -1,12 +1,13 @@
 //! Training objectives: a model with its losses and groups of parameters.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use autograd::{Gradients, Param, Tape, Var};
 use tensor::{DType, Tensor};
 
 use super::{Conflict, StepReport};
-use crate::{Error, Example, Mode, Result};
+use crate::{Error, Example, Mode, Part, Result};
 
 /// A training objective: a model with its losses.
 pub trait Objective {
@@ -73,11 +74,22 @@ pub trait Objective {
 pub struct Group<'m> {
     /// The name of the group in stored states; `None` for a single group.
     pub name: Option<&'static str>,
-    /// The parameters, by name.
-    pub params: Vec<(String, &'m Param)>,
+    /// The parameters, by name; borrowed where the objective holds the list, since each step asks for it.
+    pub params: Cow<'m, [(String, &'m Param)]>,
 }
 
-impl Group<'_> {
+impl<'m> Group<'m> {
+    /// The only group of an objective, whose list of parameters it holds.
+    pub fn single(params: &'m [(String, &'m Param)]) -> Self {
+        Self { name: None, params: Cow::Borrowed(params) }
+    }
+
+    /// The groups of parts, whose lists the objective holds.
+    pub(crate) fn of_parts(parts: &'m [(Part, Vec<(String, &'m Param)>)]) -> Vec<Self> {
+        let parts = parts.iter();
+        parts.map(|(part, params)| Self { name: Some(part.name()), ..Self::single(params) }).collect()
+    }
+
     /// The stored name of a tensor of the group's optimiser.
     pub(super) fn stored_name(&self, name: &str) -> String {
         match self.name {
@@ -199,10 +211,16 @@ impl Pass {
 
     /// Reads the losses back into a report.
     pub(super) fn report(&self) -> Result<StepReport> {
-        let item = |loss: &Option<Tensor>| loss.as_ref().map_or(Ok(f64::NAN), Tensor::item);
+        let total = self.total.item()?;
+        // A loss that is the total itself is not read back a second time.
+        let item = |loss: &Option<Tensor>| match loss {
+            None => Ok(f64::NAN),
+            Some(loss) if loss.shares_storage(&self.total) => Ok(total),
+            Some(loss) => loss.item(),
+        };
         let [of_mse, of_cross_entropy] = self.by_z.each_ref().map(|pieces| pieces.iter().collect::<Vec<_>>());
         Ok(StepReport {
-            loss: self.total.item()?,
+            loss: total,
             mse: item(&self.mse)?,
             cross_entropy: item(&self.cross_entropy)?,
             conflict: Conflict::between(&of_mse, &of_cross_entropy),

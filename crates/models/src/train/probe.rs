@@ -21,6 +21,7 @@ pub type ProbeTrainer<'m> = Trainer<ProbeObjective<'m>>;
 /// evaluation mode (`book/cre.md`, section 4.2, E9 and E10).
 pub struct ProbeObjective<'m> {
     model: &'m Cre,
+    heads: [(Part, Vec<(String, &'m Param)>); 2],
     /// Whether examples hold latents in place of images.
     on_latents: bool,
 }
@@ -32,7 +33,7 @@ impl<'m> ProbeTrainer<'m> {
     /// [`Error::OutOfRange`](crate::Error::OutOfRange) as [`AdamConfig::check`]; [`Error::Shared`](crate::Error::Shared) if
     /// two parts share a parameter.
     pub fn new(model: &'m Cre, config: AdamConfig) -> Result<Self> {
-        Self::of(ProbeObjective { model, on_latents: false }, config)
+        Self::of(model, false, config)
     }
 
     /// As [`ProbeTrainer::new`], for examples whose inputs are [latents](Cre::latents), computed once, with the images
@@ -41,18 +42,19 @@ impl<'m> ProbeTrainer<'m> {
     /// # Errors
     /// As [`ProbeTrainer::new`].
     pub fn on_latents(model: &'m Cre, config: AdamConfig) -> Result<Self> {
-        Self::of(ProbeObjective { model, on_latents: true }, config)
+        Self::of(model, true, config)
     }
 
-    fn of(objective: ProbeObjective<'m>, config: AdamConfig) -> Result<Self> {
-        refuse_shared(Part::ALL.map(|part| (part.name(), objective.model.part(part).params())))?;
-        Self::with_adam(objective, config)
+    fn of(model: &'m Cre, on_latents: bool, config: AdamConfig) -> Result<Self> {
+        refuse_shared(Part::ALL.map(|part| (part.name(), model.part(part).params())))?;
+        let heads = HEADS.map(|part| (part, model.part(part).params()));
+        Self::with_adam(ProbeObjective { model, heads, on_latents }, config)
     }
 }
 
 impl Objective for ProbeObjective<'_> {
     fn groups(&self) -> Vec<Group<'_>> {
-        HEADS.map(|part| Group { name: Some(part.name()), params: self.model.part(part).params() }).into()
+        Group::of_parts(&self.heads)
     }
 
     fn params(&self) -> Vec<(String, &Param)> {

@@ -60,7 +60,7 @@ impl<'m> LossTrainer<'m> {
 
 impl Objective for SingleLoss<'_> {
     fn groups(&self) -> Vec<Group<'_>> {
-        vec![Group { name: None, params: self.params.clone() }]
+        vec![Group::single(&self.params)]
     }
 
     fn params(&self) -> Vec<(String, &Param)> {

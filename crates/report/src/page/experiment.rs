@@ -54,20 +54,18 @@ impl Figure {
     fn html(&self) -> Result<String> {
         match self {
             Self::Chart(figure) => chart::html(figure),
-            Self::Grid(grid) => {
-                Ok(whole("", &grid.draw()?, &grid.title, &chart::caption(&grid.caption, "", "")))
-            }
+            Self::Grid(grid) => Ok(whole(&grid.draw()?, &grid.title, &chart::caption(&grid.caption, "", ""))),
             Self::Heat(map) => {
-                Ok(whole(" heat", &map.draw()?, &map.title, &chart::caption(&map.caption, "", &map.tables())))
+                Ok(whole(&map.draw()?, &map.title, &chart::caption(&map.caption, "", &map.tables())))
             }
         }
     }
 }
 
 /// A figure as one drawing, which scrolls where it would become too small to read.
-fn whole(class: &str, drawing: &Drawing, title: &str, caption: &str) -> String {
+fn whole(drawing: &Drawing, title: &str, caption: &str) -> String {
     format!(
-        "<figure class=\"fig\">\n<div class=\"card{class}\" role=\"group\" aria-label=\"{}\" tabindex=\"0\" \
+        "<figure class=\"fig\">\n<div class=\"card\" role=\"group\" aria-label=\"{}\" tabindex=\"0\" \
          style=\"--natural:{}px\">\n{}</div>\n{caption}</figure>\n",
         escape(title),
         drawing.width,

@@ -1,5 +1,6 @@
 //! The contents beside a page, which stay in sight; on a narrow screen a bar that opens.
 
+use super::matrix::is_claim;
 use super::{Group, Page};
 use crate::svg::escape;
 
@@ -7,6 +8,8 @@ use crate::svg::escape;
 pub(super) fn html(page: &Page) -> String {
     let has_rows =
         page.groups.iter().any(|group| group.sections.iter().any(|section| !section.rows.is_empty()));
+    let rows = page.groups.iter().flat_map(|group| &group.sections).flat_map(|section| &section.rows);
+    let has_facts = rows.chain(&page.others).any(|row| !is_claim(row));
     let parts = [
         ("answer", "The answer", true),
         ("explorer", "Try it: move λ", page.explorer.is_some()),
@@ -23,7 +26,7 @@ pub(super) fn html(page: &Page) -> String {
          <div class=\"toc\" id=\"toc.list\">\n<ul>\n{parts}</ul>\n<p class=\"h\">Experiments</p>\n<ul>{groups}</ul>\n\
          <p class=\"h\">Trust</p>\n<ul>\n{}{}</ul>\n</div>\n</nav>\n",
         link("provenance", "Provenance"),
-        if has_rows { link("checks.s", "Self-checks of the code") } else { String::new() }
+        if has_facts { link("checks.s", "Self-checks of the code") } else { String::new() }
     )
 }
 

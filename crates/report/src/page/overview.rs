@@ -1,5 +1,6 @@
-//! The section of all claims: filters, legend, and the tables.
+//! The section of all claims: filters, legend, the tables, and the rows behind them.
 
+use super::experiment::fold;
 use super::{Group, matrix};
 use crate::svg::escape;
 use crate::verdict::{Conclusion, Verdict};
@@ -67,9 +68,36 @@ pub(super) fn html(groups: &[Group], others: &[Verdict]) -> String {
          <p class=\"vh count\" role=\"status\"></p>\n</div>\n\
          <ul class=\"legend\" aria-label=\"Legend\">{legend}<li><span class=\"s u\" aria-hidden=\"true\">?<sup>R</sup></span> \
          R: readers of the latent disagree</li><li><b aria-hidden=\"true\">·</b> not tested</li></ul>\n\
-         {tables}<p class=\"none\">No claim matches both filters.</p>\n{}</section>\n",
+         {tables}<p class=\"none\">No claim matches both filters.</p>\n{}{}</section>\n",
+        every_row(groups),
         absent(others)
     )
+}
+
+/// The rows of all experiments with a filter of their own. A script copies them from the tables of the experiments and shows
+/// this part, so that the page holds them once.
+fn every_row(groups: &[Group]) -> String {
+    let rows = groups.iter().flat_map(|group| &group.sections).flat_map(|section| &section.rows);
+    let rows: Vec<&Verdict> = rows.filter(|row| matrix::is_claim(row)).collect();
+    let buttons: String = (CONCLUSIONS.into_iter())
+        .filter(|&conclusion| rows.iter().any(|row| row.conclusion == conclusion))
+        .map(|conclusion| {
+            format!(
+                "<button type=\"button\" aria-pressed=\"false\" data-k=\"{key}\"><span aria-hidden=\"true\" \
+                 class=\"{key}\">{}</span> {}</button>",
+                conclusion.symbol(),
+                conclusion.words(),
+                key = conclusion.key()
+            )
+        })
+        .collect();
+    let content = format!(
+        "<div class=\"tools\" role=\"group\" aria-label=\"Filter the rows\">\n<label>Words <input type=\"search\" \
+         placeholder=\"claim, data set, model, reader\"></label>\n<div data-filter=\"r\">{buttons}</div>\n\
+         <p class=\"note\" role=\"status\"></p>\n</div>\n<table class=\"rows\"></table>\n"
+    );
+    let fold = fold("Every verdict, row by row", rows.len(), "row", &content);
+    format!("<div class=\"folds wide-folds every\" hidden>\n{fold}</div>\n")
 }
 
 /// The claims that were not run because of a missing data set.

@@ -3,9 +3,31 @@
   const one = (selector, from = document) => from.querySelector(selector);
   const all = (selector, from = document) => [...from.querySelectorAll(selector)];
 
-  // Filters: a group and a verdict; a pressed verdict is released by a second click.
-  const tools = one(".tools");
-  const picked = {g: "", v: ""};
+  // Filters: a group and a verdict of the claims, a verdict and words of the rows. A pressed verdict is released by a second
+  // click.
+  const picked = {g: "", v: "", r: ""};
+
+  // The rows of all experiments in one table, each with a link to its experiment.
+  const every = one(".every");
+  const rows = [];
+  if (every) {
+    const tables = all(".exp table.rows");
+    for (const table of tables) {
+      const {id, firstElementChild: header} = table.closest(".exp");
+      for (const row of all("tbody tr", table)) {
+        const copy = row.cloneNode(true);
+        const link = Object.assign(document.createElement("a"), {href: `#${id}`, textContent: one("h4", header).firstChild.textContent.trim()});
+        one("small", copy).append("; in ", link);
+        rows.push(copy);
+      }
+    }
+    const body = document.createElement("tbody");
+    body.append(...rows);
+    one("table", every).append(tables[0].tHead.cloneNode(true), body);
+    every.hidden = false;
+    one("input", every).addEventListener("input", filterRows);
+    filterRows();
+  }
 
   function filter() {
     let shown = 0;
@@ -20,20 +42,29 @@
     one(".count").textContent = `${shown} claims shown`;
   }
 
+  function filterRows() {
+    const words = one("input", every).value.toLowerCase().split(/\s+/);
+    for (const row of rows) {
+      const text = row.textContent.toLowerCase();
+      const [verdict] = row.cells;
+      row.hidden = (picked.r !== "" && !verdict.classList.contains(picked.r)) || !words.every((word) => text.includes(word));
+    }
+    one("[role=status]", every).textContent = `${rows.filter((row) => !row.hidden).length} of ${rows.length} rows`;
+  }
+
   for (const button of all("[data-filter] button")) {
     button.addEventListener("click", () => {
       const {filter: by} = button.parentNode.dataset;
       const {k} = button.dataset;
-      picked[by] = by === "v" && picked.v === k ? "" : k;
+      picked[by] = by !== "g" && picked[by] === k ? "" : k;
       for (const other of all("button", button.parentNode)) other.setAttribute("aria-pressed", String(other.dataset.k === picked[by]));
-      filter();
+      if (by === "r") filterRows();
+      else filter();
     });
   }
-  if (tools) {
-    one(".show").addEventListener("click", ({target}) => {
-      target.setAttribute("aria-pressed", String(one("#verdicts").classList.toggle("numbers-on")));
-    });
-  }
+  one(".show")?.addEventListener("click", ({target}) => {
+    target.setAttribute("aria-pressed", String(one("#verdicts").classList.toggle("numbers-on")));
+  });
 
   // A cell's numbers, beside it while the pointer or the focus is there.
   const hint = one(".hover");

@@ -34,7 +34,7 @@ fn rules(body: &str) -> String {
         }
     }
     let rule = |((attribute, colour), shown): ((&str, String), String)| {
-        format!(".fig :not(.heat *)[{attribute}=\"{colour}\"] {{ {attribute}: {shown}; }}\n")
+        format!(".fig [{attribute}=\"{colour}\"] {{ {attribute}: {shown}; }}\n")
     };
     on_dark.into_iter().map(rule).collect()
 }

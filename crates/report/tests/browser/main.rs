@@ -21,7 +21,7 @@ use chromium::{Chromium, Seen};
 
 type Check = (&'static str, fn(&Chromium) -> Result<(), String>);
 
-const CHECKS: [Check; 11] = [
+const CHECKS: [Check; 12] = [
     ("a_url_fragment_selects_the_view", a_url_fragment_selects_the_view),
     ("another_fragment_shows_other_values", another_fragment_shows_other_values),
     (
@@ -34,6 +34,7 @@ const CHECKS: [Check; 11] = [
     ("a_page_can_be_read_on_every_screen", page::can_be_read_on_every_screen),
     ("unreadable_parts_are_detected", page::unreadable_parts_are_detected),
     ("filters_hide_other_claims", page::filters_hide_other_claims),
+    ("rows_are_filtered_by_conclusion_and_by_words", page::rows_are_filtered_by_conclusion_and_by_words),
     ("contents_open_and_close_by_keyboard", page::contents_open_and_close_by_keyboard),
     ("a_page_prints_on_few_pages", page::prints_on_few_pages),
 ];

@@ -165,6 +165,22 @@ fn silent(complaints: &str, screen: Screen) -> Result<(), String> {
     }
 }
 
+/// In the dark, heat maps have no light parts: the background is not drawn, cells are see-through and texts are light.
+const DARK: &str = "
+    const light = (colour) => {
+      const channels = colour.match(/[\\d.]+/g)?.slice(0, 3).map(Number);
+      return channels && Math.min(...channels) > 128;
+    };
+    for (const map of document.querySelectorAll('.card svg')) {
+      for (const rect of map.querySelectorAll('rect')) {
+        if (light(getComputedStyle(rect).fill)) complain('a light part of a heat map', rect);
+      }
+      for (const text of map.querySelectorAll('text')) {
+        if (!light(getComputedStyle(text).fill)) complain('a dark text of a heat map', text);
+      }
+    }
+    if (document.querySelectorAll('.card svg rect').length < 100) complain('no heat map', document.body);";
+
 /// Everything is opened, so that all texts are seen.
 const OPEN_ALL: &str = "document.querySelectorAll('details').forEach((fold) => { fold.open = true; });";
 
@@ -182,7 +198,8 @@ pub(crate) fn can_be_read_on_every_screen(browser: &Chromium) -> Result<(), Stri
         for dark in [false, true] {
             let screen = Screen { dark, ..screen };
             let then = if screen.width == 800 { OPEN_ALL } else { PLACES };
-            silent(&browser.complaints("read", &html, screen, then)?, screen)?;
+            let then = if dark { then.to_owned() + DARK } else { then.to_owned() };
+            silent(&browser.complaints("read", &html, screen, &then)?, screen)?;
         }
     }
     Ok(())
@@ -234,6 +251,40 @@ pub(crate) fn filters_hide_other_claims(browser: &Chromium) -> Result<(), String
         sorted.querySelector('thead button').click();
         if (sorted.querySelector('tbody td').textContent === first) complain('not sorted', sorted);";
     silent(&browser.complaints("filters", &html()?, DESKTOP, then)?, DESKTOP)
+}
+
+/// The rows of three experiments in one table: by conclusion, and by words of the claim, the data set and the model.
+pub(crate) fn rows_are_filtered_by_conclusion_and_by_words(browser: &Chromium) -> Result<(), String> {
+    let then = "
+        const every = document.querySelector('.every');
+        every.querySelector('details').open = true;
+        const [input, status] = [every.querySelector('input'), every.querySelector('[role=status]')];
+        const press = (key) => every.querySelector(`[data-k=\"${key}\"]`).click();
+        const type = (words) => {
+          Object.assign(input, {value: words}).dispatchEvent(new Event('input'));
+        };
+        const expect = (n) => {
+          const left = [...every.querySelectorAll('tbody tr')].filter((row) => row.checkVisibility()).length;
+          if (left !== n || status.textContent !== `${n} of 6 rows`) complain(`${left} rows, '${status.textContent}', expected ${n}`, every);
+        };
+        expect(6);
+        press('u');
+        expect(3);
+        type('fc-m');
+        expect(0);
+        press('u');
+        expect(3);
+        type('  Fashion-MNIST ONE claim ');
+        expect(3);
+        type('one third');
+        expect(0);
+        press('h');
+        type('');
+        expect(1);
+        if (!every.querySelector('tbody a[href=\"#sweep\"]')) complain('no link to an experiment', every);
+        const claims = document.querySelectorAll('.mx tbody tr:not([hidden])').length;
+        if (claims !== 4) complain(`${claims} claims left by the filter of the rows`, every);";
+    silent(&browser.complaints("rows", &html()?, DESKTOP, then)?, DESKTOP)
 }
 
 pub(crate) fn contents_open_and_close_by_keyboard(browser: &Chromium) -> Result<(), String> {

@@ -36,9 +36,16 @@ impl Learner for Autoencoding {
         format!("{}{objective}{masked}", self.task.network.label())
     }
 
-    /// The spectrum is measured between steps, and principal components of large images take minutes.
+    /// The spectrum is measured between steps, and principal components of large images take minutes. How many patches are
+    /// masked and how the losses are weighted costs nothing.
     fn time_alike(&mut self) {
         self.task.spectrum = false;
+        if let Objective::Guided { weight } = &mut self.task.objective {
+            *weight = 0.5;
+        }
+        if let Some(masked) = &mut self.task.masked {
+            masked.drop = 0.5;
+        }
     }
 
     fn takes(&self, image: [usize; 3], _: usize) -> std::result::Result<(), String> {
@@ -78,6 +85,10 @@ impl Learner for Autoencoding {
             true => matrices(images.n_pixels()),
             false => 0,
         }
+    }
+
+    fn fits_components(&self, _: &Images) -> bool {
+        self.task.spectrum
     }
 
     fn loss(&self, mse: Option<f64>, _: Option<f64>) -> Option<f64> {

@@ -67,9 +67,13 @@ impl Learner for Classification {
     /// The projected images and the components that span the subspace.
     fn image_bytes(&self, images: &Images) -> u64 {
         let d = images.n_pixels();
-        let projected = (images.train.len() as u64).saturating_mul(4 * d as u64);
+        let projected = ((images.train.len() + images.test.len()) as u64).saturating_mul(4 * d as u64);
         let components = if self.task.is_undivided(d) { 0 } else { matrices(d) };
         projected.saturating_add(components)
+    }
+
+    fn fits_components(&self, images: &Images) -> bool {
+        !self.task.is_undivided(images.n_pixels())
     }
 
     fn loss(&self, _: Option<f64>, cross_entropy: Option<f64>) -> Option<f64> {

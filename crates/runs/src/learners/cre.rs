@@ -10,7 +10,7 @@ use tensor::{DType, Device};
 use crate::Result;
 use crate::images::{Images, LARGEST_DECOMPOSED};
 use crate::learner::{Learner, and_lambda, given, weighted};
-use crate::learners::frozen_probe::heads_on_principal_components;
+use crate::learners::frozen_probe::{heads_on_components, on_components};
 use crate::pixels::matrices;
 use crate::store::Arrays;
 use crate::training::with_batches::WithBatches;
@@ -87,6 +87,19 @@ impl Learner for Cre {
         }
     }
 
+    /// Input sensitivity is observed along them.
+    fn fits_components(&self, images: &Images) -> bool {
+        images.n_pixels() <= LARGEST_DECOMPOSED
+    }
+
+    fn heads_at_end(&self, images: &Images, epochs: u32) -> Option<(Architecture, u32)> {
+        Some((on_components(self.compared_with_pca(images)?), epochs))
+    }
+
+    fn epochs_at_end(&self) -> f64 {
+        if self.mixes_two_losses() { full_cosines::EPOCHS } else { 0.0 }
+    }
+
     fn loss(&self, mse: Option<f64>, cross_entropy: Option<f64>) -> Option<f64> {
         match self.mixing {
             Mixing::Weighted => weighted(self.lambda, mse, cross_entropy),
@@ -110,7 +123,7 @@ impl Learner for Cre {
         let mut training = training.measured_at_end(|trainer| match setup.device {
             Device::Cpu if self.mixes_two_losses() => full_cosines::of(setup, trainer),
             Device::Cpu => match self.compared_with_pca(setup.images) {
-                Some(config) => heads_on_principal_components(setup, config),
+                Some(config) => heads_on_components(setup, on_components(config)),
                 None => Ok(Arrays::new()),
             },
             Device::Cuda(_) => Ok(Arrays::new()),

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tensor::random::Stream;
 use tensor::{DType, Tensor};
 
-pub(crate) use self::pca_heads::of as heads_on_principal_components;
+pub(crate) use self::pca_heads::{heads_on_components, on_components};
 use crate::images::Images;
 use crate::learner::{Learner, built_for};
 use crate::names::parameter;
@@ -115,6 +115,14 @@ impl<R: EncoderRun> Learner for FrozenProbe<R> {
         }
     }
 
+    fn fits_components(&self, _: &Images) -> bool {
+        matches!(self.of, Features::Pca)
+    }
+
+    fn heads_at_end(&self, _: &Images, _: u32) -> Option<(Architecture, u32)> {
+        Some((self.model, self.converge?))
+    }
+
     fn train(&self, setup: &Setup<'_>, work: &mut dyn FnMut(&mut dyn Training)) -> Result<()> {
         // A separate stream: the heads of the encoder's run used the same seed.
         let model = self.model.build(&Stream::new(setup.seed, "refit"), DType::F32)?;
@@ -172,7 +180,10 @@ impl<R> FrozenProbe<R> {
 }
 
 /// Loads the encoder's parameters and buffers; the heads are unchanged.
-fn load_encoder(cre: &Cre, stored: impl Fn(&str) -> Option<Tensor>) -> Result<()> {
+///
+/// # Errors
+/// If one is missing or does not fit; then nothing has changed.
+pub fn load_encoder(cre: &Cre, stored: impl Fn(&str) -> Option<Tensor>) -> Result<()> {
     let own: Vec<_> = cre.params().into_iter().chain(cre.buffers()).collect();
     Ok(cre.load(|name| match name.starts_with("encoder.") {
         true => stored(name),

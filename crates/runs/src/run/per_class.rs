@@ -8,6 +8,7 @@ use ndarray::Axis;
 use tensor::{Device, Tensor};
 
 use super::Run;
+use super::keep::{self, Keep};
 use crate::images::Images;
 use crate::names::{PARAMETERS, parameter};
 use crate::store::{FinishedRun, Outcome};
@@ -24,9 +25,14 @@ pub struct PerClassEvaluation {
 }
 
 impl Run {
-    /// Whether the run finished without storing its parameters.
-    pub fn lacks_parameters(&self, finished: &FinishedRun) -> bool {
-        let kept = finished.finals.keys().any(|name| name.starts_with(PARAMETERS));
+    /// Whether the run finished without storing the parameters that are to be kept.
+    pub fn lacks_parameters(&self, finished: &FinishedRun, keep: Keep) -> bool {
+        let mut names = finished.finals.keys().filter_map(|name| name.strip_prefix(PARAMETERS));
+        let kept = match keep {
+            Keep::WhatIsReread => true,
+            Keep::Encoder => names.next().is_some(),
+            Keep::EveryParameter => names.any(|name| !keep::is_of_encoder(name)),
+        };
         self.config.learner.learns() && finished.outcome == Outcome::Finished && !kept
     }
 

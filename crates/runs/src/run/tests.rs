@@ -11,7 +11,8 @@ use ndarray::Array4;
 use tensor::{Device, Tensor};
 
 use super::Run;
-use super::compute::{Ended, Keep};
+use super::compute::Ended;
+use super::keep::Keep;
 use crate::Error;
 use crate::images::{DataConfig, Images};
 use crate::learners::autoencoding::{self, Masked, Network, Objective};
@@ -207,7 +208,10 @@ fn evaluating_the_stored_parameters_of_every_kind_of_run_gives_the_stored_metric
         // Missing parameters are an error; the initial values are not used instead.
         let mut bare = done;
         bare.finals.retain(|name, _| !name.starts_with("parameters/"));
-        assert!(run.lacks_parameters(&bare) && run.evaluate_per_class(&bare, &images, &images.test).is_err());
+        assert!(
+            run.lacks_parameters(&bare, Keep::EveryParameter)
+                && run.evaluate_per_class(&bare, &images, &images.test).is_err()
+        );
     }
 }
 
@@ -224,6 +228,14 @@ fn a_frozen_probe_uses_the_encoder_of_the_run_it_depends_on() {
     assert_eq!(weight(&refitted, "encoder.0.weight"), weight(&encoder, "encoder.0.weight"));
     assert_ne!(weight(&refitted, "decoder.0.weight"), weight(&encoder, "decoder.0.weight"));
     assert_eq!(refitted.finals["test_latent"], encoder.finals["test_latent"]);
+
+    // The encoder alone gives the same heads, and is not taken for the whole model.
+    let mut alone = encoder;
+    alone.finals.retain(|name, _| !name.starts_with("parameters/") || Keep::Encoder.includes(&name[11..]));
+    assert!(!alone.finals.contains_key("parameters/decoder.0.weight"));
+    assert_eq!(computed(&heads, &images, Some(&alone)).finals, refitted.finals);
+    assert!(trained.lacks_parameters(&alone, Keep::EveryParameter));
+    assert!(!trained.lacks_parameters(&alone, Keep::Encoder));
 }
 
 #[test]

@@ -123,7 +123,7 @@ mod tests {
     use super::*;
     use crate::images::DataConfig;
     use crate::learners::{RunConfig, cre};
-    use crate::run::compute::Keep;
+    use crate::run::keep::Keep;
     use crate::training::Hardware;
 
     #[test]

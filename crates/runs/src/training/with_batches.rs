@@ -54,10 +54,24 @@ impl<'a, O: Objective + Evaluate> WithBatches<'a, O> {
         Self { at_end: Box::new(at_end), ..self }
     }
 
-    /// The images of a split in batches on the device, with their labels.
-    fn batches(&self, split: &Split) -> Result<std::vec::IntoIter<(Tensor, Indices)>> {
-        let moved = in_order(split)?.map(|(images, labels)| Ok((images.to_device(&self.device)?, labels)));
-        Ok(moved.collect::<Result<Vec<_>>>()?.into_iter())
+    /// Evaluates on the images of a split in batches, each moved to the device when its turn comes.
+    fn evaluated(
+        &self,
+        split: &Split,
+        evaluate: impl FnOnce(&mut dyn Iterator<Item = (Tensor, Indices)>) -> models::Result<Evaluation>,
+    ) -> Result<Evaluation> {
+        let mut failed = None;
+        let mut batches =
+            in_order(split)?.map_while(|(images, labels)| match images.to_device(&self.device) {
+                Ok(images) => Some((images, labels)),
+                Err(error) => {
+                    failed = Some(error);
+                    None
+                }
+            });
+        let evaluation = evaluate(&mut batches);
+        drop(batches);
+        failed.map_or_else(|| Ok(evaluation?), |error| Err(error.into()))
     }
 }
 
@@ -75,12 +89,14 @@ impl<O: Objective + Evaluate> Training for WithBatches<'_, O> {
     }
 
     fn evaluate(&self, split: &Split) -> Result<Evaluation> {
-        Ok(evaluate(self.trainer.objective(), self.batches(split)?)?)
+        self.evaluated(split, |batches| evaluate(self.trainer.objective(), batches))
     }
 
     fn evaluate_masked(&self, split: &Split) -> Result<Option<Evaluation>> {
         match self.is_masked {
-            true => Ok(Some(evaluate_masked(self.trainer.objective(), self.batches(split)?)?)),
+            true => {
+                self.evaluated(split, |batches| evaluate_masked(self.trainer.objective(), batches)).map(Some)
+            }
             false => Ok(None),
         }
     }

@@ -55,7 +55,7 @@ impl ProbeTrainer<'_> {
         let mut ended = Convergence { epochs: 0, is_reached: false };
         while ended.epochs < most && !ended.is_reached {
             ended.epochs += 1;
-            self.epoch(ended.epochs, batches(ended.epochs)?.into_iter().collect::<Vec<_>>())?;
+            self.epoch(ended.epochs, batches(ended.epochs)?)?;
             for (head, loss) in validate(model)?.into_iter().enumerate() {
                 if losses[head].iter().all(|&before| loss < before) {
                     best[head] = heads[head].iter().map(|param| param.value()).collect();

@@ -1,5 +1,6 @@
 //! Training of a classifier on projected images.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use data::{Augmentation, Split};
@@ -22,6 +23,8 @@ pub(super) struct ClassifierTraining<'a> {
     subspaces: Arc<Subspaces>,
     selection: Selection,
     normaliser: Normaliser,
+    /// The test images, which are evaluated after each epoch, and their projection once there is one.
+    test: (&'a Split, OnceCell<Array2<f32>>),
     batch: usize,
     shuffle: Stream,
 }
@@ -66,6 +69,7 @@ impl<'a> ClassifierTraining<'a> {
             subspaces,
             selection,
             normaliser,
+            test: (&images.test, OnceCell::new()),
             batch,
             shuffle: Stream::new(seed, "shuffle"),
         })
@@ -116,7 +120,15 @@ impl Training for ClassifierTraining<'_> {
     }
 
     fn evaluate(&self, split: &Split) -> Result<Evaluation> {
-        let images = self.normaliser.apply(self.subspaces.project(split, self.selection));
+        let project = || self.normaliser.apply(self.subspaces.project(split, self.selection));
+        let of_others;
+        let images = match &self.test {
+            (test, projected) if std::ptr::eq(*test, split) => projected.get_or_init(project),
+            _ => {
+                of_others = project();
+                &of_others
+            }
+        };
         let [c, h, w] = self.train.shape;
         let batch = |(chunk, labels): (ArrayView2<'_, f32>, &[u8])| {
             let pixels = chunk.as_slice().expect("chunks of rows are contiguous");

@@ -11,8 +11,13 @@ use crate::store::{Array, Arrays};
 use crate::training::Setup;
 use crate::training::batches::in_order;
 
-/// The number of permutations of the labels; each costs about a quarter of an epoch.
+/// The number of permutations of the labels.
 const DRAWS: u64 = 3;
+
+/// What all of it costs in epochs, of which a third is the forward pass and two thirds the backward pass, half of it that of
+/// the encoder: the forward pass and the backward pass of the heads once, and that of the encoder for the MSE, the labels
+/// and each draw.
+pub(super) const EPOCHS: f64 = (2 + 2 + DRAWS) as f64 / 3.0;
 
 /// The cosines of the gradients of both losses over all training images, at z and by the encoder, and the same with
 /// permuted labels. What is not a number, because a gradient is zero, is left out.

@@ -39,7 +39,9 @@ pub(super) fn heads(
         most,
         |epoch| {
             let order = order.permutation(images.train.len(), u64::from(epoch));
-            order.chunks_exact(setup.batch).map(|rows| train.example(rows)).collect::<Result<Vec<_>>>()
+            let (train, batch) = (&train, setup.batch);
+            let rows = (0..order.len() / batch).map(move |step| order[step * batch..][..batch].to_vec());
+            Ok(rows.map(|rows| train.example(rows).expect("rows of a split are within it")))
         },
         |model| {
             let Evaluation { mse, cross_entropy, .. } = judged.read(model)?.metrics.means()?;
@@ -80,11 +82,11 @@ impl<'a> Cached<'a> {
     }
 
     /// Some latents, with their images as targets.
-    fn example(&self, rows: &[u32]) -> Result<Example> {
-        let batch = data::gather(self.split, rows.to_vec())?;
+    fn example(&self, rows: Vec<u32>) -> Result<Example> {
+        let batch = data::gather(self.split, rows)?;
         let k = self.shape.iter().product::<usize>();
-        let latents = rows.iter().flat_map(|&row| &self.latents[row as usize * k..][..k]).copied().collect();
-        let shape = [&[rows.len()], self.shape.as_slice()].concat();
+        let latents = batch.rows.iter().flat_map(|&row| &self.latents[row as usize * k..][..k]).copied();
+        let (latents, shape) = (latents.collect(), [&[batch.rows.len()], self.shape.as_slice()].concat());
         Ok(Example {
             images: Tensor::from_vec(latents, &shape)?,
             target: Some(batch.images),
@@ -97,7 +99,7 @@ impl<'a> Cached<'a> {
         let mut read = Read::default();
         let rows: Vec<u32> = (0..self.split.len() as u32).collect();
         for rows in rows.chunks(EVALUATED_AT_ONCE) {
-            let example = self.example(rows)?;
+            let example = self.example(rows.to_vec())?;
             let (images, labels) = (example.target(), &example.labels);
             let [reconstruction, logits] = model.read_out(&example.images)?;
             let reconstruction = reconstruction.reshape(images.shape())?;

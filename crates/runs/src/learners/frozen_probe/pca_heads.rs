@@ -25,16 +25,20 @@ impl EncoderRun for NoRun {
     }
 }
 
-/// The test error and accuracy of heads of this configuration on as many principal components as its latent has dimensions,
-/// trained for the epochs of the run: the values of a [`FrozenProbe`] of [`Features::Pca`] with the same seed.
+/// The architecture of the heads of this configuration on as many principal components as its latent has dimensions.
+pub(crate) fn on_components(config: fc::Config) -> Architecture {
+    Architecture::Fc(fc::Config { encoder: Size::S, latent_activation: Activation::Identity, ..config })
+}
+
+/// The test error and accuracy of heads of this architecture on principal components, trained for the epochs of the run: the
+/// values of a [`FrozenProbe`] of [`Features::Pca`] with the same seed.
 ///
 /// # Errors
 /// If the components do not fit in memory, or training diverges.
-pub(crate) fn of(setup: &Setup<'_>, config: fc::Config) -> Result<Arrays> {
+pub(crate) fn heads_on_components(setup: &Setup<'_>, model: Architecture) -> Result<Arrays> {
     let hint = "training it again where more is free measures them";
     check_room("training heads on principal components", matrices(setup.images.n_pixels()), hint)?;
-    let model = fc::Config { encoder: Size::S, latent_activation: Activation::Identity, ..config };
-    let probe = FrozenProbe::<NoRun>::new(Features::Pca, Architecture::Fc(model));
+    let probe = FrozenProbe::<NoRun>::new(Features::Pca, model);
     let mut found = Ok(Arrays::new());
     probe.train(setup, &mut |training| found = trained(setup, training))?;
     found
