@@ -53,10 +53,12 @@ pub mod predictive_coding;
 pub mod recurrent;
 mod optimiser;
 mod loss_scale;
+mod affine;
 mod device;
 pub mod weights;
 
 pub use adam::{Adam, AdamConfig};
+pub use affine::affine;
 pub use architecture::Architecture;
 pub use attention::SelfAttention;
 pub use attentive::AttentiveProbe;

@@ -118,11 +118,6 @@ pub trait Learner {
         true
     }
 
-    /// Whether it can be trained on a GPU.
-    fn runs_on_gpu(&self) -> bool {
-        false
-    }
-
     /// Whether it is trained; false for closed forms.
     fn learns(&self) -> bool {
         true
