@@ -27,7 +27,7 @@ const ADAM: AdamConfig = AdamConfig { learning_rate: 0.1, epsilon: 1.0, ..AdamCo
 
 /// Principal components are computed once.
 static IMAGES: LazyLock<Images> =
-    LazyLock::new(|| Images::open(&DataConfig::new("fashion-mnist-embedded", 60, 10, 12), None).unwrap());
+    LazyLock::new(|| Images::open(&DataConfig::new("fashion-mnist-embedded", 18, 4, 5), None).unwrap());
 
 fn fc_s() -> fc::Config {
     fc::Config::of(Size::S, 4)
@@ -44,7 +44,7 @@ fn smoke(learner: &LearnerConfig, rotation: Option<Rotation>, device: &Device) -
         trains: true,
         seed: 3,
         optimiser: ADAM,
-        batch: 20,
+        batch: 6,
         epochs: 2,
         rotation,
     };
@@ -73,7 +73,7 @@ fn measured(training: &mut dyn Training, images: &Images) -> BTreeMap<String, Ve
     for (name, value) in training.observe().unwrap() {
         found.insert(name, vec![value]);
     }
-    let batch = data::gather(&images.test, (0..12).collect()).unwrap();
+    let batch = data::gather(&images.test, (0..5).collect()).unwrap();
     if let Ok(made) = training.represent(&batch.images) {
         assert_eq!(made.z.device(), Device::Cpu);
         found.insert("latents".into(), made.z.to_f64_vec());
@@ -95,8 +95,13 @@ fn learns_there_as_here_with(learner: impl Into<LearnerConfig>, rotation: Option
     let here = smoke(&learner, rotation, &Device::Cpu);
     let there = smoke(&learner, rotation, &Setting::ALL[2].device());
     let label = learner.label();
+    // The Jacobian jumps where rounding moves a value across a kink or to the maximum of another pixel of a window.
+    let jumps = matches!(learner.architecture(), Some(Architecture::CnnS { .. }));
     assert!(here.keys().eq(there.keys()), "{label}: {:?} {:?}", here.keys(), there.keys());
     for (name, expected) in &here {
+        if jumps && name.starts_with("listening/") {
+            continue;
+        }
         let got = &there[name];
         assert_eq!(got.len(), expected.len(), "{label}: {name}");
         for (got, expected) in got.iter().zip(expected) {
@@ -133,7 +138,7 @@ fn rotated_images_with_their_own_targets_and_few_labels_are_gathered_on_a_device
     learns_there_as_here_with(cre(Architecture::Fc(fc_s()), 0.5), Some(Rotation::PAPER));
     let rotation = Rotation { turned_target: true, shared: false, ..Rotation::PAPER };
     learns_there_as_here_with(cre(Architecture::Fc(fc_s()), 0.5), Some(rotation));
-    // Two labelled images a batch, of three: every second epoch of theirs begins within one of the others.
+    // Two labelled images a batch, of five: an epoch of theirs begins within one of the others.
     let few = |labelled| Cre {
         model: Architecture::Fc(fc_s()),
         lambda: Some(0.5),

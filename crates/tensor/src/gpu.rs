@@ -194,14 +194,20 @@ impl Gpu {
         Ok(())
     }
 
+    /// New memory that holds constant bytes. A recorded step may use it: a replay needs no copy.
+    pub(crate) fn constant(&self, bytes: &[u8]) -> Result<Arc<Memory>> {
+        let memory = Arc::new(self.pool.allocate(bytes.len())?);
+        self.put(&memory, bytes)?;
+        Ok(memory)
+    }
+
     /// Memory that holds this scalar, allocated once and shared, so it may be used while recording.
     pub(crate) fn number(&self, value: f64, dtype: DType) -> Result<Arc<Memory>> {
         let key = (value.to_bits(), dtype);
         if let Some(number) = self.state().scalars.get(&key) {
             return Ok(Arc::clone(number));
         }
-        let number = Arc::new(self.pool.allocate(dtype.size())?);
-        self.put(&number, Tensor::full(value, &[], dtype).bytes()?)?;
+        let number = self.constant(Tensor::full(value, &[], dtype).bytes()?)?;
         self.state().scalars.insert(key, Arc::clone(&number));
         Ok(number)
     }
@@ -213,8 +219,7 @@ impl Gpu {
         if let Some(table) = self.state().tables.get(bytes) {
             return Ok(Arc::clone(table));
         }
-        let memory = Arc::new(self.pool.allocate(bytes.len())?);
-        self.put(&memory, bytes)?;
+        let memory = self.constant(bytes)?;
         let mut state = self.state();
         if state.tables.len() == MOST {
             state.tables.clear();
