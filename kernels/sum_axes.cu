@@ -71,17 +71,24 @@ __device__ void sum_axes_grad(T* dx, const T* dy, unsigned n, Axes axes, float f
     }
 }
 
-#define SUM_ENTRY(name, suffix, Out, T, function)                                                                    \
-    KERNEL(name##_##suffix, (Out * y, const T* x, unsigned n, Axes outputs, unsigned count, Axes summed, float factor, \
-                             unsigned of_part)) {                                                                    \
-        function(y, x, n, outputs, count, summed, factor, of_part);                                                  \
-    }
-#define ENTRY(dtype, T)                                                                                              \
-    SUM_ENTRY(sum_axes_along, dtype, T, T, sum_axes_along)                                                           \
-    SUM_ENTRY(sum_axes_across, dtype, T, T, sum_axes_across)                                                         \
-    SUM_ENTRY(sum_axes_along_parts, dtype, float, T, sum_axes_along)                                                 \
-    SUM_ENTRY(sum_axes_across_parts, dtype, float, T, sum_axes_across)                                               \
-    KERNEL(sum_axes_grad_##dtype, (T * dx, const T* dy, unsigned n, Axes axes, float factor)) {                      \
-        sum_axes_grad(dx, dy, n, axes, factor);                                                                      \
+#define ENTRY(dtype, T)                                                                                             \
+    KERNEL(sum_axes_along_##dtype, (T * y, const T* x, unsigned n, Axes outputs, unsigned count, Axes summed,       \
+                           float factor, unsigned of_part)) {                                                       \
+        sum_axes_along(y, x, n, outputs, count, summed, factor, of_part);                                           \
+    }                                                                                                               \
+    KERNEL(sum_axes_across_##dtype, (T * y, const T* x, unsigned n, Axes outputs, unsigned count, Axes summed,      \
+                           float factor, unsigned of_part)) {                                                       \
+        sum_axes_across(y, x, n, outputs, count, summed, factor, of_part);                                          \
+    }                                                                                                               \
+    KERNEL(sum_axes_along_parts_##dtype, (float* y, const T* x, unsigned n, Axes outputs, unsigned count, Axes summed,\
+                           float factor, unsigned of_part)) {                                                       \
+        sum_axes_along(y, x, n, outputs, count, summed, factor, of_part);                                           \
+    }                                                                                                               \
+    KERNEL(sum_axes_across_parts_##dtype, (float* y, const T* x, unsigned n, Axes outputs, unsigned count, Axes summed,\
+                           float factor, unsigned of_part)) {                                                       \
+        sum_axes_across(y, x, n, outputs, count, summed, factor, of_part);                                          \
+    }                                                                                                               \
+    KERNEL(sum_axes_grad_##dtype, (T * dx, const T* dy, unsigned n, Axes axes, float factor)) {                     \
+        sum_axes_grad(dx, dy, n, axes, factor);                                                                     \
     }
 FOR_EACH_DTYPE(ENTRY)
