@@ -54,7 +54,7 @@ fn train(steps: usize, batch: usize) -> anyhow::Result<()> {
     let workload = Workload::named("resnet9", Some(batch)).context("the workload is in the list")?;
     let mut training = workload.training()?;
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{}", Algorithm::chosen().name())?;
+    writeln!(out, "{}", Algorithm::from_environment().name())?;
     for _ in 0..steps {
         writeln!(out, "{}", training.step()?)?;
     }

@@ -2,7 +2,7 @@
 #![allow(missing_docs)]
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use tensor::conv::{Around, Convolution, conv2d_f32, conv2d_grad_input_f32, conv2d_grad_weight_f32};
+use tensor::conv::{Convolution, Epilogue, conv2d_f32, conv2d_grad_input_f32, conv2d_grad_weight_f32};
 use tensor::random::Stream;
 
 /// A name, `[n, c, o]`, and the side of an image, the side of the kernel and the stride; the padding is half a kernel.
@@ -13,7 +13,7 @@ const CONVOLUTIONS: [(&str, [usize; 3], [usize; 3]); 10] = [
     ("k3_16x14", [128, 16, 16], [14, 3, 1]),
     ("k5_64x32", [8, 64, 128], [32, 5, 1]),
     ("k7_64x32", [8, 64, 64], [32, 7, 1]),
-    // By phases; the gradient by the input is the transposed convolution.
+    // By phases; the gradient with respect to the input is the transposed convolution.
     ("s2_128x16", [32, 128, 256], [16, 3, 2]),
     ("s2_272x8", [32, 272, 512], [8, 3, 2]),
     // Few channels: direct, without packing.
@@ -46,10 +46,10 @@ fn convolutions(criterion: &mut Criterion) {
         // Elements per second are operations of a direct convolution per second.
         group.throughput(Throughput::Elements(sizes.flops()));
         group.bench_function(BenchmarkId::from_parameter("forward"), |bencher| {
-            bencher.iter(|| conv2d_f32(&mut y, &x, &weight, Around::NOTHING, sizes));
+            bencher.iter(|| conv2d_f32(&mut y, &x, &weight, Epilogue::NONE, sizes));
         });
         group.bench_function(BenchmarkId::from_parameter("grad_input"), |bencher| {
-            bencher.iter(|| conv2d_grad_input_f32(&mut dx, &dy, &weight, Around::NOTHING, sizes));
+            bencher.iter(|| conv2d_grad_input_f32(&mut dx, &dy, &weight, Epilogue::NONE, sizes));
         });
         group.bench_function(BenchmarkId::from_parameter("grad_weight"), |bencher| {
             bencher.iter(|| conv2d_grad_weight_f32(&mut dweight, &x, &dy, sizes));

@@ -18,7 +18,7 @@ fn perceptron(widths: &[usize], stream: &Stream) -> Sequential {
         if !layers.is_empty() {
             layers = layers.then(Activation::Relu);
         }
-        layers = layers.then_drawn(stream, |stream| Linear::new(pair[0], pair[1], stream, DTYPE));
+        layers = layers.then_with(stream, |stream| Linear::new(pair[0], pair[1], stream, DTYPE));
     }
     layers
 }
@@ -36,15 +36,15 @@ pub(crate) fn cnn_cre(stream: &Stream) -> Cre {
     let mut encoder = Sequential::new();
     for pair in [3, 32, 64, 128].windows(2) {
         let conv = |stream: &Stream| Conv2d::new([pair[0], pair[1]], 3, 2, 1, stream, DTYPE);
-        encoder = encoder.then_drawn(&of_encoder, conv).then(Activation::Relu);
+        encoder = encoder.then_with(&of_encoder, conv).then(Activation::Relu);
     }
     let latent = |stream: &Stream| Linear::new(2048, 128, stream, DTYPE);
-    let encoder = encoder.then(Flatten).then_drawn(&of_encoder, latent);
+    let encoder = encoder.then(Flatten).then_with(&of_encoder, latent);
     let start = |stream: &Stream| Linear::new(128, 2048, stream, DTYPE);
-    let mut decoder = Sequential::new().then_drawn(&of_decoder, start).then(Unflatten(vec![128, 4, 4]));
+    let mut decoder = Sequential::new().then_with(&of_decoder, start).then(Unflatten(vec![128, 4, 4]));
     for pair in [128, 64, 32, 3].windows(2) {
         let conv = |stream: &Stream| ConvTranspose2d::new([pair[0], pair[1]], [2, 1, 1], stream, DTYPE);
-        decoder = decoder.then(Activation::Relu).then_drawn(&of_decoder, conv);
+        decoder = decoder.then(Activation::Relu).then_with(&of_decoder, conv);
     }
     Cre::new(encoder, decoder, perceptron(&[128, 10], &stream.child("classifier")), &[3, 32, 32])
 }
@@ -59,7 +59,7 @@ const TOKENS: usize = (SIDE / PATCH) * (SIDE / PATCH);
 pub(crate) fn vit_cre(stream: &Stream) -> Cre {
     let blocks = |mut layers: Sequential, depth: usize, stream: &Stream| {
         for _ in 0..depth {
-            layers = layers.then_drawn(stream, |stream| Block::new(WIDTH, HEADS, 4, stream, DTYPE));
+            layers = layers.then_with(stream, |stream| Block::new(WIDTH, HEADS, 4, stream, DTYPE));
         }
         layers
     };
@@ -96,11 +96,11 @@ pub(crate) fn resnet9(stream: &Stream) -> Sequential {
     for (channels, residual) in [([64, 128], true), ([128, 256], false), ([256, 512], true)] {
         layers = one(layers, channels, stream).then(MaxPool::HALVING);
         if residual {
-            layers = layers.then_drawn(stream, |stream| twice(channels[1], stream));
+            layers = layers.then_with(stream, |stream| twice(channels[1], stream));
         }
     }
     let head = |stream: &Stream| Linear::without_bias(512, 10, stream, DTYPE);
-    layers.then(GlobalMaxPool).then_drawn(stream, head).then(Scale(0.125))
+    layers.then(GlobalMaxPool).then_with(stream, head).then(Scale(0.125))
 }
 
 /// ResNet-18 blocks after a 3 x 3 stem, a latent of 128 dimensions, and the mirrored decoder.
@@ -113,10 +113,10 @@ pub(crate) fn resnet_ae(stream: &Stream) -> Autoencoder {
         encoder = basic_block(encoder, [channels[1]; 2], 1, &of_encoder);
     }
     let latent = |stream: &Stream| Linear::new(512, 128, stream, DTYPE);
-    let encoder = encoder.then(GlobalAvgPool).then(Flatten).then_drawn(&of_encoder, latent);
+    let encoder = encoder.then(GlobalAvgPool).then(Flatten).then_with(&of_encoder, latent);
 
     let start = |stream: &Stream| Linear::new(128, 8192, stream, DTYPE);
-    let mut decoder = Sequential::new().then_drawn(&of_decoder, start).then(Unflatten(vec![512, 4, 4]));
+    let mut decoder = Sequential::new().then_with(&of_decoder, start).then(Unflatten(vec![512, 4, 4]));
     for channels in [[512, 256], [256, 128], [128, 64], [64, 64]] {
         decoder = basic_block(decoder, [channels[0]; 2], 1, &of_decoder);
         if channels[0] != channels[1] {
@@ -125,7 +125,7 @@ pub(crate) fn resnet_ae(stream: &Stream) -> Autoencoder {
         decoder = basic_block(decoder, channels, 1, &of_decoder);
     }
     let pixels = |stream: &Stream| Conv2d::new([64, 3], 3, 1, 1, stream, DTYPE);
-    Autoencoder::new(encoder, decoder.then_drawn(&of_decoder, pixels))
+    Autoencoder::new(encoder, decoder.then_with(&of_decoder, pixels))
 }
 
 /// A convolution without bias, then a batch norm.
@@ -137,7 +137,7 @@ fn norm_after(
     stream: &Stream,
 ) -> Sequential {
     let conv = |stream: &Stream| Conv2d::without_bias(channels, kernel, stride, kernel / 2, stream, DTYPE);
-    layers.then_drawn(stream, conv).then(BatchNorm::new(channels[1], DTYPE))
+    layers.then_with(stream, conv).then(BatchNorm::new(channels[1], DTYPE))
 }
 
 /// Two 3 x 3 convolutions with a skip that follows a change of shape; ReLU after the sum.
@@ -152,7 +152,7 @@ fn basic_block(layers: Sequential, channels: [usize; 2], stride: usize, stream: 
         };
         Residual::with_skip(body, skip)
     };
-    layers.then_drawn(stream, block).then(Activation::Relu)
+    layers.then_with(stream, block).then(Activation::Relu)
 }
 
 /// Declares a layer without parameters.

@@ -17,7 +17,7 @@ def rand(device, *shape, dtype=torch.float32):
 
 
 def differentiated(inputs, output):
-    """Forward, and the gradients by all inputs."""
+    """Forward, and the gradients with respect to all inputs."""
     inputs = [x.requires_grad_() for x in inputs]
     weight = torch.ones_like(output(*inputs))
 

@@ -87,13 +87,14 @@ fn compare(root: &Path, options: &Options) -> anyhow::Result<()> {
         None => env::current_exe().context("this program has no path")?.with_file_name(OURS),
     };
     let mut cells = Vec::new();
+    let file = record::file(root, options)?;
     for work in works(options) {
         let cell = rounds::run(work, &launches(root, &ours, &python, &work, options), options)?;
         print!("{}", table::every_program(std::slice::from_ref(&cell)));
         cells.push(cell);
+        record::write(&file, root, options, &cells)?;
     }
-    let written = record::write(root, options, &cells)?;
-    println!("side-by-side: wrote {} and its table beside it", written.display());
+    println!("side-by-side: wrote {} and its table beside it", file.display());
     require_all(&cells)
 }
 

@@ -13,17 +13,21 @@ use crate::statistics::Spread;
 use crate::summary::row;
 use crate::table;
 
-/// Returns the path of the JSON file. Existing files are kept: the new one gets a number.
-pub(crate) fn write(root: &Path, options: &Options, cells: &[Cell]) -> anyhow::Result<PathBuf> {
+/// A path for the JSON file, whose folder is made. Existing files are kept: the new one gets a number.
+pub(crate) fn file(root: &Path, options: &Options) -> anyhow::Result<PathBuf> {
     let date = machine::today()?;
     let folder = match &options.out {
         Some(folder) => folder.clone(),
         None => root.join(format!("benches/runs/{date}-{}", options.device.replace(':', ""))),
     };
     fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
-    let file = free_name(&folder, &options.name);
+    Ok(free_name(&folder, &options.name))
+}
+
+/// Writes the JSON file, and the table beside it, as far as the comparison has come.
+pub(crate) fn write(file: &Path, root: &Path, options: &Options, cells: &[Cell]) -> anyhow::Result<()> {
     let record = json!({
-        "date": date,
+        "date": machine::today()?,
         "machine": machine::describe(root)?,
         "rounds": options.rounds,
         "window_s": options.window_s,
@@ -31,9 +35,8 @@ pub(crate) fn write(root: &Path, options: &Options, cells: &[Cell]) -> anyhow::R
     });
     let legend = table::legend(options.rounds.get(), options.window_s);
     let text = format!("{legend}\n{}\n{}", table::best(cells), table::every_program(cells));
-    save(&file, &format!("{record:#}\n"))?;
-    save(&file.with_extension("md"), &text)?;
-    Ok(file)
+    save(file, &format!("{record:#}\n"))?;
+    save(&file.with_extension("md"), &text)
 }
 
 fn save(file: &Path, text: &str) -> anyhow::Result<()> {
@@ -112,7 +115,12 @@ mod tests {
         let mut options = options();
         options.out = Some(folder.path().to_owned());
         let cells = [cell(vec![entry("agon", &[(100, 0.0)])])];
-        let files = [(); 3].map(|()| write(Path::new("."), &options, &cells).unwrap());
+        let root = Path::new(".");
+        let files = [(); 3].map(|()| {
+            let file = file(root, &options).unwrap();
+            write(&file, root, &options, &cells).unwrap();
+            file
+        });
         let names = ["peers.json", "peers-2.json", "peers-3.json"].map(|name| folder.path().join(name));
         assert_eq!(files, names);
         let record: Value = serde_json::from_str(&fs::read_to_string(&files[0]).unwrap()).unwrap();

@@ -10,7 +10,7 @@ use crate::envelope;
 /// Sizes that a file may declare without having the bytes.
 const SIZES: [u32; 7] = [0, 1, 0x1_0000, 0x7fff_ffff, 0x8000_0000, 0xffff_fffe, u32::MAX];
 
-/// The zeros of a decompression bomb, at most [`MOST_BYTES`](crate::mutation::MOST_BYTES) compressed.
+/// The zeros of a decompression bomb, at most [`MAX_BYTES`](crate::mutation::MAX_BYTES) compressed.
 const ZEROS: usize = 15 << 20;
 
 /// A gzip bomb: `head` and zeros.

@@ -4,7 +4,7 @@ use rand::RngCore;
 use tensor::random::{Sequence, Stream};
 
 /// The largest size of a mutated input in bytes.
-pub const MOST_BYTES: usize = 1 << 14;
+pub const MAX_BYTES: usize = 1 << 14;
 
 /// Boundary values that are likely to break readers.
 const AWKWARD: [u64; 12] = [
@@ -50,7 +50,7 @@ pub fn mutated(seeds: &[Vec<u8>], stream: &Stream, number: u64) -> Vec<u8> {
     let mut bytes = seeds[random.below(seeds.len())].clone();
     for _ in 0..=random.below(8) {
         random.change(&mut bytes, seeds);
-        bytes.truncate(MOST_BYTES);
+        bytes.truncate(MAX_BYTES);
     }
     bytes
 }
@@ -128,9 +128,9 @@ mod tests {
     #[test]
     fn empty_and_large_inputs_are_mutated() {
         let stream = Stream::new(1, "test");
-        for seeds in [vec![vec![]], vec![vec![1]], vec![vec![1; MOST_BYTES]]] {
+        for seeds in [vec![vec![]], vec![vec![1]], vec![vec![1; MAX_BYTES]]] {
             for number in 0..500 {
-                assert!(mutated(&seeds, &stream, number).len() <= MOST_BYTES);
+                assert!(mutated(&seeds, &stream, number).len() <= MAX_BYTES);
             }
         }
     }

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use fuzz::corpus;
-use fuzz::mutation::{MOST_BYTES, mutated};
+use fuzz::mutation::{MAX_BYTES, mutated};
 use fuzz::readers::{READERS, Reader};
 use peak_alloc::PeakAlloc;
 use rand::RngCore;
@@ -38,7 +38,7 @@ const LONGEST: Duration = Duration::from_secs(1);
 /// A compressed file may decompress to 64 times its size plus 4 MiB, and a growing vector temporarily takes up to three
 /// times its content. That is the bound for the few inputs that are larger than any mutated one.
 const fn most_bytes(input: usize) -> usize {
-    if input <= MOST_BYTES + 1_024 { 4 * input + (16 << 20) } else { 3 * (64 * input + (4 << 20)) }
+    if input <= MAX_BYTES + 1_024 { 4 * input + (16 << 20) } else { 3 * (64 * input + (4 << 20)) }
 }
 
 /// The largest number of pixel bytes that an input can encode for this reader.

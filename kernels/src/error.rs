@@ -11,12 +11,12 @@ pub enum Error {
         name: String,
     },
     /// The argument types differ from the parameter types.
-    #[error("kernel `{name}`: expected arguments ({wanted}), got ({got})")]
+    #[error("kernel `{name}`: expected arguments ({expected}), got ({got})")]
     Arguments {
         /// The kernel.
         name: String,
         /// The types of its parameters.
-        wanted: String,
+        expected: String,
         /// The types of the arguments.
         got: String,
     },

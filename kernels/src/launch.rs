@@ -103,12 +103,12 @@ pub fn launch(name: &str, grid: Grid, order: Order, arguments: &[Argument<'_>]) 
     Ok(())
 }
 
-/// The same for raw parameters with addresses of [`Memory`]; the fences are not checked.
+/// As [`launch`], for raw parameters with addresses of [`Memory`]; the fences are not checked.
 pub(crate) fn run(name: &str, grid: Grid, order: Order, parameters: &[Parameter]) -> Result<()> {
-    let wanted = signature(name)?;
+    let expected = signature(name)?;
     let got = parameters.iter().map(Parameter::kind).collect::<Vec<_>>().join(", ");
-    if wanted != got {
-        return Err(Error::Arguments { name: name.into(), wanted, got });
+    if expected != got {
+        return Err(Error::Arguments { name: name.into(), expected, got });
     }
     let mut values: Vec<Vec<u64>> = parameters.iter().map(Parameter::value).collect();
     let mut pointers: Vec<*mut c_void> = values.iter_mut().map(|value| value.as_mut_ptr().cast()).collect();

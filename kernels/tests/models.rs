@@ -133,14 +133,17 @@ fn batch(image: &[usize], n: usize) -> (Tensor, Indices) {
 
 /// Both are equal up to roundings of `f32`: ten per layer, relative to the largest value. A layer has one or two
 /// parameters, so the number of layers is at most the number of listed tensors, or about twenty-five for shorter lists.
-fn assert_close(what: &str, got: &[(String, Vec<f64>)], wanted: &[(String, Vec<f64>)]) {
+fn assert_close(what: &str, got: &[(String, Vec<f64>)], expected: &[(String, Vec<f64>)]) {
     let largest =
-        wanted.iter().flat_map(|(_, elements)| elements).fold(0.0f64, |largest, x| largest.max(x.abs()));
-    let allowed = 10.0 * wanted.len().max(25) as f64 * f64::from(f32::EPSILON) * largest;
+        expected.iter().flat_map(|(_, elements)| elements).fold(0.0f64, |largest, x| largest.max(x.abs()));
+    let allowed = 10.0 * expected.len().max(25) as f64 * f64::from(f32::EPSILON) * largest;
     assert!(allowed.is_finite(), "{what}: the expected values are not finite");
-    for ((name, got), (_, wanted)) in got.iter().zip(wanted) {
-        for (got, wanted) in got.iter().zip(wanted) {
-            assert!((got - wanted).abs() <= allowed, "{what} {name}: {got} {wanted}, {allowed} is allowed");
+    for ((name, got), (_, expected)) in got.iter().zip(expected) {
+        for (got, expected) in got.iter().zip(expected) {
+            assert!(
+                (got - expected).abs() <= allowed,
+                "{what} {name}: {got} {expected}, {allowed} is allowed"
+            );
         }
     }
 }

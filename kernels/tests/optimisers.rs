@@ -63,10 +63,10 @@ fn steps<O: Optimiser>(optimiser: &mut O, params: &Named<'_>, steps: std::ops::R
 fn assert_equal(there: &Named<'_>, here: &Named<'_>, device: &Device) {
     for ((name, there), (_, here)) in there.iter().zip(here) {
         assert_eq!(there.value().device(), *device, "{name}");
-        for (got, wanted) in there.value().to_f64_vec().into_iter().zip(here.value().to_f64_vec()) {
+        for (got, expected) in there.value().to_f64_vec().into_iter().zip(here.value().to_f64_vec()) {
             // A weight is below 2, and on either device each step rounds it and its update about ten times.
             let allowed = 2.0 * 2.0 * 10.0 * STEPS as f64 * f64::from(f32::EPSILON);
-            assert!((got - wanted).abs() <= allowed, "{name}: {got} {wanted}");
+            assert!((got - expected).abs() <= allowed, "{name}: {got} {expected}");
         }
     }
 }

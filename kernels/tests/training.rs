@@ -121,7 +121,7 @@ fn params(model: &Cre) -> Vec<f64> {
 
 fn trainer(precision: DType, model: &Cre) -> CreTrainer<'_> {
     let trainer = CreTrainer::new(model, AdamConfig::PAPER, 0.3).expect("the settings are valid");
-    trainer.computing_in(precision).expect("the shapes fit, and the device works")
+    trainer.with_precision(precision).expect("the shapes fit, and the device works")
 }
 
 /// An epoch of a resident data set.
@@ -176,7 +176,7 @@ fn epochs_agree<O: Objective>(what: &str, setting: Setting, [mut here, mut there
             "{what}"
         );
     }
-    for ((name, got), (_, expected)) in there.learned().iter().zip(here.learned()) {
+    for ((name, got), (_, expected)) in there.params_and_buffers().iter().zip(here.params_and_buffers()) {
         // Not by the largest difference: a maximum ignores NaN.
         let pairs = got.value().to_f64_vec().into_iter().zip(expected.value().to_f64_vec());
         assert!(pairs.into_iter().all(|(x, y)| (x - y).abs() <= 1e-4), "{what}: {name}");
@@ -264,7 +264,7 @@ fn an_epoch_in_bf16_is_near_that_in_f32_and_its_parameters_are_not_rounded() {
     assert!((wide.mse - narrow.mse).abs() <= 0.02 * wide.mse, "{wide:?} {narrow:?}");
     assert!((wide.cross_entropy - narrow.cross_entropy).abs() <= 0.02, "{wide:?} {narrow:?}");
     assert!(unrounded > 100, "{unrounded}");
-    assert!(CreTrainer::new(&model(), AdamConfig::PAPER, 0.3).unwrap().computing_in(DType::F16).is_err());
+    assert!(CreTrainer::new(&model(), AdamConfig::PAPER, 0.3).unwrap().with_precision(DType::F16).is_err());
 }
 
 #[test]

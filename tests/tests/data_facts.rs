@@ -49,7 +49,7 @@ fn principal_components_of_the_full_fashion_mnist_have_the_errors_of_the_book() 
     let set = open("fashion-mnist", None).unwrap();
     let pca = Pca::fit(&moments(&set)).unwrap();
     let errors = pca.errors(images(&set.test).view(), 256).unwrap();
-    let wanted = [
+    let expected = [
         (0, 0.3466),
         (1, 0.2455),
         (2, 0.1844),
@@ -66,12 +66,12 @@ fn principal_components_of_the_full_fashion_mnist_have_the_errors_of_the_book() 
         (128, 0.0253),
         (256, 0.0119),
     ];
-    for (k, wanted) in wanted {
+    for (k, expected) in expected {
         // Four digits are given, and a tolerance of 0.2 %.
-        let tolerance = 2e-3 * wanted + 5e-5;
+        let tolerance = 2e-3 * expected + 5e-5;
         assert!(
-            (errors[k] - wanted).abs() <= tolerance,
-            "{k} components: wanted {wanted}, got {}",
+            (errors[k] - expected).abs() <= tolerance,
+            "{k} components: expected {expected}, got {}",
             errors[k]
         );
     }
@@ -79,7 +79,7 @@ fn principal_components_of_the_full_fashion_mnist_have_the_errors_of_the_book() 
         let got = 100.0 * pca.explained(k).unwrap();
         assert!(
             (got - percent).abs() <= 0.05,
-            "{k} components: wanted {percent} % of the variance, got {got}"
+            "{k} components: expected {percent} % of the variance, got {got}"
         );
     }
 }

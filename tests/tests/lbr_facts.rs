@@ -55,7 +55,7 @@ fn a_small_reconstruction_error_closes_much_of_the_classification_gap_of_a_linea
     let floor = front.solve(0.5, front.rank()).unwrap().one_hot_mse;
     for k in [16, 64] {
         let pca = front.solve(1.0, k).unwrap();
-        for (budget, wanted) in [(1.01, 0.25), (1.05, 0.5)] {
+        for (budget, expected) in [(1.01, 0.25), (1.05, 0.5)] {
             // The error increases as the weight decreases: bisection for the last weight within the budget.
             let (mut within, mut beyond) = (1.0, 0.0);
             for _ in 0..20 {
@@ -65,7 +65,7 @@ fn a_small_reconstruction_error_closes_much_of_the_classification_gap_of_a_linea
             }
             let best = front.solve(within, k).unwrap().one_hot_mse;
             let closed = (pca.one_hot_mse - best) / (pca.one_hot_mse - floor);
-            assert!(closed >= wanted, "k = {k}, budget {budget}: {closed:.2} of the gap");
+            assert!(closed >= expected, "k = {k}, budget {budget}: {closed:.2} of the gap");
         }
     }
 }
@@ -97,7 +97,7 @@ fn the_alignment_of_digits_is_that_of_the_book() {
     let set = open("mnist", None).unwrap();
     let denoising = Denoising::new(&moments(&set, 5_000)).unwrap();
     let clean = denoising.alignment(&Corruption::None).unwrap();
-    let wanted = [
+    let expected = [
         (1, 31.8),
         (2, 45.9),
         (4, 57.0),
@@ -108,7 +108,7 @@ fn the_alignment_of_digits_is_that_of_the_book() {
         (128, 93.7),
         (256, 95.9),
     ];
-    for (k, a) in wanted {
+    for (k, a) in expected {
         println!("a({k}) = {:.1}, there {a}", clean.alignment[k - 1]);
         assert!((clean.alignment[k - 1] - a).abs() < 4.0, "a({k}): {}", clean.alignment[k - 1]);
     }

@@ -26,7 +26,7 @@ const MDBOOK: &str = "mdbook@0.5.4";
 const STAGE: &str = "out/book/stage";
 const SITE: &str = "out/book/site";
 
-/// What `cargo xtask book` does beside building.
+/// The options of `cargo xtask book`.
 #[derive(Debug, Default, Args)]
 pub(crate) struct Options {
     /// Install mdBook into .tools first (minutes, needs a network)
@@ -72,10 +72,10 @@ pub(crate) fn run(repo: &Repo, options: &Options) -> anyhow::Result<()> {
 fn run_scripts(repo: &Repo) -> anyhow::Result<()> {
     let sh = &repo.sh;
     // The copy of the requirements is written last, so that an incomplete environment is recreated.
-    let (wanted, stamp) = (sh.read_file(REQUIREMENTS)?, repo.join(".tools/book/requirements.txt"));
-    if sh.read_file(&stamp).ok().as_ref() != Some(&wanted) {
+    let (requirements, stamp) = (sh.read_file(REQUIREMENTS)?, repo.join(".tools/book/requirements.txt"));
+    if sh.read_file(&stamp).ok().as_ref() != Some(&requirements) {
         repo.pip_install(".tools/book", &["-r", REQUIREMENTS])?;
-        sh.write_file(&stamp, &wanted)?;
+        sh.write_file(&stamp, &requirements)?;
     }
     cmd!(sh, ".tools/book/bin/python book/linear_theory.py").run().context("book/linear_theory.py failed")?;
     cmd!(sh, ".tools/book/bin/python book/notebooks/run.py out/book").run().context("a notebook failed")?;

@@ -133,7 +133,7 @@ fn put_together(repo: &Repo, folder: &Path) -> anyhow::Result<()> {
     let programs = executables(&built.join("\n"));
     sh.create_dir(folder)?;
     for name in TESTS.into_iter().chain(["side-by-side", "peer_side"]) {
-        let program = programs.get(name).with_context(|| format!("cargo names no program `{name}`"))?;
+        let program = programs.get(name).with_context(|| format!("cargo built no program `{name}`"))?;
         sh.copy_file(program, folder.join(name))?;
     }
     copy_all(repo, Path::new("benches/peers"), &folder.join("benches/peers"))?;

@@ -15,7 +15,7 @@ use xshell::cmd;
 
 use crate::repo::Repo;
 
-/// The learner's files, and the names of solved exercises, one a line.
+/// The learner's files, and the names of solved exercises, one per line.
 const FOLDER: &str = "exercises";
 const SOLVED: &str = "exercises/solved.txt";
 

@@ -38,7 +38,9 @@ pub(crate) fn run(repo: &Repo, options: &Options) -> anyhow::Result<()> {
     status!("mutants: {} planted and built after {:.0} s", text::count(bugs.len(), "bug"), seconds(start));
     let numbers: Vec<usize> = (0..bugs.len()).filter(|&number| bugs[number].mentions(only)).collect();
     if numbers.is_empty() {
-        bail!("expected a part of a file, a name or a test of a planted bug, got `{only}`");
+        bail!(
+            "no planted bug has `{only}` in its file, name or test; `tests/planted.toml` lists all of them"
+        );
     }
 
     let tests = numbers.iter().map(|&number| bugs[number].tests()).collect::<BTreeSet<_>>();

@@ -39,7 +39,7 @@ pub struct Exercise {
     pub name: &'static str,
     /// The module with its check.
     pub module: &'static str,
-    /// What is to be written, in one line.
+    /// The task in one line.
     pub task: &'static str,
     /// The page of the book that explains it.
     pub page: &'static str,

@@ -13,8 +13,8 @@ fn main() -> io::Result<()> {
             writeln!(out, "step {step:3}  loss {loss:.5}")?;
         }
     }
-    for (inputs, wanted) in XOR {
-        writeln!(out, "{inputs:5?}: {:+.3}, wanted {wanted:+}", network.predict(inputs))?;
+    for (inputs, expected) in XOR {
+        writeln!(out, "{inputs:5?}: {:+.3}, expected {expected:+}", network.predict(inputs))?;
     }
     Ok(())
 }

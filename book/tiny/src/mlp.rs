@@ -2,7 +2,7 @@
 
 use crate::{Tape, Var};
 
-/// The four cases of exclusive or: two inputs and the wanted output.
+/// The four cases of exclusive or: two inputs and the expected output.
 pub const XOR: [([f64; 2], f64); 4] =
     [([-1.0, -1.0], -1.0), ([-1.0, 1.0], 1.0), ([1.0, -1.0], 1.0), ([1.0, 1.0], -1.0)];
 
@@ -39,9 +39,9 @@ impl Mlp {
         let tape = Tape::new();
         let weights: Vec<Var<'_>> = self.weights.iter().map(|&w| tape.input("w", w)).collect();
         let mut sum = tape.input("0", 0.0);
-        for &(inputs, wanted) in examples {
+        for &(inputs, expected) in examples {
             let output = self.forward(&weights, inputs.map(|x| tape.input("x", x)));
-            let error = output - tape.input("t", wanted);
+            let error = output - tape.input("t", expected);
             sum = sum + error * error;
         }
         let loss = sum / tape.input("n", examples.len() as f64);
@@ -82,8 +82,8 @@ mod tests {
             let first = network.step(&XOR, 0.1);
             let last = (0..1000).fold(first, |_, _| network.step(&XOR, 0.1));
             assert!(last < first / 10.0, "seed {seed}: the loss fell from {first} to {last} only");
-            for (inputs, wanted) in XOR {
-                assert!(network.predict(inputs) * wanted > 0.5, "seed {seed}, {inputs:?}");
+            for (inputs, expected) in XOR {
+                assert!(network.predict(inputs) * expected > 0.5, "seed {seed}, {inputs:?}");
             }
         }
     }

@@ -1,16 +1,16 @@
-//! The backward pass through the epilogue of an operation.
+//! The backward pass through the activation of an operation.
 
-use tensor::{Epilogue, Tensor};
+use tensor::{FusedActivation, Tensor};
 
 use crate::Result;
 use crate::ops::relu::ReluGrad;
 
-/// Returns the output if the backward pass through the epilogue needs it.
-pub(crate) fn saved(epilogue: Epilogue, y: &Tensor) -> Option<Tensor> {
-    (epilogue != Epilogue::Identity).then(|| y.clone())
+/// Returns the output if the backward pass through the activation needs it.
+pub(crate) fn saved(activation: FusedActivation, y: &Tensor) -> Option<Tensor> {
+    (activation != FusedActivation::Identity).then(|| y.clone())
 }
 
-/// The gradient with respect to the input of the epilogue, from `dy` and the result of [`saved`].
+/// The gradient with respect to the input of the activation, from `dy` and the result of [`saved`].
 pub(crate) fn backward(saved: &Option<Tensor>, dy: &Tensor) -> Result<Tensor> {
     match saved {
         None => Ok(dy.clone()),
@@ -24,7 +24,7 @@ pub(crate) fn backward(saved: &Option<Tensor>, dy: &Tensor) -> Result<Tensor> {
 #[cfg(feature = "cases")]
 pub(crate) mod cases {
     use proptest::prelude::*;
-    use tensor::{Epilogue, Tensor};
+    use tensor::{FusedActivation, Tensor};
 
     use crate::gradcheck::cases::Kink;
 
@@ -45,9 +45,9 @@ pub(crate) mod cases {
         std::array::from_fn(|input| of_inputs[input].clone())
     }
 
-    /// A bias with its epilogue. Before a ReLU, each is further from zero than a sum of `terms` products
+    /// A bias with its activation. Before a ReLU, each is further from zero than a sum of `terms` products
     /// of values in [-2, 2) can be, so that finite differences meet no kink; either sign occurs.
-    pub(crate) fn bias(outputs: usize, terms: usize) -> BoxedStrategy<(Tensor, Epilogue)> {
+    pub(crate) fn bias(outputs: usize, terms: usize) -> BoxedStrategy<(Tensor, FusedActivation)> {
         let far = (4 * terms + 1) as f64;
         let number = (-2.0..2.0f64, any::<bool>());
         (proptest::collection::vec(number, outputs), any::<bool>())
@@ -59,7 +59,7 @@ pub(crate) mod cases {
                 };
                 let elements = elements.into_iter().map(number).collect();
                 let bias = Tensor::from_vec(elements, &[outputs]).expect("one element for each output");
-                (bias, if rectified { Epilogue::Relu } else { Epilogue::Identity })
+                (bias, if rectified { FusedActivation::Relu } else { FusedActivation::Identity })
             })
             .boxed()
     }

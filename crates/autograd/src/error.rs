@@ -19,7 +19,7 @@ pub enum Error {
     /// A requested gradient does not exist.
     #[error("no gradient: {why}")]
     NoGradient {
-        /// Why it does not exist, and what to do.
+        /// The reason, and the next step.
         why: &'static str,
     },
     /// An operation got variables of different tapes.
@@ -29,12 +29,12 @@ pub enum Error {
         op: &'static str,
     },
     /// The index lists of an operation do not fit its inputs.
-    #[error("{op}: wanted {wanted}, got {got}")]
+    #[error("{op}: expected {expected}, got {got}")]
     Indices {
         /// The operation.
         op: &'static str,
         /// The expected indices.
-        wanted: String,
+        expected: String,
         /// The actual indices.
         got: String,
     },
@@ -76,9 +76,8 @@ pub enum Error {
     },
     /// Finite differences resolve no derivative, so the comparison is vacuous.
     #[error(
-        "gradcheck: wanted a derivative that finite differences resolve to 0.1 %, got none of {elements}: the largest is \
-         {largest:e}, and rounding alone may give {noise:e}; scale the function, or leave out what does not depend on \
-         the inputs"
+        "gradcheck: none of {elements} derivatives is large enough to check: the largest finite difference is {largest:e}, and \
+         rounding alone may give {noise:e}; scale the function, or remove inputs that it does not depend on"
     )]
     Unresolved {
         /// The number of derivatives.
@@ -90,7 +89,7 @@ pub enum Error {
     },
     /// A function gave two results for the same inputs.
     #[error(
-        "gradcheck: wanted the same output for the same inputs, got {first:e} and {second:e} at place {place}; fix the \
+        "gradcheck: expected the same output for the same inputs, got {first:e} and {second:e} at index {place}; fix the \
          random seed, and change no state inside the function"
     )]
     NonDeterministic {
@@ -116,24 +115,26 @@ pub enum Error {
         got: String,
     },
     /// An operation's `backward` returned gradients for other inputs than requested.
-    #[error("{op}: backward: expected gradients for the inputs {wanted:?}, got {got:?}")]
+    #[error("{op}: backward: expected gradients for the inputs {requested:?}, got {got:?}")]
     WrongGradients {
         /// The operation.
         op: &'static str,
         /// Which gradients were requested.
-        wanted: Vec<bool>,
+        requested: Vec<bool>,
         /// Which gradients were returned.
         got: Vec<bool>,
     },
     /// A gradient depends on which other gradients were requested.
-    #[error("{op}: the gradient of input {input} depends on which other gradients are requested: {wanted:?}")]
+    #[error(
+        "{op}: the gradient of input {input} depends on which other gradients are requested: {requested:?}"
+    )]
     UnsteadyGradient {
         /// The operation.
         op: &'static str,
         /// The index of the input, from 0.
         input: usize,
         /// Which gradients were requested.
-        wanted: Vec<bool>,
+        requested: Vec<bool>,
     },
     /// An operation violates a property that every operation must have.
     #[error("{op}: {promise}; {found}")]
@@ -147,7 +148,7 @@ pub enum Error {
     },
     /// A result in a narrow type differs too much from the result in 64 bits.
     #[error(
-        "{op} in {dtype}: {what} is {got:e} at place {place}, 64 bits say {expected:e}; \
+        "{op} in {dtype}: {what} is {got:e} at index {place}, but {expected:e} in f64; \
          they differ by {difference:e}, allowed is {allowed:e}"
     )]
     Imprecise {

@@ -51,8 +51,8 @@ pub(crate) fn check_eps(op: &str, eps: f64) -> tensor::Result<()> {
     if (eps as f32).is_normal() && eps > 0.0 {
         return Ok(());
     }
-    let wanted = format!("an eps in [{:e}, {:e}]", f32::MIN_POSITIVE, f32::MAX);
-    Err(tensor::Error::Shape { op: op.into(), wanted, got: format!("eps {eps}") })
+    let expected = format!("an eps in [{:e}, {:e}]", f32::MIN_POSITIVE, f32::MAX);
+    Err(tensor::Error::Shape { op: op.into(), expected, got: format!("eps {eps}") })
 }
 
 #[cfg(test)]

@@ -96,7 +96,7 @@ mod tests {
         for other in [Tensor::zeros(&[3, 2], DType::F32), Tensor::zeros(&[6], DType::F32)] {
             let message = param.set(other).unwrap_err().to_string();
             assert!(
-                message.starts_with("Param::set: wanted a value of the parameter's shape, got [2, 3]"),
+                message.starts_with("Param::set: expected a value of the parameter's shape, got [2, 3]"),
                 "{message}"
             );
         }

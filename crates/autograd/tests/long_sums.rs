@@ -40,7 +40,7 @@ fn check(what: &str, shapes: &[&[usize]], f: &Function<'_>) {
     check_of_sizes(what, shapes, &[0.0; 4], f);
 }
 
-/// The same where terms cancel: `sizes` are the sums of the magnitudes of the terms of each result.
+/// Checks sums whose terms cancel: `sizes` are the sums of the magnitudes of the terms of each result.
 fn check_of_sizes(what: &str, shapes: &[&[usize]], sizes: &[f64], f: &Function<'_>) {
     let expected = results(DType::F64, shapes, f);
     let in_32_bits = || results(DType::F32, shapes, f);

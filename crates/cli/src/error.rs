@@ -53,7 +53,7 @@ impl Error {
         Self::Experiments(experiments::Error::Missing(what))
     }
 
-    /// How the program ends after this error.
+    /// The exit status of the program for this error.
     pub(crate) fn exit_status(&self) -> ExitStatus {
         match self {
             Self::Usage(_) | Self::Config { .. } => ExitStatus::Usage,

@@ -36,7 +36,7 @@ use self::commands::why::Why;
 use self::error::Result;
 use runs::local::start_threads;
 
-/// Do classification and reconstruction help or hurt each other inside a shared representation?
+/// Trains and evaluates models that classify and reconstruct from one latent: do the two tasks help or hurt each other?
 #[derive(Parser)]
 #[command(name = "agon", version, after_help = exit_codes())]
 struct Cli {
@@ -67,33 +67,34 @@ enum Command {
     Sweep(Sweep),
     /// Evaluate a finished run on test images, class by class
     Eval(Eval),
-    /// Say what simple probes find in the frozen latent of a finished run
+    /// Evaluate simple probes of the frozen latent of a finished run
     Probe(Probe),
-    /// List the experiments and what they show
+    /// List the experiments and their claims
     List(List),
-    /// Say which data sets are here, and whether they are the published ones
+    /// List, download and verify data sets
     Data(DataSets),
-    /// Say whether the main job can run on this machine, and what to do if not
+    /// Check whether `agon reproduce` can run on this machine, with the next step if it cannot
     ///
-    /// A line that says `note` costs speed or results, one that says `problem` stops the main job, `agon reproduce`:
+    /// A line marked `note` reports what costs speed or results, one marked `problem` what stops `agon reproduce`:
     /// then the exit code is 1.
     Doctor(Doctor),
-    /// Say what a results file holds: its axes and arrays, with their units, ranges and gaps
+    /// Print the content of a results file: its axes and arrays, with their units, ranges and gaps
     Inspect(Inspect),
-    /// Say which values of two runs, sweeps or results files differ, and in which line of their configs
+    /// Compare two runs, sweeps or results files: their values, and the lines in which their configs differ
     Compare(Compare),
-    /// Say what the key of a run is made of, and why it is found or computed anew
+    /// Explain what the key of a run depends on, and why the run is found or recomputed
     Why(Why),
-    /// Say what the run store holds
+    /// List the stored runs
     Runs(Runs),
-    /// Write a finished run for other programs: its parameters for PyTorch, or its curves for TensorBoard
+    /// Export a finished run: its parameters for PyTorch, or its curves for TensorBoard
     ///
-    /// Parameters go to a safetensors file. A name is the place of a layer in a part of the model, as in `encoder.0.weight`: a PyTorch module with the same
-    /// layers at the same places takes the file as its `state_dict`. An older file of that name is replaced.
+    /// Parameters go to a safetensors file. A name is the index of a layer in a part of the model, as in
+    /// `encoder.0.weight`: a PyTorch module with the same layers at the same indices takes the file as its
+    /// `state_dict`. An older file of that name is replaced.
     Export(Export),
-    /// Say which masking, if any, should help with your own labelled images: closed forms, no training
+    /// Predict which masking, if any, should help with your own labelled images, by closed forms without training
     ///
-    /// Masks are chosen on one half of the images and judged on the other. Where there are fewer than five images a pixel
+    /// Masks are chosen on one half of the images and judged on the other. With fewer than five images per pixel
     /// there is no advice, and the exit code is 3.
     Advise(Advise),
     /// Print the completions for a shell

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use runs::shell;
 
-/// How the commands in the texts of all crates begin.
+/// The program name with which commands in the messages of all crates begin.
 const WRITTEN: &str = "`agon ";
 
 /// The program as a word of a shell: `agon` if the shell finds it by that name, else its path.

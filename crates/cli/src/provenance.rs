@@ -16,7 +16,7 @@ pub fn provenance(device: &str) -> Map<String, Value> {
         ("processor", cpu::name()),
         ("processors", threads.to_string()),
         ("dtype", "f32".to_owned()),
-        ("convolutions", tensor::conv::Algorithm::chosen().name().to_owned()),
+        ("convolutions", tensor::conv::Algorithm::from_environment().name().to_owned()),
     ];
     entries.into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect()
 }

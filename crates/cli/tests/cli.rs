@@ -40,7 +40,11 @@ fn unknown_names_are_refused_with_exit_code_2_and_the_nearest_name() {
     refused(&["inspect", "tests/cly.rs"], 2, &["did you mean `cli.rs`"]);
     refused(&["inspect", "/dev/null"], 2, &["/dev/null", "not a regular file"]);
     refused(&["inspect", "tests/cli.rs"], 1, &["tests/cli.rs", "a complete HDF5 file"]);
-    refused(&["export", "0123", "w.safetensors", "--out", "/dev/null/nonexistent"], 2, &["/dev/null/nonexistent", "--out"]);
+    refused(
+        &["export", "0123", "w.safetensors", "--out", "/dev/null/nonexistent"],
+        2,
+        &["/dev/null/nonexistent", "--out"],
+    );
 }
 
 #[test]

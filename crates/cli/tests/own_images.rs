@@ -289,7 +289,7 @@ fn every_model_takes_any_number_of_classes() {
     for (model, form) in [("cnn-s", "--side 28"), ("cnn-l", "--side 32 --colour")] {
         let train = ["train", "--model", model, "--epochs", "1", "--images", "a"];
         let [wrong, right]: [Vec<&str>; 2] = ["--side 20", form].map(|form| form.split(' ').collect());
-        refused(folder, &[&train[..], &wrong].concat(), &[&format!("bring your own to {form}, or")]);
+        refused(folder, &[&train[..], &wrong].concat(), &[&format!("resize your own with {form}, or")]);
         printed(folder, &[&train[..], &right].concat());
     }
 }

@@ -32,34 +32,34 @@ fn a_value_of_another_type_is_refused_with_its_key_and_its_range() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     for (setting, message) in [
-        ("lambda=abc", "`learner.lambda` is \"abc\": wanted a number from 0 to 1"),
-        ("lambda=[0.5]", "`learner.lambda` is a list: wanted a number from 0 to 1"),
-        ("latent=1.5", "`learner.model.latent` is 1.5: wanted an integer from 1 to 65536"),
-        ("epochs=-1", "`epochs` is -1: wanted an integer from 0 to"),
-        ("batch=many", "`batch` is \"many\": wanted an integer from 1"),
-        ("learner.labelled=many", "`learner.labelled` is \"many\": wanted an integer from 0 up"),
-        ("learner.mixing=3", "`learner.mixing` is 3: wanted a table, as in `learner.mixing.KEY=VALUE`"),
-        ("data.changes=1", "`data.changes` is 1: wanted a list"),
-        ("optimiser=3", "`optimiser` is 3: wanted a table"),
-        ("learner=null", "`learner` is \"null\": wanted a table"),
-        ("lambda=0,1", "`lambda=0,1` has 2 values: wanted one; `"),
+        ("lambda=abc", "`learner.lambda` is \"abc\": expected a number from 0 to 1"),
+        ("lambda=[0.5]", "`learner.lambda` is a list: expected a number from 0 to 1"),
+        ("latent=1.5", "`learner.model.latent` is 1.5: expected an integer from 1 to 65536"),
+        ("epochs=-1", "`epochs` is -1: expected an integer from 0 to"),
+        ("batch=many", "`batch` is \"many\": expected an integer from 1"),
+        ("learner.labelled=many", "`learner.labelled` is \"many\": expected an integer from 0 up"),
+        ("learner.mixing=3", "`learner.mixing` is 3: expected a table, as in `learner.mixing.KEY=VALUE`"),
+        ("data.changes=1", "`data.changes` is 1: expected a list"),
+        ("optimiser=3", "`optimiser` is 3: expected a table"),
+        ("learner=null", "`learner` is \"null\": expected a table"),
+        ("lambda=0,1", "`lambda=0,1` has 2 values: expected one; `"),
         ("seed=3", "give it as `--seed 3`"),
     ] {
         refused(folder, &["train", "--model", "fc-s", setting], message);
     }
     refused(folder, &["train", "--model", "cnn-s", "latent=8"], "did you mean `latent_channels`?");
     for (value, message) in [
-        ("seeds=3", "`seeds` is 3: wanted a list, as in `[3]`"),
-        ("seeds=[0, 1.5]", "`seeds` has the value 1.5: wanted an integer from 0 up"),
+        ("seeds=3", "`seeds` is 3: expected a list, as in `[3]`"),
+        ("seeds=[0, 1.5]", "`seeds` has the value 1.5: expected an integer from 0 up"),
         ("lambdas=[a]", "is not a value for lambdas"),
-        ("families.*.epochs=many", "`families.*.epochs` is \"many\": wanted an integer"),
+        ("families.*.epochs=many", "`families.*.epochs` is \"many\": expected an integer"),
     ] {
         refused(folder, &["plan", "--profile", "smoke", "--only", "fc-lambda-sweep", "-s", value], message);
     }
     std::fs::write(folder.join("run.toml"), "[learner]\nkind = \"cre\"\nlambda = \"x\"\n").unwrap();
-    refused(folder, &["train", "--config", "run.toml"], "`learner.lambda` is \"x\": wanted a number");
+    refused(folder, &["train", "--config", "run.toml"], "`learner.lambda` is \"x\": expected a number");
     std::fs::write(folder.join("run.toml"), "batch = \"x\"\n").unwrap();
-    let message = "`batch` is \"x\": wanted an integer from 0 up";
+    let message = "`batch` is \"x\": expected an integer from 0 up";
     refused(folder, &["train", "--model", "fc-s", "--config", "run.toml"], message);
     assert!(!folder.join("out").exists());
 }

@@ -1,4 +1,4 @@
-//! Sweeps of a user, comparisons of what is stored, and why a run is found or computed anew.
+//! Sweeps of a user, comparisons of what is stored, and why a run is found or recomputed.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
@@ -123,7 +123,7 @@ fn a_sweep_is_measured_drawn_found_again_and_compared() {
     assert_eq!(nearest.as_array().unwrap().len(), 1, "{nearest}");
     std::fs::rename(folder.join("photos/ant/00.png"), folder.join("photos/bee/00x.png")).unwrap();
     let text = printed(folder, &["why", key]);
-    assert!(text.contains("computed anew: the images here are others"), "{text}");
+    assert!(text.contains("recomputed: the images here are others"), "{text}");
     std::fs::rename(folder.join("photos"), folder.join("moved")).unwrap();
     assert!(printed(folder, &["why", key]).contains("the images are not here"));
     refused(folder, &["why", "zz"], "no run `zz`");
@@ -161,7 +161,7 @@ fn a_sweep_that_is_a_slip_is_refused_before_anything_is_stored() {
         (&["lambda=0,1", "lambda=0.5"], "`lambda` is set twice; name all of its values at once"),
         (&["lambda=0,0.5", "learner.lambda=1"], "`learner.lambda` is set twice"),
         (&["lambda=0,2"], "`learner.lambda` is 2"),
-        (&["lambda=0,x"], "fc-m: `learner.lambda` is \"x\": wanted a number from 0 to 1"),
+        (&["lambda=0,x"], "fc-m: `learner.lambda` is \"x\": expected a number from 0 to 1"),
         (&["lamda=0,1"], "did you mean `lambda`?"),
         (&["lambda"], "write KEY=VALUE,VALUE"),
         (&["seed=1,2"], "give them as `--seeds 1,2`"),

@@ -281,7 +281,7 @@ fn for_every_misspelt_name_the_nearest_is_suggested() {
         &["`learner.model.latnet`", "did you mean `latent`"],
     );
     refused(folder, &train(&["rotation.degree=15"]), &["did you mean `degrees`"]);
-    refused(folder, &train(&["rotation=15"]), &["`rotation` is 15: wanted a table"]);
+    refused(folder, &train(&["rotation=15"]), &["`rotation` is 15: expected a table"]);
     refused(folder, &train(&["lambda"]), &["KEY=VALUE"]);
     refused(folder, &train(&["epochs=many"]), &["epochs"]);
     refused(folder, &train(&["learner.mixing.rule=surgry"]), &["did you mean `surgery`"]);

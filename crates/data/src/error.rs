@@ -73,7 +73,7 @@ pub enum Error {
         name: &'static str,
         /// The folders that were searched, in order.
         looked: Vec<PathBuf>,
-        /// What to do.
+        /// The next step.
         hint: String,
     },
     /// A folder holds only some files of a set.
@@ -85,7 +85,7 @@ pub enum Error {
         folder: PathBuf,
         /// The missing files and folders, without `.gz`.
         missing: Vec<String>,
-        /// What to do.
+        /// The next step.
         hint: String,
     },
     /// A folder holds another known set with the same file names.
@@ -103,11 +103,11 @@ pub enum Error {
     NoSource {
         /// The set.
         name: String,
-        /// What to do.
+        /// The next step.
         hint: &'static str,
     },
     /// The files of a set could not be fetched; partial files are removed.
-    #[error("cannot fetch `{name}`: {at}: {what}: expected {wanted}, got {got}; {hint}")]
+    #[error("cannot fetch `{name}`: {at}: {what}: expected {expected}, got {got}; {hint}")]
     Fetch {
         /// The set.
         name: &'static str,
@@ -116,10 +116,10 @@ pub enum Error {
         /// The property that is wrong.
         what: &'static str,
         /// The expected value.
-        wanted: String,
+        expected: String,
         /// The actual value.
         got: String,
-        /// What to do.
+        /// The next step.
         hint: &'static str,
     },
     /// There is not enough free memory for the pixels of a set.

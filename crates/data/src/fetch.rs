@@ -49,7 +49,7 @@ pub fn fetch(
         name: spec.name,
         at: "the environment".to_owned(),
         what: "cache folder",
-        wanted: "XDG_CACHE_HOME or HOME".to_owned(),
+        expected: "XDG_CACHE_HOME or HOME".to_owned(),
         got: "neither".to_owned(),
         hint: "name the target folder with `--to DIR`",
     })?;
@@ -85,7 +85,7 @@ fn fetch_with(
         name: spec.name,
         at: source.base.to_owned(),
         what: "files",
-        wanted: "those of the set".to_owned(),
+        expected: "those of the set".to_owned(),
         got: "none of them".to_owned(),
         hint: spec.hint,
     })?;
@@ -100,7 +100,7 @@ fn already(spec: &'static DatasetSpec, target: &Path) -> Result<Option<Dataset>>
         name: spec.name,
         at: target.display().to_string(),
         what: "folder",
-        wanted: "nothing there, or the whole set".to_owned(),
+        expected: "nothing there, or the whole set".to_owned(),
         got,
         hint: "move it away, or name another folder with `--to DIR`",
     };
@@ -119,11 +119,11 @@ fn already(spec: &'static DatasetSpec, target: &Path) -> Result<Option<Dataset>>
 fn published(spec: &'static DatasetSpec, folder: &Path, at: &Path) -> Result<Option<Dataset>> {
     let Some(set) = folder::read(spec, folder)? else { return Ok(None) };
     match spec.content_sha256 {
-        Some(wanted) if wanted != set.provenance.content_sha256 => Err(Error::Fetch {
+        Some(expected) if expected != set.provenance.content_sha256 => Err(Error::Fetch {
             name: spec.name,
             at: at.display().to_string(),
             what: "SHA-256 of the content",
-            wanted: wanted.to_owned(),
+            expected: expected.to_owned(),
             got: set.provenance.content_sha256,
             hint: spec.hint,
         }),

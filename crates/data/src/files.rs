@@ -16,7 +16,7 @@ use crate::{
 pub(crate) enum Format {
     /// Two IDX files per split, see [`idx`], with test files named `t10k`.
     Idx,
-    /// The same with test files named `test`.
+    /// Two IDX files per split, with test files named `test`.
     IdxTest,
     /// The binary version of CIFAR-10, see [`cifar`].
     Cifar10,

@@ -126,8 +126,8 @@ impl Resident {
     /// If the epoch has fewer batches.
     pub fn seek(&self, step: usize) -> tensor::Result<()> {
         if step >= self.per_epoch() {
-            let wanted = format!("a batch below {}", self.per_epoch());
-            return Err(tensor::Error::shape("batches of an epoch", &wanted, &[&[step]]));
+            let expected = format!("a batch below {}", self.per_epoch());
+            return Err(tensor::Error::shape("batches of an epoch", &expected, &[&[step]]));
         }
         self.first.write(&[(step * self.size) as u32])
     }

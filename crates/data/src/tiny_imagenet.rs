@@ -203,8 +203,8 @@ mod tests {
         assert_eq!((set.train.image_shape(), set.test.labels()), ([3, 64, 64], &[1, 0][..]));
         let middle = |row| [0, 1, 2].map(|channel| set.test.images()[[row, channel, 32, 32]]);
         // Colours pass through eight bits of luma and chroma, which costs a level or two.
-        for (got, wanted) in middle(0).into_iter().zip([200_u8, 100, 50]) {
-            assert!(got.abs_diff(wanted) <= 2, "{:?}", middle(0));
+        for (got, expected) in middle(0).into_iter().zip([200_u8, 100, 50]) {
+            assert!(got.abs_diff(expected) <= 2, "{:?}", middle(0));
         }
         assert_eq!(middle(1), [70; 3]);
         assert!(

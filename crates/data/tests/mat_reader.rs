@@ -170,12 +170,12 @@ fn every_truncation_except_between_arrays_is_detected() {
 #[test]
 fn a_change_of_compressed_values_is_detected() {
     let whole = two_arrays(true);
-    let wanted = arrays(&whole).unwrap();
+    let expected = arrays(&whole).unwrap();
     for (place, bit) in (128..whole.len()).flat_map(|place| (0..8).map(move |bit| (place, bit))) {
         let mut damaged = whole.clone();
         damaged[place] ^= 1 << bit;
         if let Ok(got) = arrays(&damaged) {
-            assert_eq!(got, wanted, "bit {bit} of byte {place}");
+            assert_eq!(got, expected, "bit {bit} of byte {place}");
         }
     }
 }

@@ -58,7 +58,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// How the program ends after this error.
+    /// The exit status of the program for this error.
     pub fn exit_status(&self) -> ExitStatus {
         match self {
             Self::Usage(_) => ExitStatus::Usage,
@@ -92,7 +92,7 @@ macro_rules! of_runs {
 
 of_runs!(runs::store::Error, runs::slurm::Error, data::Error, models::Error, tensor::Error, theory::Error);
 
-/// What an error of a write begins with if the disk is full.
+/// The beginning of a write error if the disk is full.
 fn full(error: &std::io::Error) -> &'static str {
     if files::is_full(error) { "the disk is full: " } else { "" }
 }

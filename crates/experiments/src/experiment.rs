@@ -1,4 +1,4 @@
-//! What an experiment is: a claim, the runs that decide it, the figures that show it and the verdicts on it.
+//! The `Experiment` trait: a claim, the runs that decide it, the figures that show it and the verdicts on it.
 
 use report::{Figure, Verdict};
 use serde_json::Value;
@@ -36,7 +36,7 @@ impl Paper {
     }
 }
 
-/// What an experiment is called and what it is about.
+/// The name, title and claim of an experiment.
 #[derive(Debug)]
 pub struct Info {
     /// The name on the command line, in file names and in the page's addresses.
@@ -47,7 +47,7 @@ pub struct Info {
     pub claim: &'static str,
     /// The paper whose question it answers.
     pub paper: Paper,
-    /// What its results record of each run beside the metrics that all experiments have.
+    /// The data that its results record of each run, besides the metrics of all experiments.
     pub recorded: Recorded,
 }
 
@@ -87,7 +87,7 @@ pub trait Experiment: Sync {
     /// If the results lack what is judged.
     fn verdicts(&self, results: &Results) -> Result<Vec<Verdict>>;
 
-    /// What a reader must know before trusting the figures.
+    /// The limits of the figures: what a reader has to know before relying on them.
     ///
     /// # Errors
     /// If the results lack what is read.

@@ -110,7 +110,7 @@ fn family(profile: Profile, label: &str, member: &str, members: Vec<Member>) -> 
     }
 }
 
-/// What the members of a family over k differ in; results keep it, and verdicts about k are found by it.
+/// The name of the axis of a family over k, stored in results; verdicts about k find their families by it.
 pub(crate) const OVER_K: &str = "latent size k";
 
 /// Fully connected CREs over k.
@@ -144,7 +144,7 @@ pub(crate) fn cnn_s(profile: Profile, channels: &[usize]) -> Family {
 }
 
 /// Adam's learning rate for transformers: the authors' 1e-3 (section 2.3 of the CRE specification), but 3e-3 in the small
-/// profiles, whose runs take hundreds of steps in place of thousands. `sweep::warnings` says so beside each result.
+/// profiles, whose runs take hundreds of steps instead of thousands. `sweep::warnings` reports it with each result.
 pub(crate) fn vit_rate(profile: Profile) -> f64 {
     match profile {
         Profile::Smoke | Profile::Quick | Profile::Standard => 3e-3,
@@ -177,11 +177,11 @@ pub(crate) fn cnn_l(profile: Profile, rotation: Option<Rotation>, dropout: f64) 
     Family { data: vec![cifar10(profile)], rotation, batch, epochs, ..family }
 }
 
-/// How the label of a family with new heads goes on after that of the family whose encoders they read.
+/// The suffix of the label of a family with new heads, after the label of the family whose encoders they read.
 pub(crate) const REFITTED: &str = ", new heads";
 
-/// The encoders of a family of CREs, frozen, under heads that are learned anew for as long, and under others until they have
-/// converged. The new heads see every patch, whatever the encoder saw in training.
+/// The frozen encoders of a family of CREs with new heads, trained for as many epochs and, in a second set, to convergence.
+/// The new heads see every patch, even if the encoder was trained on masked images.
 pub(crate) fn refitted(profile: Profile, family: &Family) -> Family {
     let converge = Some(match profile {
         Profile::Smoke => 3,
@@ -211,7 +211,7 @@ pub(crate) fn refitted(profile: Profile, family: &Family) -> Family {
 }
 
 impl Family {
-    /// The same on these data sets.
+    /// The family on these data sets.
     pub(crate) fn on(self, data: Vec<DataConfig>) -> Self {
         Self { data, ..self }
     }
@@ -221,13 +221,13 @@ impl Family {
         Self { seeds: Some(n), ..self }
     }
 
-    /// The same at these weights only.
+    /// The family at these weights only.
     pub(crate) fn only_at(self, lambdas: &[f64]) -> Self {
         let members = self.members.into_iter().map(|member| member.only_at(lambdas)).collect();
         Self { members, ..self }
     }
 
-    /// The same under another name.
+    /// The family with this label.
     pub(crate) fn called(self, label: &str) -> Self {
         Self { label: label.into(), ..self }
     }

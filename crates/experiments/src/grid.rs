@@ -28,21 +28,21 @@ pub struct Grid {
 pub struct Family {
     /// A few words, such as `FC-M, ReLU latent`.
     pub label: String,
-    /// What its members differ in, such as `latent size k`.
+    /// The name of the varied setting, such as `latent size k`.
     pub member: String,
     /// The members, ascending in what they differ in.
     pub members: Vec<Member>,
     /// The data sets.
     pub data: Vec<DataConfig>,
-    /// How training images are turned, if they are.
+    /// The random rotation of training images, if any.
     pub rotation: Option<Rotation>,
     /// The optimiser of each of the parts.
     pub optimiser: models::AdamConfig,
-    /// Images a step.
+    /// The number of images per training step.
     pub batch: usize,
-    /// How often the training images are gone through.
+    /// The number of epochs.
     pub epochs: u32,
-    /// How many of the seeds are used; all of them where it is left out.
+    /// The number of seeds that are used; `None` for all of them.
     pub seeds: Option<usize>,
 }
 
@@ -58,7 +58,7 @@ pub struct Member {
     pub learner: LearnerConfig,
     /// The weights it is run with; all of them where it is left out.
     pub lambdas: Option<Vec<f64>>,
-    /// How many of the seeds of its family are used; all of them where it is left out.
+    /// The number of its family's seeds that are used; `None` for all of them.
     #[serde(default)]
     pub seeds: Option<usize>,
 }
@@ -69,13 +69,13 @@ impl Member {
         Self { label: label.into(), number, learner: learner.into(), lambdas: None, seeds: None }
     }
 
-    /// The same with these weights alone.
+    /// The setting at these weights only.
     #[must_use]
     pub fn only_at(self, lambdas: &[f64]) -> Self {
         Self { lambdas: Some(lambdas.to_vec()), ..self }
     }
 
-    /// The same with the first `n` seeds.
+    /// The setting with its first `n` seeds.
     #[must_use]
     pub fn with_seeds(self, n: usize) -> Self {
         Self { seeds: Some(n), ..self }
@@ -123,7 +123,9 @@ impl Grid {
         for (at, family) in self.families.iter().enumerate() {
             if let Some(place) = family.members.iter().position(|member| member.learner.lambda().is_some()) {
                 let key = format!("families.{at}.members.{place}.learner");
-                return usage(format!("`{key}` has a λ, which `lambdas` gives each run; leave it out there"));
+                return usage(format!(
+                    "`{key}` sets a λ, but each run gets its λ from `lambdas`; remove it there"
+                ));
             }
         }
         if let Some(pair) = self.lambdas.windows(2).find(|pair| pair[0] >= pair[1]) {

@@ -17,13 +17,13 @@ use runs::training::Hardware;
 pub struct Job {
     /// The runs whose data are here, those that are needed first.
     pub runs: Vec<Run>,
-    /// The same by experiment, in the order in which they are computed.
+    /// The runs of each experiment, in the order in which they are computed.
     pub stages: Vec<Stage>,
     /// The data sets.
     pub data: Data,
-    /// Where the runs are kept.
+    /// The run store.
     pub store: Store,
-    /// What the runs are computed on, which is part of their keys.
+    /// The hardware of the runs, which is part of their keys.
     pub hardware: Hardware,
 }
 
@@ -37,7 +37,7 @@ impl Job {
         Self::with_store(planned, options, store, observer)
     }
 
-    /// The same for reading only: no folder is made.
+    /// The job with a read-only store: no folder is created.
     ///
     /// # Errors
     /// If data cannot be read.
@@ -74,7 +74,7 @@ impl Job {
         Ok(Self { runs, stages, data, store, hardware })
     }
 
-    /// The same for a cluster.
+    /// The job as a sweep of the Slurm engine.
     pub fn sweep<'a>(&'a self, options: &'a Options) -> Sweep<'a> {
         let (runs, data, store) = (&self.runs, &self.data, &self.store);
         Sweep {
@@ -88,8 +88,8 @@ impl Job {
         }
     }
 
-    /// Finds or computes all runs, and calls `complete` with the place and the finished runs of each experiment as soon as it
-    /// has them.
+    /// Finds or computes all runs, and calls `complete` with the index of each experiment and its runs once they are
+    /// finished.
     pub(crate) fn finish(
         &self,
         options: &Options,
@@ -117,8 +117,8 @@ impl Job {
         }
     }
 
-    /// The seconds that each run takes that is not stored yet, estimated from a few steps of each kind. A run that cannot be
-    /// timed has none; computing it says why.
+    /// The estimated seconds of each run that is not stored yet, from a few steps of each kind of run. A run whose
+    /// steps fail has no estimate; the error is reported when it is computed.
     fn seconds(&self, options: &Options) -> Result<HashMap<String, f64>> {
         let mut estimate = Estimate::new(&self.data, options.resources.device()?);
         let mut seconds = HashMap::new();

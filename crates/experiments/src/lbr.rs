@@ -53,8 +53,8 @@ pub(crate) fn tiny_imagenet(profile: Profile) -> DataConfig {
     if profile == Profile::Full { set } else { set.changed(Change::Halved) }
 }
 
-/// The sets of E1 and E2, as many training images as there are: a closed form sees each once. In smoke and quick only the
-/// embedded one.
+/// The sets of LBR E1 and E2, as many training images as there are: a closed form sees each once. In smoke and quick
+/// only the embedded one.
 pub(crate) fn aligned_sets(profile: Profile) -> Vec<DataConfig> {
     if matches!(profile, Profile::Smoke | Profile::Quick) {
         return vec![fashion(profile)];
@@ -179,7 +179,7 @@ pub(crate) fn mlpae(latent: usize, depth: usize) -> Network {
 }
 
 impl Family {
-    /// The same classifiers with another loss, or with cropped and mirrored images.
+    /// The family with `change` applied to the task of its classifiers, such as another loss or cropped images.
     pub(crate) fn recognising(mut self, change: impl Fn(&mut classification::Task)) -> Self {
         for member in &mut self.members {
             if let LearnerConfig::Classification(learner) = &mut member.learner {
@@ -189,7 +189,7 @@ impl Family {
         self
     }
 
-    /// The same autoencoders with something changed.
+    /// The family with `change` applied to the task of its autoencoders.
     pub(crate) fn autoencoding(mut self, change: impl Fn(&mut autoencoding::Task)) -> Self {
         for member in &mut self.members {
             if let LearnerConfig::Autoencoding(learner) = &mut member.learner {

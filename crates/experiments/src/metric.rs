@@ -75,11 +75,11 @@ names! {
         PcaHeadsAccuracy = "pca_heads_accuracy",
         /// Cosine at z of the two losses' gradients over all training images.
         FullCosine = "full_gradient_cosine",
-        /// The same with permuted labels, mean over permutations.
+        /// That cosine with permuted labels, mean over permutations.
         FullCosineNull = "full_gradient_cosine_null",
         /// Cosine of the two losses' gradients with respect to the encoder, over all training images.
         FullEncoderCosine = "full_encoder_cosine",
-        /// The same with permuted labels, mean over permutations.
+        /// That cosine with permuted labels, mean over permutations.
         FullEncoderCosineNull = "full_encoder_cosine_null",
         /// Wall time of the run.
         Seconds = "seconds",
@@ -114,7 +114,7 @@ names! {
         Optimum = "optimum",
         /// Number of leading components that hold three quarters of the variance.
         TopComponents = "top_components",
-        /// The same as a fraction of all components.
+        /// That number as a fraction of all components.
         TopShare = "top_share",
     }
 }

@@ -14,22 +14,22 @@ use runs::training::Hardware;
 pub struct Options {
     /// The profile, for names and the command lines on the page.
     pub profile: Profile,
-    /// Where everything is written.
+    /// The output folder.
     pub out: PathBuf,
-    /// Where data sets are looked for first.
+    /// The folder that is searched first for data sets.
     pub data: Option<PathBuf>,
-    /// How many runs at once, and on what.
+    /// The number of parallel runs, and their device.
     pub resources: Resources,
-    /// What was set besides the profile, as on the command line.
+    /// The settings besides the profile, as on the command line.
     pub settings: Vec<String>,
-    /// Who computes the runs.
+    /// The engine that computes the runs.
     pub engine: Engine,
-    /// What makes the results: commit, versions, machine; stored with every run and results file.
+    /// The provenance of the results: commit, versions, machine; stored with every run and results file.
     pub provenance: Map<String, Value>,
 }
 
 impl Options {
-    /// What runs are computed on. A cluster's nodes may have what this machine has not.
+    /// The hardware of the runs. The nodes of a cluster may have hardware that this machine lacks.
     pub(crate) fn hardware(&self) -> Result<Hardware> {
         match self.engine {
             Engine::Local => Ok(Hardware::of(&self.resources.device()?)),

@@ -20,19 +20,19 @@ use crate::reproduce::live::IN_PROGRESS;
 const TITLE: &str = "Do classification and reconstruction help or hurt each other in one representation?";
 
 const QUESTION: &str = "An encoder maps an image to a latent z of k dimensions; a decoder reconstructs the image from z \
-                        and a classifier predicts its class. λ weighs the two losses in what the encoder learns. When it \
-                        moves from classification alone (λ = 0) to reconstruction alone (λ = 1), does either task gain \
-                        from the other, and what is lost?";
+                        and a classifier predicts its class. The encoder is trained on both losses, weighted by λ. \
+                        From classification alone (λ = 0) to reconstruction alone (λ = 1), does either task gain from the \
+                        other, and what is lost?";
 
 const LINKS: [(&str, &str); 2] = [
     ("CRE, arXiv:2401.09237", "https://arxiv.org/abs/2401.09237"),
     ("LBR, arXiv:2402.11337", "https://arxiv.org/abs/2402.11337"),
 ];
 
-/// Documents of the repository that a page links to where it lies in a clone of it.
+/// Documents of the repository, linked from a page that is inside a clone of it.
 const DOCUMENTS: [(&str, &str); 2] = [("Repository", "README.md"), ("Book", "book/README.md")];
 
-/// Experiments on questions that the papers leave open or do not ask; the others belong to their paper.
+/// Experiments on questions beyond the papers; all others belong to the group of their paper.
 const BEYOND: [&str; 12] = [
     "augmentation",
     "gradient-conflict",
@@ -111,7 +111,7 @@ fn groups(sections: Vec<Section>) -> Vec<Group> {
     groups.into_iter().filter(|group| !group.sections.is_empty()).collect()
 }
 
-/// The place of an experiment's group.
+/// The index of an experiment's group.
 fn group_of(name: &str) -> usize {
     let paper = named(&[name.to_owned()]).ok().and_then(|of| of.first().map(|one| one.info().paper));
     match paper {
@@ -121,7 +121,7 @@ fn group_of(name: &str) -> usize {
     }
 }
 
-/// The papers, and the documents of the clone in which the page's folder lies.
+/// Links to the papers, and to documents of the clone that contains the page's folder.
 fn links(folder: &Path) -> Vec<(String, String)> {
     let mut links: Vec<(String, String)> = LINKS.map(|(name, to)| (name.into(), to.into())).into();
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };

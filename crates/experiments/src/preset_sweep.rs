@@ -23,7 +23,7 @@ pub struct Quantity {
     pub name: &'static str,
     /// Its name on axes and in tables.
     pub label: &'static str,
-    /// What it is shown in, which is `factor` times the stored value.
+    /// The unit in which it is shown; the value in it is `factor` times the stored one.
     pub unit: &'static str,
     /// The unit of differences.
     pub unit_of_differences: &'static str,
@@ -33,7 +33,7 @@ pub struct Quantity {
     reader: Option<Reader>,
 }
 
-/// All of them; a run has those that its learner has.
+/// All quantities of a sweep; a run has those that its learner measures.
 pub const QUANTITIES: [Quantity; 6] = [
     accuracy("test_accuracy", "accuracy", Some(Reader::Online)),
     loss("test_mse", "MSE", ""),
@@ -73,7 +73,7 @@ impl Quantity {
 pub struct PresetSweep {
     /// The name of its folder.
     pub name: String,
-    /// What its cells differ in, such as `lambda`.
+    /// The keys of the settings that are varied, such as `lambda`.
     pub varied: Vec<String>,
     /// The seeds, which all cells share, so that differences are paired.
     pub seeds: Vec<u64>,
@@ -96,7 +96,7 @@ pub struct Cell {
 pub struct Swept {
     /// The name of the sweep.
     pub name: String,
-    /// What its cells differ in.
+    /// The keys of the settings that are varied.
     pub varied: Vec<String>,
     /// The seeds.
     pub seeds: Vec<u64>,
@@ -118,7 +118,7 @@ pub struct SweptCell {
     pub config: serde_json::Value,
     /// The keys of its runs, seed by seed.
     pub keys: Vec<Option<String>>,
-    /// Why a run has no values, seed by seed.
+    /// The reason why a run has no values, for each seed.
     pub failures: Vec<Option<String>>,
     /// The quantities by name, seed by seed.
     pub values_by_seed: BTreeMap<String, Vec<Option<f64>>>,

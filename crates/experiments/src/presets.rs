@@ -21,10 +21,10 @@ use runs::training::Hardware;
 pub struct Preset {
     /// The name on the command line.
     pub name: &'static str,
-    /// What it is, in words.
+    /// A description for users.
     pub what: &'static str,
     learner: fn(&InputSpec) -> LearnerConfig,
-    /// Images a step, and epochs.
+    /// The batch size and the number of epochs.
     training: [u32; 2],
 }
 
@@ -49,7 +49,7 @@ const MOST_VALIDATION: usize = 5_000;
 /// The training images for which the batch and the epochs of presets are meant; a smaller set takes as many steps.
 const ENOUGH_IMAGES: u32 = 5_000;
 
-/// On smaller sets: the fewest steps an epoch, the smallest batch, and the most epochs.
+/// For smaller sets: the smallest number of steps per epoch, the smallest batch, and the largest number of epochs.
 const FEWEST_STEPS: usize = 10;
 const SMALLEST_BATCH: usize = 8;
 const MOST_EPOCHS: u32 = 200;
@@ -110,7 +110,7 @@ const fn preset(
 }
 
 impl Preset {
-    /// What it takes, in words, if it does not take these images.
+    /// Checks that the learner accepts these images; the error describes the images that it accepts.
     fn takes(&self, input: &InputSpec) -> std::result::Result<(), String> {
         (self.learner)(input).takes(input.image, input.classes)
     }
@@ -136,8 +136,8 @@ impl Preset {
         })
     }
 
-    /// Images a step, and epochs, for `n` training images: a smaller set has smaller batches, and more epochs, so that the
-    /// model takes as many steps as on [`ENOUGH_IMAGES`].
+    /// The batch size and the number of epochs for `n` training images: a smaller set has smaller batches, and more
+    /// epochs, so that the model takes as many steps as on [`ENOUGH_IMAGES`].
     fn training(&self, n: usize) -> (usize, u32) {
         let [batch, epochs] = self.training;
         let steps = epochs * (ENOUGH_IMAGES / batch);
@@ -151,14 +151,14 @@ impl Preset {
     /// # Errors
     /// [`Error::Usage`] if the model does not take such images, with those that do.
     pub fn config(&self, data: DataConfig, input: &InputSpec) -> Result<RunConfig> {
-        if let Err(wanted) = self.takes(input) {
+        if let Err(expected) = self.takes(input) {
             let others: Vec<&str> =
                 ALL.iter().filter(|preset| preset.takes(input).is_ok()).map(|preset| preset.name).collect();
             let own = self.nearest_options(input);
-            let own = own.map_or(String::new(), |own| format!(", bring your own to {own}"));
+            let own = own.map_or(String::new(), |own| format!(", resize your own with {own}"));
             let fit = data::named_by_size(|image, classes| self.takes(&InputSpec { image, classes }).is_ok());
             return Err(Error::Usage(format!(
-                "{} takes {wanted}, {} has {}; name images that fit, as those of {} do, with --data-set{own}, or choose \
+                "{} takes {expected}, {} has {}; use images that fit, such as those of {}, with --data-set{own}, or choose \
                  one of {}",
                 self.name,
                 data.name,
@@ -184,12 +184,12 @@ impl InputSpec {
     /// Checks that the learner takes such images, which are those of `name`.
     ///
     /// # Errors
-    /// What it takes and what there is, in words, if it does not.
+    /// A description of the images that it accepts and of these, if it does not accept them.
     pub fn fits(&self, learner: &LearnerConfig, name: &str) -> std::result::Result<(), String> {
         let model = || learner.architecture().map_or_else(|| learner.label(), |model| model.label());
         learner
             .takes(self.image, self.classes)
-            .map_err(|wanted| format!("{} takes {wanted}, {name} has {}", model(), self.words()))
+            .map_err(|expected| format!("{} takes {expected}, {name} has {}", model(), self.words()))
     }
 
     /// Pixels of an image, over all channels.

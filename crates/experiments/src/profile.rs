@@ -1,11 +1,11 @@
-//! How much of an experiment is run.
+//! Profiles: how many runs of each experiment are computed, and how long they train.
 
 use std::fmt;
 use std::str::FromStr;
 
 use system::nearest::nearest;
 
-/// How much of an experiment is run. Profiles share the runs that they have in common.
+/// The size of a reproduction. Profiles share the runs that they have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Profile {
     /// One minute: shows that everything works and decides nothing.

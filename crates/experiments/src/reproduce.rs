@@ -1,4 +1,4 @@
-//! The main job: plan, run, draw, judge, and write what people look at.
+//! The job of `agon reproduce`: plans and computes the runs, draws the figures, judges the claims, and writes the page.
 
 #[cfg(test)]
 mod tests;
@@ -31,10 +31,10 @@ use runs::run::Run;
 use runs::shell;
 use runs::store::{Results, Store, write_results};
 
-/// What the page calls results that carry no checksum.
+/// The label on the page for results without a checksum.
 const WITHOUT_CHECKSUM: &str = "results without a checksum, as older versions wrote them";
 
-/// What came of it.
+/// The outcome of a reproduction.
 pub struct Outcome {
     /// All verdicts.
     pub rows: Vec<Verdict>,
@@ -56,21 +56,21 @@ pub struct Step<'a> {
     pub info: &'static Info,
     /// Its rows.
     pub rows: &'a [Verdict],
-    /// How many experiments are judged.
+    /// The number of experiments judged so far.
     pub done: usize,
-    /// How many there are.
+    /// The number of experiments.
     pub of: usize,
-    /// The page, which has it.
+    /// The page, which includes it.
     pub page: &'a Path,
 }
 
-/// Runs what is missing, experiment by experiment; draws and judges each as soon as its runs are there, calls `judged` and
-/// writes the page anew.
+/// Computes the missing runs, experiment by experiment; draws and judges each experiment once its runs are finished, calls
+/// `judged` and rewrites the page.
 ///
-/// A data set that is nowhere is no error: what needs it is reported as not run, with what to do.
+/// A missing data set is not an error: the experiments that need it are reported as not run, with the next step.
 ///
 /// # Errors
-/// If data cannot be read, the store fails, or something cannot be written; all that was stored stays.
+/// If data cannot be read, the store fails, or a file cannot be written; what was stored before is kept.
 pub fn reproduce(
     planned: &[Planned],
     options: &Options,
@@ -170,7 +170,8 @@ fn redrawn(
     Ok(Outcome { rows, page, unchecked, absent, images_trained: 0.0, seconds })
 }
 
-/// The section of an experiment with its verdicts, from its stored results; the figures are written to its place in a folder.
+/// The section of an experiment with its verdicts, from its stored results; the figures are written to its subfolder of
+/// a folder.
 fn section(
     experiment: &dyn Experiment,
     results: &Results,
@@ -230,7 +231,7 @@ fn write_page(
     Ok(index)
 }
 
-/// A row for each data set that an experiment asks for and that is not here.
+/// A row for each missing data set of an experiment.
 fn not_run(planned: &Planned, data: &Data) -> Vec<Verdict> {
     let absent = planned.data_sets().into_iter().filter_map(|name| Some((data.missing.get(&name)?, name)));
     let row = |(why, name): (&Missing, String)| Verdict {

@@ -48,8 +48,8 @@ const PAPER: &[&str] = &[
     "guidance",
 ];
 
-/// The experiments of these names, or all of the profile for no names, the most telling first. The name of a paper stands
-/// for its experiments in the profile; the name of an experiment that is not in the profile adds it.
+/// The experiments of these names, or all of the profile for no names, the most informative first. The name of a paper
+/// selects its experiments in the profile; the name of an experiment that is not in the profile adds it.
 ///
 /// # Errors
 /// [`crate::Error::Usage`] if there is no experiment of a name.

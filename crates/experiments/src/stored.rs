@@ -9,7 +9,7 @@ use runs::store::{Results, read_sealed};
 /// The attribute of a results file that names its experiment.
 pub(crate) const EXPERIMENT: &str = "experiment";
 
-/// Where the results of the experiment with this name lie.
+/// The path of the results file of the experiment with this name.
 pub(crate) fn results_file(folder: &Path, name: &str) -> PathBuf {
     folder.join(name).join(format!("{name}.h5"))
 }

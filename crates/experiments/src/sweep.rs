@@ -1,4 +1,5 @@
-//! What all experiments share: collecting the runs of a grid into results, reading these, drawing figures and judging claims.
+//! Functions shared by all experiments: collecting the runs of a grid into results, reading these, drawing figures and
+//! judging claims.
 //!
 //! Experiments differ in data sets, learners and grid. The measures, figures and trends are defined here, and each experiment
 //! selects some.

@@ -40,7 +40,7 @@ fn every_number_of_every_config_has_a_range_and_lies_in_it() {
 }
 
 #[test]
-fn a_number_out_of_its_range_is_refused_with_its_key_and_what_was_wanted() {
+fn a_number_out_of_its_range_is_refused_with_its_key_and_what_is_expected() {
     let (data, kind) = (DataConfig::new("set", 100, 10, 10), InputSpec { image: [1, 28, 28], classes: 10 });
     let preset = presets::ALL.iter().find(|preset| preset.name == "fc-m").unwrap();
     let config = serde_json::to_value(preset.config(data, &kind).unwrap()).unwrap();
@@ -52,23 +52,23 @@ fn a_number_out_of_its_range_is_refused_with_its_key_and_what_was_wanted() {
     };
     with("/learner/lambda", 1.0.into()).unwrap();
     for (pointer, value, expected) in [
-        ("/batch", 0.into(), "`batch` is 0: wanted a number from 1 to 1000000000"),
-        ("/batch", 101.into(), "`batch` is 101: wanted at most 100, the number of training images"),
-        ("/learner/lambda", Value::Null, "`learner.lambda` is not set: wanted a number from 0 to 1"),
-        ("/learner/lambda", 2.0.into(), "`learner.lambda` is 2.0: wanted a number from 0 to 1"),
-        ("/learner/model/latent", 0.into(), "`learner.model.latent` is 0: wanted a number from 1 to 65536"),
+        ("/batch", 0.into(), "`batch` is 0: expected a number from 1 to 1000000000"),
+        ("/batch", 101.into(), "`batch` is 101: expected at most 100, the number of training images"),
+        ("/learner/lambda", Value::Null, "`learner.lambda` is not set: expected a number from 0 to 1"),
+        ("/learner/lambda", 2.0.into(), "`learner.lambda` is 2.0: expected a number from 0 to 1"),
+        ("/learner/model/latent", 0.into(), "`learner.model.latent` is 0: expected a number from 1 to 65536"),
         ("/learner/model/latent", 99_999_999_999u64.into(), "`learner.model.latent` is 99999999999"),
         (
             "/optimiser/learning_rate",
             (-1.0).into(),
-            "`optimiser.learning_rate` is -1.0: wanted a number above 0 to 10",
+            "`optimiser.learning_rate` is -1.0: expected a number above 0 to 10",
         ),
         (
             "/optimiser/learning_rate",
             1e10.into(),
-            "`optimiser.learning_rate` is 10000000000.0: wanted a number above 0 to 10",
+            "`optimiser.learning_rate` is 10000000000.0: expected a number above 0 to 10",
         ),
-        ("/optimiser/beta1", 1.0.into(), "`optimiser.beta1` is 1.0: wanted a number from 0 and below 1"),
+        ("/optimiser/beta1", 1.0.into(), "`optimiser.beta1` is 1.0: expected a number from 0 and below 1"),
         ("/data/validation", u64::MAX.into(), "`data.validation` is 18446744073709551615"),
     ] {
         let error = with(pointer, value).unwrap_err();

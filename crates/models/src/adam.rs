@@ -252,8 +252,8 @@ pub(crate) fn count(name: &str, stored: &Tensor) -> Result<u64> {
     if (0.0..=MOST).contains(&steps) && steps.fract() == 0.0 {
         return Ok(steps as u64);
     }
-    let wanted = "a non-negative integer".into();
-    Err(Error::State { name: name.into(), wanted, got: steps.to_string() })
+    let expected = "a non-negative integer".into();
+    Err(Error::State { name: name.into(), expected, got: steps.to_string() })
 }
 
 /// With gradient g: `p = kept p`, `m = b1 m + (1 - b1) g`, `v = b2 v + (1 - b2) g^2`, and

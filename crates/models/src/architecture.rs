@@ -140,7 +140,7 @@ impl Architecture {
 fn linear([pixels, classes, latent]: [usize; 3], stream: &Stream, dtype: DType) -> Result<Cre> {
     positive(&[("pixels", pixels), ("classes", classes), ("latent", latent)])?;
     let part = |name: &str, from: usize, to: usize| {
-        Sequential::new().then_drawn(&stream.child(name), |stream| Linear::new(from, to, stream, dtype))
+        Sequential::new().then_with(&stream.child(name), |stream| Linear::new(from, to, stream, dtype))
     };
     let (encoder, decoder) = (part("encoder", pixels, latent), part("decoder", latent, pixels));
     Ok(Cre::new(encoder, decoder, part("classifier", latent, classes), &[pixels]).with_squared_labels())
@@ -247,20 +247,20 @@ mod tests {
     fn invalid_sizes_are_errors_and_no_panics() {
         let no_patches = vit::Config { patch: 0, ..vit::Config::S };
         for (refused, message) in [
-            (Architecture::Fc(fc::Config::of(Size::S, 0)), "latent: wanted at least 1, got 0"),
+            (Architecture::Fc(fc::Config::of(Size::S, 0)), "latent: expected at least 1, got 0"),
             (
                 Architecture::CnnS { latent_channels: 0, classes: 10 },
-                "latent_channels: wanted at least 1, got 0",
+                "latent_channels: expected at least 1, got 0",
             ),
             (
                 Architecture::CnnL { width_divisor: 0, dropout: 0.2, classes: 10 },
-                "narrower: wanted a divisor of 64, got 0",
+                "narrower: expected a divisor of 64, got 0",
             ),
             (
                 Architecture::CnnL { width_divisor: 5, dropout: 0.2, classes: 10 },
-                "narrower: wanted a divisor of 64, got 5",
+                "narrower: expected a divisor of 64, got 5",
             ),
-            (Architecture::Vit(no_patches), "patch: wanted at least 1, got 0"),
+            (Architecture::Vit(no_patches), "patch: expected at least 1, got 0"),
         ] {
             let error = refused.build(&Stream::new(0, "init"), DType::F32).err().unwrap();
             assert_eq!(error.to_string(), message);

@@ -73,10 +73,10 @@ mod tests {
     fn the_parts_are_named_and_the_reconstruction_is_the_decoded_latent() {
         let stream = Stream::new(0, "init");
         let encoder = Sequential::new()
-            .then_drawn(&stream, |stream| Linear::new(4, 2, stream, DType::F64))
+            .then_with(&stream, |stream| Linear::new(4, 2, stream, DType::F64))
             .then(BatchNorm::new(2, DType::F64));
         let decoder =
-            Sequential::new().then_drawn(&stream, |stream| Linear::without_bias(2, 4, stream, DType::F64));
+            Sequential::new().then_with(&stream, |stream| Linear::without_bias(2, 4, stream, DType::F64));
         let model = Autoencoder::new(encoder, decoder);
         let names =
             |named: Vec<(String, &Param)>| named.into_iter().map(|(name, _)| name).collect::<Vec<_>>();

@@ -115,7 +115,7 @@ pub fn cnn_l(
     positive(&[("classes", classes)])?;
     if width_divisor == 0 || !64usize.is_multiple_of(width_divisor) {
         let got = width_divisor.to_string();
-        return Err(Error::Setting { setting: "narrower", wanted: "a divisor of 64", got });
+        return Err(Error::Setting { setting: "narrower", expected: "a divisor of 64", got });
     }
     range::BELOW_ONE.check("dropout", dropout)?;
     let width = |channels: usize| channels / width_divisor;
@@ -210,14 +210,14 @@ mod tests {
         let stream = Stream::new(0, "init");
         let message = |refused: Result<Cre>| refused.err().unwrap().to_string();
         let of_s = message(cnn_s(0, 10, &stream, DType::F32));
-        assert_eq!(of_s, "latent_channels: wanted at least 1, got 0");
+        assert_eq!(of_s, "latent_channels: expected at least 1, got 0");
         for width_divisor in [0, 3, 128] {
             let of_l = message(cnn_l(width_divisor, 0.2, 10, &stream, DType::F32));
-            assert_eq!(of_l, format!("narrower: wanted a divisor of 64, got {width_divisor}"));
+            assert_eq!(of_l, format!("narrower: expected a divisor of 64, got {width_divisor}"));
         }
         for dropout in [-0.1, 1.0, f64::NAN] {
             let of_l = message(cnn_l(32, dropout, 10, &stream, DType::F32));
-            assert_eq!(of_l, format!("dropout: wanted a number from 0 and below 1, got {dropout}"));
+            assert_eq!(of_l, format!("dropout: expected a number from 0 and below 1, got {dropout}"));
         }
     }
 

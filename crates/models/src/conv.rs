@@ -4,7 +4,7 @@ use autograd::ops::conv_transpose2d::Transposed;
 use autograd::ops::conv2d::{Geometry, PreparedConv2d};
 use autograd::{Param, Var};
 use tensor::random::Stream;
-use tensor::{DType, Device, Epilogue, Tensor};
+use tensor::{DType, Device, FusedActivation, Tensor};
 
 use crate::linear::weight_and_bias;
 use crate::module::{Next, Role};
@@ -14,7 +14,7 @@ use crate::{BatchNorm, Mode, Module, Result, init};
 /// A convolution with a square kernel: `[n, inputs, h, w]` to `[n, outputs, h', w']`.
 ///
 /// In evaluation on the CPU in `f32`, a batch norm that follows is part of the weight, which is prepared once and kept
-/// until a parameter changes or training goes on.
+/// until a parameter changes or training continues.
 pub struct Conv2d {
     weight: Param,
     bias: Option<Param>,
@@ -84,8 +84,8 @@ impl Conv2d {
             Ok(PreparedConv2d::new(&weight, bias.as_ref(), norm.as_ref(), self.geometry)?)
         })?;
         Ok(Some(match next.is_relu(fused) {
-            true => (x.conv2d_prepared(&conv, Epilogue::Relu)?, fused + 1),
-            false => (x.conv2d_prepared(&conv, Epilogue::Identity)?, fused),
+            true => (x.conv2d_prepared(&conv, FusedActivation::Relu)?, fused + 1),
+            false => (x.conv2d_prepared(&conv, FusedActivation::Identity)?, fused),
         }))
     }
 }

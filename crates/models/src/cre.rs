@@ -299,7 +299,7 @@ impl Cre {
     }
 
     /// What a batch of whole images is in each layer of the encoder, `[n, features]`: the outputs of its activations
-    /// and of its blocks, and the latent last. Each is named by its layer's place, as in `encoder.3`; nothing is
+    /// and of its blocks, and the latent last. Each is named by its layer's index, as in `encoder.3`; nothing is
     /// recorded.
     ///
     /// # Errors
@@ -341,7 +341,7 @@ pub(crate) fn fitting(name: &str, own: &Tensor, stored: Option<Tensor>) -> Resul
         }
         other => Err(Error::State {
             name: name.into(),
-            wanted: describe(own),
+            expected: describe(own),
             got: other.as_ref().map_or_else(|| "nothing".into(), describe),
         }),
     }

@@ -34,7 +34,7 @@ pub fn autoencoder(config: &Config, stream: &Stream, dtype: DType) -> Result<Aut
     widths.extend(equally_spaced(FIRST_WIDTH, latent, depth)?);
     if [h, w].iter().any(|side| (side.trailing_zeros() as usize) < depth) {
         let got = format!("{h} x {w} with depth {depth}");
-        return Err(Error::Setting { setting: "image", wanted: "sides divisible by 2^depth", got });
+        return Err(Error::Setting { setting: "image", expected: "sides divisible by 2^depth", got });
     }
     let mut encoder = Sequential::new();
     for pair in widths.windows(2) {
@@ -43,7 +43,7 @@ pub fn autoencoder(config: &Config, stream: &Stream, dtype: DType) -> Result<Aut
         }
         let channels = [pair[0], pair[1]];
         encoder = encoder
-            .then_drawn(&stream.child("encoder"), |stream| Conv2d::new(channels, 3, 2, 1, stream, dtype));
+            .then_with(&stream.child("encoder"), |stream| Conv2d::new(channels, 3, 2, 1, stream, dtype));
     }
     let mut decoder = Sequential::new();
     for pair in widths.windows(2).rev() {
@@ -51,7 +51,7 @@ pub fn autoencoder(config: &Config, stream: &Stream, dtype: DType) -> Result<Aut
             decoder = decoder.then(Activation::Relu);
         }
         let channels = [pair[1], pair[0]];
-        decoder = decoder.then_drawn(&stream.child("decoder"), |stream| {
+        decoder = decoder.then_with(&stream.child("decoder"), |stream| {
             ConvTranspose2d::new(channels, [2, 1, 1], stream, dtype)
         });
     }
@@ -69,7 +69,7 @@ mod tests {
         autoencoder(&Config { image, latent, depth }, &Stream::new(0, "init"), DType::F32)
     }
 
-    /// Parameter counts, fact C14 of `book/lbr.md`.
+    /// Parameter counts, fact LBR C14 of `book/lbr.md`.
     #[test]
     fn the_parameter_counts_are_those_of_the_specification() {
         for (depth, count) in [(3, 2_666_275), (5, 6_367_587)] {
@@ -94,11 +94,11 @@ mod tests {
         let message = |built: Result<Autoencoder>| built.err().unwrap().to_string();
         assert_eq!(
             message(build([3, 32, 28], 8, 3)),
-            "image: wanted sides divisible by 2^depth, got 32 x 28 with depth 3"
+            "image: expected sides divisible by 2^depth, got 32 x 28 with depth 3"
         );
         assert!(message(build([3, 32, 32], 8, 6)).ends_with("got 32 x 32 with depth 6"));
-        assert_eq!(message(build([3, 0, 32], 8, 3)), "image: wanted at least 1, got 0");
-        assert_eq!(message(build([3, 32, 32], 0, 3)), "latent: wanted at least 1, got 0");
-        assert_eq!(message(build([3, 32, 32], 8, 1)), "depth: wanted at least 2, got 1");
+        assert_eq!(message(build([3, 0, 32], 8, 3)), "image: expected at least 1, got 0");
+        assert_eq!(message(build([3, 32, 32], 0, 3)), "latent: expected at least 1, got 0");
+        assert_eq!(message(build([3, 32, 32], 8, 1)), "depth: expected at least 2, got 1");
     }
 }

@@ -23,7 +23,8 @@ pub enum Error {
         found(first)
     )]
     Diverged {
-        /// The step from 0: within the epoch, or since the start for individual steps.
+        /// The index of the step from 0, within the epoch; for single steps outside of an epoch, since the start of
+        /// training.
         step: usize,
         /// The name of the loss.
         loss: &'static str,
@@ -33,17 +34,17 @@ pub enum Error {
         first: Option<String>,
     },
     /// A setting is invalid.
-    #[error("{setting}: wanted {wanted}, got {got}")]
+    #[error("{setting}: expected {expected}, got {got}")]
     Setting {
         /// The setting.
         setting: &'static str,
         /// The valid values.
-        wanted: &'static str,
+        expected: &'static str,
         /// The actual value.
         got: String,
     },
     /// A numeric setting is out of range.
-    #[error("{setting}: wanted a number {range}, got {got}")]
+    #[error("{setting}: expected a number {range}, got {got}")]
     OutOfRange {
         /// The setting.
         setting: &'static str,
@@ -76,12 +77,12 @@ pub enum Error {
         second: String,
     },
     /// A stored state does not match the model.
-    #[error("the stored state does not match the model: {name}: wanted {wanted}, got {got}")]
+    #[error("the stored state does not match the model: {name}: expected {expected}, got {got}")]
     State {
         /// The name of the tensor.
         name: String,
         /// The model's tensor.
-        wanted: String,
+        expected: String,
         /// The stored tensor.
         got: String,
     },
@@ -123,15 +124,15 @@ fn found(first: &Option<String>) -> String {
 /// Returns an error that names the first setting of zero.
 pub(crate) fn positive(settings: &[(&'static str, usize)]) -> Result<()> {
     match settings.iter().find(|(_, value)| *value == 0) {
-        Some((setting, _)) => Err(Error::Setting { setting, wanted: "at least 1", got: "0".into() }),
+        Some((setting, _)) => Err(Error::Setting { setting, expected: "at least 1", got: "0".into() }),
         None => Ok(()),
     }
 }
 
 /// Returns an error that names the setting unless `legal` is true.
-pub(crate) fn require(legal: bool, setting: &'static str, wanted: &'static str, got: f64) -> Result<()> {
+pub(crate) fn require(legal: bool, setting: &'static str, expected: &'static str, got: f64) -> Result<()> {
     match legal {
         true => Ok(()),
-        false => Err(Error::Setting { setting, wanted, got: got.to_string() }),
+        false => Err(Error::Setting { setting, expected, got: got.to_string() }),
     }
 }

@@ -107,12 +107,12 @@ pub fn cre(config: &Config, stream: &Stream, dtype: DType) -> Result<Cre> {
     let Config { pixels, classes, latent, latent_activation, .. } = *config;
     positive(&[("pixels", pixels), ("classes", classes), ("latent", latent)])?;
     if !matches!(latent_activation, Activation::Identity | Activation::Relu) {
-        let (wanted, got) = ("relu or identity", format!("{latent_activation:?}").to_lowercase());
-        return Err(Error::Setting { setting: "latent_activation", wanted, got });
+        let (expected, got) = ("relu or identity", format!("{latent_activation:?}").to_lowercase());
+        return Err(Error::Setting { setting: "latent_activation", expected, got });
     }
     if let Some(classified) = config.classified.filter(|classified| !(1..latent).contains(classified)) {
-        let (wanted, got) = ("at least 1 and less than the latent", classified.to_string());
-        return Err(Error::Setting { setting: "classified", wanted, got });
+        let (expected, got) = ("at least 1 and less than the latent", classified.to_string());
+        return Err(Error::Setting { setting: "classified", expected, got });
     }
     let [encoder, decoder, classifier] = config.widths();
     let part = |name, widths: &[usize], last| stack(widths, last, &stream.child(name), dtype);
@@ -208,16 +208,16 @@ mod tests {
     fn invalid_settings_are_refused_by_name() {
         let message =
             |config: Config| cre(&config, &Stream::new(0, "init"), DType::F32).err().unwrap().to_string();
-        assert_eq!(message(Config::of(Size::S, 0)), "latent: wanted at least 1, got 0");
+        assert_eq!(message(Config::of(Size::S, 0)), "latent: expected at least 1, got 0");
         for (latent_activation, name) in [(Activation::Tanh, "tanh"), (Activation::Sigmoid, "sigmoid")] {
             let refused = Config { latent_activation, ..Config::of(Size::S, 2) };
-            let expected = format!("latent_activation: wanted relu or identity, got {name}");
+            let expected = format!("latent_activation: expected relu or identity, got {name}");
             assert_eq!(message(refused), expected);
         }
         for classified in [0, 2, 3] {
             let refused = Config { classified: Some(classified), ..Config::of(Size::S, 2) };
             let expected =
-                format!("classified: wanted at least 1 and less than the latent, got {classified}");
+                format!("classified: expected at least 1 and less than the latent, got {classified}");
             assert_eq!(message(refused), expected);
         }
     }

@@ -1,4 +1,4 @@
-//! Autoencoders guided by two probes on the latent (experiment E6 of `book/lbr.md`).
+//! Autoencoders guided by two probes on the latent (LBR E6 of `book/lbr.md`).
 
 use autograd::{Param, Tape, Var};
 use tensor::random::Stream;
@@ -19,7 +19,7 @@ pub const PROBE_WIDTH: usize = 1024;
 pub fn linear_probe(latent: usize, classes: usize, stream: &Stream, dtype: DType) -> Result<Sequential> {
     positive(&[("latent", latent), ("classes", classes)])?;
     let layers = Sequential::new().then(Flatten);
-    Ok(layers.then_drawn(stream, |stream| Linear::new(latent, classes, stream, dtype)))
+    Ok(layers.then_with(stream, |stream| Linear::new(latent, classes, stream, dtype)))
 }
 
 /// A non-linear probe: two hidden layers with batch norm and ReLU, and an affine map to class scores.
@@ -37,11 +37,11 @@ pub fn nonlinear_probe(
     let mut layers = Sequential::new().then(Flatten);
     for inputs in [latent, width] {
         layers = layers
-            .then_drawn(stream, |stream| Linear::new(inputs, width, stream, dtype))
+            .then_with(stream, |stream| Linear::new(inputs, width, stream, dtype))
             .then(BatchNorm::new(width, dtype))
             .then(Activation::Relu);
     }
-    Ok(layers.then_drawn(stream, |stream| Linear::new(width, classes, stream, dtype)))
+    Ok(layers.then_with(stream, |stream| Linear::new(width, classes, stream, dtype)))
 }
 
 /// An autoencoder with a linear and a non-linear probe on its latent.
@@ -53,7 +53,7 @@ pub struct Guided {
 
 /// The outputs of a probe for a batch, on the tape.
 #[derive(Debug)]
-pub struct Probed<'t> {
+pub struct ProbeOutput<'t> {
     /// The class scores, `[n, classes]`.
     pub logits: Var<'t>,
     /// The mean cross-entropy.
@@ -70,9 +70,9 @@ pub struct GuidedLosses<'t> {
     /// The mean squared error of the reconstruction.
     pub mse: Var<'t>,
     /// The linear probe.
-    pub linear: Probed<'t>,
+    pub linear: ProbeOutput<'t>,
     /// The non-linear probe.
-    pub nonlinear: Probed<'t>,
+    pub nonlinear: ProbeOutput<'t>,
 }
 
 impl Guided {
@@ -150,10 +150,10 @@ impl Guided {
         let h = self.autoencoder.encoder().forward(&tape.constant(&example.images), mode)?;
         let mse = self.autoencoder.decoder().forward(&h, mode)?.mse(&target)?;
         let (h, weight) = if guidance == 0.0 { (h.detach(), 1.0) } else { (h, guidance) };
-        let probed = |probe: &Sequential| -> Result<Probed<'t>> {
+        let probed = |probe: &Sequential| -> Result<ProbeOutput<'t>> {
             let logits = probe.forward(&h, mode)?;
             let cross_entropy = logits.softmax_cross_entropy(&example.labels)?;
-            Ok(Probed { logits, cross_entropy })
+            Ok(ProbeOutput { logits, cross_entropy })
         };
         let (linear, nonlinear) = (probed(&self.linear)?, probed(&self.nonlinear)?);
         let probes = linear.cross_entropy.add(&nonlinear.cross_entropy)?;
@@ -208,7 +208,7 @@ mod tests {
         model.params().into_iter().filter(|(name, _)| name.starts_with(part)).flat_map(of_param).collect()
     }
 
-    /// Parameter counts, fact C14 of `book/lbr.md`.
+    /// Parameter counts, fact LBR C14 of `book/lbr.md`.
     #[test]
     fn the_probes_have_the_parameters_of_the_specification() {
         let stream = Stream::new(0, "init");
@@ -255,9 +255,9 @@ mod tests {
             let tape = Tape::new();
             let refused = guided().losses(&tape, &images, &labels, guidance, Mode::Evaluation);
             let message = refused.unwrap_err().to_string();
-            assert!(message.starts_with("guidance: wanted a number from 0, got"), "{message}");
+            assert!(message.starts_with("guidance: expected a number from 0, got"), "{message}");
         }
         let refused = linear_probe(0, 10, &Stream::new(0, "init"), DType::F32).err().unwrap();
-        assert_eq!(refused.to_string(), "latent: wanted at least 1, got 0");
+        assert_eq!(refused.to_string(), "latent: expected at least 1, got 0");
     }
 }

@@ -37,7 +37,7 @@ pub fn input_sensitivity(
         return Err(misfit(images, directions));
     }
     if n == 0 {
-        return Err(Error::Setting { setting: "images", wanted: "at least one", got: "none".into() });
+        return Err(Error::Setting { setting: "images", expected: "at least one", got: "none".into() });
     }
     let by_pixel = {
         let tape = Tape::new();
@@ -59,8 +59,8 @@ pub fn input_sensitivity(
 }
 
 fn misfit(images: &Tensor, directions: &Tensor) -> Error {
-    let wanted = "images [n, pixels] and directions [m, pixels]";
-    tensor::Error::shape("input_sensitivity", wanted, &[images.shape(), directions.shape()]).into()
+    let expected = "images [n, pixels] and directions [m, pixels]";
+    tensor::Error::shape("input_sensitivity", expected, &[images.shape(), directions.shape()]).into()
 }
 
 /// Random signs: 1 or -1 with equal probability.
@@ -195,7 +195,7 @@ mod tests {
             let message = of(images, directions).unwrap_err().to_string();
             assert!(message.contains("images [n, pixels] and directions [m, pixels]"), "{message}");
         }
-        assert_eq!(of(&[0, 6], &[3, 6]).unwrap_err().to_string(), "images: wanted at least one, got none");
+        assert_eq!(of(&[0, 6], &[3, 6]).unwrap_err().to_string(), "images: expected at least one, got none");
         assert_eq!(of(&[2, 6], &[0, 6]), Ok(vec![]));
     }
 }

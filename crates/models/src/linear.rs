@@ -18,7 +18,8 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// A layer initialised by [`init::uniform_by_fan_in`].
+    /// A layer initialised by [`init::uniform_by_fan_in`], with random numbers from `stream`: a [`Stream`] is made of a
+    /// seed and a purpose, as in `Stream::new(0, "init")`, and layers of one model get different children of it.
     pub fn new(inputs: usize, outputs: usize, stream: &Stream, dtype: DType) -> Self {
         let bias = init::uniform_by_fan_in(&[outputs], inputs, &stream.child("bias"), dtype);
         Self { bias: Some(bias), ..Self::without_bias(inputs, outputs, stream, dtype) }

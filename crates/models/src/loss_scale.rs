@@ -37,8 +37,8 @@ impl LossScale {
     /// # Errors
     /// [`Error::Setting`] for other values.
     pub fn starting_at(exponent: i32, patience: u64) -> Result<Self> {
-        let (wanted, got) = ("an integer from -24 to 127", f64::from(exponent));
-        require((-24..=127).contains(&exponent), "exponent of the loss scale", wanted, got)?;
+        let (expected, got) = ("an integer from -24 to 127", f64::from(exponent));
+        require((-24..=127).contains(&exponent), "exponent of the loss scale", expected, got)?;
         let scale = Self { scale: 2f64.powi(exponent), patience, good_steps: 0, steps: 0 };
         scale.check().map(|()| scale)
     }

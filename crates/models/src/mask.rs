@@ -71,8 +71,8 @@ impl Masks {
         // Truncated, not rounded.
         let kept = (patches as f64 * (1.0 - ratio)) as usize;
         if kept == 0 {
-            let wanted = "a fraction of the patches that leaves at least one";
-            return Err(Error::Setting { setting: "masking.ratio", wanted, got: ratio.to_string() });
+            let expected = "a fraction of the patches that leaves at least one";
+            return Err(Error::Setting { setting: "masking.ratio", expected, got: ratio.to_string() });
         }
         Ok(Self { stream, loss, side, patches, kept })
     }
@@ -330,7 +330,7 @@ mod tests {
     fn a_ratio_that_leaves_no_patch_is_refused_by_name() {
         for ratio in [1.0, -0.1, 0.95, f64::NAN] {
             let message = masks(ratio, 16).unwrap_err().to_string();
-            assert!(message.starts_with("masking.ratio: wanted a "), "{message}");
+            assert!(message.starts_with("masking.ratio: expected a "), "{message}");
         }
     }
 }

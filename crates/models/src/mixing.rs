@@ -106,8 +106,8 @@ impl Mixer {
             Mixing::Weighted | Mixing::Surgery => [lambda, 1.0 - lambda],
             Mixing::Uncertainty => self.log_variances.precisions(),
             Mixing::Normalised { .. } if classes < 2 => {
-                let wanted = "at least 2, because normalised mixing divides by their logarithm";
-                return Err(Error::Setting { setting: "classes", wanted, got: classes.to_string() });
+                let expected = "at least 2, because normalised mixing divides by their logarithm";
+                return Err(Error::Setting { setting: "classes", expected, got: classes.to_string() });
             }
             Mixing::Normalised { mse } => [lambda / mse, (1.0 - lambda) / (classes as f64).ln()],
             Mixing::Alternating if number.is_multiple_of(2) => [1.0, 0.0],
@@ -305,11 +305,11 @@ mod tests {
     fn invalid_settings_are_refused_by_name() {
         for mse in [0.0, -1.0, f64::NAN, f64::INFINITY] {
             let refused = Mixer::new(Mixing::Normalised { mse }, AdamConfig::PAPER).err().unwrap();
-            assert_eq!(refused.to_string(), format!("mixing.mse: wanted a number above 0, got {mse}"));
+            assert_eq!(refused.to_string(), format!("mixing.mse: expected a number above 0, got {mse}"));
         }
         let of_one_class =
             mixer(Mixing::Normalised { mse: 1.0 }).weights(Step { classes: 1, ..step(0, 0.5) });
-        assert!(of_one_class.unwrap_err().to_string().starts_with("classes: wanted at least 2"));
+        assert!(of_one_class.unwrap_err().to_string().starts_with("classes: expected at least 2"));
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub struct Config {
 /// If `n`, the depth of a model, is below 2.
 pub fn equally_spaced(first: usize, last: usize, n: usize) -> Result<Vec<usize>> {
     if n < 2 {
-        return Err(Error::Setting { setting: "depth", wanted: "at least 2", got: n.to_string() });
+        return Err(Error::Setting { setting: "depth", expected: "at least 2", got: n.to_string() });
     }
     let steps = n - 1;
     Ok((0..n).map(|step| ((steps - step) * first + step * last) / steps).collect())
@@ -51,10 +51,10 @@ pub(crate) fn through(mut layers: Sequential, widths: &[usize], stream: &Stream,
     for (layer, pair) in widths.windows(2).enumerate() {
         let (inputs, outputs) = (pair[0], pair[1]);
         layers = if layer + 1 == n_layers {
-            layers.then_drawn(stream, |stream| Linear::new(inputs, outputs, stream, dtype))
+            layers.then_with(stream, |stream| Linear::new(inputs, outputs, stream, dtype))
         } else {
             layers
-                .then_drawn(stream, |stream| Linear::without_bias(inputs, outputs, stream, dtype))
+                .then_with(stream, |stream| Linear::without_bias(inputs, outputs, stream, dtype))
                 .then(BatchNorm::new(outputs, dtype))
                 .then(Activation::Relu)
         };
@@ -94,7 +94,7 @@ mod tests {
         }
     }
 
-    /// Parameter counts, fact C14 of `book/lbr.md`. The largest, with 137 million, is counted from its widths.
+    /// Parameter counts, fact LBR C14 of `book/lbr.md`. The largest, with 137 million, is counted from its widths.
     #[test]
     fn the_parameter_counts_are_those_of_the_specification() {
         let widths = |inputs, classes| {
@@ -122,9 +122,9 @@ mod tests {
             let config = Config { inputs, classes, depth };
             classifier(&config, &Stream::new(0, "init"), DType::F32).err().unwrap().to_string()
         };
-        assert_eq!(message(0, 10, 4), "inputs: wanted at least 1, got 0");
-        assert_eq!(message(64, 0, 4), "classes: wanted at least 1, got 0");
-        assert_eq!(message(64, 10, 1), "depth: wanted at least 2, got 1");
-        assert_eq!(message(64, 10, 0), "depth: wanted at least 2, got 0");
+        assert_eq!(message(0, 10, 4), "inputs: expected at least 1, got 0");
+        assert_eq!(message(64, 0, 4), "classes: expected at least 1, got 0");
+        assert_eq!(message(64, 10, 1), "depth: expected at least 2, got 1");
+        assert_eq!(message(64, 10, 0), "depth: expected at least 2, got 0");
     }
 }

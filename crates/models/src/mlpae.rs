@@ -20,7 +20,7 @@ pub struct Config {
     pub encoder_depth: usize,
     /// The number of widths of the decoder.
     pub decoder_depth: usize,
-    /// Whether the decoder ends with a sigmoid; in the depth grid (`book/lbr.md`, E8) it does not.
+    /// Whether the decoder ends with a sigmoid; in the depth grid (`book/lbr.md`, LBR E8) it does not.
     pub sigmoid: bool,
 }
 
@@ -57,7 +57,7 @@ mod tests {
         autoencoder(&config, &Stream::new(0, "init"), DType::F32)
     }
 
-    /// Parameter counts, fact C14 of `book/lbr.md`; the larger ones are counted from their widths.
+    /// Parameter counts, fact LBR C14 of `book/lbr.md`; the larger ones are counted from their widths.
     #[test]
     fn the_parameter_counts_are_those_of_the_specification() {
         let down = |first, last, depth| {
@@ -98,11 +98,11 @@ mod tests {
     #[test]
     fn invalid_settings_are_refused_by_name() {
         let message = |built: Result<Autoencoder>| built.err().unwrap().to_string();
-        assert_eq!(message(build(0, [2, 2], true)), "latent: wanted at least 1, got 0");
-        assert_eq!(message(build(7, [1, 2], true)), "depth: wanted at least 2, got 1");
-        assert_eq!(message(build(7, [2, 0], true)), "depth: wanted at least 2, got 0");
+        assert_eq!(message(build(0, [2, 2], true)), "latent: expected at least 1, got 0");
+        assert_eq!(message(build(7, [1, 2], true)), "depth: expected at least 2, got 1");
+        assert_eq!(message(build(7, [2, 0], true)), "depth: expected at least 2, got 0");
         let flat = Config { image: [3, 0, 5], latent: 7, encoder_depth: 2, decoder_depth: 2, sigmoid: true };
         let refused = autoencoder(&flat, &Stream::new(0, "init"), DType::F32);
-        assert_eq!(message(refused), "image: wanted at least 1, got 0");
+        assert_eq!(message(refused), "image: expected at least 1, got 0");
     }
 }

@@ -45,7 +45,7 @@ pub trait Module: Send + Sync {
         Ok((self.forward(x, mode)?, 0))
     }
 
-    /// What the previous layer may fuse with itself.
+    /// The role of this layer for fusion with the layer before it.
     fn role(&self) -> Role<'_> {
         Role::Other
     }
@@ -82,7 +82,7 @@ pub trait Module: Send + Sync {
     }
 }
 
-/// What a layer is to the layers before it.
+/// The role of a layer for fusion with the layers before it.
 #[derive(Clone, Copy)]
 pub enum Role<'m> {
     /// An activation alone.
@@ -173,7 +173,7 @@ impl Sequential {
     }
 
     /// Appends a layer initialised from the substream of `stream` named by the index of the layer.
-    pub fn then_drawn<M: Module + 'static>(self, stream: &Stream, layer: impl FnOnce(&Stream) -> M) -> Self {
+    pub fn then_with<M: Module + 'static>(self, stream: &Stream, layer: impl FnOnce(&Stream) -> M) -> Self {
         let layer = layer(&stream.child(&self.len().to_string()));
         self.then(layer)
     }

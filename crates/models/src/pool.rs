@@ -154,7 +154,10 @@ mod tests {
         assert_eq!(of(Mode::Evaluation), x.value().to_f64_vec());
         for p in [-0.1, 1.0, f64::NAN] {
             let refused = ChannelDropout { p, ..layer }.forward(&x, Mode::Training { step: 0 }).unwrap_err();
-            assert_eq!(refused.to_string(), format!("dropout: wanted a number from 0 and below 1, got {p}"));
+            assert_eq!(
+                refused.to_string(),
+                format!("dropout: expected a number from 0 and below 1, got {p}")
+            );
         }
     }
 }

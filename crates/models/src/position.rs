@@ -1,4 +1,4 @@
-//! Fixed sine-cosine position codes of tokens.
+//! Fixed sine-cosine positional encodings of tokens.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -8,18 +8,18 @@ use tensor::{DType, Device, Tensor};
 use crate::error::require;
 use crate::{Mode, Module, Result};
 
-/// Adds the two-dimensional sine-cosine position code to each token of `[n, t, d]` (`book/cre.md`, section 3.4;
+/// Adds the two-dimensional sine-cosine positional encoding to each token of `[n, t, d]` (`book/cre.md`, section 3.4;
 /// Vaswani et al., 2017, arXiv 1706.03762, in one dimension).
 ///
 /// The first half of a code encodes the column `p`, the second half the row: `sin(p w_i)` for all `i` below
 /// `d / 4`, then `cos(p w_i)`, with `w_i = 10000^(-i / (d / 4))`.
 #[derive(Debug)]
-pub struct PositionCode {
+pub struct PositionalEncoding {
     /// The codes `[t, d]`, on the device used last.
     code: Mutex<Tensor>,
 }
 
-impl PositionCode {
+impl PositionalEncoding {
     /// The codes of the patches of a square grid in row-major order, with `d` a multiple of 4.
     ///
     /// # Errors
@@ -31,7 +31,7 @@ impl PositionCode {
     /// A code of zero for the class token, then those of the patches.
     ///
     /// # Errors
-    /// As [`PositionCode::of_patches`].
+    /// As [`PositionalEncoding::of_patches`].
     pub fn of_tokens(grid: usize, d: usize, dtype: DType) -> Result<Self> {
         let patches = (0..grid * grid).map(|patch| code_of(patch, grid, d));
         Self::from_rows(std::iter::once(vec![0.0; d]).chain(patches), d, dtype)
@@ -39,7 +39,7 @@ impl PositionCode {
 
     fn from_rows(rows: impl Iterator<Item = Vec<f64>>, d: usize, dtype: DType) -> Result<Self> {
         let in_range = d > 0 && d.is_multiple_of(4);
-        require(in_range, "width of a position code", "a multiple of 4, above 0", d as f64)?;
+        require(in_range, "width of a positional encoding", "a multiple of 4, above 0", d as f64)?;
         let values: Vec<f64> = rows.flatten().collect();
         let shape = [values.len() / d, d];
         Ok(Self { code: Mutex::new(Tensor::from_vec(values, &shape)?.to_dtype(dtype)) })
@@ -65,7 +65,7 @@ fn code_of(patch: usize, grid: usize, d: usize) -> Vec<f64> {
     half(patch % grid).chain(half(patch / grid)).collect()
 }
 
-impl Module for PositionCode {
+impl Module for PositionalEncoding {
     fn forward<'t>(&self, x: &Var<'t>, _: Mode) -> Result<Var<'t>> {
         let code = x.tape().constant(&self.on(&x.value().device())?);
         Ok(x.add(&code.to_dtype(x.value().dtype())?)?)
@@ -80,7 +80,7 @@ impl Module for PositionCode {
 mod tests {
     use super::*;
 
-    fn rows(code: &PositionCode) -> Vec<Vec<f64>> {
+    fn rows(code: &PositionalEncoding) -> Vec<Vec<f64>> {
         let code = code.on(&Device::Cpu).unwrap();
         code.to_f64_vec().chunks(code.shape()[1]).map(<[f64]>::to_vec).collect()
     }
@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn a10_the_class_row_is_zero_and_every_other_row_is_distinct_with_squares_that_sum_to_half_the_width() {
         for (grid, d) in [(4, 8), (4, 4), (1, 12), (8, 64)] {
-            let rows = rows(&PositionCode::of_tokens(grid, d, DType::F64).unwrap());
+            let rows = rows(&PositionalEncoding::of_tokens(grid, d, DType::F64).unwrap());
             assert_eq!(rows.len(), 1 + grid * grid);
             assert!(rows[0].iter().all(|&x| x == 0.0));
             for (place, row) in rows.iter().enumerate().skip(1) {
@@ -106,8 +106,8 @@ mod tests {
 
     #[test]
     fn the_column_comes_first_and_sines_come_before_cosines() {
-        let rows = rows(&PositionCode::of_patches(3, 8, DType::F64).unwrap());
-        assert!(PositionCode::of_patches(3, 6, DType::F64).is_err());
+        let rows = rows(&PositionalEncoding::of_patches(3, 8, DType::F64).unwrap());
+        assert!(PositionalEncoding::of_patches(3, 6, DType::F64).is_err());
         // Row 1, column 2; the two frequencies are 1 and 1 / 100.
         let expected = [2f64.sin(), 0.02f64.sin(), 2f64.cos(), 0.02f64.cos()];
         assert_eq!(rows[5][..4], expected);

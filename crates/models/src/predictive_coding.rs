@@ -105,7 +105,7 @@ pub struct Config<L = f64> {
 }
 
 impl<L> Config<L> {
-    /// The same with this λ.
+    /// The config with this λ.
     #[must_use]
     pub fn with_lambda<M>(self, lambda: M) -> Config<M> {
         let Self { model, lambda: _, output_precision, relaxation, optimiser } = self;
@@ -269,14 +269,14 @@ impl Objective for PredictiveCoding {
             Precision::F32 => Ok(()),
             other => {
                 let got = other.to_string();
-                Err(Error::Setting { setting: "precision of predictive coding", wanted: "f32", got })
+                Err(Error::Setting { setting: "precision of predictive coding", expected: "f32", got })
             }
         }
     }
 }
 
-/// Evaluates the predictions of a forward pass. With both outputs free this is the relaxed state too, because no
-/// prediction has an error.
+/// Evaluates the predictions of a forward pass. In evaluation no output is clamped to a target, so all prediction
+/// errors are zero and the forward pass is already the relaxed state.
 impl Evaluate for PredictiveCoding {
     fn measure(&self, images: &Tensor, labels: &Indices, mode: Mode) -> Result<Metrics> {
         self.model.measure(images, labels, mode)

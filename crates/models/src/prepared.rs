@@ -1,4 +1,4 @@
-//! What evaluation computes from parameters alone, kept until one of them changes.
+//! A cache of the values that evaluation derives from parameters alone, valid until one of them changes.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -19,12 +19,12 @@ impl<T> Default for Prepared<T> {
 }
 
 impl<T> Prepared<T> {
-    /// The value for these parameters, made anew if one of them is another one or has changed.
+    /// The value for these parameters, computed again if one of them was replaced or has changed.
     ///
     /// # Errors
     /// As `make`.
     pub(crate) fn get(&self, params: &[&Param], make: impl FnOnce() -> Result<T>) -> Result<Arc<T>> {
-        // The versions are read before the values: a change in between makes the value anew at the next call.
+        // The versions are read before the values: after a change in between, the next call computes the value again.
         let versions: Vec<[u64; 2]> = params.iter().map(|param| [param.id(), param.version()]).collect();
         if let Some((known, value)) = &*self.lock()
             && *known == versions

@@ -66,7 +66,7 @@ macro_rules! ranges {
             $(#[$doc])*
             ///
             /// # Errors
-            /// Those of the serializer.
+            /// The errors of the serializer.
             pub fn $name<T: Serialize, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.serialize_newtype_struct(stringify!($name), value)
             }

@@ -83,7 +83,7 @@ pub struct Config<L = f64> {
 }
 
 impl<L> Config<L> {
-    /// The same with this λ.
+    /// The config with this λ.
     #[must_use]
     pub fn with_lambda<M>(self, lambda: M) -> Config<M> {
         let Self { model, lambda: _, steps, loss_at, optimiser } = self;

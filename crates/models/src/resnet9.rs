@@ -23,11 +23,11 @@ pub struct Config {
 pub const WIDTHS: [usize; 5] = [64, 128, 256, 512, 1028];
 
 /// The minimum side of an image, which is halved four times.
-pub const LEAST_SIDE: usize = 16;
+pub const MIN_SIDE: usize = 16;
 
 /// Builds the classifier from images `[n, channels, h, w]` to scores `[n, classes]`.
 ///
-/// The sides are halved four times, so the forward pass rejects images with a side below [`LEAST_SIDE`].
+/// The sides are halved four times, so the forward pass rejects images with a side below [`MIN_SIDE`].
 ///
 /// # Errors
 /// If a size is zero.
@@ -38,32 +38,32 @@ pub fn classifier(config: &Config, stream: &Stream, dtype: DType) -> Result<Sequ
     let block = |channels| move |stream: &Stream| block(channels, stream, dtype);
     let residual = |width| {
         move |stream: &Stream| {
-            let body = Sequential::new().then_drawn(stream, block([width, width]));
-            Residual::new(body.then_drawn(stream, block([width, width])))
+            let body = Sequential::new().then_with(stream, block([width, width]));
+            Residual::new(body.then_with(stream, block([width, width])))
         }
     };
     let [a, b, c, d, e] = widths;
     Ok(Sequential::new()
-        .then_drawn(stream, block([channels, a]))
-        .then_drawn(stream, block([a, b]))
+        .then_with(stream, block([channels, a]))
+        .then_with(stream, block([a, b]))
         .then(MaxPool::HALVING)
-        .then_drawn(stream, residual(b))
-        .then_drawn(stream, block([b, c]))
+        .then_with(stream, residual(b))
+        .then_with(stream, block([b, c]))
         .then(MaxPool::HALVING)
-        .then_drawn(stream, block([c, d]))
+        .then_with(stream, block([c, d]))
         .then(MaxPool::HALVING)
-        .then_drawn(stream, residual(d))
-        .then_drawn(stream, block([d, e]))
+        .then_with(stream, residual(d))
+        .then_with(stream, block([d, e]))
         .then(MaxPool::HALVING)
-        .then_drawn(stream, residual(e))
+        .then_with(stream, residual(e))
         .then(GlobalMaxPool)
-        .then_drawn(stream, |stream| Linear::new(e, classes, stream, dtype)))
+        .then_with(stream, |stream| Linear::new(e, classes, stream, dtype)))
 }
 
 /// Convolution, batch norm, ReLU. The convolution keeps its bias, as in the original.
 fn block(channels: [usize; 2], stream: &Stream, dtype: DType) -> Sequential {
     Sequential::new()
-        .then_drawn(stream, |stream| Conv2d::new(channels, 3, 1, 1, stream, dtype))
+        .then_with(stream, |stream| Conv2d::new(channels, 3, 1, 1, stream, dtype))
         .then(BatchNorm::new(channels[1], dtype))
         .then(Activation::Relu)
 }
@@ -79,7 +79,7 @@ mod tests {
         classifier(&Config { channels, widths, classes }, &Stream::new(0, "init"), DType::F32)
     }
 
-    /// Parameter counts, fact C14 of `book/lbr.md`. Only the last layer depends on the classes.
+    /// Parameter counts, fact LBR C14 of `book/lbr.md`. Only the last layer depends on the classes.
     #[test]
     fn the_parameter_counts_are_those_of_the_specification() {
         let ten = build(3, WIDTHS, 10).unwrap().n_params();
@@ -106,8 +106,8 @@ mod tests {
     #[test]
     fn a_size_of_zero_is_refused_by_name() {
         let message = |built: Result<Sequential>| built.err().unwrap().to_string();
-        assert_eq!(message(build(0, WIDTHS, 10)), "channels: wanted at least 1, got 0");
-        assert_eq!(message(build(3, [1, 1, 0, 1, 1], 10)), "widths: wanted at least 1, got 0");
-        assert_eq!(message(build(3, [1; 5], 0)), "classes: wanted at least 1, got 0");
+        assert_eq!(message(build(0, WIDTHS, 10)), "channels: expected at least 1, got 0");
+        assert_eq!(message(build(3, [1, 1, 0, 1, 1], 10)), "widths: expected at least 1, got 0");
+        assert_eq!(message(build(3, [1; 5], 0)), "classes: expected at least 1, got 0");
     }
 }

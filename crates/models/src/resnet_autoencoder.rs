@@ -60,11 +60,11 @@ pub fn autoencoder(config: &Config, stream: &Stream, dtype: DType) -> Result<Aut
     positive(&[("image", channels.min(h).min(w)), ("latent", latent), ("narrower", width_divisor)])?;
     if [h, w].iter().any(|side| !side.is_multiple_of(SIDE_DIVISOR)) {
         let got = format!("{h} x {w}");
-        return Err(Error::Setting { setting: "image", wanted: "sides divisible by 32", got });
+        return Err(Error::Setting { setting: "image", expected: "sides divisible by 32", got });
     }
     if !WIDTHS[0].is_multiple_of(width_divisor) {
         let (setting, got) = ("narrower", width_divisor.to_string());
-        return Err(Error::Setting { setting, wanted: "a divisor of 64", got });
+        return Err(Error::Setting { setting, expected: "a divisor of 64", got });
     }
     let widths = WIDTHS.map(|width| width / width_divisor);
     let code = [widths[3], h / SIDE_DIVISOR, w / SIDE_DIVISOR];
@@ -74,11 +74,11 @@ pub fn autoencoder(config: &Config, stream: &Stream, dtype: DType) -> Result<Aut
     let encoder = make
         .stages_down(make.stem(channels, widths[0]), blocks, widths)
         .then(Flatten)
-        .then_drawn(&make.stream, |stream| Linear::new(n_code, latent, stream, dtype));
+        .then_with(&make.stream, |stream| Linear::new(n_code, latent, stream, dtype));
 
     let make = Maker { stream: stream.child("decoder"), dtype };
     let decoder = Sequential::new()
-        .then_drawn(&make.stream, |stream| Linear::new(latent, n_code, stream, dtype))
+        .then_with(&make.stream, |stream| Linear::new(latent, n_code, stream, dtype))
         .then(Unflatten(code.to_vec()));
     let decoder = make.image(make.stages_up(decoder, blocks, widths), widths[0], channels);
     Ok(Autoencoder::new(encoder, decoder))
@@ -94,7 +94,7 @@ impl Maker {
     /// Convolution 7 x 7 of stride 2, batch norm, ReLU, max-pool 3 x 3 of stride 2: a quarter of the sides.
     fn stem(&self, channels: usize, width: usize) -> Sequential {
         Sequential::new()
-            .then_drawn(&self.stream, |stream| {
+            .then_with(&self.stream, |stream| {
                 Conv2d::without_bias([channels, width], 7, 2, 3, stream, self.dtype)
             })
             .then(BatchNorm::new(width, self.dtype))
@@ -109,7 +109,7 @@ impl Maker {
             for block in 0..n_blocks {
                 let (channels, halves) = ([width, outputs], stage > 0 && block == 0);
                 layers = layers
-                    .then_drawn(&self.stream, |stream| basic_block(channels, halves, stream, self.dtype))
+                    .then_with(&self.stream, |stream| basic_block(channels, halves, stream, self.dtype))
                     .then(Activation::Relu);
                 width = outputs;
             }
@@ -124,7 +124,7 @@ impl Maker {
             let (width, below) = (widths[stage], widths[stage.saturating_sub(1)]);
             for block in 1..=blocks[stage] {
                 let doubled_to = (block == blocks[stage]).then_some(below);
-                layers = layers.then_drawn(&self.stream, |stream| {
+                layers = layers.then_with(&self.stream, |stream| {
                     pre_activation_block(width, doubled_to, stream, self.dtype)
                 });
             }
@@ -137,30 +137,31 @@ impl Maker {
         layers
             .then(BatchNorm::new(width, self.dtype))
             .then(Activation::Relu)
-            .then_drawn(&self.stream, |stream| {
+            .then_with(&self.stream, |stream| {
                 ConvTranspose2d::without_bias([width, channels], 7, [2, 3, 1], stream, self.dtype)
             })
             .then(Activation::Sigmoid)
     }
 }
 
-/// Convolution, norm, ReLU, convolution, norm, plus a skip. The ReLU after the sum is left to the caller.
+/// Convolution, batch norm, ReLU, convolution, batch norm, plus a skip connection. The ReLU after the sum is left to
+/// the caller.
 fn basic_block([inputs, outputs]: [usize; 2], halves: bool, stream: &Stream, dtype: DType) -> Residual {
     let stride = if halves { 2 } else { 1 };
     let (body_stream, skip_stream) = (stream.child("body"), stream.child("skip"));
     let body = Sequential::new()
-        .then_drawn(&body_stream, |stream| {
+        .then_with(&body_stream, |stream| {
             Conv2d::without_bias([inputs, outputs], 3, stride, 1, stream, dtype)
         })
         .then(BatchNorm::new(outputs, dtype))
         .then(Activation::Relu)
-        .then_drawn(&body_stream, |stream| Conv2d::without_bias([outputs, outputs], 3, 1, 1, stream, dtype))
+        .then_with(&body_stream, |stream| Conv2d::without_bias([outputs, outputs], 3, 1, 1, stream, dtype))
         .then(BatchNorm::new(outputs, dtype));
     if !halves {
         return Residual::new(body);
     }
     let skip = Sequential::new()
-        .then_drawn(&skip_stream, |stream| {
+        .then_with(&skip_stream, |stream| {
             Conv2d::without_bias([inputs, outputs], 1, stride, 0, stream, dtype)
         })
         .then(BatchNorm::new(outputs, dtype));
@@ -173,9 +174,9 @@ fn pre_activation_block(width: usize, doubled_to: Option<usize>, stream: &Stream
     let activated = |layers: Sequential| layers.then(BatchNorm::new(width, dtype)).then(Activation::Relu);
     let (body_stream, skip_stream) = (stream.child("body"), stream.child("skip"));
     let same = |stream: &Stream| Conv2d::without_bias([width, width], 3, 1, 1, stream, dtype);
-    let body = activated(activated(Sequential::new()).then_drawn(&body_stream, same));
+    let body = activated(activated(Sequential::new()).then_with(&body_stream, same));
     let Some(outputs) = doubled_to else {
-        return Residual::new(body.then_drawn(&body_stream, same));
+        return Residual::new(body.then_with(&body_stream, same));
     };
     let doubling = |kernel, padding| {
         move |stream: &Stream| {
@@ -183,8 +184,8 @@ fn pre_activation_block(width: usize, doubled_to: Option<usize>, stream: &Stream
             ConvTranspose2d::without_bias([width, outputs], kernel, attributes, stream, dtype)
         }
     };
-    let skip = activated(Sequential::new()).then_drawn(&skip_stream, doubling(1, 0));
-    Residual::with_skip(body.then_drawn(&body_stream, doubling(3, 1)), skip)
+    let skip = activated(Sequential::new()).then_with(&skip_stream, doubling(1, 0));
+    Residual::with_skip(body.then_with(&body_stream, doubling(3, 1)), skip)
 }
 
 #[cfg(test)]
@@ -199,7 +200,7 @@ mod tests {
         autoencoder(&config, &Stream::new(0, "init"), DType::F32)
     }
 
-    /// Parameter counts, fact C14 of `book/lbr.md`. Only the two affine layers depend on the latent, so the largest
+    /// Parameter counts, fact LBR C14 of `book/lbr.md`. Only the two affine layers depend on the latent, so the largest
     /// models are counted from the smallest.
     #[test]
     fn the_parameter_counts_are_those_of_the_specification() {
@@ -249,10 +250,10 @@ mod tests {
         let message = |image, latent, width_divisor| {
             build(Plan::ResNet18, image, latent, width_divisor).err().unwrap().to_string()
         };
-        assert_eq!(message([3, 64, 48], 8, 16), "image: wanted sides divisible by 32, got 64 x 48");
-        assert_eq!(message([3, 0, 32], 8, 16), "image: wanted at least 1, got 0");
-        assert_eq!(message([3, 32, 32], 0, 16), "latent: wanted at least 1, got 0");
-        assert_eq!(message([3, 32, 32], 8, 0), "narrower: wanted at least 1, got 0");
-        assert_eq!(message([3, 32, 32], 8, 48), "narrower: wanted a divisor of 64, got 48");
+        assert_eq!(message([3, 64, 48], 8, 16), "image: expected sides divisible by 32, got 64 x 48");
+        assert_eq!(message([3, 0, 32], 8, 16), "image: expected at least 1, got 0");
+        assert_eq!(message([3, 32, 32], 0, 16), "latent: expected at least 1, got 0");
+        assert_eq!(message([3, 32, 32], 8, 0), "narrower: expected at least 1, got 0");
+        assert_eq!(message([3, 32, 32], 8, 48), "narrower: expected a divisor of 64, got 48");
     }
 }

@@ -34,8 +34,8 @@ impl SgdConfig {
         let Self { learning_rate, momentum, nesterov } = *self;
         range::POSITIVE.check("learning_rate", learning_rate)?;
         range::BELOW_ONE.check("momentum", momentum)?;
-        let wanted = "a number above 0 and below 1 where `nesterov` is set";
-        require(!nesterov || momentum > 0.0, "momentum", wanted, momentum)
+        let expected = "a number above 0 and below 1 where `nesterov` is set";
+        require(!nesterov || momentum > 0.0, "momentum", expected, momentum)
     }
 }
 

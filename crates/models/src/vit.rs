@@ -9,7 +9,7 @@ use tensor::random::Stream;
 
 use crate::{
     BatchNorm, Block, ClassToken, Cre, Error, KeepPatches, LayerNorm, Linear, MaskTokens, MaskedLoss,
-    Masking, Masks, PatchEmbedding, PositionCode, Result, Sequential, TokenMean, Unpatchify,
+    Masking, Masks, PatchEmbedding, PositionalEncoding, Result, Sequential, TokenMean, Unpatchify,
     WithoutClassToken,
 };
 
@@ -17,7 +17,7 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stack {
-    /// The number of features of a token: a multiple of 4, for the position code, and of the number of heads.
+    /// The number of features of a token: a multiple of 4, for the positional encoding, and of the number of heads.
     #[serde(serialize_with = "crate::range::width")]
     pub width: usize,
     /// The number of blocks.
@@ -90,7 +90,7 @@ impl Config {
 
     fn check(&self) -> Result<()> {
         let refused =
-            |setting, wanted, got: usize| Err(Error::Setting { setting, wanted, got: got.to_string() });
+            |setting, expected, got: usize| Err(Error::Setting { setting, expected, got: got.to_string() });
         for (setting, value) in [
             ("side", self.side),
             ("channels", self.channels),
@@ -123,7 +123,7 @@ impl Config {
 /// The latent is the whole sequence of tokens, the class token first: `[n, 1 + patches, width]`.
 ///
 /// # Errors
-/// If a size is zero, the patches do not tile the image, a width does not suit the position code or the heads,
+/// If a size is zero, the patches do not tile the image, a width does not suit the positional encoding or the heads,
 /// or the masking leaves no patch.
 pub fn cre(config: &Config, stream: &Stream, dtype: DType) -> Result<Cre> {
     config.check()?;
@@ -139,9 +139,9 @@ fn encoder(config: &Config, masks: Masks, stream: &Stream, dtype: DType) -> Resu
     let Config { patch, channels, encoder: Stack { width, .. }, .. } = *config;
     let layers = Sequential::new()
         .then(PatchEmbedding::new(patch, channels, width, &stream.child("patches"), dtype))
-        .then(PositionCode::of_patches(config.grid(), width, dtype)?)
+        .then(PositionalEncoding::of_patches(config.grid(), width, dtype)?)
         .then(KeepPatches { masks })
-        // The class token's position code is zero.
+        // The class token's positional encoding is zero.
         .then(ClassToken::new(width, &stream.child("class token"), dtype));
     let layers = blocks(layers, config.encoder, config.mlp_ratio, stream, dtype);
     Ok(layers.then(LayerNorm::new(width, dtype)))
@@ -152,7 +152,7 @@ fn decoder(config: &Config, masks: Masks, stream: &Stream, dtype: DType) -> Resu
     let layers = Sequential::new()
         .then(Linear::xavier(config.encoder.width, width, &stream.child("embedding"), dtype))
         .then(MaskTokens::new(width, masks, &stream.child("mask token"), dtype))
-        .then(PositionCode::of_tokens(config.grid(), width, dtype)?);
+        .then(PositionalEncoding::of_tokens(config.grid(), width, dtype)?);
     let layers = blocks(layers, config.decoder, config.mlp_ratio, stream, dtype);
     Ok(layers
         // The last two layers work per token, so the class token may be removed before them.
@@ -222,13 +222,13 @@ mod tests {
         let wide = |width, heads| Stack { width, heads, ..Config::S.encoder };
         let masking = Masking { ratio: 1.0, ..Config::S.masking };
         for (config, message) in [
-            (Config { patch: 6, ..Config::S }, "patch: wanted a divisor of the image's side, got 6"),
-            (Config { patch: 0, ..Config::S }, "patch: wanted at least 1, got 0"),
-            (Config { encoder: wide(6, 2), ..Config::S }, "encoder.width: wanted a multiple of 4 and"),
-            (Config { decoder: wide(8, 3), ..Config::S }, "decoder.width: wanted a multiple of 4 and"),
-            (Config { decoder: wide(0, 1), ..Config::S }, "decoder.width: wanted a multiple of 4 and"),
-            (Config { encoder: wide(8, 0), ..Config::S }, "encoder.heads: wanted at least 1"),
-            (Config { masking, ..Config::S }, "masking.ratio: wanted a number from 0 and below 1, got 1"),
+            (Config { patch: 6, ..Config::S }, "patch: expected a divisor of the image's side, got 6"),
+            (Config { patch: 0, ..Config::S }, "patch: expected at least 1, got 0"),
+            (Config { encoder: wide(6, 2), ..Config::S }, "encoder.width: expected a multiple of 4 and"),
+            (Config { decoder: wide(8, 3), ..Config::S }, "decoder.width: expected a multiple of 4 and"),
+            (Config { decoder: wide(0, 1), ..Config::S }, "decoder.width: expected a multiple of 4 and"),
+            (Config { encoder: wide(8, 0), ..Config::S }, "encoder.heads: expected at least 1"),
+            (Config { masking, ..Config::S }, "masking.ratio: expected a number from 0 and below 1, got 1"),
         ] {
             let refused = cre(&config, &Stream::new(0, "init"), DType::F32).err().unwrap().to_string();
             assert!(refused.starts_with(message), "{refused}");

@@ -14,7 +14,7 @@
 //! | `SelfAttention`: `qkv.weight [3 d, d]`, `qkv.bias`, `proj.weight`, `proj.bias` | two `nn.Linear` |
 //! | `PatchEmbedding`: `weight [d, side * side * c]`, `bias` | `nn.Conv2d`, its weight permuted by `(0, 2, 3, 1)` |
 //! | `Residual`: `body.PLACE...`, `skip.PLACE...` | two `nn.Sequential` of these names |
-//! | activation, pooling, dropout, flattening: a place, no names | `nn.ReLU`, `nn.MaxPool2d`, ... |
+//! | activation, pooling, dropout, flattening: an index, no names | `nn.ReLU`, `nn.MaxPool2d`, ... |
 //!
 //! PyTorch's `num_batches_tracked` is ignored. `benches/peers/models.py` defines every architecture with these indices.
 
@@ -30,7 +30,7 @@ use tensor::{DType, Device, Element, Tensor};
 use crate::{Error, Result};
 
 /// The maximum file size in bytes.
-const MOST_BYTES: u64 = 1 << 36;
+const MAX_BYTES: u64 = 1 << 36;
 
 /// PyTorch's integer batch counter of batch norms, which is ignored.
 const PASSED_OVER: &str = "num_batches_tracked";
@@ -59,8 +59,8 @@ pub fn load<'a>(path: &Path, model: impl IntoIterator<Item = (String, &'a Param)
             Some(tensor) if tensor.dtype() == own.dtype() && tensor.shape() == own.shape() => {
                 fitting.push((param, tensor.to_device(&own.device())?));
             }
-            Some(tensor) => misfits.push(format!("{name}: wanted {}, got {}", kind(&own), kind(&tensor))),
-            None => misfits.push(format!("{name}: wanted {}, got nothing", kind(&own))),
+            Some(tensor) => misfits.push(format!("{name}: expected {}, got {}", kind(&own), kind(&tensor))),
+            None => misfits.push(format!("{name}: expected {}, got nothing", kind(&own))),
         }
     }
     misfits.extend(
@@ -101,7 +101,7 @@ pub fn write(path: &Path, tensors: &[(String, Tensor)]) -> Result<()> {
 /// [`Error::File`] if the file cannot be read, is not a complete safetensors file, or has tensors of a type other than
 /// f64, f32, f16 and bf16.
 pub fn read(path: &Path) -> Result<BTreeMap<String, Tensor>> {
-    let bytes = files::read(path, MOST_BYTES).map_err(|error| failure(path, "read", error))?;
+    let bytes = files::read(path, MAX_BYTES).map_err(|error| failure(path, "read", error))?;
     read_from(path, &bytes)
 }
 
@@ -116,8 +116,8 @@ pub fn read_from(path: &Path, bytes: &[u8]) -> Result<BTreeMap<String, Tensor>> 
 fn parse(bytes: &[u8]) -> std::result::Result<BTreeMap<String, Tensor>, String> {
     let stored = SafeTensors::deserialize(bytes);
     let stored = stored.map_err(|error| format!("not a whole safetensors file: {error}"))?;
-    let wanted = stored.iter().filter(|(name, _)| name.rsplit('.').next() != Some(PASSED_OVER));
-    let parsed = wanted.map(|(name, view)| {
+    let loaded = stored.iter().filter(|(name, _)| name.rsplit('.').next() != Some(PASSED_OVER));
+    let parsed = loaded.map(|(name, view)| {
         let tensor = to_tensor(&view).map_err(|reason| format!("{name}: {reason}"))?;
         Ok((name.to_owned(), tensor))
     });
@@ -164,7 +164,7 @@ fn to_tensor(view: &TensorView<'_>) -> std::result::Result<Tensor, String> {
         Dtype::F32 => of(view, f32::from_le_bytes),
         Dtype::F16 => of(view, f16::from_le_bytes),
         Dtype::BF16 => of(view, bf16::from_le_bytes),
-        other => return Err(format!("wanted f64, f32, f16 or bf16, got {other:?}")),
+        other => return Err(format!("expected f64, f32, f16 or bf16, got {other:?}")),
     };
     tensor.map_err(|error| error.to_string())
 }
@@ -231,14 +231,14 @@ mod tests {
         assert_eq!(
             misfits[..],
             [
-                "0.weight: wanted f32 [16, 1, 3, 3], got f64 [16, 1, 3, 3]",
-                "0.bias: wanted f32 [16], got f32 [17]",
-                "2.bias: wanted f32 [16], got nothing",
+                "0.weight: expected f32 [16, 1, 3, 3], got f64 [16, 1, 3, 3]",
+                "0.bias: expected f32 [16], got f32 [17]",
+                "2.bias: expected f32 [16], got nothing",
                 "9.weight: not in the model, got f16 [2]",
             ]
         );
         assert!(
-            error.to_string().contains("w.safetensors does not match the model: 0.weight: wanted"),
+            error.to_string().contains("w.safetensors does not match the model: 0.weight: expected"),
             "{error}"
         );
         assert_eq!(bytes_of(&model), before);
@@ -253,7 +253,7 @@ mod tests {
         };
         assert!(parse(&file("encoder.2.num_batches_tracked")).unwrap().is_empty());
         let error = parse(&file("encoder.2.steps")).unwrap_err();
-        assert_eq!(error, "encoder.2.steps: wanted f64, f32, f16 or bf16, got I64");
+        assert_eq!(error, "encoder.2.steps: expected f64, f32, f16 or bf16, got I64");
     }
 
     #[test]

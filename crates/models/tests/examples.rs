@@ -56,8 +56,8 @@ fn a_linear_cre_is_evaluated_by_its_squared_distance_to_the_labels() {
     let (seen, labels) = (images(4, "seen"), Indices::new(vec![0, 2, 1, 2]));
     let scores = model.represent(&seen).unwrap().logits.to_f64_vec();
     let squares = scores.iter().enumerate().map(|(place, score)| {
-        let wanted = f64::from(u8::from(labels.as_slice()[place / 3] as usize == place % 3));
-        (score - wanted) * (score - wanted)
+        let label = f64::from(u8::from(labels.as_slice()[place / 3] as usize == place % 3));
+        (score - label) * (score - label)
     });
     let expected = squares.sum::<f64>() / 12.0;
     let tape = Tape::without_gradients();

@@ -138,12 +138,12 @@ fn every_kind_of_layer_computes_in_16_bits() {
 
 /// A step of a trainer in this type: the loss before it, and whether all parameters stay in 32 bits.
 fn step<O: Objective>(trainer: Trainer<O>, dtype: DType) -> f64 {
-    let mut trainer = trainer.computing_in(dtype).unwrap();
+    let mut trainer = trainer.with_precision(dtype).unwrap();
     let mut words = Stream::new(6, "images").sequence(0);
     let pixels = (0..4 * 12).map(|_| words.uniform() as f32 - 0.5).collect();
     let images = Tensor::from_vec(pixels, &[4, 12]).unwrap();
     let report = trainer.step((images, Indices::new(vec![0, 1, 2, 0]))).unwrap();
-    for (name, param) in trainer.learned() {
+    for (name, param) in trainer.params_and_buffers() {
         assert_eq!(param.value().dtype(), DType::F32, "{name}");
     }
     report.loss
@@ -172,7 +172,7 @@ fn every_trainer_computes_in_16_bits_or_returns_an_error() {
     let config =
         predictive_coding::Config { model, lambda: 0.5, output_precision: 1.0, relaxation, optimiser };
     let trainer = || PredictiveCoding::trainer(&config, &stream).unwrap();
-    assert!(trainer().computing_in(DType::F32).is_ok());
-    let refused = trainer().computing_in(DType::BF16).err().unwrap().to_string();
-    assert_eq!(refused, "precision of predictive coding: wanted f32, got bf16");
+    assert!(trainer().with_precision(DType::F32).is_ok());
+    let refused = trainer().with_precision(DType::BF16).err().unwrap().to_string();
+    assert_eq!(refused, "precision of predictive coding: expected f32, got bf16");
 }

@@ -165,7 +165,7 @@ fn a_split_latent_refuses_every_rule_but_the_paper_s() {
     for rule in &RULES[1..] {
         let refused =
             CreTrainer::new(&split, AdamConfig::PAPER, 0.5).unwrap().mixing(*rule).err().unwrap().to_string();
-        assert!(refused.starts_with("mixing: wanted weighted, as nothing is mixed"), "{refused}");
+        assert!(refused.starts_with("mixing: expected weighted, as nothing is mixed"), "{refused}");
     }
     assert!(CreTrainer::new(&split, AdamConfig::PAPER, 0.5).unwrap().mixing(Mixing::Weighted).is_ok());
 }
@@ -173,5 +173,5 @@ fn a_split_latent_refuses_every_rule_but_the_paper_s() {
 #[test]
 fn a_lambda_out_of_range_is_refused_for_every_rule() {
     let refused = CreTrainer::new(&model(), AdamConfig::PAPER, 1.5).err().unwrap().to_string();
-    assert_eq!(refused, "lambda: wanted a number from 0 to 1, got 1.5");
+    assert_eq!(refused, "lambda: expected a number from 0 to 1, got 1.5");
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use agon_models::train::ClassifierObjective;
 use agon_models::{
     Adam, AdamConfig, Cre, CreTrainer, Decayed, Error, Example, Linear, LossScale, LossTrainer, Mode, Module,
-    Optimiser, PositionCode, ProbeTrainer, Result, Schedule, Sequential, Sgd, SgdConfig, Trainer, init,
+    Optimiser, PositionalEncoding, ProbeTrainer, Result, Schedule, Sequential, Sgd, SgdConfig, Trainer, init,
 };
 use autograd::{Gradients, Param, Tape, Var};
 use tensor::random::Stream;
@@ -222,7 +222,7 @@ fn a_trainer_needs_one_optimiser_for_each_group() {
             (0..n).map(|_| Box::new(Sgd::new(&model.params(), SGD).unwrap()) as Box<dyn Optimiser>);
         let objective = ClassifierObjective::new(&model, false);
         let refused = Trainer::with_optimisers(objective, optimisers.collect(), Schedule::Constant);
-        let message = format!("optimisers: wanted one for each group of parameters, got {n} for 1 groups");
+        let message = format!("optimisers: expected one for each group of parameters, got {n} for 1 groups");
         assert_eq!(refused.err().unwrap().to_string(), message);
     }
 }
@@ -244,17 +244,22 @@ fn settings_out_of_range_are_refused_with_the_range() {
     for value in bad {
         configs.push((
             AdamConfig { learning_rate: value, ..paper },
-            "learning_rate: wanted a number above 0, got ",
+            "learning_rate: expected a number above 0, got ",
         ));
-        configs.push((AdamConfig { epsilon: value, ..paper }, "epsilon: wanted a number from 1.2e-38, got "));
+        configs
+            .push((AdamConfig { epsilon: value, ..paper }, "epsilon: expected a number from 1.2e-38, got "));
     }
     for value in [f64::NAN, -0.1, 1.0, 2.0] {
-        configs
-            .push((AdamConfig { beta1: value, ..paper }, "beta1: wanted a number from 0 and below 1, got "));
-        configs
-            .push((AdamConfig { beta2: value, ..paper }, "beta2: wanted a number from 0 and below 1, got "));
+        configs.push((
+            AdamConfig { beta1: value, ..paper },
+            "beta1: expected a number from 0 and below 1, got ",
+        ));
+        configs.push((
+            AdamConfig { beta2: value, ..paper },
+            "beta2: expected a number from 0 and below 1, got ",
+        ));
     }
-    configs.push((AdamConfig { epsilon: 0.0, ..paper }, "epsilon: wanted a number from 1.2e-38, got 0"));
+    configs.push((AdamConfig { epsilon: 0.0, ..paper }, "epsilon: expected a number from 1.2e-38, got 0"));
     let model = Cre::new(Sequential::new(), Sequential::new(), Sequential::new(), &[3]);
     for (config, message) in configs {
         let refused = [
@@ -266,31 +271,31 @@ fn settings_out_of_range_are_refused_with_the_range() {
     }
     for value in [f64::NAN, -0.1, 1.1] {
         let refused = CreTrainer::new(&model, paper, value).err().unwrap().to_string();
-        assert!(refused.starts_with("lambda: wanted a number from 0 to 1, got "), "{refused}");
+        assert!(refused.starts_with("lambda: expected a number from 0 to 1, got "), "{refused}");
     }
     for value in bad {
         let refused = Adam::new(&params, paper).unwrap().with_weight_decay(value).err().unwrap().to_string();
-        assert!(refused.starts_with("weight_decay: wanted a number from 0, got "), "{refused}");
+        assert!(refused.starts_with("weight_decay: expected a number from 0, got "), "{refused}");
         let refused = Sgd::new(&params, SgdConfig { learning_rate: value, ..SGD }).err().unwrap().to_string();
-        assert!(refused.starts_with("learning_rate: wanted a number above 0, got "), "{refused}");
+        assert!(refused.starts_with("learning_rate: expected a number above 0, got "), "{refused}");
         let refused =
             init::normal(&[2], value, &Stream::new(0, "init"), DType::F32).err().unwrap().to_string();
-        assert!(refused.starts_with("standard deviation: wanted a number from 0, got "), "{refused}");
+        assert!(refused.starts_with("standard deviation: expected a number from 0, got "), "{refused}");
         // The schedule value is checked in every step.
         let schedule_value = agon_models::ScheduleValue { factor: value, beta1: None };
         both(|made| {
             let refused =
                 made(&params).step(&params, &gradients(&[&w]), schedule_value).unwrap_err().to_string();
-            assert!(refused.starts_with("learning_rate: wanted a number from 0, got "), "{refused}");
+            assert!(refused.starts_with("learning_rate: expected a number from 0, got "), "{refused}");
         });
     }
     let schedule_value = agon_models::ScheduleValue { factor: 1.0, beta1: Some(1.0) };
     let refused =
         Optimiser::prepare(&mut Adam::new(&params, paper).unwrap(), schedule_value).unwrap_err().to_string();
-    assert_eq!(refused, "beta1: wanted a number from 0 and below 1, got 1");
+    assert_eq!(refused, "beta1: expected a number from 0 and below 1, got 1");
     for momentum in [f64::NAN, -0.1, 1.0] {
         let refused = Sgd::new(&params, SgdConfig { momentum, ..SGD }).err().unwrap().to_string();
-        assert!(refused.starts_with("momentum: wanted a number from 0 and below 1, got "), "{refused}");
+        assert!(refused.starts_with("momentum: expected a number from 0 and below 1, got "), "{refused}");
     }
     assert!(Sgd::new(&params, SgdConfig { momentum: 0.0, ..SGD }).is_err());
     assert!(Sgd::new(&params, SgdConfig { momentum: 0.0, nesterov: false, ..SGD }).is_ok());
@@ -299,7 +304,7 @@ fn settings_out_of_range_are_refused_with_the_range() {
         let refused = LossTrainer::new(params.clone(), vec![], sgd, schedule, |tape, example, _| {
             Ok(tape.constant(&example.images))
         });
-        assert_eq!(refused.err().unwrap().to_string(), "steps of the schedule: wanted at least 1, got 0");
+        assert_eq!(refused.err().unwrap().to_string(), "steps of the schedule: expected at least 1, got 0");
     }
     for (exponent, patience) in [(-25, 1), (128, 1), (i32::MIN, 1), (0, 0)] {
         assert!(
@@ -308,7 +313,7 @@ fn settings_out_of_range_are_refused_with_the_range() {
         );
     }
     for d in [0, 2, 6] {
-        assert!(matches!(PositionCode::of_tokens(3, d, DType::F32), Err(Error::Setting { .. })), "{d}");
+        assert!(matches!(PositionalEncoding::of_tokens(3, d, DType::F32), Err(Error::Setting { .. })), "{d}");
     }
 }
 

@@ -151,17 +151,17 @@ impl Fixture {
     /// Compares a result with its stored part: an element may be off by `allowed` times the largest, or times `least` if
     /// that is more; the sum of all elements by that times their number.
     fn compare(&self, name: &str, got: &Tensor, least: f64) {
-        let (want, got) = (self.get(name).to_f64_vec(), got.to_f64_vec());
+        let (expected, got) = (self.get(name).to_f64_vec(), got.to_f64_vec());
         let kept = if got.len() <= SAMPLES {
             got.clone()
         } else {
             let step = got.len().div_ceil(SAMPLES) | 1;
             got.iter().copied().step_by(step).chain([got.iter().sum()]).collect()
         };
-        assert_eq!(kept.len(), want.len(), "{}: the number of elements of {name}", self.name);
+        assert_eq!(kept.len(), expected.len(), "{}: the number of elements of {name}", self.name);
         let largest = got.iter().fold(least, |largest, x| x.abs().max(largest));
-        for (place, (kept, pytorch)) in kept.iter().zip(&want).enumerate() {
-            let of_sum = got.len() > SAMPLES && place + 1 == want.len();
+        for (place, (kept, pytorch)) in kept.iter().zip(&expected).enumerate() {
+            let of_sum = got.len() > SAMPLES && place + 1 == expected.len();
             let scale = if of_sum { largest * got.len() as f64 } else { largest };
             let off = (kept - pytorch).abs();
             let of = format!("{}: {name}, stored element {place}", self.name);
@@ -228,10 +228,10 @@ fn compare(model: &dyn Subject, image: &[usize], fixture: &Fixture, decay: f64, 
     }
 }
 
-fn compare_losses(fixture: &Fixture, got: &[f64], want: &[f64]) {
-    for (place, (got, want)) in got.iter().zip(want).enumerate() {
-        let off = ((got - want) / want).abs();
-        assert!(off <= fixture.allowed, "{}: loss {place}: {got}, PyTorch has {want}", fixture.name);
+fn compare_losses(fixture: &Fixture, got: &[f64], expected: &[f64]) {
+    for (place, (got, expected)) in got.iter().zip(expected).enumerate() {
+        let off = ((got - expected) / expected).abs();
+        assert!(off <= fixture.allowed, "{}: loss {place}: {got}, PyTorch has {expected}", fixture.name);
     }
 }
 

@@ -208,6 +208,6 @@ fn a_lambda_out_of_range_is_refused_by_name() {
     for lambda in [-0.1, 1.1, f64::NAN] {
         let message =
             model.losses(&Tape::new(), &images, &labels, lambda, Mode::Evaluation).unwrap_err().to_string();
-        assert!(message.starts_with("lambda: wanted a number from 0 to 1"), "{message}");
+        assert!(message.starts_with("lambda: expected a number from 0 to 1"), "{message}");
     }
 }

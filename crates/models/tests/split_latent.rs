@@ -33,8 +33,8 @@ fn gradients(model: &Cre, lambda: f64, [of_mse, of_cross_entropy]: [f64; 2]) -> 
     let total = mse.scale(of_mse).unwrap().add(&cross_entropy.scale(of_cross_entropy).unwrap()).unwrap();
     let gradients = tape.backward(&total).unwrap();
     let params = model.part(Part::Encoder).params();
-    ["0.weight", "2.weight"].map(|wanted| {
-        let (_, param) = params.iter().find(|(name, _)| name == wanted).unwrap();
+    ["0.weight", "2.weight"].map(|weight| {
+        let (_, param) = params.iter().find(|(name, _)| name == weight).unwrap();
         gradients.param(param).unwrap().to_f64_vec()
     })
 }

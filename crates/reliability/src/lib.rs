@@ -5,7 +5,7 @@
 //!
 //! ```
 //! # use reliability::{Measurement, size};
-//! let measured = Measurement::of("R10", "a run killed at any instant goes on with the same bits");
+//! let measured = Measurement::of("R10", "a run killed at any instant resumes with the same bits");
 //! let n = size(100, 1_000);
 //! // … n kills …
 //! measured.passed(n, format!("{n} kills, 0 epochs lost"));
@@ -40,7 +40,7 @@ pub fn seed(fixed: u64) -> u64 {
         Err(_) => fixed,
         Ok("random") => random_seed(),
         Ok(text) => {
-            text.parse().unwrap_or_else(|_| panic!("{SEED}: wanted a number or `random`, got `{text}`"))
+            text.parse().unwrap_or_else(|_| panic!("{SEED}: expected a number or `random`, got `{text}`"))
         }
     }
 }
@@ -167,7 +167,7 @@ impl Figure {
         files.retain(|file| file.extension().is_some_and(|kind| kind == "json"));
         files.sort();
         let read = |file: &PathBuf| {
-            let holds = || format!("{}: wanted a figure, got another text", file.display());
+            let holds = || format!("{}: expected a figure, got another text", file.display());
             Self::parse(&fs::read_to_string(file)?).ok_or_else(|| io::Error::other(holds()))
         };
         files.iter().map(read).collect()

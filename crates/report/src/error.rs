@@ -75,7 +75,7 @@ pub enum Error {
     },
 
     /// A required text is empty.
-    #[error("{of}: {what} is empty, expected a text")]
+    #[error("{of}: {what} is empty, expected some text")]
     NoText {
         /// The figure, panel and series, or the grid.
         of: String,

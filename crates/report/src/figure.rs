@@ -63,7 +63,7 @@ impl Axis {
         Self { unit: unit.into(), hundredths: true, ..self }
     }
 
-    /// What a value is multiplied by where it is written.
+    /// The factor by which values are multiplied when they are written as text.
     pub(crate) fn factor(&self) -> f64 {
         if self.hundredths { 100.0 } else { 1.0 }
     }
@@ -120,11 +120,11 @@ pub struct Series {
     pub points: Vec<Point>,
     /// Colour, marker and dash.
     pub style: Style,
-    /// How the points are joined.
+    /// The line between the points.
     pub shape: Shape,
 }
 
-/// How the points of a series are joined.
+/// The line between the points of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
     /// Markers on a line. The spread is a band, or bars if x is measured or not ascending.

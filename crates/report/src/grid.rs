@@ -18,7 +18,7 @@ const SMALL_SIZE: f64 = 11.0;
 const LEADING: f64 = 1.3;
 const GAP: f64 = 5.0;
 /// Images are enlarged by an integer factor until their longer side has at least this many units.
-const LEAST_SIDE: usize = 64;
+const MIN_SIDE: usize = 64;
 
 /// A grey or RGB image with values in [0, 1].
 #[derive(Debug, Clone, PartialEq)]
@@ -120,7 +120,7 @@ impl ImageGrid {
     pub fn draw(&self) -> Result<Drawing> {
         self.check()?;
         let first = &self.rows[0].images[0];
-        let zoom = LEAST_SIDE.div_ceil(first.h.max(first.w));
+        let zoom = MIN_SIDE.div_ceil(first.h.max(first.w));
         let (w, h) = ((first.w * zoom) as f64, (first.h * zoom) as f64);
         let names: Vec<Vec<String>> =
             self.columns.iter().map(|name| font::wrap(name, SMALL_SIZE, w + GAP)).collect();

@@ -1,5 +1,5 @@
-//! One self-contained HTML page in the order of a reader: the answer, the explorer, all claims, who reads the latent,
-//! effects, the experiments, the provenance, and the checks of the code.
+//! The self-contained HTML page of results: the answer, the explorer, all claims, the readers of the latent, effects, the
+//! experiments, the provenance, and the checks of the code.
 
 mod answer;
 mod chart;
@@ -43,9 +43,9 @@ pub struct Page {
     pub question: String,
     /// The answer in a few sentences.
     pub answers: Vec<Answer>,
-    /// What a reader must know before trusting the answer; may be empty.
+    /// The limits of the answer: what a reader has to know before relying on it; may be empty.
     pub limits: String,
-    /// What the results are from, in one line; may be empty.
+    /// The provenance of the results in one line; may be empty.
     pub source: String,
     /// Names and addresses of further reading.
     pub links: Vec<(String, String)>,
@@ -156,7 +156,7 @@ impl Page {
         }
         Ok(format!(
             "<section id=\"experiments\" aria-labelledby=\"experiments.h\">\n<h2 id=\"experiments.h\">Experiments</h2>\n\
-             <p class=\"lead\">Each has its claim and its most telling figure. Verdicts, further figures, warnings, the \
+             <p class=\"lead\">Each has its claim and its most informative figure. Verdicts, further figures, warnings, the \
              command and the numbers are folded below.</p>\n{groups}</section>\n"
         ))
     }

@@ -17,7 +17,7 @@ impl Colour {
         (hex.len() == 6).then_some(Self([red, green, blue]))
     }
 
-    /// The same on dark paper: the category's own colour there, or a tint with enough contrast.
+    /// The colour in the dark theme: that of the category, or a tint with enough contrast.
     pub(crate) fn on_dark(self) -> Self {
         if let Some(place) = CATEGORIES.iter().position(|colour| *colour == self) {
             return CATEGORIES_ON_DARK[place];
@@ -52,7 +52,7 @@ impl fmt::Display for Colour {
     }
 }
 
-/// Text and axes.
+/// The colour of text and axes.
 pub(crate) const INK: Colour = Colour([0x22, 0x22, 0x22]);
 /// Tick labels, notes and leaders.
 pub(crate) const QUIET: Colour = Colour([0x55, 0x55, 0x55]);

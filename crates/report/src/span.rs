@@ -13,7 +13,8 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    /// The axis of these estimates and margins, and of nine of ten ends of their intervals; it contains zero.
+    /// The axis that contains zero, all estimates and margins (`values`), and the nine tenths of the ends of intervals
+    /// (`ends`) that are nearest to zero.
     pub(crate) fn of_effects(values: impl Iterator<Item = f64>, ends: impl Iterator<Item = f64>) -> Self {
         let ends: Vec<f64> = ends.filter(|end| end.is_finite()).collect();
         let mut away: Vec<f64> = ends.iter().map(|end| end.abs()).collect();
@@ -28,13 +29,13 @@ impl Span {
         Self { low: low - free, high: high + free }
     }
 
-    /// The place of a value from 0 to 1, and whether it is beyond the axis.
+    /// The position of a value, from 0 to 1, and whether it is beyond the axis.
     pub(crate) fn share(&self, value: f64) -> (f64, bool) {
         let share = (value - self.low) / (self.high - self.low);
         (share.clamp(0.0, 1.0), !(0.0..=1.0).contains(&share))
     }
 
-    /// At most `count` round ticks with their places.
+    /// At most `count` round ticks with their positions.
     pub(crate) fn ticks(&self, count: usize) -> Vec<(f64, String)> {
         let ticks = ticks::round(self.low, self.high, count).into_iter();
         ticks.map(|tick| (self.share(tick.at).0, tick.label)).collect()

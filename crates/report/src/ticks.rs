@@ -51,7 +51,7 @@ mod tests {
             let high = low + span;
             let ticks = round(low, high, count);
             prop_assert!(ticks.len() <= count);
-            // The next finer step is at most 2.5 times finer, so more than a third of the places are used.
+            // The next finer step is at most 2.5 times finer, so more than a third of the ticks are used.
             prop_assert!(ticks.len() + 1 >= count.div_ceil(3), "{ticks:?}");
             let slack = 1e-6 * span;
             prop_assert!(ticks.iter().all(|tick| (low - slack..=high + slack).contains(&tick.at)));

@@ -175,7 +175,7 @@ fn an_invalid_explorer_is_refused_by_name() {
         (|e| images(e).originals.truncate(11), "k = 2, images: expected 2 · 1 · 2 · 3 bytes, got 11"),
         (|e| images(e).labels[1] = 2, "expected labels below 2, the number of classes, got 2"),
         (|e| images(e).shape[0] = 2, "expected c = 1 or 3, h and w above 0, got c = 2, h = 2, w = 3"),
-        (|e| latents(e).labels.push(0), "k = 2, latents: expected 3 places, one for each label, got 2"),
+        (|e| latents(e).labels.push(0), "k = 2, latents: expected 3 points, one for each label, got 2"),
     ];
     for (change, expected) in refused {
         let mut explorer = small();

@@ -1,4 +1,4 @@
-//! What a reader of the latent makes of each test image: whether it is classified correctly, and its squared error.
+//! Per-image results of a reader of the latent: whether each test image is classified correctly, and its squared error.
 
 use crate::names::LABEL;
 use crate::store::{Array, FinishedRun, Values};

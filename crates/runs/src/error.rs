@@ -44,13 +44,13 @@ pub enum Error {
     /// The system cannot start more threads.
     #[error(
         "cannot start {}: {why}; end other programs{} raise the limit (`ulimit -u`){}",
-        text::count(*wanted, "thread"),
+        text::count(*requested, "thread"),
         if *jobs > 1 { "," } else { ", or" },
         if *jobs > 1 { ", or lower `--jobs`" } else { "" }
     )]
     Threads {
         /// The number of threads to start.
-        wanted: usize,
+        requested: usize,
         /// The number of concurrent runs that need them; 1 where no option lowers it.
         jobs: usize,
         /// The system's error message.
@@ -62,7 +62,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// How the program ends after this error.
+    /// The exit status of the program for this error.
     pub fn exit_status(&self) -> ExitStatus {
         match self {
             Self::Usage(_)

@@ -122,14 +122,14 @@ impl Images {
         let n_train = set.train.len();
         if config.train.saturating_add(config.validation) > n_train {
             return Err(Error::Usage(format!(
-                "{}: {} training and {} validation images: wanted at most {n_train} together, the size of its training set",
+                "{}: {} training and {} validation images: expected at most {n_train} together, the size of its training set",
                 config.name, config.train, config.validation
             )));
         }
         let n_test = set.test.len();
         if config.test > n_test {
             let what = format!(
-                "{}: {} test images: wanted at most {n_test}, the size of its test set",
+                "{}: {} test images: expected at most {n_test}, the size of its test set",
                 config.name, config.test
             );
             return Err(Error::Usage(what));

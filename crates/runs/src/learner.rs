@@ -66,7 +66,10 @@ pub trait Learner {
             Architecture::Vit(config) => {
                 Some(Tokens { width: config.encoder.width, heads: config.encoder.heads })
             }
-            _ => None,
+            Architecture::Fc(_)
+            | Architecture::Linear { .. }
+            | Architecture::CnnS { .. }
+            | Architecture::CnnL { .. } => None,
         }
     }
 
@@ -162,9 +165,7 @@ pub(crate) fn built_for(
             );
             Err(format!("images of {image} and {classes} classes"))
         }
-        Architecture::Vit(config) if !config.side.is_multiple_of(config.patch) => {
-            Err(format!("images with sides divisible by {}", config.patch))
-        }
+        Architecture::Vit(config) => divided_by(image, config.patch),
         _ => Ok(()),
     }
 }
@@ -177,7 +178,7 @@ pub(crate) fn weighted(lambda: Option<f64>, mse: Option<f64>, cross_entropy: Opt
 /// The λ of a learner that is trained.
 pub(crate) fn given(lambda: Option<f64>) -> Result<f64> {
     let unset =
-        || Error::Usage(format!("`learner.lambda` is not set: wanted a number {}", range::PROBABILITY));
+        || Error::Usage(format!("`learner.lambda` is not set: expected a number {}", range::PROBABILITY));
     lambda.ok_or_else(unset)
 }
 
@@ -187,9 +188,18 @@ pub(crate) fn and_lambda(lambda: Option<f64>) -> String {
 }
 
 /// Checks that both sides of an image are divisible by `divisor`.
+///
+/// # Errors
+/// The sides that are, and those nearest to the image's.
 pub(crate) fn divided_by([_, h, w]: [usize; 3], divisor: usize) -> std::result::Result<(), String> {
+    let step = divisor.max(1);
+    let nearest = |side: usize| ((side + (step - 1) / 2) / step * step).max(step);
     match [h, w].iter().all(|side| side.is_multiple_of(divisor)) {
         true => Ok(()),
-        false => Err(format!("images with sides divisible by {divisor}")),
+        false => Err(format!(
+            "images with sides divisible by {divisor} (nearest to {h} x {w}: {} x {})",
+            nearest(h),
+            nearest(w)
+        )),
     }
 }

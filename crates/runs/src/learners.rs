@@ -55,7 +55,9 @@ macro_rules! learners {
     };
 }
 
-// Each with its `kind` in stored configs, on which the keys of runs depend.
+// Each with its `kind` in stored configs. Keys of stored runs depend on these names, so some are older than the names
+// of the types: `readout` is a frozen-encoder probe, `recognition` a classifier; in models, `narrower` is
+// `width_divisor`.
 learners! {
     /// A CRE trained by backpropagation (`book/cre.md`).
     cre: Cre = "cre",
@@ -65,9 +67,9 @@ learners! {
     recurrent: Recurrent = "recurrent",
     /// New heads trained on a frozen encoder (E9 and E10 in `book/codes.md`).
     frozen_probe: FrozenProbe<RunConfig> = "readout",
-    /// A classifier of images projected onto a principal subspace (E3 in `book/lbr.md`).
+    /// A classifier of images projected onto a principal subspace (LBR E3 in `book/lbr.md`).
     classification: Classification = "recognition",
-    /// An autoencoder with probes on its latent (E4 and E6 to E8 in `book/lbr.md`).
+    /// An autoencoder with probes on its latent (LBR E4 and E6 to E8 in `book/lbr.md`).
     autoencoding: Autoencoding = "autoencoding",
     /// A closed form of the training images, or a linear model compared with one. Optimiser, batch and epochs are unused.
     closed_form: ClosedForm = "closed-form",

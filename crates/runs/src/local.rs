@@ -104,9 +104,9 @@ pub fn run_all(
     Ok(all)
 }
 
-/// Finds or computes the runs of these stages, in their order, and calls `complete` with the place and the runs of each stage
-/// once all of these are finished, while the runs of later stages go on. A run that diverges or fails is recorded with its
-/// reason, and the others continue.
+/// Finds or computes the runs of these stages, in their order, and calls `complete` with the index and the runs of each
+/// stage once all of these are finished, while the runs of later stages go on. A run that diverges or fails is recorded
+/// with its reason, and the others continue.
 ///
 /// Each of `jobs` threads takes the next pending run: small models run one per core, and on a GPU each has its own
 /// stream. A run starts only when enough memory is free, of the machine and of the GPU. Results do not depend on the number of jobs.
@@ -210,7 +210,7 @@ pub(crate) fn on_threads(n: usize, work: impl Fn() + Copy + Send + Sync, failed:
     beside_threads(n, work, failed, || ());
 }
 
-/// The same, with other work on this thread meanwhile.
+/// As [`on_threads`], with `meanwhile` on this thread at the same time.
 fn beside_threads(
     n: usize,
     work: impl Fn() + Copy + Send + Sync,
@@ -227,11 +227,11 @@ fn beside_threads(
     });
 }
 
-fn no_threads(wanted: usize, jobs: usize, error: &impl std::fmt::Display) -> Error {
-    Error::Threads { wanted, jobs, why: error.to_string() }
+fn no_threads(requested: usize, jobs: usize, error: &impl std::fmt::Display) -> Error {
+    Error::Threads { requested, jobs, why: error.to_string() }
 }
 
-/// What every run of a sweep is computed with.
+/// The context in which all runs of a sweep are computed.
 struct Sweep<'a, F> {
     store: &'a Store,
     data: &'a OpenData,

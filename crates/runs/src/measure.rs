@@ -1,4 +1,4 @@
-//! Errors image by image, and the standard error of their mean.
+//! Per-image errors, and the standard error of their mean.
 
 use tensor::Tensor;
 

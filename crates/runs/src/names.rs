@@ -60,7 +60,7 @@ pub const PCA_HEADS_ACCURACY: &str = "probes/pca_heads_accuracy";
 /// Cosine of the gradients of both losses of all training images at z, and the same with permuted labels, one a draw.
 pub const FULL_COSINE: [&str; 2] = ["full/gradient_cosine", "full/gradient_cosine_null"];
 
-/// The same of the gradients by all parameters of the encoder.
+/// The cosine of the gradients with respect to all parameters of the encoder, and its null.
 pub const FULL_ENCODER_COSINE: [&str; 2] = ["full/encoder_cosine", "full/encoder_cosine_null"];
 
 /// The first test image of each class.

@@ -39,7 +39,7 @@ impl std::str::FromStr for Setting {
             })
             .map_err(|error| match values(value).len() {
                 1 => format!("`{value}` is not a value for {key}: {}", error.message()),
-                n => format!("`{text}` has {n} values: wanted one; `agon sweep` runs all of them"),
+                n => format!("`{text}` has {n} values: expected one; `agon sweep` runs all of them"),
             })?;
         let value = parsed.get("value").cloned().unwrap_or_default();
         Ok(Self { key, value })
@@ -80,7 +80,7 @@ pub fn with_settings<C: Serialize + DeserializeOwned>(config: C, settings: &[Set
         // Each missing part adds a nesting level, and the deserializer recurses as deep.
         if parts.len() > DEEPEST {
             let start: String = key.chars().take(40).collect();
-            let what = format!("the key `{start}…` has {} parts: wanted at most {DEEPEST}", parts.len());
+            let what = format!("the key `{start}…` has {} parts: expected at most {DEEPEST}", parts.len());
             return Err(Error::Usage(what));
         }
         check_finite(value, key)?;
@@ -147,8 +147,8 @@ pub fn keys(config: &Value) -> Vec<String> {
 /// Sets the value that the remaining parts of a key lead to.
 fn set(place: &mut Value, key: &str, parts: &[&str], value: &Value) -> Result<()> {
     let Some((part, rest)) = parts.split_first() else {
-        if let Some(wanted) = is_of_other_type(place, value) {
-            return Err(Error::Usage(format!("`{key}` is {}: wanted {wanted}", plain(value))));
+        if let Some(expected) = is_of_other_type(place, value) {
+            return Err(Error::Usage(format!("`{key}` is {}: expected {expected}", plain(value))));
         }
         // An integer is accepted where the config holds a float.
         *place = match (value.as_f64(), place.is_f64()) {
@@ -275,17 +275,17 @@ mod tests {
         let message = set(&["epoch=3"]).unwrap_err().to_string();
         assert!(message.contains("`epoch`") && message.contains("did you mean `epochs`"), "{message}");
         for (text, expected) in [
-            ("epochs=many", "`epochs` is \"many\": wanted an integer"),
-            ("epochs=1.5", "`epochs` is 1.5: wanted an integer"),
-            ("epochs=-1", "`epochs` is -1: wanted an integer from 0 to 4294967295"),
-            ("rate=[1]", "`rate` is a list: wanted a number"),
-            ("latents=3", "`latents` is 3: wanted a list, as in `[3]`"),
+            ("epochs=many", "`epochs` is \"many\": expected an integer"),
+            ("epochs=1.5", "`epochs` is 1.5: expected an integer"),
+            ("epochs=-1", "`epochs` is -1: expected an integer from 0 to 4294967295"),
+            ("rate=[1]", "`rate` is a list: expected a number"),
+            ("latents=3", "`latents` is 3: expected a list, as in `[3]`"),
             ("latents=[1, x]", "`[1, x]` is not a value for latents"),
-            ("latents=[1, 2.5]", "`latents` has the value 2.5: wanted an integer from 0 up"),
-            ("data=3", "`data` is 3: wanted a text"),
-            ("turned=15", "`turned` is 15: wanted a table, as in `turned.KEY=VALUE`"),
-            ("turned.degrees=x", "`turned.degrees` is \"x\": wanted a number"),
-            ("epochs=1,2", "`epochs=1,2` has 2 values: wanted one; `agon sweep` runs all of them"),
+            ("latents=[1, 2.5]", "`latents` has the value 2.5: expected an integer from 0 up"),
+            ("data=3", "`data` is 3: expected a string"),
+            ("turned=15", "`turned` is 15: expected a table, as in `turned.KEY=VALUE`"),
+            ("turned.degrees=x", "`turned.degrees` is \"x\": expected a number"),
+            ("epochs=1,2", "`epochs=1,2` has 2 values: expected one; `agon sweep` runs all of them"),
         ] {
             let settings: std::result::Result<Vec<Setting>, _> =
                 [text].iter().map(|text| text.parse()).collect();

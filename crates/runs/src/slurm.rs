@@ -90,7 +90,7 @@ pub fn complete(sweep: &Sweep<'_>, slurm: &Slurm, observer: &dyn Observer) -> Re
     let mut failed_too = true;
     if let Some(mut job) = jobs.unfinished(&commands)? {
         observer.note(&format!(
-            "job {} of an earlier call is not over; nothing is submitted until it is",
+            "job {} of an earlier call has not finished; nothing is submitted until it has",
             named(&job)
         ));
         wait(&commands, &mut job, slurm.poll, observer)?;

@@ -1,7 +1,7 @@
 //! The run store: each run is computed once, found by its key, and survives a kill at any time.
 //!
-//! One folder per run, named by the first 16 hex digits of its key. The journal is authoritative: an
-//! epoch is recorded when its line is on the disk, after its checkpoint. HDF5 files are derived.
+//! One folder per run, named by the first 16 hex digits of its key. The journal is authoritative: an epoch is recorded when
+//! its line is on the disk. An epoch with a checkpoint writes the checkpoint first. HDF5 files are derived.
 //!
 //! ```text
 //! let store = Store::open("runs")?.with_provenance(provenance);
@@ -70,7 +70,7 @@ pub struct Store {
 /// The default of [`Store::checkpointing_after`]: the work that a kill may lose.
 const CHECKPOINT_AFTER: Duration = Duration::from_secs(10);
 
-/// What the journal of a run contains.
+/// The content of a run's journal.
 #[derive(Debug, Clone)]
 pub struct Summary {
     /// Its spec.

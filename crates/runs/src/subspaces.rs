@@ -1,4 +1,4 @@
-//! Projection of images onto principal subspaces (E3 in `book/lbr.md`).
+//! Projection of images onto principal subspaces (LBR E3 in `book/lbr.md`).
 
 use std::ops::Range;
 
@@ -18,7 +18,7 @@ const FLAT: f64 = 1e-6;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kept", deny_unknown_fields)]
 pub enum Seen {
-    /// All of them: the image itself.
+    /// All components: the image itself.
     Whole,
     /// The leading components, up to a bound on their explained variance.
     Top(Bound),
@@ -90,7 +90,7 @@ impl Subspaces {
         if pca.rank() == 0 {
             let images = text::count(train.len(), "image");
             let what = format!(
-                "principal components of {images} after contrast normalisation: expected different images, got equal ones"
+                "principal components of {images} after contrast normalisation: all images are identical"
             );
             return Err(Error::Usage(what));
         }
@@ -271,7 +271,7 @@ mod tests {
         Bound { place, of: 8 }
     }
 
-    /// C15 in `book/codes.md`.
+    /// LBR C15 in `book/codes.md`.
     #[test]
     fn at_the_first_bound_the_top_is_one_component_and_the_bottom_all_others() {
         let subspaces = Subspaces::of(&images()).unwrap();
@@ -323,7 +323,7 @@ mod tests {
         assert!(divided.iter().zip(&undivided).all(same));
     }
 
-    /// C15 in `book/codes.md`.
+    /// LBR C15 in `book/codes.md`.
     #[test]
     fn projections_are_idempotent_and_add_up_to_the_image() {
         let images = images();

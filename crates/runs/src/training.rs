@@ -52,7 +52,7 @@ pub trait Training {
         Ok(Scalars::new())
     }
 
-    /// What is measured once, after the last epoch, beside what the latent holds.
+    /// The measures of the last epoch, besides those of the latent.
     ///
     /// # Errors
     /// If it cannot be measured.
@@ -61,8 +61,8 @@ pub trait Training {
     }
 
     /// Parameters and buffers, by name.
-    fn learned(&self) -> Vec<(String, Tensor)> {
-        self.trainer().learned().into_iter().map(|(name, param)| (name, param.value())).collect()
+    fn params_and_buffers(&self) -> Vec<(String, Tensor)> {
+        self.trainer().params_and_buffers().into_iter().map(|(name, param)| (name, param.value())).collect()
     }
 }
 

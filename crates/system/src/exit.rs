@@ -18,7 +18,7 @@ pub enum ExitStatus {
 }
 
 impl ExitStatus {
-    /// All of them, in the order of their codes.
+    /// All statuses, in the order of their codes.
     pub const ALL: [Self; 5] =
         [Self::Success, Self::Failure, Self::Usage, Self::TooFewImages, Self::DiskFull];
 

@@ -17,10 +17,10 @@ use crate::terminal;
 pub const PARTIAL: &str = ".partial";
 
 /// The largest number of links that are followed, as on Linux.
-const MOST_LINKS: usize = 40;
+const MAX_LINKS: usize = 40;
 
 /// The largest number of attempts to open the partial file, which other processes may rename or remove in between.
-const MOST_LOOKS: usize = 16;
+const MAX_LOOKS: usize = 16;
 
 /// Reads a regular file of at most `most` bytes.
 ///
@@ -168,7 +168,7 @@ fn put(target: &Path, bytes: &[u8], replaced: Option<&Metadata>) -> io::Result<(
 fn beside(target: &Path) -> io::Result<(PathBuf, File)> {
     target.file_name().ok_or(ErrorKind::InvalidInput)?;
     let beside = partial(target);
-    for _ in 0..MOST_LOOKS {
+    for _ in 0..MAX_LOOKS {
         let mut options = OpenOptions::new();
         let file = regular(options.write(true).create(true).truncate(false), &beside)?;
         match file.try_lock() {
@@ -195,12 +195,12 @@ fn beside(target: &Path) -> io::Result<(PathBuf, File)> {
 /// The target of a chain of links, which need not exist.
 fn end_of_links(path: &Path) -> io::Result<PathBuf> {
     let mut end = path.to_owned();
-    for _ in 0..MOST_LINKS {
+    for _ in 0..MAX_LINKS {
         let Ok(next) = fs::read_link(&end) else { return Ok(end) };
         // An absolute link replaces the whole path.
         end = end.parent().unwrap_or(Path::new("")).join(next);
     }
-    Err(io::Error::new(ErrorKind::InvalidInput, format!("expected at most {MOST_LINKS} links, got more")))
+    Err(io::Error::new(ErrorKind::InvalidInput, format!("expected at most {MAX_LINKS} links, got more")))
 }
 
 fn not_regular(about: &Metadata) -> io::Error {

@@ -4,14 +4,14 @@ use crate::{Real, vector};
 
 /// A function applied to each element of a result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Epilogue {
+pub enum FusedActivation {
     /// The identity.
     Identity,
     /// ReLU, `max(x, 0)`; NaN is propagated.
     Relu,
 }
 
-impl Epilogue {
+impl FusedActivation {
     /// Applies the function to one element.
     #[inline(always)]
     pub fn of<A: Real>(self, x: A) -> A {

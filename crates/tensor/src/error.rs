@@ -10,12 +10,12 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[non_exhaustive]
 pub enum Error {
     /// A kernel was called with unsupported shapes.
-    #[error("{op}: wanted {wanted}, got {got}")]
+    #[error("{op}: expected {expected}, got {got}")]
     Shape {
         /// The kernel.
         op: String,
         /// The expected shapes, in words.
-        wanted: String,
+        expected: String,
         /// The shapes of the inputs.
         got: String,
     },
@@ -28,10 +28,10 @@ pub enum Error {
         got: String,
     },
     /// A tensor was read as a type other than its element type.
-    #[error("a tensor of {got} was read as {wanted}; convert it with `to_dtype` first")]
+    #[error("a tensor of {got} was read as {expected}; convert it with `to_dtype` first")]
     DType {
         /// The requested type.
-        wanted: DType,
+        expected: DType,
         /// The type of the tensor.
         got: DType,
     },
@@ -44,12 +44,12 @@ pub enum Error {
         got: String,
     },
     /// The number of values differs from the number of elements of the shape.
-    #[error("{values} values cannot fill shape {shape:?}, which has {wanted} elements")]
+    #[error("{values} values cannot fill shape {shape:?}, which has {expected} elements")]
     Length {
         /// The shape.
         shape: Vec<usize>,
         /// The number of elements of that shape.
-        wanted: usize,
+        expected: usize,
         /// The number of values given.
         values: usize,
     },
@@ -57,7 +57,7 @@ pub enum Error {
     #[error(
         "the sizes of shape {shape:?} multiply to more than the {max} elements that memory has addresses for; use smaller \
          sizes",
-        max = crate::shape::MOST_ELEMENTS
+        max = crate::shape::MAX_ELEMENTS
     )]
     TooManyElements {
         /// The shape.
@@ -95,14 +95,14 @@ pub enum Error {
     },
     /// A device is out of memory.
     #[error(
-        "{device} has no {wanted} bytes left: this run uses {used}, {free} of {total} are free; use a smaller batch or \
+        "{device} has no {requested} bytes left: this run uses {used}, {free} of {total} are free; use a smaller batch or \
          model, or run fewer at a time"
     )]
     OutOfMemory {
         /// The device.
         device: String,
-        /// The requested bytes.
-        wanted: usize,
+        /// The requested number of bytes.
+        requested: usize,
         /// The bytes used by tensors of this stream.
         used: usize,
         /// The bytes that are free on the device.
@@ -136,9 +136,9 @@ pub enum Error {
 
 impl Error {
     /// A shape error of `op`, with the shapes of its inputs.
-    pub fn shape(op: &str, wanted: &str, got: &[&[usize]]) -> Self {
+    pub fn shape(op: &str, expected: &str, got: &[&[usize]]) -> Self {
         let got = got.iter().map(|shape| format!("{shape:?}")).collect::<Vec<_>>().join(" and ");
-        Self::Shape { op: op.into(), wanted: wanted.into(), got }
+        Self::Shape { op: op.into(), expected: expected.into(), got }
     }
 
     pub(crate) fn mixed_devices(op: &str, devices: &[&Device]) -> Self {

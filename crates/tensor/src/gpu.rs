@@ -214,7 +214,7 @@ impl Gpu {
 
     /// Memory that holds these constant bytes, allocated once and shared, so it may be used while recording.
     fn table(&self, bytes: &[u8]) -> Result<Arc<Memory>> {
-        /// The cache is cleared at this size; steps that are not recorded use the same few tables.
+        /// The number of cached tables at which the cache is cleared; steps that are not recorded use the same few tables.
         const MOST: usize = 256;
         if let Some(table) = self.state().tables.get(bytes) {
             return Ok(Arc::clone(table));

@@ -33,7 +33,7 @@ pub use cpu::loops::{planes, rows, vector};
 pub use device::{Device, cuda_kernels};
 pub use dtype::{DType, Element, Real};
 pub use elementwise::{Map, Map2};
-pub use epilogue::Epilogue;
+pub use epilogue::FusedActivation;
 pub use error::{Error, Result};
 pub use indices::Indices;
 pub use kernel::{Kernel, Slice, Storage, Update};

@@ -190,10 +190,10 @@ pub(crate) fn check_allocation(bytes: usize) -> Result<()> {
     if fits { Ok(()) } else { Err(out_of_memory(bytes)) }
 }
 
-fn out_of_memory(wanted: usize) -> Error {
+fn out_of_memory(requested: usize) -> Error {
     let [free, total] = [system::memory::free_memory(), system::memory::total_memory()]
         .map(|bytes| bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0));
-    Error::OutOfMemory { device: "cpu".into(), wanted, used: memory_statistics().used_bytes, free, total }
+    Error::OutOfMemory { device: "cpu".into(), requested, used: memory_statistics().used_bytes, free, total }
 }
 
 /// Rounds up to one of eight sizes per power of two: at most an eighth is wasted, and requests of similar size share
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_the_system_has_is_an_error_that_says_how_much_was_wanted() {
+    fn more_than_the_system_has_is_an_error_that_says_how_much_was_requested() {
         for bytes in [1 << 50, isize::MAX as usize, usize::MAX] {
             let message = Buffer::try_of(bytes).unwrap_err().to_string();
             assert!(message.contains("cpu") && message.contains("bytes"), "{message}");

@@ -153,7 +153,7 @@ where
             }
             Ok(())
         }
-        DType::F16 | DType::BF16 => Err(Error::DType { wanted: DType::F32, got: dtype }),
+        DType::F16 | DType::BF16 => Err(Error::DType { expected: DType::F32, got: dtype }),
     }
 }
 
@@ -269,7 +269,7 @@ where
     let as_they_are = loaded().filter(|(_, loaded)| *loaded == Storage::Same).map(|(tensor, _)| tensor);
     let dtype = common_dtype(kernel.name(), &as_they_are.collect::<Vec<_>>())?;
     match loaded().find(|(tensor, loaded)| tensor.dtype() != loaded.dtype(dtype)) {
-        Some((tensor, loaded)) => Err(Error::DType { wanted: loaded.dtype(dtype), got: tensor.dtype() }),
+        Some((tensor, loaded)) => Err(Error::DType { expected: loaded.dtype(dtype), got: tensor.dtype() }),
         None => Ok(dtype),
     }
 }

@@ -3,7 +3,7 @@
 use crate::{Error, Result};
 
 /// The maximum number of elements of a tensor: those of the widest type must be addressable.
-pub(crate) const MOST_ELEMENTS: usize = isize::MAX as usize / size_of::<f64>();
+pub(crate) const MAX_ELEMENTS: usize = isize::MAX as usize / size_of::<f64>();
 
 /// The number of elements of a shape.
 ///
@@ -15,7 +15,7 @@ pub(crate) const MOST_ELEMENTS: usize = isize::MAX as usize / size_of::<f64>();
 pub fn elements(shape: &[usize]) -> Result<usize> {
     let lengths = shape.iter().filter(|&&length| length > 0);
     match lengths.into_iter().try_fold(1usize, |product, &length| product.checked_mul(length)) {
-        Some(product) if product <= MOST_ELEMENTS => Ok(if shape.contains(&0) { 0 } else { product }),
+        Some(product) if product <= MAX_ELEMENTS => Ok(if shape.contains(&0) { 0 } else { product }),
         _ => Err(Error::TooManyElements { shape: shape.to_vec() }),
     }
 }
@@ -28,10 +28,10 @@ mod tests {
     fn a_product_that_overflows_or_has_no_addresses_is_an_error_also_beside_an_empty_axis() {
         assert_eq!(elements(&[]), Ok(1));
         assert_eq!(elements(&[2, 3, 4]), Ok(24));
-        assert_eq!(elements(&[MOST_ELEMENTS]), Ok(MOST_ELEMENTS));
-        assert_eq!(elements(&[0, MOST_ELEMENTS]), Ok(0));
+        assert_eq!(elements(&[MAX_ELEMENTS]), Ok(MAX_ELEMENTS));
+        assert_eq!(elements(&[0, MAX_ELEMENTS]), Ok(0));
         for shape in [
-            &[MOST_ELEMENTS + 1][..],
+            &[MAX_ELEMENTS + 1][..],
             &[1 << 32, 1 << 32],
             &[(1 << 63) + 16, 2],
             &[0, 1 << 63],

@@ -44,9 +44,9 @@ impl Tensor {
     /// [`Error::Length`] if the number of values is not the number of elements of the shape;
     /// [`Error::TooManyElements`] if the shape is too large; [`Error::OutOfMemory`].
     pub fn from_slice<T: Element>(values: &[T], shape: &[usize]) -> Result<Self> {
-        let wanted = elements(shape)?;
-        if values.len() != wanted {
-            return Err(Error::Length { shape: shape.to_vec(), wanted, values: values.len() });
+        let expected = elements(shape)?;
+        if values.len() != expected {
+            return Err(Error::Length { shape: shape.to_vec(), expected, values: values.len() });
         }
         let mut tensor = Self::try_uninitialised(shape, T::DTYPE)?;
         tensor.own_mut::<T>().copy_from_slice(values);
@@ -108,12 +108,12 @@ impl Tensor {
         Ok(Self { shape: shape.to_vec(), dtype, storage: Arc::new(Elements::Cpu(buffer)) })
     }
 
-    /// The same for the shape of an existing tensor.
+    /// As [`Tensor::try_uninitialised`], for the shape of an existing tensor.
     fn uninitialised(shape: &[usize], dtype: DType) -> Self {
         Self::try_uninitialised(shape, dtype).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// The same on any device.
+    /// Allocates a tensor on any device without initialising it.
     pub(crate) fn uninitialised_on(device: &Device, shape: &[usize], dtype: DType) -> Result<Self> {
         match device {
             Device::Cpu => Self::try_uninitialised(shape, dtype),
@@ -184,7 +184,7 @@ impl Tensor {
     /// [`Error::DType`] if the elements are not of type `T`, [`Error::Elsewhere`] if they are on a GPU.
     pub fn as_slice<T: Element>(&self) -> Result<&[T]> {
         if self.dtype != T::DTYPE {
-            return Err(Error::DType { wanted: T::DTYPE, got: self.dtype });
+            return Err(Error::DType { expected: T::DTYPE, got: self.dtype });
         }
         Ok(bytemuck::cast_slice(self.bytes()?))
     }
@@ -255,9 +255,9 @@ impl Tensor {
     /// # Errors
     /// [`Error::Length`] if the shape has another number of elements; [`Error::TooManyElements`] if it is too large.
     pub fn reshape(&self, shape: &[usize]) -> Result<Self> {
-        let wanted = elements(shape)?;
-        if wanted != self.len() {
-            return Err(Error::Length { shape: shape.to_vec(), wanted, values: self.len() });
+        let expected = elements(shape)?;
+        if expected != self.len() {
+            return Err(Error::Length { shape: shape.to_vec(), expected, values: self.len() });
         }
         Ok(Self { shape: shape.to_vec(), ..self.clone() })
     }
@@ -325,7 +325,7 @@ mod tests {
         let tensor = Tensor::zeros(&[2], DType::F16);
         assert_eq!(
             tensor.as_slice::<f32>().unwrap_err(),
-            Error::DType { wanted: DType::F32, got: DType::F16 }
+            Error::DType { expected: DType::F32, got: DType::F16 }
         );
     }
 

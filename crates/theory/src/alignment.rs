@@ -34,9 +34,9 @@ impl Alignment {
     ///
     /// Fails if the numbers of dimensions differ.
     pub fn impact(&self, clean: &Self) -> Result<Array1<f64>> {
-        let (got, wanted) = (self.alignment.len(), clean.alignment.len());
-        if got != wanted {
-            return Err(Error::shape("alignment without noise", format!("{got} dimensions"), wanted));
+        let (expected, got) = (self.alignment.len(), clean.alignment.len());
+        if got != expected {
+            return Err(Error::shape("alignment without noise", format!("{expected} dimensions"), got));
         }
         Ok(100.0 * (&self.alignment - &clean.alignment) / &clean.alignment)
     }

@@ -9,7 +9,7 @@ use crate::{Error, Result};
 /// Fails unless there are at least `least` rows and a column, all values finite.
 pub(crate) fn samples(what: &'static str, x: ArrayView2<'_, f64>, least: usize) -> Result<()> {
     if x.nrows() < least || x.ncols() == 0 {
-        return Err(Error::TooFew { what, wanted: least, got: [x.nrows(), x.ncols()] });
+        return Err(Error::TooFew { what, expected: least, got: [x.nrows(), x.ncols()] });
     }
     finite(what, x)
 }

@@ -67,8 +67,8 @@ impl Kernel {
         if got > rounding {
             return Ok(got);
         }
-        let wanted = "codes whose debiased HSIC with themselves is above 0, so more than one that differs";
-        Err(Error::Undetermined { what: self.what, wanted, got, rounding })
+        let expected = "codes whose debiased HSIC with themselves is above 0, so more than one that differs";
+        Err(Error::Undetermined { what: self.what, expected, got, rounding })
     }
 
     /// A bound of the rounding error of `hsic(K, K)`.
@@ -187,8 +187,8 @@ mod tests {
         };
         let [k, l] = [&x, &y].map(centre);
         let product = |a: &Array2<f64>, b: &Array2<f64>| (a * b).sum();
-        let wanted = product(&k, &l) / (product(&k, &k) * product(&l, &l)).sqrt();
-        assert!((cka(&x, &y) - wanted).abs() < TOLERANCE, "{} {wanted}", cka(&x, &y));
+        let expected = product(&k, &l) / (product(&k, &k) * product(&l, &l)).sqrt();
+        assert!((cka(&x, &y) - expected).abs() < TOLERANCE, "{} {expected}", cka(&x, &y));
     }
 
     #[test]
@@ -239,11 +239,14 @@ mod tests {
         let complaint =
             |x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>| debiased_cka(x, y).unwrap_err().to_string();
         let few = complaint(rows(x.view(), ..3), rows(x.view(), ..3));
-        assert_eq!(few, "first representation: wanted a matrix of at least 4 × 1, got 3 × 2");
+        assert_eq!(few, "first representation: expected a matrix of at least 4 × 1, got 3 × 2");
         let unequal = complaint(x.view(), rows(x.view(), 1..));
-        assert_eq!(unequal, "second representation: wanted 5, one for each sample, got 4");
+        assert_eq!(unequal, "second representation: expected 5, one for each sample, got 4");
         let same = array![[0.1, 0.3], [0.1, 0.3], [0.1, 0.3], [0.1, 0.3], [0.1, 0.3]];
         let constant = complaint(x.view(), same.view());
-        assert_eq!(constant, "second representation: wanted samples that differ, got 5 equal rows");
+        assert_eq!(
+            constant,
+            "second representation: expected samples that differ, but all 5 rows are identical"
+        );
     }
 }

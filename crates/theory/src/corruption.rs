@@ -92,8 +92,8 @@ impl Corruption {
             Self::None => Ok(added(Added::Isotropic(0.0))),
             Self::Gaussian { std } => {
                 if !(*std >= 0.0 && (std * std).is_finite()) {
-                    let wanted = "at least 0, with a finite square";
-                    return Err(Error::out_of_range("standard deviation of the noise", wanted, std));
+                    let expected = "at least 0, with a finite square";
+                    return Err(Error::out_of_range("standard deviation of the noise", expected, std));
                 }
                 Ok(added(Added::Isotropic(std * std)))
             }
@@ -103,8 +103,8 @@ impl Corruption {
             }
             Self::PatchMask { image, patch, drop } => {
                 if !(0.0..1.0).contains(drop) {
-                    let wanted = "at least 0 and below 1";
-                    return Err(Error::out_of_range("probability to drop a patch", wanted, drop));
+                    let expected = "at least 0 and below 1";
+                    return Err(Error::out_of_range("probability to drop a patch", expected, drop));
                 }
                 let kept = 1.0 - drop;
                 masked(patches(*image, *patch, d)?, kept, kept * kept)
@@ -113,8 +113,8 @@ impl Corruption {
                 let patches = patches(*image, *patch, d)?;
                 let [_, height, width] = *image;
                 if height % patch != 0 || width % patch != 0 {
-                    let wanted = format!("a side that divides {height} and {width}");
-                    return Err(Error::out_of_range("patch", wanted, patch));
+                    let expected = format!("a side that divides {height} and {width}");
+                    return Err(Error::out_of_range("patch", expected, patch));
                 }
                 check::dimensions("patches that are kept", *kept, 1..=patches.len())?;
                 let [kept, of] = [*kept, patches.len()].map(|count| count as f64);
@@ -135,8 +135,8 @@ fn masked<'a>(patches: Vec<Vec<usize>>, one: f64, two: f64) -> Result<NoiseMomen
 /// The element indices of each patch: complete patches row by row, then single pixels at the edge.
 fn patches([channels, height, width]: [usize; 3], patch: usize, d: usize) -> Result<Vec<Vec<usize>>> {
     if channels.checked_mul(height).and_then(|size| size.checked_mul(width)) != Some(d) {
-        let wanted = format!("an image of {d} elements, as the samples have");
-        return Err(Error::shape("masked image", wanted, format!("{channels} × {height} × {width}")));
+        let expected = format!("an image of {d} elements, as the samples have");
+        return Err(Error::shape("masked image", expected, format!("{channels} × {height} × {width}")));
     }
     check::dimensions("side of a patch", patch, 1..=height.min(width))?;
     let (rows, columns) = (height / patch, width / patch);

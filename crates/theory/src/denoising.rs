@@ -169,14 +169,14 @@ impl Denoising {
     ///
     /// Without weight on reconstruction, directions beyond the rank of the labels do not reduce the loss and are arbitrary.
     ///
-    /// Fails if the corruption is none of these samples, if `k` is not within 1 and [`Denoising::rank`], if a weight
+    /// Fails if the corruption does not fit these samples, if `k` is not within 1 and [`Denoising::rank`], if a weight
     /// is negative or not finite, or if both are zero.
     pub fn solve(&self, corruption: &Corruption, weights: Weights, k: usize) -> Result<Denoiser> {
         let Weights { reconstruction: a, labels: b } = weights;
         let allowed = |weight: f64| weight >= 0.0 && weight.is_finite();
         if !(allowed(a) && allowed(b) && a + b > 0.0) {
-            let wanted = "at least 0, finite, one of them above 0";
-            return Err(Error::out_of_range("weights of the loss", wanted, format!("{a} and {b}")));
+            let expected = "at least 0, finite, one of them above 0";
+            return Err(Error::out_of_range("weights of the loss", expected, format!("{a} and {b}")));
         }
         check::dimensions("dimensions of the code", k, 1..=self.rank())?;
         let corrupted = Corrupted::new(self, corruption)?;
@@ -207,7 +207,7 @@ impl Denoising {
     /// tr S - 2 c tr(W V S) + tr(W V M V^T W^T)
     /// ```
     ///
-    /// Fails if the corruption is none of these samples, if shapes do not fit, or if a value is not finite.
+    /// Fails if the corruption does not fit these samples, if shapes do not fit, or if a value is not finite.
     pub fn expected_loss(
         &self,
         corruption: &Corruption,
@@ -239,7 +239,7 @@ impl Denoising {
     /// helps; see [`Denoising::alignment`]. A gap `e` between two neighbouring `mu` causes an error of about
     /// `EPSILON mu_1 / e` radians.
     ///
-    /// Fails if the corruption is none of these samples, or if a `k` is not within 1 and [`Denoising::rank`].
+    /// Fails if the corruption does not fit these samples, or if a `k` is not within 1 and [`Denoising::rank`].
     pub fn angles_to_principal_components(&self, corruption: &Corruption, ks: &[usize]) -> Result<Vec<f64>> {
         for &k in ks {
             check::dimensions("dimensions of the code", k, 1..=self.rank())?;

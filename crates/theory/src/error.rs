@@ -8,37 +8,37 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[non_exhaustive]
 pub enum Error {
     /// There are too few rows or no columns.
-    #[error("{what}: wanted a matrix of at least {wanted} × 1, got {} × {}", .got[0], .got[1])]
+    #[error("{what}: expected a matrix of at least {expected} × 1, got {} × {}", .got[0], .got[1])]
     TooFew {
         /// The name of the input.
         what: &'static str,
         /// The smallest number of rows.
-        wanted: usize,
+        expected: usize,
         /// Its number of rows and columns.
         got: [usize; 2],
     },
     /// The shapes of two inputs do not match.
-    #[error("{what}: wanted {wanted}, got {got}")]
+    #[error("{what}: expected {expected}, got {got}")]
     Shape {
         /// The name of the input or dimension.
         what: &'static str,
         /// The expected value.
-        wanted: String,
+        expected: String,
         /// The actual value.
         got: String,
     },
     /// A value is out of range.
-    #[error("{what}: wanted {wanted}, got {got}")]
+    #[error("{what}: expected {expected}, got {got}")]
     OutOfRange {
         /// The name of the value.
         what: &'static str,
         /// The allowed range.
-        wanted: String,
+        expected: String,
         /// The actual value.
         got: String,
     },
     /// A value is not finite.
-    #[error("{what}: wanted finite values, got {got} in row {row}, column {column}")]
+    #[error("{what}: expected finite values, got {got} in row {row}, column {column}")]
     NonFinite {
         /// The name of the matrix.
         what: &'static str,
@@ -50,7 +50,7 @@ pub enum Error {
         got: String,
     },
     /// All samples are equal.
-    #[error("{what}: wanted samples that differ, got {rows} equal rows")]
+    #[error("{what}: expected samples that differ, but all {rows} rows are identical")]
     Constant {
         /// The name of the input.
         what: &'static str,
@@ -58,12 +58,12 @@ pub enum Error {
         rows: usize,
     },
     /// The denominator of a ratio is not larger than its rounding error.
-    #[error("{what}: wanted {wanted}, got {got:e}, which is within the rounding error {rounding:e}")]
+    #[error("{what}: expected {expected}, got {got:e}, which is within the rounding error {rounding:e}")]
     Undetermined {
         /// The name of the input.
         what: &'static str,
         /// The expected property.
-        wanted: &'static str,
+        expected: &'static str,
         /// The computed denominator.
         got: f64,
         /// The bound of its rounding error.
@@ -71,7 +71,7 @@ pub enum Error {
     },
     /// A symmetric matrix is not positive definite.
     #[error(
-        "{what}: wanted a positive definite {n} × {n} matrix, got one that is singular or indefinite; {hint}"
+        "{what}: expected a positive definite {n} × {n} matrix, got one that is singular or indefinite; {hint}"
     )]
     NotPositiveDefinite {
         /// The name of the matrix.
@@ -82,7 +82,7 @@ pub enum Error {
         hint: &'static str,
     },
     /// The eigenvalue iteration of a symmetric matrix did not converge.
-    #[error("{what}: wanted the eigenvalues of a symmetric {n} × {n} matrix, got no convergence")]
+    #[error("{what}: the eigenvalue iteration of a symmetric {n} × {n} matrix did not converge")]
     NoConvergence {
         /// The name of the matrix.
         what: &'static str,
@@ -92,8 +92,8 @@ pub enum Error {
 }
 
 impl Error {
-    pub(crate) fn shape(what: &'static str, wanted: impl ToString, got: impl ToString) -> Self {
-        Self::Shape { what, wanted: wanted.to_string(), got: got.to_string() }
+    pub(crate) fn shape(what: &'static str, expected: impl ToString, got: impl ToString) -> Self {
+        Self::Shape { what, expected: expected.to_string(), got: got.to_string() }
     }
 
     /// The same error, for a block of columns that starts at column `first`.
@@ -106,7 +106,7 @@ impl Error {
         }
     }
 
-    pub(crate) fn out_of_range(what: &'static str, wanted: impl ToString, got: impl ToString) -> Self {
-        Self::OutOfRange { what, wanted: wanted.to_string(), got: got.to_string() }
+    pub(crate) fn out_of_range(what: &'static str, expected: impl ToString, got: impl ToString) -> Self {
+        Self::OutOfRange { what, expected: expected.to_string(), got: got.to_string() }
     }
 }

@@ -110,7 +110,7 @@ mod tests {
     use super::*;
     use crate::alignment::tests::{CLASSES, corruptions, denoising, gap, problem};
 
-    /// Both routes, for fewer samples than pixels and for more.
+    /// The routes by samples and by pixels, for fewer samples than pixels and for more.
     #[test]
     fn the_alignment_agrees_with_that_from_pixel_covariances() {
         for (n, seed) in [(30, 2), (45, 3), (120, 4)] {
@@ -129,14 +129,14 @@ mod tests {
                     assert!(by_samples.alignment(&corruption).is_err());
                     continue;
                 }
-                let [got, wanted] =
+                let [got, expected] =
                     [by_samples.alignment(&corruption), by_pixels.alignment(&corruption)].map(Result::unwrap);
                 // Eigenvectors of either method have an error of d epsilons of the largest eigenvalue over a gap, which is seldom
                 // below a hundredth of the smallest here; in percent.
                 let tolerance = 100.0 * 50.0 * f64::EPSILON * condition * 100.0;
                 assert!(tolerance < 1e-3, "{condition:e}");
-                assert!(gap(&got.alignment, &wanted.alignment) < tolerance, "{n} {corruption:?}");
-                assert!(gap(&got.r2, &wanted.r2) < tolerance, "{n} {corruption:?}");
+                assert!(gap(&got.alignment, &expected.alignment) < tolerance, "{n} {corruption:?}");
+                assert!(gap(&got.r2, &expected.r2) < tolerance, "{n} {corruption:?}");
             }
         }
     }
@@ -148,12 +148,12 @@ mod tests {
         let by_pixels = denoising(&x, &labels);
         let by_samples = GramDenoising::new(x.view(), &labels, CLASSES).unwrap();
         let mask = Corruption::PatchMask { image: [2, 5, 5], patch: 1, drop: 0.5 };
-        let [got, wanted] = [by_samples.alignment(&mask), by_pixels.alignment(&mask)].map(Result::unwrap);
-        assert!(gap(&got.alignment, &wanted.alignment) < 1e-6);
+        let [got, expected] = [by_samples.alignment(&mask), by_pixels.alignment(&mask)].map(Result::unwrap);
+        assert!(gap(&got.alignment, &expected.alignment) < 1e-6);
         let one_class = GramDenoising::new(x.view(), &[1; 20], CLASSES).unwrap().alignment(&mask);
         assert_eq!(
             one_class.unwrap_err().to_string(),
-            "labels: wanted some that vary with the samples, got none that do"
+            "labels: expected some that vary with the samples, got none that do"
         );
         assert!(GramDenoising::new(x.view(), &labels[1..], CLASSES).is_err());
     }

@@ -11,7 +11,7 @@ use crate::{Error, Result, check, linalg};
 /// The columns of the samples that are converted to f64 at a time.
 const BLOCK: usize = 1_024;
 
-/// Principal component analysis by the `n × n` Gram matrix, for fewer samples than dimensions (experiment E5 of
+/// Principal component analysis by the `n × n` Gram matrix, for fewer samples than dimensions (LBR E5 of
 /// `book/lbr.md`).
 ///
 /// With centred samples `X: [n, d]` and `X X^T = E diag(l) E^T`, the components are the rows of
@@ -44,7 +44,7 @@ impl<'a, T: Copy + Into<f64>> GramPca<'a, T> {
     pub fn fit(x: ArrayView2<'a, T>) -> Result<Self> {
         let n = x.nrows();
         if x.is_empty() {
-            return Err(Error::TooFew { what: "samples", wanted: 1, got: [n, x.ncols()] });
+            return Err(Error::TooFew { what: "samples", expected: 1, got: [n, x.ncols()] });
         }
         let mut mean = Array1::zeros(x.ncols());
         let mut gram = Array2::zeros((n, n));
@@ -108,7 +108,7 @@ impl<'a, T: Copy + Into<f64>> GramPca<'a, T> {
         match samples.iter().find(|&&sample| sample >= n) {
             Some(sample) => return Err(Error::out_of_range("sample", format!("one below {n}"), sample)),
             None if samples.is_empty() => {
-                return Err(Error::TooFew { what: "samples", wanted: 1, got: [0, n] });
+                return Err(Error::TooFew { what: "samples", expected: 1, got: [0, n] });
             }
             None => {}
         }
@@ -118,7 +118,7 @@ impl<'a, T: Copy + Into<f64>> GramPca<'a, T> {
     }
 
     /// The number of largest components after which the remaining ones explain less than `fraction` of the
-    /// variance, as in experiment E5 of `book/lbr.md`.
+    /// variance, as in LBR E5 of `book/lbr.md`.
     ///
     /// Fails if `fraction` is not in `[0, 1]`.
     pub fn top_without(&self, fraction: f64) -> Result<usize> {
@@ -154,8 +154,8 @@ impl<'a, T: Copy + Into<f64>> GramPca<'a, T> {
         if range.start < range.end && range.end <= self.rank() {
             return Ok(());
         }
-        let wanted = format!("some of 0..{}", self.rank());
-        Err(Error::out_of_range("range of components", wanted, format!("{range:?}")))
+        let expected = format!("some of 0..{}", self.rank());
+        Err(Error::out_of_range("range of components", expected, format!("{range:?}")))
     }
 }
 
@@ -186,8 +186,8 @@ mod tests {
         let pca = Pca::fit(&Moments::of(x.view(), &[0; 20], 1).unwrap()).unwrap();
         assert_eq!(gram.rank(), 19);
         let variances = gram.variances();
-        let wanted = pca.variances();
-        assert!((0..19).all(|i| (variances[i] / wanted[i] - 1.0).abs() < TOLERANCE), "{variances}");
+        let expected = pca.variances();
+        assert!((0..19).all(|i| (variances[i] / expected[i] - 1.0).abs() < TOLERANCE), "{variances}");
         let components = gram.components(0..19).unwrap();
         assert!(largest(&(components.dot(&components.t()) - Array2::<f64>::eye(19))) < TOLERANCE);
         let cosines = components.dot(&rows(pca.components(), ..19).t());
@@ -219,17 +219,20 @@ mod tests {
     fn invalid_samples_and_arguments_are_refused() {
         let complaint = |x: ArrayView2<'_, f32>| GramPca::fit(x).map(|_| ()).unwrap_err().to_string();
         let same = complaint(Array2::from_elem((3, 5), 0.1).view());
-        assert_eq!(same, "samples: wanted samples that differ, got 3 equal rows");
-        assert!(complaint(Array2::zeros((0, 5)).view()).starts_with("samples: wanted a matrix"));
+        assert_eq!(same, "samples: expected samples that differ, but all 3 rows are identical");
+        assert!(complaint(Array2::zeros((0, 5)).view()).starts_with("samples: expected a matrix"));
         let mut broken = Array2::ones((3, 1_500));
         broken[[1, 1_300]] = f32::NAN;
-        assert_eq!(complaint(broken.view()), "samples: wanted finite values, got NaN in row 1, column 1300");
+        assert_eq!(
+            complaint(broken.view()),
+            "samples: expected finite values, got NaN in row 1, column 1300"
+        );
         let images = images();
         let gram = GramPca::fit(images.view()).unwrap();
         let message = gram.components(3..20).unwrap_err().to_string();
-        assert_eq!(message, "range of components: wanted some of 0..19, got 3..20");
+        assert_eq!(message, "range of components: expected some of 0..19, got 3..20");
         assert!(gram.components(3..3).is_err() && gram.top_without(1.5).is_err());
-        assert_eq!(gram.part(&[20], 0..1).unwrap_err().to_string(), "sample: wanted one below 20, got 20");
+        assert_eq!(gram.part(&[20], 0..1).unwrap_err().to_string(), "sample: expected one below 20, got 20");
         assert!(gram.part(&[], 0..1).is_err());
     }
 }

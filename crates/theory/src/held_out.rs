@@ -43,7 +43,7 @@ impl Denoising {
 
     /// [`Denoising::alignment`] and, for codes of `k` dimensions, [`Denoising::codes`], at 4/3 of the cost of the former.
     ///
-    /// Fails as both do.
+    /// Fails if either does.
     pub fn alignment_and_codes(&self, corruption: &Corruption, k: usize) -> Result<(Alignment, Codes)> {
         check::dimensions("dimensions of the code", k, 1..=self.rank())?;
         let decoded = self.decoded_units(corruption)?;
@@ -109,7 +109,7 @@ impl HeldOut {
     /// Fails if the index is out of bounds.
     pub fn r2(&self, baseline: usize) -> Result<Option<Array1<f64>>> {
         let n_sizes = self.squared_errors.ncols();
-        check::dimensions("place of the baseline", baseline, 0..=n_sizes.saturating_sub(1))?;
+        check::dimensions("index of the baseline", baseline, 0..=n_sizes.saturating_sub(1))?;
         let sums = self.squared_errors.sum_axis(Axis(0));
         let of_baseline = sums.get(baseline).copied().unwrap_or(0.0);
         Ok((of_baseline > 0.0).then(|| 1.0 - sums / of_baseline))
@@ -153,14 +153,14 @@ mod tests {
         for corruption in example::corruptions() {
             let codes = denoising.codes(&corruption, 50).unwrap();
             let judged = codes.judge(x.view(), &labels, &sizes).unwrap();
-            let (got, wanted) =
+            let (got, expected) =
                 (judged.r2(0).unwrap().unwrap(), denoising.alignment(&corruption).unwrap().r2);
             assert_eq!(got[0], 0.0);
             let (alignment, same) = denoising.alignment_and_codes(&corruption, 50).unwrap();
             assert_eq!(alignment, denoising.alignment(&corruption).unwrap());
             assert_eq!(same.judge(x.view(), &labels, &sizes).unwrap(), judged);
             let worst =
-                got.iter().skip(1).zip(&wanted).fold(0.0f64, |worst, (a, b)| worst.max((a - b).abs()));
+                got.iter().skip(1).zip(&expected).fold(0.0f64, |worst, (a, b)| worst.max((a - b).abs()));
             // As the two routes of the alignment itself agree.
             assert!(worst < 1e-10, "{corruption:?}: {worst:e}");
         }
@@ -174,12 +174,12 @@ mod tests {
         let moments = Moments::of(x, labels, example::CLASSES).unwrap();
         let denoising = Denoising::new(&moments).unwrap();
         let ridge = Ridge::of_moments(&moments, 0.0).unwrap();
-        let wanted = ridge.one_hot_mse(other, labels_of_other).unwrap() * example::CLASSES as f64;
+        let expected = ridge.one_hot_mse(other, labels_of_other).unwrap() * example::CLASSES as f64;
         for corruption in example::corruptions() {
             let codes = denoising.codes(&corruption, 50).unwrap();
             let judged = codes.judge(other, labels_of_other, &[0, 50]).unwrap();
             let got = judged.squared_errors.column(1).sum() / 200.0;
-            assert!((got - wanted).abs() < 1e-8 * wanted, "{corruption:?}: {got} {wanted}");
+            assert!((got - expected).abs() < 1e-8 * expected, "{corruption:?}: {got} {expected}");
             assert_eq!(judged.accuracy()[1], ridge.accuracy(other, labels_of_other).unwrap());
             let [first, second] = [0..90, 90..200].map(|range: std::ops::Range<usize>| {
                 codes.judge(rows(other, range.clone()), &labels_of_other[range], &[0, 50]).unwrap()

@@ -165,7 +165,7 @@ mod tests {
         let message = |of: Result<NearestNeighbours<'_>>| of.unwrap_err().to_string();
         assert_eq!(
             message(NearestNeighbours::new(codes.view(), &[], 1)),
-            "labels: wanted 1, one for each sample, got 0"
+            "labels: expected 1, one for each sample, got 0"
         );
         assert!(NearestNeighbours::new(codes.view(), &[0], 0).is_err());
         let reader = NearestNeighbours::new(codes.view(), &[0], 5).unwrap();

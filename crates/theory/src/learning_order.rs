@@ -70,10 +70,10 @@ mod tests {
         for std in [1e-3, 1e-4] {
             let reached = learn(&variances, 16, rate, std, 8_000);
             for (i, step) in reached.iter().take(8).enumerate() {
-                let wanted = half_energy_step(variances[i], rate, std).unwrap();
-                let ratio = step.unwrap() as f64 / wanted;
+                let expected = half_energy_step(variances[i], rate, std).unwrap();
+                let ratio = step.unwrap() as f64 / expected;
                 // `book/lbr.md` (2.8) has 4% over eight directions; random weights of one draw spread more.
-                assert!((ratio - 1.0).abs() < 0.15, "{i}: {step:?} of {wanted}");
+                assert!((ratio - 1.0).abs() < 0.15, "{i}: {step:?} of {expected}");
             }
             assert!(reached.windows(2).take(8).all(|pair| pair[0] < pair[1]), "{reached:?}");
             assert!(reached[16..].iter().all(Option::is_none), "{reached:?}");
@@ -87,6 +87,6 @@ mod tests {
             assert!(half_energy_step(variance, rate, 1e-3).is_err());
         }
         let message = half_energy_step(1.0, 0.05, 1.0).unwrap_err().to_string();
-        assert_eq!(message, "deviation of the weights: wanted above 0 and at most 0.1, got 1");
+        assert_eq!(message, "deviation of the weights: expected above 0 and at most 0.1, got 1");
     }
 }

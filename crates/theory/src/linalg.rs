@@ -260,7 +260,7 @@ mod tests {
         let again = (vectors.t().to_owned() * &values).dot(&vectors);
         // The error of a backward stable factorisation is a small multiple of n epsilons of the norm.
         let tolerance = 10.0 * 6.0 * f64::EPSILON * values[0];
-        assert!(again.iter().zip(&symmetric).all(|(got, wanted)| (got - wanted).abs() < tolerance));
+        assert!(again.iter().zip(&symmetric).all(|(got, expected)| (got - expected).abs() < tolerance));
         let gram = vectors.dot(&vectors.t());
         assert!(gram.indexed_iter().all(|((i, j), g)| (g - f64::from(i == j)).abs() < 60.0 * f64::EPSILON));
     }
@@ -302,8 +302,8 @@ mod tests {
     /// Few operations on 7 × 7 matrices whose condition stays below 100.
     const TOLERANCE: f64 = 49.0 * 100.0 * f64::EPSILON;
 
-    fn assert_close(got: &Array2<f64>, wanted: &Array2<f64>) {
-        let worst = largest(&(got - wanted));
+    fn assert_close(got: &Array2<f64>, expected: &Array2<f64>) {
+        let worst = largest(&(got - expected));
         assert!(worst < TOLERANCE, "{worst:e}");
     }
 
@@ -345,14 +345,14 @@ mod tests {
         let mut a = Array2::eye(3);
         a[[2, 1]] = f64::NAN;
         let message = eigen("covariance", a.view()).map(|_| ()).unwrap_err().to_string();
-        assert_eq!(message, "covariance: wanted finite values, got NaN in row 2, column 1");
+        assert_eq!(message, "covariance: expected finite values, got NaN in row 2, column 1");
         assert!(singular("x", a.view()).is_err());
         a[[2, 1]] = 0.0;
         a[[1, 1]] = -1.0;
         let message = factor_positive("a", "help", a.view()).unwrap_err().to_string();
-        let wanted =
-            "a: wanted a positive definite 3 × 3 matrix, got one that is singular or indefinite; help";
-        assert_eq!(message, wanted);
-        assert_eq!(cholesky("a", "help", a.view()).unwrap_err().to_string(), wanted);
+        let expected =
+            "a: expected a positive definite 3 × 3 matrix, got one that is singular or indefinite; help";
+        assert_eq!(message, expected);
+        assert_eq!(cholesky("a", "help", a.view()).unwrap_err().to_string(), expected);
     }
 }

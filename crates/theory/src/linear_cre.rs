@@ -39,9 +39,9 @@ pub struct LinearFront {
     variances: Array1<f64>,
     /// `U`, `[r, classes]`.
     labels: Array2<f64>,
-    /// The mean squared error of the mean image, summed over pixels.
+    /// The mean squared error of predicting every image by the mean image, summed over pixels.
     total: f64,
-    /// The mean squared error of the class frequencies, summed over classes.
+    /// The mean squared error of predicting every one-hot label by the class frequencies, summed over classes.
     label_total: f64,
 }
 

@@ -89,8 +89,8 @@ impl Moments {
     pub fn join(&mut self, other: &Self) -> Result<()> {
         let sizes = |moments: &Self| [moments.d(), moments.classes()];
         if sizes(self) != sizes(other) {
-            let [wanted, got] = [sizes(self), sizes(other)].map(|[d, classes]| format!("{d} × {classes}"));
-            return Err(Error::shape("dimensions and classes of moments to join", wanted, got));
+            let [expected, got] = [sizes(self), sizes(other)].map(|[d, classes]| format!("{d} × {classes}"));
+            return Err(Error::shape("dimensions and classes of moments to join", expected, got));
         }
         if other.n > 0 {
             self.scatter += &other.scatter;
@@ -168,7 +168,7 @@ impl Moments {
 
     fn some(&self) -> Result<f64> {
         if self.n == 0 {
-            return Err(Error::TooFew { what: "moments", wanted: 1, got: [0, self.d()] });
+            return Err(Error::TooFew { what: "moments", expected: 1, got: [0, self.d()] });
         }
         Ok(self.n as f64)
     }
@@ -187,9 +187,9 @@ mod tests {
         (noise.normal(n, 4), noise.labels(n, 3))
     }
 
-    fn assert_close(got: &Array2<f64>, wanted: &Array2<f64>, tolerance: f64) {
-        let worst = largest(&(got - wanted));
-        assert!(worst <= tolerance, "{worst:e} from {wanted}");
+    fn assert_close(got: &Array2<f64>, expected: &Array2<f64>, tolerance: f64) {
+        let worst = largest(&(got - expected));
+        assert!(worst <= tolerance, "{worst:e} from {expected}");
     }
 
     /// The error of sums of `n` products of a few units, divided by `n`: `n` epsilons of a few units squared.
@@ -242,7 +242,7 @@ mod tests {
         assert_close(&joined.covariance().unwrap(), &whole.covariance().unwrap(), tolerance(n));
         assert_close(&joined.label_covariance().unwrap(), &whole.label_covariance().unwrap(), tolerance(n));
         let message = joined.join(&Moments::new(4, 2).unwrap()).unwrap_err().to_string();
-        assert_eq!(message, "dimensions and classes of moments to join: wanted 4 × 3, got 4 × 2");
+        assert_eq!(message, "dimensions and classes of moments to join: expected 4 × 3, got 4 × 2");
     }
 
     #[test]
@@ -265,16 +265,16 @@ mod tests {
         let mut moments = before.clone();
         let complaint = |of: Result<()>| of.unwrap_err().to_string();
         let narrow = moments.add(columns(x.view(), ..3), &labels);
-        assert_eq!(complaint(narrow), "samples: wanted 4 columns, got 3");
+        assert_eq!(complaint(narrow), "samples: expected 4 columns, got 3");
         let none = moments.add(rows_of(x.view(), ..0), &[]);
-        assert_eq!(complaint(none), "samples: wanted a matrix of at least 1 × 1, got 0 × 4");
+        assert_eq!(complaint(none), "samples: expected a matrix of at least 1 × 1, got 0 × 4");
         let few = moments.add(x.view(), &labels[1..]);
-        assert_eq!(complaint(few), "labels: wanted 5, one for each sample, got 4");
+        assert_eq!(complaint(few), "labels: expected 5, one for each sample, got 4");
         let high = moments.add(x.view(), &[0, 1, 2, 3, 0]);
-        assert_eq!(complaint(high), "label: wanted one below 3, got 3 in row 3");
+        assert_eq!(complaint(high), "label: expected one below 3, got 3 in row 3");
         x[[4, 1]] = f64::INFINITY;
         let infinite = moments.add(x.view(), &labels);
-        assert_eq!(complaint(infinite), "samples: wanted finite values, got inf in row 4, column 1");
+        assert_eq!(complaint(infinite), "samples: expected finite values, got inf in row 4, column 1");
         assert_eq!(moments, before);
         assert!(Moments::new(0, 3).is_err() && Moments::new(4, 0).is_err());
         assert!(Moments::new(4, 3).unwrap().covariance().is_err());

@@ -210,12 +210,12 @@ mod tests {
     fn too_many_components_and_fractions_above_one_are_refused() {
         let (x, pca) = problem();
         let message = pca.project(x.view(), 6).unwrap_err().to_string();
-        assert_eq!(message, "principal components: wanted 0 to 5, got 6");
+        assert_eq!(message, "principal components: expected 0 to 5, got 6");
         assert!(pca.errors(x.view(), 6).is_err() && pca.explained(6).is_err());
         assert!(pca.reconstruct(Array2::zeros((1, 6)).view()).is_err());
         assert_eq!(
             pca.n_for(1.1).unwrap_err().to_string(),
-            "fraction of the variance: wanted 0 to 1, got 1.1"
+            "fraction of the variance: expected 0 to 1, got 1.1"
         );
         assert!(pca.n_for(f64::NAN).is_err());
     }

@@ -46,15 +46,15 @@ mod tests {
     fn a_code_is_the_length_along_each_direction() {
         let projection = RandomProjection::new(array![[3.0, 0.0], [4.0, -2.0]].view()).unwrap();
         let codes = projection.project(array![[5.0, 10.0], [-4.0, 3.0]].view()).unwrap();
-        let wanted = array![[11.0, -10.0], [0.0, -3.0]];
+        let expected = array![[11.0, -10.0], [0.0, -3.0]];
         // Two products of values up to 10, after one division.
-        assert!((&codes - &wanted).iter().all(|gap| gap.abs() < 100.0 * f64::EPSILON), "{codes}");
+        assert!((&codes - &expected).iter().all(|gap| gap.abs() < 100.0 * f64::EPSILON), "{codes}");
     }
 
     #[test]
     fn a_direction_without_length_and_samples_of_another_width_are_refused() {
         let message = RandomProjection::new(array![[1.0, 0.0]].view()).unwrap_err().to_string();
-        assert_eq!(message, "length of a direction: wanted above 0 and finite, got 0 in column 1");
+        assert_eq!(message, "length of a direction: expected above 0 and finite, got 0 in column 1");
         let projection = RandomProjection::new(array![[1.0, 2.0]].view()).unwrap();
         assert!(projection.project(array![[1.0, 2.0]].view()).is_err());
     }

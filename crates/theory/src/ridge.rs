@@ -189,8 +189,8 @@ mod tests {
     use crate::noise::Noise;
     use crate::part::{self, rows};
 
-    fn assert_close(got: ArrayView2<'_, f64>, wanted: ArrayView2<'_, f64>, tolerance: f64) {
-        let worst = largest(&(&got - &wanted));
+    fn assert_close(got: ArrayView2<'_, f64>, expected: ArrayView2<'_, f64>, tolerance: f64) {
+        let worst = largest(&(&got - &expected));
         assert!(worst <= tolerance, "{worst:e}");
     }
 
@@ -264,8 +264,8 @@ mod tests {
         for start in (0..700).step_by(300) {
             let of_block = part::columns(y.view(), start..700.min(start + 300));
             let fitted = inputs.fit(of_block).unwrap();
-            let wanted = part::columns(whole.weight(), start..700.min(start + 300));
-            assert_close(fitted.weight(), wanted, TOLERANCE);
+            let expected = part::columns(whole.weight(), start..700.min(start + 300));
+            assert_close(fitted.weight(), expected, TOLERANCE);
             fitted.add_squared_errors(x.view(), of_block, &mut by_columns).unwrap();
         }
         let mse = whole.mse(x.view(), y.view()).unwrap();
@@ -298,7 +298,7 @@ mod tests {
         let complaint = |x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>, penalty| {
             Ridge::fit(x, y, penalty).map(|_| ()).unwrap_err().to_string()
         };
-        let singular = "covariance of the inputs: wanted a positive definite 2 × 2 matrix, got one that is singular \
+        let singular = "covariance of the inputs: expected a positive definite 2 × 2 matrix, got one that is singular \
                         or indefinite; give a penalty above 0 if columns depend on each other";
         assert_eq!(complaint(x.view(), y.view(), 0.0), singular);
         for seed in 0..20 {
@@ -308,8 +308,8 @@ mod tests {
         }
         assert!(Ridge::fit(x.view(), y.view(), 1e-6).is_ok());
         let few = complaint(x.view(), rows(y.view(), 1..), 1.0);
-        assert_eq!(few, "targets: wanted 6, one for each sample, got 5");
-        assert_eq!(complaint(x.view(), y.view(), -1.0), "penalty: wanted at least 0 and finite, got -1");
+        assert_eq!(few, "targets: expected 6, one for each sample, got 5");
+        assert_eq!(complaint(x.view(), y.view(), -1.0), "penalty: expected at least 0 and finite, got -1");
         assert!(Ridge::fit(rows(x.view(), ..0), rows(y.view(), ..0), 1.0).is_err());
         assert!(Ridge::fit_classes(x.view(), &[0; 6], 0, 1.0).is_err());
     }

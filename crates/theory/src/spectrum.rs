@@ -93,10 +93,10 @@ mod tests {
     fn the_scale_of_the_codes_changes_nothing_however_small_or_large() {
         let codes = Noise::new(2).normal(20, 4);
         for measure in [effective_rank, participation_ratio] {
-            let wanted = measure(codes.view()).unwrap();
+            let expected = measure(codes.view()).unwrap();
             for scale in [1e-200, 1e-90, 1e-3, 1e90, 1e200] {
                 let got = measure((scale * &codes).view()).unwrap();
-                assert!((got - wanted).abs() < TOLERANCE, "{scale:e}: {got} {wanted}");
+                assert!((got - expected).abs() < TOLERANCE, "{scale:e}: {got} {expected}");
             }
         }
     }

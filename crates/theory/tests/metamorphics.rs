@@ -85,15 +85,15 @@ fn similarity_is_invariant_to_rotation_scale_shift_and_order_and_is_the_mean_ove
             continue;
         }
         compared += 1;
-        for (what, got, wanted) in [
+        for (what, got, expected) in [
             ("with itself", cka(&x, &x), 1.0),
             ("turned, scaled and shifted", cka(&rotated, &y), known),
             ("in another order", cka(&x.select(Axis(0), &order), &y.select(Axis(0), &order)), known),
             ("the other way round", cka(&y, &x), known),
             ("by quadruples", by_quadruples, known),
         ] {
-            let gap = (got - wanted).abs() / wanted.abs().max(1.0);
-            assert!(gap <= TOLERANCE, "problem {problem}, {n} samples, {what}: {got} {wanted}");
+            let gap = (got - expected).abs() / expected.abs().max(1.0);
+            assert!(gap <= TOLERANCE, "problem {problem}, {n} samples, {what}: {got} {expected}");
             worst = worst.max(gap);
         }
     }
@@ -128,9 +128,9 @@ fn ranks_of_known_spectra_agree_with_their_formulas_in_every_basis() {
         let turned = codes.dot(&random.rotation(d)) * (2.0 + random.next()) + random.next();
         for codes in [&codes, &turned] {
             let got = [effective_rank(codes.view()).unwrap(), participation_ratio(codes.view()).unwrap()];
-            for (got, wanted) in got.into_iter().zip([entropy.exp(), participation]) {
-                let gap = (got - wanted).abs() / wanted;
-                assert!(gap <= TOLERANCE, "problem {problem}: {got} {wanted}");
+            for (got, expected) in got.into_iter().zip([entropy.exp(), participation]) {
+                let gap = (got - expected).abs() / expected;
+                assert!(gap <= TOLERANCE, "problem {problem}: {got} {expected}");
                 worst = worst.max(gap);
             }
         }

@@ -49,8 +49,8 @@ impl<O: Cases<N, M>, const N: usize, const M: usize> Op<N, M> for Emulated<O> {
         let (outputs, saved) = self.op.forward(all_to(&device, inputs)?.each_ref())?;
         let (expected, _) = self.op.forward(inputs)?;
         let outputs = all_to(&Device::Cpu, outputs.each_ref())?;
-        for (got, wanted) in outputs.iter().zip(&expected) {
-            assert_eq!((got.shape(), got.dtype()), (wanted.shape(), wanted.dtype()), "{}", O::NAME);
+        for (got, expected) in outputs.iter().zip(&expected) {
+            assert_eq!((got.shape(), got.dtype()), (expected.shape(), expected.dtype()), "{}", O::NAME);
         }
         Ok((outputs, (device, saved)))
     }

@@ -27,7 +27,7 @@ fn in_tf32(side: u32, count: u32, [m, n, k]: [u32; 3], a: &[f32], b: &[f32], ord
     bytemuck::pod_collect_to_vec(&c.contents())
 }
 
-/// The same for integers determined by position, with the exact results.
+/// Matrices of integers determined by position, with the exact results of their multiplication.
 fn of_whole_numbers(side: u32, count: u32, [m, n, k]: [u32; 3]) -> (Vec<f32>, Vec<f32>) {
     let number = |i: u32| ((i * 7) % 11) as f32 - 5.0;
     let values = |rows: u32, columns: u32| (0..count * rows * columns).map(number).collect::<Vec<f32>>();
@@ -56,9 +56,9 @@ fn one_launch_computes_a_batch_of_products() {
 #[test]
 fn tf32_has_ten_mantissa_bits_and_rounds_ties_away_from_zero() {
     let half = 0.5f32.powi(11);
-    for (x, wanted) in
+    for (x, expected) in
         [(1.0 + half, 1.0 + 2.0 * half), (1.0 + 0.9 * half, 1.0), (-1.0 - half, -1.0 - 2.0 * half)]
     {
-        assert_eq!(in_tf32(64, 1, [1, 1, 1], &[x], &[1.0], Order::Forward), [wanted]);
+        assert_eq!(in_tf32(64, 1, [1, 1, 1], &[x], &[1.0], Order::Forward), [expected]);
     }
 }

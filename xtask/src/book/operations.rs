@@ -12,7 +12,7 @@ const PLANTED: &str = "tests/planted.toml";
 
 /// A generated page of the book.
 pub(super) struct Page {
-    /// Its path in the repository, where no such file is.
+    /// The path of the page in the built book; the repository has no such file.
     pub(super) path: String,
     pub(super) title: String,
     pub(super) text: String,
@@ -93,7 +93,7 @@ fn docs_of(lines: &[&str], is_it: impl Fn(&str) -> bool) -> String {
     docs.join("\n")
 }
 
-/// What `type Saved` says.
+/// The text of `type Saved`.
 fn saved(lines: &[&str]) -> String {
     let Some(line) = lines.iter().find_map(|line| line.trim().strip_prefix("type Saved = ")) else {
         return String::new();

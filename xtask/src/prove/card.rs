@@ -187,8 +187,8 @@ pub(crate) fn is_current(page: &str, figures: &str) -> Result<(), String> {
             ids().collect::<Vec<_>>().join(", ")
         ));
     }
-    let wanted = placed(page, &card).map_err(|error| format!("{error:#}"))?;
-    match wanted == page {
+    let expected = placed(page, &card).map_err(|error| format!("{error:#}"))?;
+    match expected == page {
         true => Ok(()),
         false => Err(format!("the card is not that of {RELIABILITY}; run `cargo xtask prove --only R3`")),
     }

@@ -95,7 +95,7 @@ fn has_anchor(text: &str, anchor: &str) -> bool {
     matches!((line_of("ANCHOR"), line_of("ANCHOR_END")), (Some(begin), Some(end)) if begin < end)
 }
 
-/// What a chapter lacks.
+/// The problems of a chapter.
 fn of_chapter(path: &str, text: &str) -> Vec<String> {
     let mut lacks = Vec::new();
     let (mut inside, mut words) = (false, 0);
@@ -122,7 +122,7 @@ fn of_chapter(path: &str, text: &str) -> Vec<String> {
     lacks
 }
 
-/// What a picture lacks to be readable on light and dark pages and by a screen reader.
+/// The properties that a picture lacks to be readable on light and dark pages and by a screen reader.
 fn of_picture(text: &str) -> Vec<String> {
     let needed =
         [("<svg ", "SVG"), ("<title>", "title"), ("prefers-color-scheme:dark", "colours for dark pages")];

@@ -29,7 +29,7 @@ fn of_one(package: &Value) -> Option<String> {
     match (field("source"), field("checksum")) {
         (None, _) if is_ours(name) => None,
         (Some(REGISTRY), Some(_)) => None,
-        (Some(REGISTRY), None) => Some(format!("`{name}` has no checksum; make the file anew with cargo")),
+        (Some(REGISTRY), None) => Some(format!("`{name}` has no checksum; recreate the file with cargo")),
         (source, _) => {
             let source = source.unwrap_or("a folder");
             Some(format!("`{name}` is from {source}; take it from the public registry"))

@@ -4,7 +4,7 @@ use super::Finding;
 use super::tree::Tree;
 
 /// A word that readers would have to translate, and what to write.
-const WORDS: [(&str, &str); 21] = [
+const WORDS: [(&str, &str); 29] = [
     ("rectifier", "ReLU"),
     ("rectifiers", "ReLUs"),
     ("processor", "CPU, or SM of a GPU"),
@@ -26,9 +26,20 @@ const WORDS: [(&str, &str); 21] = [
     ("on and on", "further, or without end"),
     ("give or take", "up to, or about"),
     ("told apart", "distinguished"),
+    ("anew", "again, or the verb with re-: recomputes, rewrites"),
+    ("nobody", "who it is: no other thread, no caller"),
+    ("vouches", "guarantees, or checks"),
+    ("most telling", "most informative"),
+    ("trained beside", "trained with"),
+    ("gradient by the", "gradient with respect to the"),
+    ("gradients by the", "gradients with respect to the"),
+    ("what came of", "the outcome of"),
 ];
 
-/// What quotes old words: the changes of earlier versions, and a card that names a CPU's model.
+/// A word that begins the expectation in an error message, and what to write: `expected a, got b`.
+const IN_MESSAGES: (&str, &str) = ("wanted", "expected");
+
+/// Files that may quote old words: the changes of earlier versions, and a card that names a CPU's model.
 const EXEMPT: [&str; 2] = ["CHANGELOG.md", "book/reliability.md"];
 
 pub(super) fn are_standard(tree: &Tree) -> Vec<Finding> {
@@ -39,6 +50,15 @@ pub(super) fn are_standard(tree: &Tree) -> Vec<Finding> {
             continue;
         }
         for (index, line) in text.lines().enumerate() {
+            let (word, instead) = IN_MESSAGES;
+            let before = line.split_once(&format!(": {word} ")).map_or("", |(before, _)| before);
+            if !is_document && before.matches('"').count() % 2 == 1 {
+                findings.push(Finding::new(
+                    path,
+                    index + 1,
+                    format!("\"{word}\" in a message: write {instead}"),
+                ));
+            }
             let Some(prose) =
                 (if is_document { Some(line) } else { line.split_once("// ").map(|(_, it)| it) })
                     .or_else(|| line.split_once("/// ").map(|(_, it)| it))
@@ -77,6 +97,14 @@ mod tests {
         for begin in ["/// After", "//! After", "let n = 1; // after"] {
             assert_eq!(found("a.rs", &format!("{begin} so {} steps.", "many")).len(), 1, "{begin}");
         }
+    }
+
+    #[test]
+    fn messages_say_what_is_expected() {
+        let message = |word: &str| found("a.rs", &format!("    Err(\"size: {word} 1, got 2\")\n"));
+        assert_eq!(message("wanted"), ["a.rs:1: \"wanted\" in a message: write expected"]);
+        assert!(message("expected").is_empty());
+        assert!(found("a.rs", &format!("Case {{ inputs: {} }}\n", "wanted")).is_empty());
     }
 
     #[test]

@@ -25,7 +25,7 @@ where
         for (input, gradient) in some.iter().enumerate() {
             let alone = gradient.as_ref().map(Tensor::to_f64_vec);
             if alone.is_some() && alone != all[input].as_ref().map(Tensor::to_f64_vec) {
-                return Err(Error::UnsteadyGradient { op: O::NAME, input, wanted: wanted.into() });
+                return Err(Error::UnsteadyGradient { op: O::NAME, input, requested: wanted.into() });
             }
         }
     }
@@ -53,7 +53,7 @@ where
     let mut gradients = op.backward(saved, grad_outputs.each_ref(), wanted)?;
     let got = gradients.each_ref().map(Option::is_some);
     if got != wanted {
-        return Err(Error::WrongGradients { op: O::NAME, wanted: wanted.into(), got: got.into() });
+        return Err(Error::WrongGradients { op: O::NAME, requested: wanted.into(), got: got.into() });
     }
     for (input, gradient) in gradients.iter_mut().enumerate().filter(|(_, gradient)| gradient.is_some()) {
         *gradient = Some(Layout::of(inputs[input]).admit(O::NAME, input, gradient.take())?);

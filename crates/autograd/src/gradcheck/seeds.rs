@@ -13,7 +13,7 @@ use reliability::SEED;
 pub(super) enum Stream {
     /// A seed that failed before, with the number of cases up to the failure.
     Kept { seed: u64, cases: u32 },
-    /// The same in every run.
+    /// The fixed stream of every run.
     Fixed,
     /// The seed chosen by `AGON_SEED`.
     Chosen(u64),
@@ -63,7 +63,7 @@ impl Stream {
 pub(super) fn streams(name: &str) -> Vec<Stream> {
     let mut streams = match fs::read_to_string(file()) {
         Ok(text) => kept(&text, name).unwrap_or_else(|line| {
-            panic!("{}: wanted a seed, a number of cases and a name, got `{line}`", file().display())
+            panic!("{}: expected a seed, a number of cases and a name, got `{line}`", file().display())
         }),
         Err(_) => vec![],
     };
@@ -82,7 +82,7 @@ fn chosen() -> Option<u64> {
     })
 }
 
-/// Where failing seeds are kept, one a line.
+/// The file of failing seeds, one per line.
 fn file() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/seeds.txt")
 }

@@ -53,9 +53,9 @@ impl Axes {
     /// If there are too many axes, or a stride does not fit into 32 bits.
     pub(crate) fn words(&self, call: Call<'_>) -> Result<[u32; 1 + 2 * MOST_AXES]> {
         if self.0.len() > MOST_AXES {
-            let wanted = format!("at most {MOST_AXES} non-contiguous axes");
+            let expected = format!("at most {MOST_AXES} non-contiguous axes");
             let lengths: Vec<usize> = self.0.iter().map(|&(length, _)| length).collect();
-            return Err(Error::shape("axes", &wanted, &[&lengths]));
+            return Err(Error::shape("axes", &expected, &[&lengths]));
         }
         let mut words = [0; 1 + 2 * MOST_AXES];
         words[0] = self.0.len() as u32;

@@ -83,7 +83,7 @@ pub(crate) fn statistics(call: Call<'_>, x: &Tensor, eps: f64, statistics: [&Ten
 }
 
 /// Launches it over the elements of the output.
-pub(crate) fn over_numbers(
+pub(crate) fn over_elements(
     call: Call<'_>,
     entry: &str,
     output: &Tensor,

@@ -1,7 +1,7 @@
 //! Selects the GEMM kernel, and passes the epilogue to it.
 
 use tensor::gpu::{Argument, Call, Grid};
-use tensor::{DType, Epilogue, Result, Tensor};
+use tensor::{DType, FusedActivation, Result, Tensor};
 
 /// A GEMM kernel: the suffix of its name, the side of its tile, its threads per block.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -51,16 +51,16 @@ pub(crate) fn launch_product(
 }
 
 /// The bias and the activation fused into a GEMM.
-pub(crate) type Around<'a> = (Option<&'a Tensor>, Epilogue);
+pub(crate) type Epilogue<'a> = (Option<&'a Tensor>, FusedActivation);
 
 /// The two kernel arguments of the epilogue; without a bias, `any` is passed and not read.
-pub(crate) fn around_of<'a>((bias, epilogue): Around<'a>, any: &'a Tensor) -> [Argument<'a>; 2] {
+pub(crate) fn epilogue_arguments<'a>((bias, activation): Epilogue<'a>, any: &'a Tensor) -> [Argument<'a>; 2] {
     // The flags of `struct Epilogue` in `kernels/product.cuh`.
     const BIAS: u32 = 1;
     const RELU: u32 = 2;
-    let relu = match epilogue {
-        Epilogue::Identity => 0,
-        Epilogue::Relu => RELU,
+    let relu = match activation {
+        FusedActivation::Identity => 0,
+        FusedActivation::Relu => RELU,
     };
     [Argument::In(bias.unwrap_or(any)), Argument::U32(bias.map_or(0, |_| BIAS) | relu)]
 }

@@ -74,9 +74,9 @@ impl Kernel<1, 2> for Attention {
 
     fn shapes(&self, [qkv]: [&[usize]; 1]) -> tensor::Result<[Vec<usize>; 2]> {
         let Some([n, t, d]) = self.sizes(qkv) else {
-            let wanted =
+            let expected =
                 format!("queries, keys and values [n, t, 3 * d] with d > 0 for {} equal heads", self.n_heads);
-            return Err(Error::shape("attention", &wanted, &[qkv]));
+            return Err(Error::shape("attention", &expected, &[qkv]));
         };
         Ok([vec![n, t, d], vec![n, self.n_heads, t]])
     }
@@ -386,8 +386,9 @@ mod tests {
             let qkv = Tensor::zeros(shape, DType::F32);
             tensor::run(&Attention { n_heads }, [&qkv]).unwrap_err().to_string()
         };
-        let wanted = "attention: wanted queries, keys and values [n, t, 3 * d] with d > 0 for 4 equal heads";
-        assert_eq!(message(4, &[1, 2, 18]), format!("{wanted}, got [1, 2, 18]"));
+        let expected =
+            "attention: expected queries, keys and values [n, t, 3 * d] with d > 0 for 4 equal heads";
+        assert_eq!(message(4, &[1, 2, 18]), format!("{expected}, got [1, 2, 18]"));
         assert!(message(0, &[1, 2, 6]).contains("0 equal heads"));
         // Three times this value overflows to one in 64 bits.
         assert!(message(12_297_829_382_473_034_411, &[1, 2, 6]).contains("[1, 2, 6]"));

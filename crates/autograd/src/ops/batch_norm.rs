@@ -8,17 +8,17 @@ pub(crate) mod gradients;
 
 use ndarray::{Array1, ArrayD, ArrayViewD, Axis};
 use tensor::gpu::{Argument, Call};
-use tensor::{Epilogue, Error, Kernel, Real, Slice, Storage, Tensor};
+use tensor::{Error, FusedActivation, Kernel, Real, Slice, Storage, Tensor};
 
 use self::fast::{Layout, Norm};
 use self::gradients::{BatchNormGradAffine, BatchNormGradInput};
-use crate::launch::channels::{self, over_numbers};
+use crate::launch::channels::{self, over_elements};
 use crate::moments::{Moments, check_eps};
 use crate::op::if_wanted;
 use crate::ops::cast::cast;
 use crate::{Op, Result, Var};
 
-/// `y = epilogue((x - mean) / sqrt(variance + eps) * weight + bias)` in each channel, for `x: [n, c, ..]` and
+/// `y = activation((x - mean) / sqrt(variance + eps) * weight + bias)` in each channel, for `x: [n, c, ..]` and
 /// `weight`, `bias: [c]`.
 ///
 /// The outputs are `y` and, in the accumulator type, the mean and the **unbiased** variance (divided by the count
@@ -33,13 +33,13 @@ pub struct BatchNorm {
     /// Added to the variance; positive, and representable in 32 bits.
     pub eps: f64,
     /// The function of the normalised values.
-    pub epilogue: Epilogue,
+    pub activation: FusedActivation,
 }
 
 impl BatchNorm {
-    /// The normalisation without an epilogue.
+    /// The normalisation without an activation.
     pub fn new(eps: f64) -> Self {
-        Self { eps, epilogue: Epilogue::Identity }
+        Self { eps, activation: FusedActivation::Identity }
     }
 }
 
@@ -59,8 +59,8 @@ impl Kernel<3, 4> for BatchNorm {
             return Err(Error::shape("batch_norm", WANTED, &inputs));
         }
         if n * plane.iter().product::<usize>() < 2 {
-            let wanted = "at least two values of each channel in training, since one has no variance";
-            return Err(Error::shape("batch_norm", wanted, &[x]));
+            let expected = "at least two values of each channel in training, since one has no variance";
+            return Err(Error::shape("batch_norm", expected, &[x]));
         }
         Ok([x.to_vec(), vec![c], vec![c], vec![c]])
     }
@@ -82,14 +82,14 @@ impl Kernel<3, 4> for BatchNorm {
         }
         let [means, variances, rstds] = [means, variances, rstds].map(Array1::into_dyn);
         let y = normalised(&x, [&weight, &bias, &means.view(), &rstds.view()]);
-        [y.mapv_into(|y| self.epilogue.of(y)), means, variances, rstds]
+        [y.mapv_into(|y| self.activation.of(y)), means, variances, rstds]
     }
 
     fn launch(&self, call: Call<'_>, inputs: [&Tensor; 3], outputs: [&Tensor; 4]) -> tensor::Result<()> {
         let ([x, weight, bias], [y, statistics @ ..]) = (inputs, outputs);
         let [mean, _, rstd] = statistics;
         channels::statistics(call, x, self.eps, statistics)?;
-        over_numbers(call, "batch_norm", y, &[x, weight, bias, mean, rstd], &[relu_flag(self.epilogue)])
+        over_elements(call, "batch_norm", y, &[x, weight, bias, mean, rstd], &[relu_flag(self.activation)])
     }
 
     fn fast(&self, [x, weight, bias]: [Slice<'_>; 3], outputs: [&mut [f32]; 4]) -> bool {
@@ -101,7 +101,7 @@ impl Kernel<3, 4> for BatchNorm {
         fast::statistics(x.data, layout, self.eps, [means, variances, rstds]);
         let scale = fast::scales(weight.data, rstds);
         let norm = Norm { mean: means, rstd: rstds, scale: &scale, shift: bias.data };
-        fast::normalise(x.data, y, norm, self.epilogue, layout);
+        fast::normalise(x.data, y, norm, self.activation, layout);
         true
     }
 }
@@ -117,8 +117,8 @@ pub(crate) fn normalised<A: Real>(x: &ArrayViewD<'_, A>, channels: [&ArrayViewD<
 }
 
 /// Whether a ReLU follows, as kernels take it.
-pub(crate) fn relu_flag(epilogue: Epilogue) -> Argument<'static> {
-    Argument::U32(u32::from(epilogue == Epilogue::Relu))
+pub(crate) fn relu_flag(activation: FusedActivation) -> Argument<'static> {
+    Argument::U32(u32::from(activation == FusedActivation::Relu))
 }
 
 const WANTED: &str = "x [n, c, ..], a weight [c] and a bias [c]";
@@ -184,8 +184,8 @@ impl Op<3, 3> for BatchNorm {
         grad_outputs: [&Tensor; 3],
         wanted: [bool; 3],
     ) -> Result<[Option<Tensor>; 3]> {
-        let epilogue = self.epilogue;
-        let (of_affine, of_input) = (BatchNormGradAffine { epilogue }, BatchNormGradInput { epilogue });
+        let activation = self.activation;
+        let (of_affine, of_input) = (BatchNormGradAffine { activation }, BatchNormGradInput { activation });
         saved.gradients(&of_affine, &of_input, grad_outputs, wanted)
     }
 }
@@ -208,7 +208,7 @@ impl<'t> Var<'t> {
     /// As [`Var::batch_norm`].
     pub fn batch_norm_relu(&self, affine: Option<[&Self; 2]>, eps: f64) -> Result<[Self; 3]> {
         let [weight, bias] = self.affine_or_identity(affine)?;
-        self.tape.apply(BatchNorm { eps, epilogue: Epilogue::Relu }, [self, &weight, &bias])
+        self.tape.apply(BatchNorm { eps, activation: FusedActivation::Relu }, [self, &weight, &bias])
     }
 
     /// The weight and bias of each channel: the given ones, or constant ones and zeros.
@@ -295,9 +295,9 @@ mod tests {
         let statistic = Tensor::full(1.0, &[3], DType::F32);
         for eps in [0.0, -1.0, f64::NAN, f64::INFINITY] {
             let message = x.batch_norm(None, eps).unwrap_err().to_string();
-            assert!(message.starts_with("batch_norm: wanted an eps in"), "{message}");
+            assert!(message.starts_with("batch_norm: expected an eps in"), "{message}");
             let message = x.batch_norm_running(None, &statistic, &statistic, eps).unwrap_err().to_string();
-            assert!(message.starts_with("batch_norm_running: wanted an eps in"), "{message}");
+            assert!(message.starts_with("batch_norm_running: expected an eps in"), "{message}");
         }
     }
 
@@ -306,8 +306,8 @@ mod tests {
         let tape = Tape::new();
         let of = |shape: &[usize]| tape.input(&Tensor::zeros(shape, DType::F32));
         let message = of(&[1, 3]).batch_norm(None, 1e-5).unwrap_err().to_string();
-        let wanted = "at least two values of each channel in training, since one has no variance";
-        assert_eq!(message, format!("batch_norm: wanted {wanted}, got [1, 3]"));
+        let expected = "at least two values of each channel in training, since one has no variance";
+        assert_eq!(message, format!("batch_norm: expected {expected}, got [1, 3]"));
         assert!(of(&[1, 3, 1, 1]).batch_norm(None, 1e-5).is_err());
         assert!(of(&[0, 3, 2, 2]).batch_norm(None, 1e-5).is_err());
         assert!(of(&[4]).batch_norm(None, 1e-5).is_err());

@@ -1,4 +1,4 @@
-//! Batch normalisation in training mode, max-pooling and ReLU in one operation.
+//! Batch normalisation in training mode, max-pooling and ReLU, fused in one operation.
 
 #[cfg(feature = "cases")]
 mod cases;
@@ -22,11 +22,11 @@ use crate::{Op, Result, Var};
 /// goes to its first maximum in row-major order, or to its first NaN; where `y` is zero there is none.
 ///
 /// Nothing but `x` and the statistics is saved: the backward pass normalises each plane again while it is in the cache,
-/// and so finds the same maxima. With windows of 2 x 2, `x` is read twice and a quarter of it written forward; backward,
-/// `x` and the quarter are read twice and the gradient of `x` is written: 5.75 passes over memory, where three operations
-/// take 16 with the pool last and 12.25 with the ReLU last. A stored byte of place for each window would not save a pass:
-/// the sums read all of `x` anyway. In 32 and 64 bits all results have the bits of the three operations; in 16 bits they do
-/// not, because the maximum is taken before rounding.
+/// and so finds the same maxima. With windows of 2 x 2, `x` is read twice and a quarter of it written forward;
+/// backward, `x` and the quarter are read twice and the gradient of `x` is written: 5.75 passes over memory, where
+/// three operations take 16 with the pool last and 12.25 with the ReLU last. A stored index of one byte for each window
+/// would not save a pass: the sums read all of `x` anyway. In 32 and 64 bits all results have the bits of the three
+/// operations; in 16 bits they do not, because the maximum is taken before rounding.
 #[derive(Debug, Clone, Copy)]
 pub struct BatchNormPool {
     /// Added to the variance; positive, and representable in 32 bits.

@@ -1,11 +1,11 @@
-//! Batch normalisation in evaluation mode, with running statistics, then perhaps a ReLU.
+//! Batch normalisation in evaluation mode, with running statistics and an optional fused ReLU.
 
 use ndarray::{ArrayD, ArrayViewD, Axis, Zip};
 use tensor::gpu::{Argument, Call, Grid};
-use tensor::{DType, Epilogue, Error, Kernel, Real, Slice, Storage, Tensor};
+use tensor::{DType, Error, FusedActivation, Kernel, Real, Slice, Storage, Tensor};
 
 use crate::epilogue;
-use crate::launch::channels::over_numbers;
+use crate::launch::channels::over_elements;
 use crate::moments::check_eps;
 use crate::op::if_wanted;
 use crate::ops::batch_norm::fast::{self, Layout, Norm};
@@ -14,7 +14,7 @@ use crate::ops::batch_norm::{Saved, normalised, relu_flag};
 use crate::ops::cast::cast;
 use crate::{Op, Result, Var};
 
-/// `y = epilogue((x - mean) / sqrt(variance + eps) * weight + bias)` in each channel, for `x: [n, c, ..]` and
+/// `y = activation((x - mean) / sqrt(variance + eps) * weight + bias)` in each channel, for `x: [n, c, ..]` and
 /// `weight`, `bias: [c]`. The statistics are given and do not depend on `x`.
 #[derive(Debug, Clone)]
 pub struct BatchNormRunning {
@@ -25,13 +25,13 @@ pub struct BatchNormRunning {
     /// Added to the variance; positive, and representable in 32 bits.
     pub eps: f64,
     /// The function of the normalised values.
-    pub epilogue: Epilogue,
+    pub activation: FusedActivation,
 }
 
 impl BatchNormRunning {
-    /// The normalisation without an epilogue.
+    /// The normalisation without an activation.
     pub fn new(mean: &Tensor, variance: &Tensor, eps: f64) -> Self {
-        Self { mean: mean.clone(), variance: variance.clone(), eps, epilogue: Epilogue::Identity }
+        Self { mean: mean.clone(), variance: variance.clone(), eps, activation: FusedActivation::Identity }
     }
 }
 
@@ -44,7 +44,7 @@ pub(crate) fn rstd_of<A: Real>(variance: A, eps: A) -> A {
 #[derive(Debug, Clone, Copy)]
 struct Normalise {
     eps: f64,
-    epilogue: Epilogue,
+    activation: FusedActivation,
 }
 
 impl Kernel<5, 2> for Normalise {
@@ -58,8 +58,8 @@ impl Kernel<5, 2> for Normalise {
         match x {
             &[_, c, ..] if of_channels.iter().all(|shape| *shape == [c]) => Ok([x.to_vec(), vec![c]]),
             _ => {
-                let wanted = "x [n, c, ..], a weight, a bias, a mean and a variance [c]";
-                Err(Error::shape(self.name(), wanted, &inputs))
+                let expected = "x [n, c, ..], a weight, a bias, a mean and a variance [c]";
+                Err(Error::shape(self.name(), expected, &inputs))
             }
         }
     }
@@ -77,7 +77,7 @@ impl Kernel<5, 2> for Normalise {
         let [x, weight, bias, mean, variance] = inputs;
         let rstd = variance.mapv(|variance| rstd_of(variance, A::from_f64(self.eps)));
         let y = normalised(&x, [&weight, &bias, &mean, &rstd.view()]);
-        [y.mapv_into(|y| self.epilogue.of(y)), rstd]
+        [y.mapv_into(|y| self.activation.of(y)), rstd]
     }
 
     fn launch(&self, call: Call<'_>, inputs: [&Tensor; 5], [y, rstd]: [&Tensor; 2]) -> tensor::Result<()> {
@@ -85,7 +85,7 @@ impl Kernel<5, 2> for Normalise {
         let eps = Argument::F32(self.eps as f32);
         let arguments = [Argument::Out(rstd), Argument::In(variance), eps, Argument::Size(c)];
         call.launch_for(DType::F32, "batch_norm_running_inverse", Grid::over(c), &arguments)?;
-        over_numbers(call, "batch_norm", y, &[x, weight, bias, mean, rstd], &[relu_flag(self.epilogue)])
+        over_elements(call, "batch_norm", y, &[x, weight, bias, mean, rstd], &[relu_flag(self.activation)])
     }
 
     fn fast(&self, inputs: [Slice<'_>; 5], [y, rstd]: [&mut [f32]; 2]) -> bool {
@@ -96,7 +96,7 @@ impl Kernel<5, 2> for Normalise {
         }
         if !x.is_empty() {
             let norm = Norm { mean, rstd, scale: &fast::scales(weight, rstd), shift: bias };
-            fast::normalise(x, y, norm, self.epilogue, layout);
+            fast::normalise(x, y, norm, self.activation, layout);
         }
         true
     }
@@ -132,7 +132,7 @@ impl Kernel<3, 1> for BatchNormRunningGradInput {
     }
 
     fn launch(&self, call: Call<'_>, inputs: [&Tensor; 3], [dx]: [&Tensor; 1]) -> tensor::Result<()> {
-        over_numbers(call, self.name(), dx, &inputs, &[])
+        over_elements(call, self.name(), dx, &inputs, &[])
     }
 
     fn fast(&self, [dy, weight, rstd]: [Slice<'_>; 3], [dx]: [&mut [f32]; 1]) -> bool {
@@ -140,7 +140,7 @@ impl Kernel<3, 1> for BatchNormRunningGradInput {
             let (rstd, scale) = (rstd.data, fast::scales(weight.data, rstd.data));
             let zero = vec![0.0; scale.len()];
             let norm = Norm { mean: &zero, rstd, scale: &scale, shift: &zero };
-            fast::normalise(dy.data, dx, norm, Epilogue::Identity, Layout::of(dy.shape));
+            fast::normalise(dy.data, dx, norm, FusedActivation::Identity, Layout::of(dy.shape));
         }
         true
     }
@@ -149,7 +149,7 @@ impl Kernel<3, 1> for BatchNormRunningGradInput {
 impl Op<3> for BatchNormRunning {
     const NAME: &'static str = "batch_norm_running";
 
-    /// The inputs and the statistics, and what the epilogue needs.
+    /// The inputs and the statistics, and the output if the backward pass of the activation needs it.
     type Saved = (Saved, Option<Tensor>);
 
     fn forward(&self, inputs: [&Tensor; 3]) -> Result<([Tensor; 1], Self::Saved)> {
@@ -157,19 +157,19 @@ impl Op<3> for BatchNormRunning {
         let wide = x.dtype().accumulator();
         let there = |statistic: &Tensor| cast(&statistic.to_device(&x.device())?, wide);
         let (mean, variance) = (there(&self.mean)?, there(&self.variance)?);
-        let kernel = Normalise { eps: self.eps, epilogue: self.epilogue };
+        let kernel = Normalise { eps: self.eps, activation: self.activation };
         let [y, rstd] = tensor::run(&kernel, [x, weight, bias, &mean, &variance])?;
-        let of_epilogue = epilogue::saved(self.epilogue, &y);
-        Ok(([y], (Saved::new(inputs, &mean, rstd), of_epilogue)))
+        let of_activation = epilogue::saved(self.activation, &y);
+        Ok(([y], (Saved::new(inputs, &mean, rstd), of_activation)))
     }
 
     fn backward(
         &self,
-        (Saved { x, weight, bias, mean, rstd }, of_epilogue): &Self::Saved,
+        (Saved { x, weight, bias, mean, rstd }, of_activation): &Self::Saved,
         [dy]: [&Tensor; 1],
         [wanted_x, wanted_weight, wanted_bias]: [bool; 3],
     ) -> Result<[Option<Tensor>; 3]> {
-        let dy = &epilogue::backward(of_epilogue, dy)?;
+        let dy = &epilogue::backward(of_activation, dy)?;
         let dx = if_wanted(wanted_x, || {
             let [dx] = tensor::run(&BatchNormRunningGradInput, [dy, weight, rstd])?;
             Ok(dx)
@@ -177,7 +177,7 @@ impl Op<3> for BatchNormRunning {
         if !wanted_weight && !wanted_bias {
             return Ok([dx, None, None]);
         }
-        let kernel = BatchNormGradAffine { epilogue: Epilogue::Identity };
+        let kernel = BatchNormGradAffine { activation: FusedActivation::Identity };
         let [dweight, dbias] = tensor::run(&kernel, [x, weight, bias, mean, rstd, dy])?;
         let dweight = if_wanted(wanted_weight, || cast(&dweight, x.dtype()))?;
         let dbias = if_wanted(wanted_bias, || cast(&dbias, x.dtype()))?;
@@ -213,7 +213,7 @@ impl<'t> Var<'t> {
         eps: f64,
     ) -> Result<Self> {
         let op = BatchNormRunning::new(mean, variance, eps);
-        self.normalised(affine, BatchNormRunning { epilogue: Epilogue::Relu, ..op })
+        self.normalised(affine, BatchNormRunning { activation: FusedActivation::Relu, ..op })
     }
 
     fn normalised(&self, affine: Option<[&Self; 2]>, op: BatchNormRunning) -> Result<Self> {
@@ -227,7 +227,7 @@ impl<'t> Var<'t> {
 mod cases {
     use proptest::collection::vec;
     use proptest::prelude::*;
-    use tensor::{DType, Epilogue, Tensor};
+    use tensor::{DType, FusedActivation, Tensor};
 
     use super::BatchNormRunning;
     use crate::epilogue::cases::bias;
@@ -240,7 +240,7 @@ mod cases {
         const LINEAR: [bool; 3] = [true; 3];
 
         fn linear(&self) -> [bool; 3] {
-            [self.epilogue == Epilogue::Identity; 3]
+            [self.activation == FusedActivation::Identity; 3]
         }
 
         fn claim(class: ShapeClass) -> Claim {
@@ -255,8 +255,10 @@ mod cases {
                 Tensor::from_slice(values, &[values.len()]).expect("the values fill the shape")
             };
             let (mean, variance) = (of(&[0.0]).to_dtype(DType::F32), of(&[3.0]).to_dtype(DType::F32));
-            let op =
-                BatchNormRunning { epilogue: Epilogue::Relu, ..BatchNormRunning::new(&mean, &variance, 1.0) };
+            let op = BatchNormRunning {
+                activation: FusedActivation::Relu,
+                ..BatchNormRunning::new(&mean, &variance, 1.0)
+            };
             // Half of x: below, at and above zero.
             let x = of(&[-4.0, 0.0, 4.0]).reshape(&[3, 1]).expect("the elements are as many");
             let gradients = [vec![0.0, 0.0, 0.5], vec![2.0], vec![1.0]];
@@ -285,10 +287,10 @@ mod cases {
                 // Below 12: a deviation of 4, over the root of a half, times a weight of 2.
                 (values(&shape), values(&[c]), bias(c, 3), statistics, Just(count))
             })
-            .prop_map(|(x, weight, (bias, epilogue), (mean, variance), reduced)| {
+            .prop_map(|(x, weight, (bias, activation), (mean, variance), reduced)| {
                 // Statistics that every accumulator type represents exactly.
                 let [mean, variance] = [mean, variance].map(|x: Tensor| x.to_dtype(DType::F32));
-                let op = BatchNormRunning { mean, variance, eps: 1e-5, epilogue };
+                let op = BatchNormRunning { mean, variance, eps: 1e-5, activation };
                 Case { op, inputs: [x, weight, bias], reduced }
             })
             .boxed()
@@ -333,7 +335,8 @@ mod tests {
         let x = tape.input(&Tensor::zeros(&[1, 2], DType::F32));
         let statistic = Tensor::zeros(&[3], DType::F32);
         let message = x.batch_norm_running(None, &statistic, &statistic, 1e-5).unwrap_err().to_string();
-        let wanted = "batch_norm_running: wanted x [n, c, ..], a weight, a bias, a mean and a variance [c]";
-        assert_eq!(message, format!("{wanted}, got [1, 2] and [2] and [2] and [3] and [3]"));
+        let expected =
+            "batch_norm_running: expected x [n, c, ..], a weight, a bias, a mean and a variance [c]";
+        assert_eq!(message, format!("{expected}, got [1, 2] and [2] and [2] and [3] and [3]"));
     }
 }

@@ -25,8 +25,8 @@ impl Kernel<1, 1> for BroadcastTo {
 
     fn shapes(&self, [x]: [&[usize]; 1]) -> tensor::Result<[Vec<usize>; 1]> {
         if !fits(x, &self.shape) {
-            let wanted = format!("a shape that broadcasts to {:?}", self.shape);
-            return Err(tensor::Error::shape("broadcast_to", &wanted, &[x]));
+            let expected = format!("a shape that broadcasts to {:?}", self.shape);
+            return Err(tensor::Error::shape("broadcast_to", &expected, &[x]));
         }
         Ok([self.shape.clone()])
     }
@@ -61,8 +61,8 @@ impl Kernel<1, 1> for SumTo {
 
     fn shapes(&self, [x]: [&[usize]; 1]) -> tensor::Result<[Vec<usize>; 1]> {
         if !fits(&self.shape, x) {
-            let wanted = format!("a shape that {:?} broadcasts to", self.shape);
-            return Err(tensor::Error::shape("sum_to", &wanted, &[x]));
+            let expected = format!("a shape that {:?} broadcasts to", self.shape);
+            return Err(tensor::Error::shape("sum_to", &expected, &[x]));
         }
         Ok([self.shape.clone()])
     }
@@ -91,7 +91,7 @@ impl Kernel<1, 1> for SumTo {
             vector::sum_rows(x.data, y);
             return true;
         }
-        let is_short = x.data.len() <= repeats::MOST_TERMS.saturating_mul(y.len()) && !x.data.is_empty();
+        let is_short = x.data.len() <= repeats::MAX_TERMS.saturating_mul(y.len()) && !x.data.is_empty();
         if is_short {
             repeats::sum(x.data, y, walk(&self.shape, x.shape).pairs());
         }

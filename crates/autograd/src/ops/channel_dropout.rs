@@ -162,7 +162,10 @@ mod tests {
             let x = tape.input(&Tensor::zeros(shape, DType::F32));
             x.channel_dropout(p, Stream::new(0, "dropout"), 0).unwrap_err().to_string()
         };
-        assert_eq!(message(&[3], 0.1), "channel_dropout: wanted examples with channels [n, c, ..], got [3]");
+        assert_eq!(
+            message(&[3], 0.1),
+            "channel_dropout: expected examples with channels [n, c, ..], got [3]"
+        );
         assert!(message(&[3, 2], 1.5).ends_with("in [0, 1), got 1.5"));
     }
 }

@@ -59,8 +59,8 @@ impl Op<1> for Clamp {
         // False for a NaN limit too.
         let are_in_order = self.low <= self.high;
         if !are_in_order {
-            let (op, wanted) = ("clamp".into(), "a lower limit of at most the upper one".into());
-            return Err(Error::Shape { op, wanted, got: format!("{} and {}", self.low, self.high) }.into());
+            let (op, expected) = ("clamp".into(), "a lower limit of at most the upper one".into());
+            return Err(Error::Shape { op, expected, got: format!("{} and {}", self.low, self.high) }.into());
         }
         Ok((tensor::run(self, [x])?, x.clone()))
     }
@@ -132,7 +132,7 @@ mod tests {
             for (low, high) in [(2.0, -1.0), (f64::NAN, 1.0)] {
                 let message = x.clamp(low, high).unwrap_err().to_string();
                 assert!(
-                    message.starts_with("clamp: wanted a lower limit of at most the upper one"),
+                    message.starts_with("clamp: expected a lower limit of at most the upper one"),
                     "{message}"
                 );
             }

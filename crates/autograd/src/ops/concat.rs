@@ -25,8 +25,8 @@ impl Kernel<2, 1> for Concat {
         let axis = self.axis;
         let fits = x.len() == y.len() && axis < x.len() && (0..x.len()).all(|i| i == axis || x[i] == y[i]);
         if !fits {
-            let wanted = format!("two shapes that differ in the length of axis {axis} only");
-            return Err(tensor::Error::shape("concat", &wanted, &[x, y]));
+            let expected = format!("two shapes that differ in the length of axis {axis} only");
+            return Err(tensor::Error::shape("concat", &expected, &[x, y]));
         }
         let mut shape = x.to_vec();
         // An overflowing sum is reported as a size that is too large.
@@ -92,13 +92,13 @@ impl<'t> Var<'t> {
     pub fn concat(parts: &[&Self], axis: usize) -> Result<Self> {
         match *parts {
             [] => {
-                let (wanted, got) = ("at least one value".into(), "none".into());
-                Err(tensor::Error::Shape { op: "concat".into(), wanted, got }.into())
+                let (expected, got) = ("at least one value".into(), "none".into());
+                Err(tensor::Error::Shape { op: "concat".into(), expected, got }.into())
             }
             [only] if axis < only.shape().len() => Ok(only.clone()),
             [only] => {
-                let wanted = format!("shapes that have an axis {axis}");
-                Err(tensor::Error::shape("concat", &wanted, &[only.shape()]).into())
+                let expected = format!("shapes that have an axis {axis}");
+                Err(tensor::Error::shape("concat", &expected, &[only.shape()]).into())
             }
             // Recursive halving copies each element only logarithmically often.
             _ => {
@@ -189,16 +189,16 @@ mod tests {
         let of = |shape: &[usize]| tape.input(&Tensor::zeros(shape, DType::F32));
         let message =
             |x: &[usize], y: &[usize], axis| Var::concat(&[&of(x), &of(y)], axis).unwrap_err().to_string();
-        let wanted =
-            "concat: wanted two shapes that differ in the length of axis 0 only, got [2, 3] and [2, 4]";
-        assert_eq!(message(&[2, 3], &[2, 4], 0), wanted);
+        let expected =
+            "concat: expected two shapes that differ in the length of axis 0 only, got [2, 3] and [2, 4]";
+        assert_eq!(message(&[2, 3], &[2, 4], 0), expected);
         assert!(message(&[2], &[2, 1], 0).contains("[2] and [2, 1]"));
         assert!(message(&[2], &[2], 1).contains("axis 1"));
         let message = Var::concat(&[&of(&[2, 3])], 7).unwrap_err().to_string();
-        assert_eq!(message, "concat: wanted shapes that have an axis 7, got [2, 3]");
+        assert_eq!(message, "concat: expected shapes that have an axis 7, got [2, 3]");
         assert_eq!(
             Var::concat(&[], 0).unwrap_err().to_string(),
-            "concat: wanted at least one value, got none"
+            "concat: expected at least one value, got none"
         );
     }
 }

@@ -1,7 +1,7 @@
-//! The convolution of images, with or without a bias for each output channel, then perhaps a ReLU.
+//! The two-dimensional convolution, with an optional bias for each output channel and an optional fused ReLU.
 //!
-//! The three sums of a convolution - forward, by the input, by the weight - are kernels of their own;
-//! the transposed convolution uses the same three in other roles.
+//! The forward pass and the gradients with respect to the input and the weight are three kernels; the transposed
+//! convolution uses the same three in other roles.
 
 mod geometry;
 mod kernels;
@@ -10,12 +10,12 @@ mod prepared;
 pub(crate) mod launches;
 
 use ndarray::{ArrayD, ArrayViewD};
-use tensor::conv::Around;
+use tensor::conv::Epilogue;
 use tensor::gpu::Call;
-use tensor::{Epilogue, Kernel, Real, Slice, Tensor};
+use tensor::{FusedActivation, Kernel, Real, Slice, Tensor};
 
 pub use self::geometry::Geometry;
-pub(crate) use self::geometry::places;
+pub(crate) use self::geometry::output_length;
 use self::kernels::SumOfChannels;
 pub(crate) use self::kernels::{ConvGradInput, ConvGradWeight, convolved, of_rank_4, with_bias};
 pub(crate) use self::non_finite::grad_input as fast_grad_input;
@@ -24,7 +24,7 @@ use crate::epilogue;
 use crate::op::{if_wanted, run_if};
 use crate::{Op, Result, Var};
 
-/// `y[n, o] = epilogue(bias[o] + sum over c of x[n, c] * weight[o, c])`, for images `[n, c, h, w]`, a weight
+/// `y[n, o] = activation(bias[o] + sum over c of x[n, c] * weight[o, c])`, for images `[n, c, h, w]`, a weight
 /// `[o, c, kh, kw]` and a bias `[o]`. As everywhere in this field, the kernel is not turned around.
 ///
 /// `N` counts the inputs: `Conv2d<2>` has no bias, for layers that a normalisation follows.
@@ -35,14 +35,14 @@ use crate::{Op, Result, Var};
 pub struct Conv2d<const N: usize = 3> {
     /// Stride and padding.
     pub geometry: Geometry,
-    /// What is done to the sum.
-    pub epilogue: Epilogue,
+    /// The activation of the sum.
+    pub activation: FusedActivation,
 }
 
 impl Conv2d<2> {
-    /// The convolution alone.
+    /// The convolution without a bias and without an activation.
     pub fn without_bias(geometry: Geometry) -> Self {
-        Self { geometry, epilogue: Epilogue::Identity }
+        Self { geometry, activation: FusedActivation::Identity }
     }
 }
 
@@ -52,10 +52,14 @@ pub(crate) fn split_inputs<T: Clone, const N: usize>(inputs: &[T; N]) -> ([T; 2]
     ([inputs[0].clone(), inputs[1].clone()], inputs.get(2).cloned())
 }
 
-/// The shapes of all inputs are not what `op` takes: `wanted` for the images and the weight, and `[o]` for a bias.
-pub(crate) fn wrong_shapes<const N: usize>(op: &str, wanted: String, inputs: [&[usize]; N]) -> tensor::Error {
+/// The shapes of all inputs are not what `op` takes: `expected` for the images and the weight, and `[o]` for a bias.
+pub(crate) fn wrong_shapes<const N: usize>(
+    op: &str,
+    expected: String,
+    inputs: [&[usize]; N],
+) -> tensor::Error {
     let bias = if N == 3 { " and a bias [o]" } else { "" };
-    tensor::Error::shape(op, &format!("{wanted}{bias}"), &inputs)
+    tensor::Error::shape(op, &format!("{expected}{bias}"), &inputs)
 }
 
 impl<const N: usize> Kernel<N, 1> for Conv2d<N> {
@@ -69,20 +73,20 @@ impl<const N: usize> Kernel<N, 1> for Conv2d<N> {
             Some(sizes) if bias.is_none_or(|bias| bias == [sizes.o]) => {
                 Ok([vec![sizes.n, sizes.o, sizes.out[0], sizes.out[1]]])
             }
-            _ => Err(wrong_shapes("conv2d", self.geometry.wanted_shapes(), inputs)),
+            _ => Err(wrong_shapes("conv2d", self.geometry.expected_shapes(), inputs)),
         }
     }
 
     fn reference<A: Real>(&self, inputs: [ArrayViewD<'_, A>; N]) -> [ArrayD<A>; 1] {
         let ([x, weight], bias) = split_inputs(&inputs);
         let sum = with_bias(convolved(self.geometry, x, weight), bias);
-        [sum.mapv_into(|x| self.epilogue.of(x))]
+        [sum.mapv_into(|x| self.activation.of(x))]
     }
 
     fn launch(&self, call: Call<'_>, inputs: [&Tensor; N], [y]: [&Tensor; 1]) -> tensor::Result<()> {
         let ([x, weight], bias) = split_inputs(&inputs);
-        let sizes = self.geometry.sizes(x.shape(), weight.shape()).expect("the shape rule was asked");
-        launches::convolve(call, [x, weight], y, (bias, self.epilogue), sizes)
+        let sizes = self.geometry.sizes(x.shape(), weight.shape()).expect("the shapes were checked");
+        launches::convolve(call, [x, weight], y, (bias, self.activation), sizes)
     }
 
     fn flops(&self, inputs: [&[usize]; N]) -> u64 {
@@ -91,13 +95,13 @@ impl<const N: usize> Kernel<N, 1> for Conv2d<N> {
 
     fn fast(&self, inputs: [Slice<'_>; N], [y]: [&mut [f32]; 1]) -> bool {
         let ([x, weight], bias) = split_inputs(&inputs);
-        let sizes = self.geometry.sizes(x.shape, weight.shape).expect("the shape rule was asked");
-        let around = Around { bias: bias.map(|bias| bias.data), epilogue: self.epilogue };
-        non_finite::conv2d(y, [x.data, weight.data], around, sizes)
+        let sizes = self.geometry.sizes(x.shape, weight.shape).expect("the shapes were checked");
+        let epilogue = Epilogue { bias: bias.map(|bias| bias.data), activation: self.activation };
+        non_finite::conv2d(y, [x.data, weight.data], epilogue, sizes)
     }
 }
 
-/// The gradients by the input and by the weight, each a sum of products again.
+/// The gradients with respect to the input and the weight, each computed by a kernel of its own.
 fn gradients(
     geometry: Geometry,
     [x, weight]: [&Tensor; 2],
@@ -111,7 +115,7 @@ fn gradients(
     ])
 }
 
-/// The gradient by a bias that was added to every pixel of its channel.
+/// The gradient with respect to a bias that was added to every pixel of its channel.
 pub(crate) fn bias_gradient(dy: &Tensor, wanted: bool) -> Result<Option<Tensor>> {
     if_wanted(wanted, || {
         let [dbias] = tensor::run(&SumOfChannels, [dy])?;
@@ -122,22 +126,22 @@ pub(crate) fn bias_gradient(dy: &Tensor, wanted: bool) -> Result<Option<Tensor>>
 impl<const N: usize> Op<N> for Conv2d<N> {
     const NAME: &'static str = "conv2d";
 
-    /// The images and the weight, and what the epilogue needs.
+    /// The images and the weight, and the output if the backward pass of the activation needs it.
     type Saved = ([Tensor; 2], Option<Tensor>);
 
     fn forward(&self, inputs: [&Tensor; N]) -> Result<([Tensor; 1], Self::Saved)> {
         let [y] = tensor::run(self, inputs)?;
-        let of_epilogue = epilogue::saved(self.epilogue, &y);
-        Ok(([y], ([inputs[0].clone(), inputs[1].clone()], of_epilogue)))
+        let of_activation = epilogue::saved(self.activation, &y);
+        Ok(([y], ([inputs[0].clone(), inputs[1].clone()], of_activation)))
     }
 
     fn backward(
         &self,
-        (inputs, of_epilogue): &Self::Saved,
+        (inputs, of_activation): &Self::Saved,
         [dy]: [&Tensor; 1],
         wanted: [bool; N],
     ) -> Result<[Option<Tensor>; N]> {
-        let dsum = epilogue::backward(of_epilogue, dy)?;
+        let dsum = epilogue::backward(of_activation, dy)?;
         let (wanted, wanted_bias) = split_inputs(&wanted);
         let [dx, dweight] = gradients(self.geometry, inputs.each_ref(), &dsum, wanted)?;
         let dbias = bias_gradient(&dsum, wanted_bias.unwrap_or(false))?;
@@ -152,7 +156,7 @@ impl<'t> Var<'t> {
     /// # Errors
     /// If the shapes are not such, a stride is zero or the kernel does not fit into the padded image.
     pub fn conv2d(&self, weight: &Self, bias: &Self, geometry: Geometry) -> Result<Self> {
-        let op = Conv2d::<3> { geometry, epilogue: Epilogue::Identity };
+        let op = Conv2d::<3> { geometry, activation: FusedActivation::Identity };
         let [y] = self.tape.apply(op, [self, weight, bias])?;
         Ok(y)
     }
@@ -162,7 +166,7 @@ impl<'t> Var<'t> {
     /// # Errors
     /// As [`Var::conv2d`].
     pub fn conv2d_relu(&self, weight: &Self, bias: &Self, geometry: Geometry) -> Result<Self> {
-        let op = Conv2d::<3> { geometry, epilogue: Epilogue::Relu };
+        let op = Conv2d::<3> { geometry, activation: FusedActivation::Relu };
         let [y] = self.tape.apply(op, [self, weight, bias])?;
         Ok(y)
     }
@@ -182,7 +186,7 @@ pub(crate) mod cases {
     use std::ops::Range;
 
     use proptest::prelude::*;
-    use tensor::Epilogue;
+    use tensor::FusedActivation;
     use tensor::Tensor;
     use tensor::conv::Convolution;
 
@@ -195,7 +199,7 @@ pub(crate) mod cases {
         const LINEAR: [bool; N] = [true; N];
 
         fn linear(&self) -> [bool; N] {
-            [self.epilogue == Epilogue::Identity; N]
+            [self.activation == FusedActivation::Identity; N]
         }
 
         fn claim(class: ShapeClass) -> Claim {
@@ -206,7 +210,7 @@ pub(crate) mod cases {
         }
 
         fn kinks() -> Vec<Kink<Self, N>> {
-            let op = Conv2d { geometry: Geometry::square(1, 0), epilogue: Epilogue::Relu };
+            let op = Conv2d { geometry: Geometry::square(1, 0), activation: FusedActivation::Relu };
             vec![sum_of_zero(op, &[1; 4], &[3, 1, 1, 1])]
         }
 
@@ -294,8 +298,11 @@ pub(crate) mod cases {
                 let terms = sizes.c * sizes.kernel[0] * sizes.kernel[1];
                 (Just(geometry), images_and_weight(&sizes), bias(sizes.o, terms), Just(sizes))
             })
-            .prop_map(|(geometry, [x, weight], (bias, epilogue), sizes)| Case {
-                op: Conv2d { geometry, epilogue: if N == 3 { epilogue } else { Epilogue::Identity } },
+            .prop_map(|(geometry, [x, weight], (bias, activation), sizes)| Case {
+                op: Conv2d {
+                    geometry,
+                    activation: if N == 3 { activation } else { FusedActivation::Identity },
+                },
                 inputs: first(&[x, weight, bias]),
                 reduced: reduced(&sizes),
             })

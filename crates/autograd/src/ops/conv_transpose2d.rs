@@ -1,10 +1,10 @@
-//! The transposed convolution, with or without a bias, then perhaps a ReLU: the input gradient of a convolution, used to
-//! make images larger.
+//! The transposed convolution, with an optional bias and an optional fused ReLU: the input gradient of a convolution, used
+//! to upsample images.
 
 use ndarray::{ArrayD, ArrayViewD};
-use tensor::conv::{Around, Convolution};
+use tensor::conv::{Convolution, Epilogue};
 use tensor::gpu::Call;
-use tensor::{Epilogue, Kernel, Real, Slice, Tensor};
+use tensor::{FusedActivation, Kernel, Real, Slice, Tensor};
 
 use crate::epilogue;
 use crate::op::run_if;
@@ -23,8 +23,8 @@ use crate::{Op, Result, Var};
 pub struct ConvTranspose2d<const N: usize = 3> {
     /// Stride, padding and output padding.
     pub attributes: Transposed,
-    /// What is done to the sum.
-    pub epilogue: Epilogue,
+    /// The activation of the sum.
+    pub activation: FusedActivation,
 }
 
 /// The attributes of a transposed convolution, rows first.
@@ -32,7 +32,7 @@ pub struct ConvTranspose2d<const N: usize = 3> {
 pub struct Transposed {
     /// Stride and padding of the convolution whose gradient this is.
     pub geometry: Geometry,
-    /// How many more rows and columns the output has; below the stride, which leaves several sizes open.
+    /// Additional rows and columns of the output, as PyTorch's `output_padding`; below the stride.
     pub output_padding: [usize; 2],
 }
 
@@ -57,7 +57,7 @@ impl Transposed {
         self.gradient([side(0)?, side(1)?]).sizes(x, weight)
     }
 
-    fn wanted_shapes(&self) -> String {
+    fn expected_shapes(&self) -> String {
         let Geometry { stride: [sh, sw], padding: [ph, pw] } = self.geometry;
         let [oh, ow] = self.output_padding;
         format!(
@@ -71,11 +71,11 @@ impl Transposed {
     }
 
     fn reference_4d<A: Real>(&self, x: ArrayViewD<'_, A>, weight: ArrayViewD<'_, A>) -> ArrayD<A> {
-        let sizes = self.sizes(x.shape(), weight.shape()).expect("the shape rule was asked");
+        let sizes = self.sizes(x.shape(), weight.shape()).expect("the shapes were checked");
         self.gradient(sizes.image).reference_4d(x, weight)
     }
 
-    /// The gradient by the images is the convolution itself; for the weight, image and output change places.
+    /// The gradient with respect to the images is the convolution itself; for the weight, image and output are swapped.
     fn gradients(
         &self,
         [x, weight]: [&Tensor; 2],
@@ -101,20 +101,20 @@ impl<const N: usize> Kernel<N, 1> for ConvTranspose2d<N> {
             Some(sizes) if bias.is_none_or(|bias| bias == [sizes.c]) => {
                 Ok([vec![sizes.n, sizes.c, sizes.image[0], sizes.image[1]]])
             }
-            _ => Err(conv2d::wrong_shapes("conv_transpose2d", self.attributes.wanted_shapes(), inputs)),
+            _ => Err(conv2d::wrong_shapes("conv_transpose2d", self.attributes.expected_shapes(), inputs)),
         }
     }
 
     fn reference<A: Real>(&self, inputs: [ArrayViewD<'_, A>; N]) -> [ArrayD<A>; 1] {
         let ([x, weight], bias) = conv2d::split_inputs(&inputs);
         let sum = with_bias(self.attributes.reference_4d(x, weight), bias);
-        [sum.mapv_into(|x| self.epilogue.of(x))]
+        [sum.mapv_into(|x| self.activation.of(x))]
     }
 
     fn launch(&self, call: Call<'_>, inputs: [&Tensor; N], [y]: [&Tensor; 1]) -> tensor::Result<()> {
         let ([x, weight], bias) = conv2d::split_inputs(&inputs);
-        let sizes = self.attributes.sizes(x.shape(), weight.shape()).expect("the shape rule was asked");
-        launches::grad_input(call, [x, weight], y, (bias, self.epilogue), sizes)
+        let sizes = self.attributes.sizes(x.shape(), weight.shape()).expect("the shapes were checked");
+        launches::grad_input(call, [x, weight], y, (bias, self.activation), sizes)
     }
 
     fn flops(&self, inputs: [&[usize]; N]) -> u64 {
@@ -123,31 +123,31 @@ impl<const N: usize> Kernel<N, 1> for ConvTranspose2d<N> {
 
     fn fast(&self, inputs: [Slice<'_>; N], [y]: [&mut [f32]; 1]) -> bool {
         let ([x, weight], bias) = conv2d::split_inputs(&inputs);
-        let sizes = self.attributes.sizes(x.shape, weight.shape).expect("the shape rule was asked");
-        let around = Around { bias: bias.map(|bias| bias.data), epilogue: self.epilogue };
-        conv2d::fast_grad_input(y, [x.data, weight.data], around, sizes)
+        let sizes = self.attributes.sizes(x.shape, weight.shape).expect("the shapes were checked");
+        let epilogue = Epilogue { bias: bias.map(|bias| bias.data), activation: self.activation };
+        conv2d::fast_grad_input(y, [x.data, weight.data], epilogue, sizes)
     }
 }
 
 impl<const N: usize> Op<N> for ConvTranspose2d<N> {
     const NAME: &'static str = "conv_transpose2d";
 
-    /// The images and the weight, and what the epilogue needs.
+    /// The images and the weight, and the output if the backward pass of the activation needs it.
     type Saved = ([Tensor; 2], Option<Tensor>);
 
     fn forward(&self, inputs: [&Tensor; N]) -> Result<([Tensor; 1], Self::Saved)> {
         let [y] = tensor::run(self, inputs)?;
-        let of_epilogue = epilogue::saved(self.epilogue, &y);
-        Ok(([y], ([inputs[0].clone(), inputs[1].clone()], of_epilogue)))
+        let of_activation = epilogue::saved(self.activation, &y);
+        Ok(([y], ([inputs[0].clone(), inputs[1].clone()], of_activation)))
     }
 
     fn backward(
         &self,
-        (inputs, of_epilogue): &Self::Saved,
+        (inputs, of_activation): &Self::Saved,
         [dy]: [&Tensor; 1],
         wanted: [bool; N],
     ) -> Result<[Option<Tensor>; N]> {
-        let dsum = epilogue::backward(of_epilogue, dy)?;
+        let dsum = epilogue::backward(of_activation, dy)?;
         let (wanted, wanted_bias) = conv2d::split_inputs(&wanted);
         let [dx, dweight] = self.attributes.gradients(inputs.each_ref(), &dsum, wanted)?;
         let dbias = conv2d::bias_gradient(&dsum, wanted_bias.unwrap_or(false))?;
@@ -164,7 +164,7 @@ impl<'t> Var<'t> {
     /// If the shapes are not such, a stride is zero, an output padding is not below its stride or the
     /// output would be empty.
     pub fn conv_transpose2d(&self, weight: &Self, bias: &Self, attributes: Transposed) -> Result<Self> {
-        let op = ConvTranspose2d::<3> { attributes, epilogue: Epilogue::Identity };
+        let op = ConvTranspose2d::<3> { attributes, activation: FusedActivation::Identity };
         let [y] = self.tape.apply(op, [self, weight, bias])?;
         Ok(y)
     }
@@ -174,7 +174,7 @@ impl<'t> Var<'t> {
     /// # Errors
     /// As [`Var::conv_transpose2d`].
     pub fn conv_transpose2d_relu(&self, weight: &Self, bias: &Self, attributes: Transposed) -> Result<Self> {
-        let op = ConvTranspose2d::<3> { attributes, epilogue: Epilogue::Relu };
+        let op = ConvTranspose2d::<3> { attributes, activation: FusedActivation::Relu };
         let [y] = self.tape.apply(op, [self, weight, bias])?;
         Ok(y)
     }
@@ -184,7 +184,7 @@ impl<'t> Var<'t> {
     /// # Errors
     /// As [`Var::conv_transpose2d`].
     pub fn conv_transpose2d_no_bias(&self, weight: &Self, attributes: Transposed) -> Result<Self> {
-        let op = ConvTranspose2d::<2> { attributes, epilogue: Epilogue::Identity };
+        let op = ConvTranspose2d::<2> { attributes, activation: FusedActivation::Identity };
         let [y] = self.tape.apply(op, [self, weight])?;
         Ok(y)
     }
@@ -193,7 +193,7 @@ impl<'t> Var<'t> {
 #[cfg(feature = "cases")]
 mod cases {
     use proptest::prelude::*;
-    use tensor::Epilogue;
+    use tensor::FusedActivation;
     use tensor::Tensor;
     use tensor::conv::Convolution;
 
@@ -208,7 +208,7 @@ mod cases {
         const LINEAR: [bool; N] = [true; N];
 
         fn linear(&self) -> [bool; N] {
-            [self.epilogue == Epilogue::Identity; N]
+            [self.activation == FusedActivation::Identity; N]
         }
 
         fn claim(class: ShapeClass) -> Claim {
@@ -219,7 +219,10 @@ mod cases {
         }
 
         fn kinks() -> Vec<Kink<Self, N>> {
-            let op = ConvTranspose2d { attributes: Transposed::square(1, 0, 0), epilogue: Epilogue::Relu };
+            let op = ConvTranspose2d {
+                attributes: Transposed::square(1, 0, 0),
+                activation: FusedActivation::Relu,
+            };
             vec![sum_of_zero(op, &[1; 4], &[1, 3, 1, 1])]
         }
 
@@ -267,10 +270,10 @@ mod cases {
                 let terms = sizes.o * sizes.kernel[0] * sizes.kernel[1];
                 (Just(attributes), images_and_weight(&sizes), bias(sizes.c, terms), Just(sizes))
             })
-            .prop_map(|(attributes, [x, weight], (bias, epilogue), sizes)| Case {
+            .prop_map(|(attributes, [x, weight], (bias, activation), sizes)| Case {
                 op: ConvTranspose2d {
                     attributes,
-                    epilogue: if N == 3 { epilogue } else { Epilogue::Identity },
+                    activation: if N == 3 { activation } else { FusedActivation::Identity },
                 },
                 inputs: first(&[x, weight, bias]),
                 reduced: reduced(&sizes),
@@ -281,7 +284,7 @@ mod cases {
 
 #[cfg(test)]
 mod tests {
-    use tensor::{DType, Epilogue, Tensor};
+    use tensor::{DType, FusedActivation, Tensor};
 
     use super::{ConvTranspose2d, Transposed};
     use crate::Tape;
@@ -315,19 +318,19 @@ mod tests {
         let [x, weight, bias] =
             [&[2, 3, 1, 1][..], &[3, 4, 3, 3], &[4]].map(|shape| Tensor::zeros(shape, DType::F32));
         let message = |attributes| {
-            let op = ConvTranspose2d { attributes, epilogue: Epilogue::Identity };
+            let op = ConvTranspose2d { attributes, activation: FusedActivation::Identity };
             tensor::run(&op, [&x, &weight, &bias]).unwrap_err().to_string()
         };
         assert_eq!(
             message(Transposed::square(2, 1, 2)),
-            "conv_transpose2d: wanted [n, c, h, w] and [c, o, kh, kw] with an output that is not empty \
+            "conv_transpose2d: expected [n, c, h, w] and [c, o, kh, kw] with an output that is not empty \
              (stride 2 x 2, padding 1 x 1, output padding 2 x 2, below the stride) and a bias [o], \
              got [2, 3, 1, 1] and [3, 4, 3, 3] and [4]"
         );
         for attributes in
             [Transposed::square(0, 0, 0), Transposed::square(1, 2, 0), Transposed::square(1, usize::MAX, 0)]
         {
-            assert!(message(attributes).starts_with("conv_transpose2d: wanted"));
+            assert!(message(attributes).starts_with("conv_transpose2d: expected"));
         }
     }
 }

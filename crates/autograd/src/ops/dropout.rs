@@ -35,8 +35,8 @@ impl Dropout {
         if (0.0..1.0).contains(&self.p) {
             return Ok(());
         }
-        let wanted = "a drop probability in [0, 1)".into();
-        Err(Error::Shape { op: op.into(), wanted, got: self.p.to_string() })
+        let expected = "a drop probability in [0, 1)".into();
+        Err(Error::Shape { op: op.into(), expected, got: self.p.to_string() })
     }
 
     /// The factor of kept elements.
@@ -237,7 +237,7 @@ mod tests {
         let tape = Tape::new();
         let x = tape.input(&Tensor::zeros(&[2], DType::F32));
         let message = |p| x.dropout(p, Stream::new(0, "dropout"), 0).unwrap_err().to_string();
-        assert_eq!(message(1.0), "dropout: wanted a drop probability in [0, 1), got 1");
+        assert_eq!(message(1.0), "dropout: expected a drop probability in [0, 1), got 1");
         assert!(message(-0.1).ends_with("got -0.1") && message(f64::NAN).ends_with("got NaN"));
     }
 }

@@ -17,7 +17,7 @@ pub struct GatherRows {
 
 /// Returns an error of `op` unless `rows` has equally many rows for each of the `n` images, all below `t`.
 pub(crate) fn check(op: &'static str, rows: &Indices, n: usize, t: usize) -> Result<()> {
-    let mismatch = |wanted: String, got: String| Err(Error::Indices { op, wanted, got });
+    let mismatch = |expected: String, got: String| Err(Error::Indices { op, expected, got });
     if n == 0 || !rows.len().is_multiple_of(n) {
         let got = format!("{} rows for {n} images", rows.len());
         return mismatch("equally many rows for each image, and at least one image".into(), got);
@@ -88,8 +88,8 @@ impl Op<1> for GatherRows {
 
     fn forward(&self, [x]: [&Tensor; 1]) -> Result<([Tensor; 1], usize)> {
         let &[n, t, _] = x.shape() else {
-            let wanted = "tokens [images, rows, features]";
-            return Err(tensor::Error::shape(<Self as Op<1>>::NAME, wanted, &[x.shape()]).into());
+            let expected = "tokens [images, rows, features]";
+            return Err(tensor::Error::shape(<Self as Op<1>>::NAME, expected, &[x.shape()]).into());
         };
         check(<Self as Op<1>>::NAME, &self.rows, n, t)?;
         Ok((tensor::run(self, [x])?, t))
@@ -207,7 +207,7 @@ mod tests {
         let message = |shape: &[usize], rows: Vec<u32>| {
             of(shape).gather_rows(&Indices::new(rows)).unwrap_err().to_string()
         };
-        assert_eq!(message(&[2, 3, 4], vec![0, 3]), "gather_rows: wanted rows below 3, got row 3");
+        assert_eq!(message(&[2, 3, 4], vec![0, 3]), "gather_rows: expected rows below 3, got row 3");
         assert!(message(&[2, 3, 4], vec![0, 1, 2]).contains("3 rows for 2 images"));
         assert!(message(&[0, 3, 4], vec![]).contains("at least one image"));
         assert!(message(&[2, 3], vec![0, 1]).contains("[images, rows, features]"));

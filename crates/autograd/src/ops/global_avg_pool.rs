@@ -174,7 +174,7 @@ mod tests {
         let pooled = |shape: &[usize]| tape.input(&Tensor::zeros(shape, DType::F32)).global_avg_pool();
         assert_eq!(
             pooled(&[2, 3, 0, 4]).unwrap_err().to_string(),
-            "global_avg_pool: wanted non-empty images [n, c, h, w], got [2, 3, 0, 4]"
+            "global_avg_pool: expected non-empty images [n, c, h, w], got [2, 3, 0, 4]"
         );
         assert_eq!(pooled(&[0, 3, 2, 2]).unwrap().shape(), [0, 3]);
     }

@@ -38,8 +38,8 @@ impl Kernel<3, 3> for LayerNorm {
                 Ok([x.to_vec(), rows.to_vec(), rows.to_vec()])
             }
             _ => {
-                let wanted = "rows [.., d] with d > 0, a weight [d] and a bias [d]";
-                Err(Error::shape("layer_norm", wanted, &[x, weight, bias]))
+                let expected = "rows [.., d] with d > 0, a weight [d] and a bias [d]";
+                Err(Error::shape("layer_norm", expected, &[x, weight, bias]))
             }
         }
     }

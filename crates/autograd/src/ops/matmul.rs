@@ -3,9 +3,9 @@
 use ndarray::{ArrayD, ArrayView2, ArrayViewD, Ix2};
 use tensor::gpu::{Argument, Call};
 use tensor::sums::pairwise;
-use tensor::{Epilogue, Init, Kernel, Matrix, Real, Slice, Tensor, gemm_f32};
+use tensor::{FusedActivation, Init, Kernel, Matrix, Real, Slice, Tensor, gemm_f32};
 
-use crate::launch::tile::{Around, around_of, launch_product};
+use crate::launch::tile::{Epilogue, epilogue_arguments, launch_product};
 use crate::op::if_wanted;
 use crate::{Op, Result, Var};
 
@@ -27,7 +27,7 @@ impl MatMul {
         (k == k_of_b).then_some([m, k, n])
     }
 
-    pub(crate) fn wanted_shapes(&self) -> &'static str {
+    pub(crate) fn expected_shapes(&self) -> &'static str {
         match (self.transpose_a, self.transpose_b) {
             (false, false) => "matrices [m, k] and [k, n]",
             (true, false) => "matrices [k, m] and [k, n]",
@@ -57,16 +57,16 @@ impl MatMul {
         gemm_f32(out, a, b, init);
     }
 
-    /// `out = epilogue(op(A) op(B) + bias)`
+    /// `out = activation(op(A) op(B) + bias)`
     pub(crate) fn launch_2d(
         &self,
         call: Call<'_>,
         [a, b]: [&Tensor; 2],
         out: &Tensor,
-        around: Around<'_>,
+        epilogue: Epilogue<'_>,
     ) -> tensor::Result<()> {
         let [m, k, n] = self.sizes(a.shape(), b.shape()).expect("the shape rule was checked");
-        let [bias, what] = around_of(around, a);
+        let [bias, what] = epilogue_arguments(epilogue, a);
         let mut arguments = vec![Argument::Out(out), Argument::In(a), Argument::In(b), bias, what];
         arguments.extend([m, n, k].map(Argument::Size));
         arguments.extend([self.transpose_a, self.transpose_b].map(|flag| Argument::U32(u32::from(flag))));
@@ -105,7 +105,7 @@ impl Kernel<2, 1> for MatMul {
     fn shapes(&self, [a, b]: [&[usize]; 2]) -> tensor::Result<[Vec<usize>; 1]> {
         match self.sizes(a, b) {
             Some([m, _, n]) => Ok([vec![m, n]]),
-            None => Err(tensor::Error::shape("matmul", self.wanted_shapes(), &[a, b])),
+            None => Err(tensor::Error::shape("matmul", self.expected_shapes(), &[a, b])),
         }
     }
 
@@ -114,7 +114,7 @@ impl Kernel<2, 1> for MatMul {
     }
 
     fn launch(&self, call: Call<'_>, [a, b]: [&Tensor; 2], [c]: [&Tensor; 1]) -> tensor::Result<()> {
-        self.launch_2d(call, [a, b], c, (None, Epilogue::Identity))
+        self.launch_2d(call, [a, b], c, (None, FusedActivation::Identity))
     }
 
     fn flops(&self, [a, b]: [&[usize]; 2]) -> u64 {
@@ -209,7 +209,7 @@ mod tests {
     fn wrong_shapes_are_an_error_with_the_expected_ones() {
         let (a, b) = (Tensor::zeros(&[2, 3], DType::F32), Tensor::zeros(&[3, 2], DType::F32));
         let message = tensor::run(&MatMul { transpose_b: true, ..MatMul::default() }, [&a, &b]).unwrap_err();
-        assert_eq!(message.to_string(), "matmul: wanted matrices [m, k] and [n, k], got [2, 3] and [3, 2]");
+        assert_eq!(message.to_string(), "matmul: expected matrices [m, k] and [n, k], got [2, 3] and [3, 2]");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use ndarray::{ArrayD, ArrayViewD};
 use tensor::gpu::Call;
-use tensor::{Epilogue, Init, Kernel, Real, Slice, Tensor};
+use tensor::{FusedActivation, Init, Kernel, Real, Slice, Tensor};
 
 use crate::epilogue;
 use crate::op::if_wanted;
@@ -10,13 +10,13 @@ use crate::ops::broadcast_to::SumTo;
 use crate::ops::matmul::MatMul;
 use crate::{Op, Result, Var};
 
-/// `epilogue(op(A) op(B) + bias)`, with a bias `[n]` added to each of the `m` rows.
+/// `activation(op(A) op(B) + bias)`, with a bias `[n]` added to each of the `m` rows.
 #[derive(Debug, Clone, Copy)]
 pub struct MatMulBias {
     /// The matrix multiplication, with its transpose flags.
     pub product: MatMul,
     /// The activation.
-    pub epilogue: Epilogue,
+    pub activation: FusedActivation,
 }
 
 impl Kernel<3, 1> for MatMulBias {
@@ -28,19 +28,19 @@ impl Kernel<3, 1> for MatMulBias {
         match self.product.sizes(a, b) {
             Some([m, _, n]) if bias == [n] => Ok([vec![m, n]]),
             _ => {
-                let wanted = format!("{} and a bias [n]", self.product.wanted_shapes());
-                Err(tensor::Error::shape("matmul_bias", &wanted, &[a, b, bias]))
+                let expected = format!("{} and a bias [n]", self.product.expected_shapes());
+                Err(tensor::Error::shape("matmul_bias", &expected, &[a, b, bias]))
             }
         }
     }
 
     fn reference<A: Real>(&self, [a, b, bias]: [ArrayViewD<'_, A>; 3]) -> [ArrayD<A>; 1] {
         let sum = self.product.reference_2d(a, b) + bias;
-        [sum.mapv_into(|x| self.epilogue.of(x))]
+        [sum.mapv_into(|x| self.activation.of(x))]
     }
 
     fn launch(&self, call: Call<'_>, [a, b, bias]: [&Tensor; 3], [c]: [&Tensor; 1]) -> tensor::Result<()> {
-        self.product.launch_2d(call, [a, b], c, (Some(bias), self.epilogue))
+        self.product.launch_2d(call, [a, b], c, (Some(bias), self.activation))
     }
 
     fn flops(&self, [a, b, _]: [&[usize]; 3]) -> u64 {
@@ -49,7 +49,7 @@ impl Kernel<3, 1> for MatMulBias {
 
     fn fast(&self, [a, b, bias]: [Slice<'_>; 3], [c]: [&mut [f32]; 1]) -> bool {
         self.product.fast_2d(a, b, c, Init::Bias(bias.data));
-        self.epilogue.apply(c);
+        self.activation.apply(c);
         true
     }
 }
@@ -57,22 +57,22 @@ impl Kernel<3, 1> for MatMulBias {
 impl Op<3> for MatMulBias {
     const NAME: &'static str = "matmul_bias";
 
-    /// The two matrices, and the output if the epilogue needs it.
+    /// The two matrices, and the output if the activation needs it.
     type Saved = ([Tensor; 2], Option<Tensor>);
 
     fn forward(&self, [a, b, bias]: [&Tensor; 3]) -> Result<([Tensor; 1], Self::Saved)> {
         let [c] = tensor::run(self, [a, b, bias])?;
-        let of_epilogue = epilogue::saved(self.epilogue, &c);
-        Ok(([c], ([a.clone(), b.clone()], of_epilogue)))
+        let of_activation = epilogue::saved(self.activation, &c);
+        Ok(([c], ([a.clone(), b.clone()], of_activation)))
     }
 
     fn backward(
         &self,
-        (matrices, of_epilogue): &Self::Saved,
+        (matrices, of_activation): &Self::Saved,
         [dc]: [&Tensor; 1],
         [wanted_a, wanted_b, wanted_bias]: [bool; 3],
     ) -> Result<[Option<Tensor>; 3]> {
-        let dsum = epilogue::backward(of_epilogue, dc)?;
+        let dsum = epilogue::backward(of_activation, dc)?;
         let [da, db] = self.product.gradients(matrices.each_ref(), &dsum, [wanted_a, wanted_b])?;
         let dbias = if_wanted(wanted_bias, || {
             let [dbias] = tensor::run(&SumTo { shape: vec![dc.shape()[1]] }, [&dsum])?;
@@ -88,7 +88,7 @@ impl<'t> Var<'t> {
     /// # Errors
     /// If the shapes do not match.
     pub fn linear(&self, weight: &Self, bias: &Self) -> Result<Self> {
-        self.affine(weight, bias, Epilogue::Identity)
+        self.affine(weight, bias, FusedActivation::Identity)
     }
 
     /// [`Var::linear`] followed by [`Var::relu`], fused.
@@ -96,12 +96,12 @@ impl<'t> Var<'t> {
     /// # Errors
     /// As [`Var::linear`].
     pub fn linear_relu(&self, weight: &Self, bias: &Self) -> Result<Self> {
-        self.affine(weight, bias, Epilogue::Relu)
+        self.affine(weight, bias, FusedActivation::Relu)
     }
 
-    fn affine(&self, weight: &Self, bias: &Self, epilogue: Epilogue) -> Result<Self> {
+    fn affine(&self, weight: &Self, bias: &Self, activation: FusedActivation) -> Result<Self> {
         let product = MatMul { transpose_a: false, transpose_b: true };
-        let [y] = self.tape.apply(MatMulBias { product, epilogue }, [self, weight, bias])?;
+        let [y] = self.tape.apply(MatMulBias { product, activation }, [self, weight, bias])?;
         Ok(y)
     }
 }
@@ -109,7 +109,7 @@ impl<'t> Var<'t> {
 #[cfg(feature = "cases")]
 mod cases {
     use proptest::prelude::*;
-    use tensor::Epilogue;
+    use tensor::FusedActivation;
 
     use super::MatMulBias;
     use crate::epilogue::cases::{bias, sum_of_zero};
@@ -121,7 +121,7 @@ mod cases {
         const LINEAR: [bool; 3] = [true; 3];
 
         fn linear(&self) -> [bool; 3] {
-            [self.epilogue == Epilogue::Identity; 3]
+            [self.activation == FusedActivation::Identity; 3]
         }
 
         fn claim(class: ShapeClass) -> Claim {
@@ -133,7 +133,7 @@ mod cases {
 
         fn kinks() -> Vec<Kink<Self, 3>> {
             let product = MatMul { transpose_a: false, transpose_b: false };
-            vec![sum_of_zero(MatMulBias { product, epilogue: Epilogue::Relu }, &[1, 1], &[1, 3])]
+            vec![sum_of_zero(MatMulBias { product, activation: FusedActivation::Relu }, &[1, 1], &[1, 3])]
         }
 
         fn cases() -> BoxedStrategy<Case<Self, 3>> {
@@ -156,8 +156,8 @@ mod cases {
                 let [_, k, n] = case.op.sizes(a.shape(), b.shape()).expect("a product has valid shapes");
                 (bias(n, k), Just(case))
             })
-            .prop_map(|((bias, epilogue), Case { op: product, inputs: [a, b], reduced })| Case {
-                op: MatMulBias { product, epilogue },
+            .prop_map(|((bias, activation), Case { op: product, inputs: [a, b], reduced })| Case {
+                op: MatMulBias { product, activation },
                 inputs: [a, b, bias],
                 reduced: reduced + 1,
             })

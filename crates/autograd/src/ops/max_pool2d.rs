@@ -7,7 +7,7 @@ use std::ops::Range;
 use tensor::Tensor;
 
 use self::windows::{Largest, Places, Windows, check_count};
-use crate::ops::conv2d::places;
+use crate::ops::conv2d::output_length;
 use crate::{Op, Result, Var};
 
 /// The maximum of each window of images `[n, c, h, w]`, as `[n, c, oh, ow]`. The padding counts as minus
@@ -41,7 +41,7 @@ impl MaxPool2d {
     /// The number of windows along `axis`; `None` if no window fits.
     fn count(&self, axis: usize, length: usize) -> Option<usize> {
         let (kernel, padding) = (self.kernel[axis], self.padding[axis]);
-        places(length, kernel, self.stride[axis], padding).filter(|_| padding <= kernel / 2)
+        output_length(length, kernel, self.stride[axis], padding).filter(|_| padding <= kernel / 2)
     }
 
     /// The rows and the columns of all windows of images of this shape.
@@ -53,11 +53,11 @@ impl MaxPool2d {
             return Ok([self.ranges(0, h, rows), self.ranges(1, w, columns)]);
         }
         let ([kh, kw], [sh, sw], [ph, pw]) = (self.kernel, self.stride, self.padding);
-        let wanted = format!(
+        let expected = format!(
             "[n, c, h, w] into which the kernel fits \
              (kernel {kh} x {kw}, stride {sh} x {sw}, padding {ph} x {pw}, at most half the kernel)"
         );
-        Err(tensor::Error::shape(Self::NAME, &wanted, &[x]))
+        Err(tensor::Error::shape(Self::NAME, &expected, &[x]))
     }
 }
 
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn windows_that_are_computed_at_once_choose_the_places_of_the_reference() {
+    fn windows_that_are_computed_at_once_choose_the_positions_of_the_reference() {
         let odd = [f32::NAN, f32::NEG_INFINITY, f32::INFINITY];
         for width in [2, 6, 8, 10, 14, 15, 16, 17, 18, 33, 34, 35] {
             for period in [1, 3, 7] {
@@ -292,7 +292,7 @@ mod tests {
         let message = x.max_pool2d(MaxPool2d::square(1, 1, 0)).unwrap_err().to_string();
         assert_eq!(
             message,
-            "largest_of_windows: wanted images of at most 16777216 pixels, got [1, 1, 1, 16777217]"
+            "largest_of_windows: expected images of at most 16777216 pixels, got [1, 1, 1, 16777217]"
         );
     }
 
@@ -303,11 +303,11 @@ mod tests {
         let message = |pool| x.max_pool2d(pool).unwrap_err().to_string();
         assert_eq!(
             message(MaxPool2d::square(2, 2, 2)),
-            "max_pool2d: wanted [n, c, h, w] into which the kernel fits \
+            "max_pool2d: expected [n, c, h, w] into which the kernel fits \
              (kernel 2 x 2, stride 2 x 2, padding 2 x 2, at most half the kernel), got [1, 2, 3, 3]"
         );
         for pool in [MaxPool2d::square(4, 1, 0), MaxPool2d::square(0, 1, 0), MaxPool2d::square(2, 0, 0)] {
-            assert!(message(pool).starts_with("max_pool2d: wanted"));
+            assert!(message(pool).starts_with("max_pool2d: expected"));
         }
         assert!(
             tape.input(&Tensor::zeros(&[3, 3], DType::F32)).max_pool2d(MaxPool2d::square(1, 1, 0)).is_err()

@@ -23,8 +23,8 @@ impl Kernel<1, 1> for MeanAxes {
     fn shapes(&self, [x]: [&[usize]; 1]) -> tensor::Result<[Vec<usize>; 1]> {
         let shape = self.0.shape("mean_axes", x)?;
         if self.0.count(x) == 0 {
-            let wanted = format!("a shape whose axes {:?} are not empty", self.0.axes);
-            return Err(tensor::Error::shape("mean_axes", &wanted, &[x]));
+            let expected = format!("a shape whose axes {:?} are not empty", self.0.axes);
+            return Err(tensor::Error::shape("mean_axes", &expected, &[x]));
         }
         Ok([shape])
     }
@@ -155,7 +155,7 @@ mod tests {
         let tape = Tape::new();
         let x = tape.input(&Tensor::zeros(&[2, 0, 3], DType::F32));
         let message = x.mean_axes(&[1], false).unwrap_err().to_string();
-        assert_eq!(message, "mean_axes: wanted a shape whose axes [1] are not empty, got [2, 0, 3]");
+        assert_eq!(message, "mean_axes: expected a shape whose axes [1] are not empty, got [2, 0, 3]");
         assert_eq!(x.mean_axes(&[0], false).unwrap().shape(), [0, 3]);
     }
 

@@ -97,6 +97,6 @@ mod tests {
     fn unequal_shapes_are_an_error_with_both() {
         let (x, y) = (Tensor::zeros(&[2], DType::F32), Tensor::zeros(&[3], DType::F32));
         let message = tensor::run(&super::Mul, [&x, &y]).unwrap_err().to_string();
-        assert_eq!(message, "mul: wanted two equal shapes, got [2] and [3]");
+        assert_eq!(message, "mul: expected two equal shapes, got [2] and [3]");
     }
 }

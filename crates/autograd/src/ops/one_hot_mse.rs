@@ -20,10 +20,10 @@ impl OneHotMse {
     /// Checks that the labels match outputs of this shape.
     fn check(&self, x: &[usize]) -> Result<()> {
         let mismatch =
-            |wanted: String, got: String| Err(Error::Indices { op: <Self as Op<1>>::NAME, wanted, got });
+            |expected: String, got: String| Err(Error::Indices { op: <Self as Op<1>>::NAME, expected, got });
         let &[n, c] = x else {
-            let wanted = "outputs [rows, classes]";
-            return Err(tensor::Error::shape(<Self as Op<1>>::NAME, wanted, &[x]).into());
+            let expected = "outputs [rows, classes]";
+            return Err(tensor::Error::shape(<Self as Op<1>>::NAME, expected, &[x]).into());
         };
         if n == 0 || self.labels.len() != n {
             let got = format!("{} labels for {n} rows", self.labels.len());
@@ -261,7 +261,7 @@ mod tests {
         let tape = Tape::new();
         let x = tape.input(&Tensor::zeros(&[2, 3], DType::F32));
         let message = |labels| x.one_hot_mse(&Indices::new(labels)).unwrap_err().to_string();
-        assert_eq!(message(vec![0, 3]), "one_hot_mse: wanted labels below 3, got label 3");
+        assert_eq!(message(vec![0, 3]), "one_hot_mse: expected labels below 3, got label 3");
         assert!(message(vec![0]).contains("1 labels for 2 rows"));
         let row = tape.input(&Tensor::zeros(&[3], DType::F32));
         assert!(row.one_hot_mse(&Indices::new(vec![0])).unwrap_err().to_string().contains("[rows, classes]"));

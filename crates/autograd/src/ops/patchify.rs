@@ -32,8 +32,8 @@ impl Kernel<1, 1> for Patchify {
                 Ok([vec![n, (h / self.side) * (w / self.side), values]])
             }
             _ => {
-                let wanted = format!("images [n, c, h, w] that patches of side {} tile", self.side);
-                Err(Error::shape("patchify", &wanted, &[x]))
+                let expected = format!("images [n, c, h, w] that patches of side {} tile", self.side);
+                Err(Error::shape("patchify", &expected, &[x]))
             }
         }
     }
@@ -228,8 +228,8 @@ mod tests {
         let tape = Tape::new();
         let of = |shape: &[usize]| tape.input(&Tensor::zeros(shape, DType::F32));
         let message = of(&[1, 1, 4, 6]).patchify(4).unwrap_err().to_string();
-        let wanted = "patchify: wanted images [n, c, h, w] that patches of side 4 tile";
-        assert_eq!(message, format!("{wanted}, got [1, 1, 4, 6]"));
+        let expected = "patchify: expected images [n, c, h, w] that patches of side 4 tile";
+        assert_eq!(message, format!("{expected}, got [1, 1, 4, 6]"));
         assert!(of(&[1, 1, 4, 4]).patchify(0).is_err());
         assert!(of(&[4, 4]).patchify(2).is_err());
     }

@@ -29,8 +29,8 @@ impl Kernel<1, 1> for ScatterRows {
         match x {
             &[n, k, d] if n * k == self.rows.len() => Ok([vec![n, self.t, d]]),
             _ => {
-                let wanted = format!("{} rows as tokens [images, rows, features]", self.rows.len());
-                Err(tensor::Error::shape(self.name(), &wanted, &[x]))
+                let expected = format!("{} rows as tokens [images, rows, features]", self.rows.len());
+                Err(tensor::Error::shape(self.name(), &expected, &[x]))
             }
         }
     }
@@ -191,9 +191,9 @@ mod tests {
             let x = tape.input(&Tensor::zeros(shape, DType::F32));
             x.scatter_rows(&Indices::new(rows), 3).unwrap_err().to_string()
         };
-        assert_eq!(message(&[2, 1, 4], vec![0, 3]), "scatter_rows: wanted rows below 3, got row 3");
-        let wanted = "scatter_rows: wanted 3 rows as tokens [images, rows, features]";
-        assert_eq!(message(&[2, 2, 4], vec![0, 1, 2]), format!("{wanted}, got [2, 2, 4]"));
+        assert_eq!(message(&[2, 1, 4], vec![0, 3]), "scatter_rows: expected rows below 3, got row 3");
+        let expected = "scatter_rows: expected 3 rows as tokens [images, rows, features]";
+        assert_eq!(message(&[2, 2, 4], vec![0, 1, 2]), format!("{expected}, got [2, 2, 4]"));
         assert!(message(&[2, 2], vec![0, 1]).contains("[images, rows, features]"));
         assert!(message(&[0, 2, 2], vec![]).contains("at least one image"));
     }

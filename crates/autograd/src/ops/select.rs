@@ -56,8 +56,8 @@ impl Op<2> for Select {
         if self.mask.len() != x.len() || self.mask.max() > Some(1) {
             let largest = self.mask.max().unwrap_or(0);
             let got = format!("{} with values of up to {largest} for {} elements", self.mask.len(), x.len());
-            let wanted = "a mask of 0 or 1 for each element".into();
-            return Err(Error::Indices { op: <Self as Op<2>>::NAME, wanted, got });
+            let expected = "a mask of 0 or 1 for each element".into();
+            return Err(Error::Indices { op: <Self as Op<2>>::NAME, expected, got });
         }
         Ok((tensor::run(self, [x, y])?, ()))
     }
@@ -164,7 +164,7 @@ mod tests {
         let message = x.select(&[true], &x).unwrap_err().to_string();
         assert_eq!(
             message,
-            "select: wanted a mask of 0 or 1 for each element, got 1 with values of up to 1 for 2 elements"
+            "select: expected a mask of 0 or 1 for each element, got 1 with values of up to 1 for 2 elements"
         );
     }
 }

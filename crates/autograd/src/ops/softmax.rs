@@ -275,7 +275,7 @@ mod tests {
         for shape in [vec![], vec![2, 0]] {
             let x = tape.input(&Tensor::zeros(&shape, DType::F32));
             let message = x.softmax().unwrap_err().to_string();
-            assert_eq!(message, format!("softmax: wanted a last axis with elements, got {shape:?}"));
+            assert_eq!(message, format!("softmax: expected a last axis with elements, got {shape:?}"));
         }
     }
 }

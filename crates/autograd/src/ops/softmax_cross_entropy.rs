@@ -34,10 +34,10 @@ impl SoftmaxCrossEntropy {
     /// Checks that the labels match logits of this shape.
     fn check(&self, logits: &[usize]) -> Result<()> {
         let mismatch =
-            |wanted: String, got: String| Err(Error::Indices { op: <Self as Op<1>>::NAME, wanted, got });
+            |expected: String, got: String| Err(Error::Indices { op: <Self as Op<1>>::NAME, expected, got });
         let &[n, c] = logits else {
-            let wanted = "logits [rows, classes]";
-            return Err(tensor::Error::shape(<Self as Op<1>>::NAME, wanted, &[logits]).into());
+            let expected = "logits [rows, classes]";
+            return Err(tensor::Error::shape(<Self as Op<1>>::NAME, expected, &[logits]).into());
         };
         if n == 0 || self.labels.len() != n {
             let got = format!("{} labels for {n} rows", self.labels.len());
@@ -302,7 +302,7 @@ mod tests {
         let tape = Tape::new();
         let x = tape.input(&Tensor::zeros(&[2, 3], tensor::DType::F32));
         let message = |labels| x.softmax_cross_entropy(&Indices::new(labels)).unwrap_err().to_string();
-        assert_eq!(message(vec![0, 3]), "softmax_cross_entropy: wanted labels below 3, got label 3");
+        assert_eq!(message(vec![0, 3]), "softmax_cross_entropy: expected labels below 3, got label 3");
         assert!(message(vec![0]).contains("1 labels for 2 rows"));
     }
 }

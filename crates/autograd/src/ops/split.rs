@@ -61,8 +61,8 @@ impl Op<1, 2> for Split {
 
     fn forward(&self, [z]: [&Tensor; 1]) -> Result<([Tensor; 2], ())> {
         if !(0.0..=1.0).contains(&self.weight) {
-            let (wanted, got) = ("a weight of the first head in [0, 1]".into(), self.weight.to_string());
-            return Err(tensor::Error::Shape { op: "split".into(), wanted, got }.into());
+            let (expected, got) = ("a weight of the first head in [0, 1]".into(), self.weight.to_string());
+            return Err(tensor::Error::Shape { op: "split".into(), expected, got }.into());
         }
         Ok(([z.clone(), z.clone()], ()))
     }
@@ -167,7 +167,10 @@ mod tests {
         let z = tape.input(&Tensor::full(2.0, &[3], DType::F32));
         for weight in [2.0, -0.1, f64::NAN, f64::INFINITY] {
             let message = z.split(weight).unwrap_err().to_string();
-            assert_eq!(message, format!("split: wanted a weight of the first head in [0, 1], got {weight}"));
+            assert_eq!(
+                message,
+                format!("split: expected a weight of the first head in [0, 1], got {weight}")
+            );
         }
     }
 

@@ -95,6 +95,6 @@ mod tests {
     fn unequal_shapes_are_an_error_with_both() {
         let (x, y) = (Tensor::zeros(&[2, 3], DType::F32), Tensor::zeros(&[3, 2], DType::F32));
         let message = tensor::run(&super::Sub, [&x, &y]).unwrap_err().to_string();
-        assert_eq!(message, "sub: wanted two equal shapes, got [2, 3] and [3, 2]");
+        assert_eq!(message, "sub: expected two equal shapes, got [2, 3] and [3, 2]");
     }
 }

@@ -23,8 +23,8 @@ impl SumAxes {
     pub(crate) fn shape(&self, op: &str, x: &[usize]) -> tensor::Result<Vec<usize>> {
         let twice = (1..self.axes.len()).any(|i| self.axes[..i].contains(&self.axes[i]));
         if twice || self.axes.iter().any(|&axis| axis >= x.len()) {
-            let wanted = format!("a shape that has the axes {:?}, each named once", self.axes);
-            return Err(tensor::Error::shape(op, &wanted, &[x]));
+            let expected = format!("a shape that has the axes {:?}, each named once", self.axes);
+            return Err(tensor::Error::shape(op, &expected, &[x]));
         }
         let kept = self.kept(x).into_iter().enumerate();
         Ok(kept
@@ -309,8 +309,8 @@ mod tests {
         let tape = Tape::new();
         let x = tape.input(&Tensor::zeros(&[2, 3], DType::F32));
         let message = |axes: &[usize]| x.sum_axes(axes, false).unwrap_err().to_string();
-        let wanted = "sum_axes: wanted a shape that has the axes [2], each named once, got [2, 3]";
-        assert_eq!(message(&[2]), wanted);
+        let expected = "sum_axes: expected a shape that has the axes [2], each named once, got [2, 3]";
+        assert_eq!(message(&[2]), expected);
         assert!(message(&[1, 1]).contains("[1, 1]"));
     }
 }

@@ -25,7 +25,7 @@ const GPU_TILE: usize = 32;
 const GPU_TILE_STEP: u32 = 8;
 
 /// The maximum number of GPU blocks along y and along z.
-const MOST_BLOCKS: usize = 65_535;
+const MAX_BLOCKS: usize = 65_535;
 
 impl Transpose {
     /// The inverse permutation.
@@ -47,8 +47,8 @@ impl Kernel<1, 1> for Transpose {
 
     fn shapes(&self, [x]: [&[usize]; 1]) -> tensor::Result<[Vec<usize>; 1]> {
         if !self.permutes(x.len()) {
-            let wanted = format!("a shape whose axes, each once, are {:?}", self.axes);
-            return Err(tensor::Error::shape("transpose", &wanted, &[x]));
+            let expected = format!("a shape whose axes, each once, are {:?}", self.axes);
+            return Err(tensor::Error::shape("transpose", &expected, &[x]));
         }
         Ok([self.axes.iter().map(|&axis| x[axis]).collect()])
     }
@@ -61,7 +61,7 @@ impl Kernel<1, 1> for Transpose {
         let of_x = strides(x.shape());
         let walk = Axes::of(self.axes.iter().map(|&axis| (x.shape()[axis], of_x[axis])));
         if let Some([matrices, rows, columns]) = walk.matrices()
-            && matrices.max(rows.div_ceil(GPU_TILE)) <= MOST_BLOCKS
+            && matrices.max(rows.div_ceil(GPU_TILE)) <= MAX_BLOCKS
         {
             let blocks = [columns.div_ceil(GPU_TILE), rows.div_ceil(GPU_TILE), matrices].map(|n| n as u32);
             let grid = Grid { blocks, threads: [GPU_TILE as u32, GPU_TILE_STEP, 1], shared: 0 };
@@ -115,7 +115,7 @@ impl Walk {
             let outer: Vec<usize> = (0..innermost).collect();
             let mut rows = y.chunks_exact_mut(row);
             return self.for_each(&outer, |from, _| {
-                let to = rows.next().expect("the output has one row for each place");
+                let to = rows.next().expect("the output has one row for each index");
                 to.copy_from_slice(&x[from..from + row]);
             });
         }

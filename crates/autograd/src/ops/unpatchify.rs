@@ -33,8 +33,9 @@ impl Kernel<1, 1> for Unpatchify {
         {
             return Ok([vec![n, values / area, h, w]]);
         }
-        let wanted = format!("tokens [n, t, {side} * {side} * c], t the number of such patches in {h} x {w}");
-        Err(Error::shape("unpatchify", &wanted, &[tokens]))
+        let expected =
+            format!("tokens [n, t, {side} * {side} * c], t the number of such patches in {h} x {w}");
+        Err(Error::shape("unpatchify", &expected, &[tokens]))
     }
 
     fn reference<A: Real>(&self, [tokens]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
@@ -151,8 +152,8 @@ mod tests {
         let tape = Tape::new();
         let tokens = tape.input(&Tensor::zeros(&[1, 4, 8], DType::F32));
         let message = tokens.unpatchify(2, [4, 6]).unwrap_err().to_string();
-        let wanted = "unpatchify: wanted tokens [n, t, 2 * 2 * c], t the number of such patches in 4 x 6";
-        assert_eq!(message, format!("{wanted}, got [1, 4, 8]"));
+        let expected = "unpatchify: expected tokens [n, t, 2 * 2 * c], t the number of such patches in 4 x 6";
+        assert_eq!(message, format!("{expected}, got [1, 4, 8]"));
         assert!(tokens.unpatchify(0, [4, 4]).is_err());
         assert!(tokens.unpatchify(2, [4, 4]).is_ok());
     }

@@ -4,7 +4,7 @@
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "a tool for developers, whose output nobody parses"
+    reason = "a tool for developers, whose output is not parsed"
 )]
 
 mod measure;

@@ -52,7 +52,8 @@ pub(crate) struct Advise {
 pub(crate) fn command(args: &Advise) -> Result<ExitCode> {
     if !args.data.is_dir() {
         return Err(Error::Usage(format!(
-            "no folder {}; --data takes a folder with one subfolder of images per class, or with the set of --set",
+            "no folder {}; --data takes a folder with one subfolder of images per class, or, with --set NAME, the folder of that \
+             data set",
             text::path(&args.data)
         )));
     }
@@ -179,7 +180,8 @@ fn change_of(mask: &Judged) -> String {
     )
 }
 
-/// One sentence about the alignment of reconstruction with the classes. A code of all directions is no evidence.
+/// One sentence about the alignment of reconstruction with the classes, judged by codes with fewer dimensions than the
+/// images have: a code of full rank keeps everything in any case.
 fn alignment_of(advice: &Advice, explained: f64) -> String {
     const KEPT: &str = "of what a linear probe of the pixels explains";
     let directions = text::count(advice.rank, "direction");

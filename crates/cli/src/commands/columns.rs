@@ -12,7 +12,7 @@ pub(super) fn columns<const N: usize>(header: [&str; N], rows: &[[String; N]]) -
     table(&header, rows)
 }
 
-/// The same for a number of columns that is known when the program runs.
+/// As [`columns`], for a number of columns that is known at run time only.
 pub(super) fn table(header: &[&str], rows: &[impl AsRef<[String]>]) -> String {
     let rows: Vec<Vec<Cow<'_, str>>> =
         rows.iter().map(|row| row.as_ref().iter().map(|cell| line(cell)).collect()).collect();

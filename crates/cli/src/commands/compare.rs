@@ -1,4 +1,4 @@
-//! `agon compare`: says which values of two runs, sweeps or results files differ, and in which line of their configs.
+//! `agon compare`: the values in which two runs, sweeps or results files differ, and the lines of their configs.
 
 mod files;
 mod runs_of;
@@ -40,7 +40,7 @@ pub(crate) struct Compare {
     json: bool,
 }
 
-/// What the two differ in.
+/// The differences of two runs, sweeps or files.
 #[derive(Debug, Serialize)]
 pub(super) struct Comparison {
     /// The names of both.
@@ -50,15 +50,15 @@ pub(super) struct Comparison {
     pub(super) config: Vec<Difference>,
     /// Values that both have.
     pub(super) values: Vec<Moved>,
-    /// What only one of them has.
+    /// The values that only one of them has.
     pub(super) only_in_a: Vec<String>,
     pub(super) only_in_b: Vec<String>,
-    /// How many values are equal in every bit, where only others are listed.
+    /// The number of bit-identical values, if only the others are listed.
     pub(super) equal: usize,
-    /// How many of the values are printed as text: the first ones.
+    /// The number of values that are printed as text, the first ones.
     #[serde(skip)]
     pub(super) shown: usize,
-    /// What intervals are over; empty without any.
+    /// The unit of resampling of the intervals; empty without any.
     pub(super) note: String,
 }
 
@@ -67,7 +67,7 @@ pub(super) struct Comparison {
 pub(super) struct Moved {
     /// The quantity, with its unit.
     pub(super) name: String,
-    /// Where, such as `lambda = 0.5`; empty for a run.
+    /// The cell, such as `lambda = 0.5`; empty for a run.
     pub(super) at: String,
     pub(super) a: Option<f64>,
     pub(super) b: Option<f64>,

@@ -16,7 +16,7 @@ use runs::slurm::{self, Engine, Slurm};
 
 #[derive(Debug, Args)]
 pub(crate) struct Computed {
-    /// Where to compute: on this machine, or on its Slurm cluster
+    /// Compute on this machine, or on its Slurm cluster
     #[arg(long, value_name = "ENGINE", default_value = "local", help_heading = "Cluster")]
     engine: Name,
     /// Print the batch script and the number of tasks without submitting anything

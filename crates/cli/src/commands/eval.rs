@@ -89,7 +89,7 @@ fn report(args: &Eval) -> Result<Report> {
     let own = set.provenance.content_sha256 == finished.spec.data.sha256;
     if !own && !args.image_options.named() {
         return Err(Error::Usage(format!(
-            "{name} is not the set that run {key} was trained on: the images have the checksum {}, wanted {}; to evaluate on it \
+            "{name} is not the set that run {key} was trained on: the images have the checksum {}, expected {}; to evaluate on it \
              anyway, name it with --data-set or --images",
             set.provenance.content_sha256, finished.spec.data.sha256
         )));
@@ -166,7 +166,7 @@ fn trained_on(args: &Eval, finished: &FinishedRun) -> Result<Dataset> {
     match set.provenance.content_sha256 == *sha256 {
         true => Ok(set),
         false => Err(Error::Usage(format!(
-            "{needed}: {name} has the checksum {}, wanted {sha256}",
+            "{needed}: {name} has the checksum {}, expected {sha256}",
             set.provenance.content_sha256
         ))),
     }

@@ -38,7 +38,7 @@ impl Folders {
     /// Reads the folders.
     ///
     /// # Errors
-    /// [`Error::Usage`] for a folder that does not exist, or two of one name; or if one cannot be read.
+    /// [`Error::Usage`] if a folder does not exist or two have the same name; an error of `data` if one cannot be read.
     pub(super) fn open(&self) -> Result<Vec<OpenFolder>> {
         let mut all: Vec<OpenFolder> = vec![];
         for folder in &self.images {
@@ -46,7 +46,7 @@ impl Folders {
             let (name, set) = own.open(data::image_folder)?;
             if all.iter().any(|other| other.name == name) {
                 return Err(Error::Usage(format!(
-                    "two folders of images are called {name}, by which sets are told apart; rename one of them"
+                    "two folders of images are named {name}, and this name identifies a data set; rename one of them"
                 )));
             }
             all.push(OpenFolder { name, own, set });
@@ -81,7 +81,7 @@ impl Folders {
     }
 }
 
-/// Opens the data of these runs: of the folders where they have the name, else of known sets.
+/// Opens the data sets of these runs: a folder of images with the name of the set, or else the known set of that name.
 ///
 /// # Errors
 /// If a set exists and cannot be read, or has too few images.

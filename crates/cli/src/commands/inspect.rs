@@ -67,7 +67,7 @@ enum Range {
     Numbers(Option<[f64; 2]>),
     /// The minimum and maximum of integers.
     Integers(Option<[u64; 2]>),
-    /// All of them.
+    /// All texts.
     Texts(Vec<String>),
 }
 

@@ -120,7 +120,7 @@ pub(super) fn duration(seconds: f64) -> String {
     }
 }
 
-/// Formats the time that is left, which nobody knows to the second: `40 s`, `23 min`, `2.5 h`.
+/// Formats an estimate of the remaining time, rounded: `40 s`, `23 min`, `2.5 h`.
 pub(crate) fn about(seconds: f64) -> String {
     match seconds.max(0.0) {
         s if s < 90.0 => format!("{s:.0} s"),

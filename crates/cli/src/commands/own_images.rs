@@ -38,7 +38,7 @@ impl OwnImages {
         serde_json::from_value(run.provenance.get(ENTRY)?.get(&run.spec.data.name)?.clone()).ok()
     }
 
-    /// The same with the whole path of the folder, for other working directories; `None` for a path that is not UTF-8.
+    /// These images with the absolute path of the folder, for other working directories; `None` if it is not valid UTF-8.
     pub(super) fn absolute(&self) -> Option<Self> {
         let folder = self.folder.canonicalize().ok()?;
         folder.to_str()?;

@@ -134,7 +134,8 @@ fn report(finished: &FinishedRun) -> Result<Report> {
         },
     ];
     if nonlinear.is_some() {
-        let protocol = format!("a probe with one hidden layer, trained beside the autoencoder, {images}");
+        let protocol =
+            format!("a probe with one hidden layer, trained together with the autoencoder, {images}");
         found.insert(2, Found { name: "non-linear accuracy", value: nonlinear, protocol });
     }
     let readers = reported(&run, finished).into_iter();

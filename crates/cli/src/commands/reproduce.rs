@@ -64,7 +64,7 @@ pub(crate) fn command(args: &Reproduce) -> Result<ExitCode> {
     print_verdicts(&outcome, &args.shown)
 }
 
-/// Where a signal ends the program, says first how to go on. Everything finished is stored at any time.
+/// When a signal ends the program, first prints how to continue. Finished runs are stored at any time.
 fn say_how_to_go_on() {
     let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else { return };
     let wait = move || {
@@ -83,7 +83,7 @@ fn say_how_to_go_on() {
     }
 }
 
-/// The verdicts of an experiment, one a line.
+/// The verdicts of an experiment, one per line.
 fn lines(Step { info, rows, done, of, page }: &Step<'_>) -> String {
     let line = |row: &Verdict| {
         let verdict = format!("{} {}", row.conclusion.symbol(), row.conclusion.words());

@@ -125,7 +125,7 @@ fn bytes_in(folder: &Path) -> u64 {
     files.filter_map(|file| file.metadata().ok()).map(|file| file.len()).sum()
 }
 
-/// Whether the file of final arrays of a run names parameters: its header stands at the beginning.
+/// Whether the file of a run's final arrays contains parameters, according to the header at its beginning.
 fn has_parameters(folder: &Path) -> bool {
     let read = || -> std::io::Result<bool> {
         let mut file = File::open(folder.join(FINALS))?;
@@ -165,8 +165,8 @@ impl HeldRun {
     }
 }
 
-/// The data set, the kind of learner, and the run. A run of an older version may have a config that this version does not
-/// know.
+/// The data set, the kind of learner, and the run. A run of an older version may have a config that this version cannot
+/// read.
 fn words(spec: &RunSpec) -> [String; 3] {
     let kind = spec.config["learner"]["kind"].as_str().unwrap_or("unknown");
     let Ok(config) = serde_json::from_value::<RunConfig>(spec.config.clone()) else {

@@ -18,8 +18,9 @@ use runs::slurm::Engine;
 
 #[derive(Debug, Args)]
 pub(crate) struct Selection {
-    /// How much to run: smoke (one minute, decides nothing), quick (6 minutes on two cores: the main questions), standard
-    /// (half an hour: every experiment), paper (hours: whole data sets), full (a GPU or a cluster) [default: quick]
+    /// The size of the job: smoke (one minute, decides nothing), quick (5 minutes on two cores: the main questions),
+    /// standard (half an hour: every experiment), paper (hours: whole data sets), full (a GPU or a cluster) [default:
+    /// quick]
     #[arg(long)]
     profile: Option<Profile>,
     /// Only these experiments, or those of a paper: cre, lbr

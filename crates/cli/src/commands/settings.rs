@@ -42,7 +42,7 @@ pub(super) fn kind(images: &Images) -> InputSpec {
 /// The images of a config, if the config is valid and fits them.
 ///
 /// # Errors
-/// [`Error::Usage`] with what is wanted if not.
+/// [`Error::Usage`] with what is expected if not.
 pub(super) fn checked(config: &RunConfig, set: &Dataset) -> Result<Images> {
     config.check()?;
     let (images, name) = (Images::of(&config.data, set)?, &config.data.name);
@@ -101,8 +101,8 @@ pub(super) fn set_all(
         if let (Some(range), Some(old)) = (config.range_of(key), old) {
             let what = match is_of_other_type(old, value) {
                 None => continue,
-                Some(_) if value.is_null() => format!("`{key}` is not finite: wanted a number {range}"),
-                Some(wanted) => format!("`{key}` is {}: wanted {wanted} {range}", plain(value)),
+                Some(_) if value.is_null() => format!("`{key}` is not finite: expected a number {range}"),
+                Some(expected) => format!("`{key}` is {}: expected {expected} {range}", plain(value)),
             };
             return Err(Error::Usage(what));
         }

@@ -89,7 +89,7 @@ pub(super) fn label(run: &FinishedRun) -> String {
     format!("run {}: {}", run.spec.folder_name(), label_of(&run.spec))
 }
 
-/// What the key of a run is made of, as one table: the config, the seed, the checksum of the images and the schema.
+/// The input of a run's key, as one table: the config, the seed, the checksum of the images and the schema.
 pub(super) fn parts_of_key(spec: &RunSpec) -> Value {
     let mut parts = spec.config.clone();
     if let Value::Object(fields) = &mut parts {
@@ -100,7 +100,7 @@ pub(super) fn parts_of_key(spec: &RunSpec) -> Value {
     parts
 }
 
-/// A run in words; one of another version may have a config that this version does not know.
+/// A description of a run; one of another version may have a config that this version cannot read.
 pub(super) fn label_of(spec: &RunSpec) -> String {
     match serde_json::from_value(spec.config.clone()) {
         Ok(config) => Run { config, seed: spec.seed }.label(),
@@ -117,7 +117,8 @@ pub(super) fn trained(run: &FinishedRun, what: &str) -> Result<Run> {
     if !trained.config.learner.learns() {
         let key = run.spec.folder_name();
         return Err(Error::Usage(format!(
-            "run {key} is a closed form: nothing was trained that could be {what}; name the run of a trained learner, as listed by `agon runs --each`"
+            "run {key} is a closed form and has no trained parameters that could be {what}; name the run of a trained learner, \
+             as listed by `agon runs --each`"
         )));
     }
     Ok(trained)
@@ -144,7 +145,7 @@ pub(super) fn named<'s>(specs: &'s [RunSpec], text: &str) -> Result<&'s RunSpec>
         _ => {
             let listed: Vec<String> = found.iter().take(MOST_LISTED).map(|spec| spec.folder_name()).collect();
             let what = format!(
-                "{} runs begin with `{text}`: {}; write more of the key",
+                "the keys of {} runs begin with `{text}`: {}; give a longer prefix",
                 found.len(),
                 listed.join(", ")
             );

@@ -22,7 +22,7 @@ pub(super) fn table_width() -> usize {
     terminal::width().unwrap_or(TABLE_WIDTH)
 }
 
-/// A line that the terminal has room for; the whole line in a log.
+/// The line cut to the width of the terminal; unchanged if the output is not a terminal.
 pub(super) fn cut(line: &str) -> String {
     terminal::width().map_or_else(|| line.to_owned(), |columns| within(line, columns.max(WIDTH)))
 }

@@ -41,7 +41,7 @@ pub(crate) struct Sweep {
     /// Values of the config, several ones separated by commas, as in `lambda=0,0.5,1`
     #[arg(value_name = "KEY=VALUE,...")]
     settings: Vec<String>,
-    /// The same as KEY=VALUE,...
+    /// Values of the config, as the arguments KEY=VALUE,...
     #[arg(short = 's', long = "set", value_name = "KEY=VALUE,...")]
     set: Vec<String>,
     /// The presets; fc-m by default
@@ -61,7 +61,7 @@ pub(crate) struct Sweep {
     /// The number of passes over the training images
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     epochs: Option<u32>,
-    /// The name of its folder in the results folder; by default of models, keys and a checksum
+    /// The name of its folder in the results folder; by default made of models, keys and a checksum
     #[arg(long, value_name = "NAME", value_parser = cells::folder_name)]
     name: Option<String>,
     /// The results folder

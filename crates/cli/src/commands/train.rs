@@ -37,7 +37,7 @@ use runs::training::Hardware;
 /// The least time beside the epochs that is printed, in seconds.
 const SHOWN_BESIDE: f64 = 1.0;
 
-/// Fewer steps an epoch are noted.
+/// The number of steps per epoch below which a note is printed.
 const FEW_STEPS: usize = 4;
 
 /// The arguments of `agon train`.
@@ -46,7 +46,7 @@ pub(crate) struct Train {
     /// Values of the config, as in `lambda=0.5` or `learner.model.latent=64`
     #[arg(value_name = "KEY=VALUE")]
     settings: Vec<String>,
-    /// The same as KEY=VALUE, as in the other commands
+    /// Values of the config, as the arguments KEY=VALUE; for symmetry with the other commands
     #[arg(short = 's', long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// The preset to start from; fc-m by default without --config

@@ -17,12 +17,12 @@ pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
 
 /// Parses a positive number of seconds.
 pub(super) fn seconds(text: &str) -> Result<f64, String> {
-    let wanted = || "expected a number of seconds above 0".to_owned();
-    text.parse().ok().filter(|seconds: &f64| seconds.is_finite() && *seconds > 0.0).ok_or_else(wanted)
+    let expected = || "expected a number of seconds above 0".to_owned();
+    text.parse().ok().filter(|seconds: &f64| seconds.is_finite() && *seconds > 0.0).ok_or_else(expected)
 }
 
 /// Parses the side of images.
 pub(super) fn side(text: &str) -> Result<usize, String> {
-    let wanted = || format!("expected an integer from 1 to {}", data::MAX_SIDE);
-    text.parse().ok().filter(|side| (1..=data::MAX_SIDE).contains(side)).ok_or_else(wanted)
+    let expected = || format!("expected an integer from 1 to {}", data::MAX_SIDE);
+    text.parse().ok().filter(|side| (1..=data::MAX_SIDE).contains(side)).ok_or_else(expected)
 }

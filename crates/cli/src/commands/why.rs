@@ -1,4 +1,4 @@
-//! `agon why`: says what the key of a run is made of, and whether this program finds the run or computes it anew.
+//! `agon why`: explains what the key of a run depends on, and whether this program finds the run or recomputes it.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -43,7 +43,7 @@ struct Answer {
     label: String,
     /// Whether a command with the same config, seed and images uses the stored run.
     found: bool,
-    /// Why not, or what it does with the run.
+    /// The reasons why it is not, or what is done with the run.
     reasons: Vec<String>,
     parts: Vec<Part>,
     nearest: Vec<Neighbour>,
@@ -56,7 +56,7 @@ struct Part {
     /// Whether the key depends on it.
     in_key: bool,
     stored: String,
-    /// The same for this program and the data on this machine.
+    /// Its value for this program and the data on this machine.
     here: String,
 }
 
@@ -173,7 +173,7 @@ impl Answer {
         let mut text = format!("run {short}: {}\n", self.label);
         text += &match self.found {
             true => "found: a command with the same config, seed and images uses it\n".to_owned(),
-            false => format!("computed anew: {}\n", self.reasons.join("; ")),
+            false => format!("recomputed: {}\n", self.reasons.join("; ")),
         };
         let row = |of: &Part| {
             let in_key = if of.in_key { "key" } else { "beside it" };

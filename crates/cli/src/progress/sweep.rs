@@ -1,4 +1,4 @@
-//! How far a sweep is, and how long it will still take.
+//! The progress of a sweep, and an estimate of the remaining time.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};

@@ -14,6 +14,10 @@ fn agon(out: &Path, command: &str, more: &[&str]) -> Command {
     let mut agon = Command::new(env!("CARGO_BIN_EXE_agon"));
     agon.args([command, "--profile", "smoke", "--only", "fc-lambda-sweep", "-s", small, "--out"]);
     // Data sets of this machine must not be found.
-    agon.arg(out).args(more).env_remove("AGON_DATA").env("HOME", "/dev/null/nonexistent").env_remove("XDG_CACHE_HOME");
+    agon.arg(out)
+        .args(more)
+        .env_remove("AGON_DATA")
+        .env("HOME", "/dev/null/nonexistent")
+        .env_remove("XDG_CACHE_HOME");
     agon
 }

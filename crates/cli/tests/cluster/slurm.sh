@@ -51,7 +51,7 @@ NodeName=n1 NodeHostname=$H NodeAddr=127.0.0.1 Port=17001 CPUs=1 RealMemory=4000
 NodeName=n2 NodeHostname=$H NodeAddr=127.0.0.1 Port=17002 CPUs=1 RealMemory=4000 State=UNKNOWN
 PartitionName=cpu Nodes=n1,n2 Default=YES MaxTime=60 State=UP
 X
-# slurmd wants a mounted root of control groups, whether it uses them or not.
+# slurmd needs a mounted root of control groups, whether it uses them or not.
 if ! mountpoint -q /sys/fs/cgroup; then
     mount -t tmpfs tmpfs "$D/cg"
     printf 'CgroupPlugin=cgroup/v1\nCgroupMountpoint=%s/cg\n' "$D" > "$D/cgroup.conf"

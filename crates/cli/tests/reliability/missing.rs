@@ -82,7 +82,8 @@ fn missing_resources_are_named_with_a_next_step_on_one_screen() {
     let program = agon(&sweep(&jumped));
     let mut later = Command::new("unshare");
     later.args(["--time", "--monotonic", "100000000"]).arg(program.get_program()).args(program.get_args());
-    let jump = later.env("HOME", "/dev/null/nonexistent").output().is_ok_and(|output| output.status.success());
+    let jump =
+        later.env("HOME", "/dev/null/nonexistent").output().is_ok_and(|output| output.status.success());
     if jump {
         walk(&jumped.join("runs"));
         assert!(reproduce(&jumped).status.success());

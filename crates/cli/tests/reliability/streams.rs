@@ -60,7 +60,8 @@ fn an_unwritable_log_is_ignored_and_unwritable_results_are_exit_code_4() {
         assert_eq!(output.status.code(), Some(0), "{name}");
         assert!(text(&output.stdout).contains("finished: 2 of 2 epochs"), "{}", text(&output.stdout));
         // An error that cannot be printed keeps its exit code.
-        let refused = agon(&["export", "0", "w", "--out", "/dev/null/nonexistent"]).stderr(log()).output().unwrap();
+        let refused =
+            agon(&["export", "0", "w", "--out", "/dev/null/nonexistent"]).stderr(log()).output().unwrap();
         assert_eq!(refused.status.code(), Some(2), "{name}");
         n += 3;
     }

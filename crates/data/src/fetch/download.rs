@@ -19,7 +19,7 @@ use super::{partial::about, sources::Remote};
 use crate::{Error, Result, checksum::Hashing};
 
 /// The largest number of redirects.
-const MOST_REDIRECTS: usize = 5;
+const MAX_REDIRECTS: usize = 5;
 
 /// Timeouts and limits of a download.
 #[derive(Debug, Clone, Copy)]
@@ -71,7 +71,7 @@ impl Client {
                 name: set,
                 at: base.clone(),
                 what: "address",
-                wanted: "https://HOST/FOLDER, since http is allowed for this machine only".to_owned(),
+                expected: "https://HOST/FOLDER, since http is allowed for this machine only".to_owned(),
                 got: "another one".to_owned(),
                 hint: "name another address with `--from URL`",
             })?;
@@ -122,8 +122,8 @@ impl Client {
         io::copy(&mut hashing, &mut io::sink()).map_err(about(path))?;
         let got = hashing.finish();
         if got != remote.sha256 {
-            let wanted = remote.sha256.to_owned();
-            return Err(self.failed(remote, "SHA-256", wanted, got, ELSEWHERE));
+            let expected = remote.sha256.to_owned();
+            return Err(self.failed(remote, "SHA-256", expected, got, ELSEWHERE));
         }
         Ok(())
     }
@@ -175,8 +175,8 @@ impl Client {
                 Err(error) => return Ok(Err(Broken(error.to_string()))),
             };
             if n as u64 > remote.bytes - *have {
-                let wanted = format!("{} bytes", remote.bytes);
-                return Err(self.failed(remote, "size", wanted, "more".to_owned(), ELSEWHERE));
+                let expected = format!("{} bytes", remote.bytes);
+                return Err(self.failed(remote, "size", expected, "more".to_owned(), ELSEWHERE));
             }
             file.write_all(&buffer[..n]).map_err(about(path))?;
             *have += n as u64;
@@ -194,10 +194,10 @@ impl Client {
     fn answer(&self, remote: &Remote, have: u64) -> Result<std::result::Result<Response<Body>, Broken>> {
         let address = format!("{}{}", self.base, remote.name);
         let mut uri: Uri = address.parse().map_err(|error| {
-            let wanted = "one of RFC 3986".to_owned();
-            self.failed(remote, "address", wanted, format!("{error}"), ELSEWHERE)
+            let expected = "one of RFC 3986".to_owned();
+            self.failed(remote, "address", expected, format!("{error}"), ELSEWHERE)
         })?;
-        for _ in 0..=MOST_REDIRECTS {
+        for _ in 0..=MAX_REDIRECTS {
             let mut request = self.agent.get(&uri);
             if have > 0 {
                 request = request.header(header::RANGE, format!("bytes={have}-"));
@@ -210,8 +210,8 @@ impl Client {
                 Err(error) => return Ok(Err(Broken(error.to_string()))),
             }
         }
-        let wanted = format!("at most {MOST_REDIRECTS}");
-        Err(self.failed(remote, "redirects", wanted, "more".to_owned(), ELSEWHERE))
+        let expected = format!("at most {MAX_REDIRECTS}");
+        Err(self.failed(remote, "redirects", expected, "more".to_owned(), ELSEWHERE))
     }
 
     /// The target of a redirect; fails if it has no TLS or is not a full URL.
@@ -223,11 +223,11 @@ impl Client {
             _ => location.to_owned(),
         };
         whole.parse().ok().filter(|to| is_safe(to) || (is_own(from) && is_own(to))).ok_or_else(|| {
-            let wanted = "one to https://HOST/PATH".to_owned();
+            let expected = "one to https://HOST/PATH".to_owned();
             self.failed(
                 remote,
                 "redirect",
-                wanted,
+                expected,
                 format!("one to `{}`", location.escape_debug()),
                 ELSEWHERE,
             )
@@ -238,23 +238,23 @@ impl Client {
     fn check_range(&self, remote: &Remote, have: u64, response: &Response<Body>) -> Result<()> {
         let range = response.headers().get(header::CONTENT_RANGE);
         let range = range.and_then(|range| range.to_str().ok()).unwrap_or_default();
-        let wanted = format!("bytes {have}-{}/{}", remote.bytes - 1, remote.bytes);
-        if range == wanted {
+        let expected = format!("bytes {have}-{}/{}", remote.bytes - 1, remote.bytes);
+        if range == expected {
             return Ok(());
         }
-        Err(self.failed(remote, "range", wanted, format!("`{}`", range.escape_debug()), ELSEWHERE))
+        Err(self.failed(remote, "range", expected, format!("`{}`", range.escape_debug()), ELSEWHERE))
     }
 
     fn failed(
         &self,
         remote: &Remote,
         what: &'static str,
-        wanted: String,
+        expected: String,
         got: String,
         hint: &'static str,
     ) -> Error {
         let at = format!("{}{}", self.base, remote.name);
-        Error::Fetch { name: self.set, at, what, wanted, got, hint }
+        Error::Fetch { name: self.set, at, what, expected, got, hint }
     }
 }
 

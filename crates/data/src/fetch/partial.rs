@@ -39,7 +39,7 @@ impl Partial {
                 name,
                 at: folder.display().to_string(),
                 what: "lock",
-                wanted: "a free lock".to_owned(),
+                expected: "a free lock".to_owned(),
                 got: "one held by another process".to_owned(),
                 hint: "wait until that process has fetched the set",
             }),

@@ -142,12 +142,12 @@ mod tests {
     fn files_that_are_not_archives_have_the_names_of_the_layout() {
         for known in ALL.iter() {
             let Some(source) = of(known).filter(|source| source.archive.is_none()) else { continue };
-            let mut wanted = known.layout.parts();
+            let mut expected = known.layout.parts();
             let mut named: Vec<_> =
                 source.files.iter().map(|file| file.name.trim_end_matches(".gz").to_owned()).collect();
-            wanted.sort();
+            expected.sort();
             named.sort();
-            assert_eq!(named, wanted, "{}", known.name);
+            assert_eq!(named, expected, "{}", known.name);
         }
     }
 }

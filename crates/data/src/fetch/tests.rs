@@ -121,9 +121,9 @@ fn a_file_with_another_checksum_is_refused_with_both() {
         reply.file(&changed);
     });
     let message = bench.refused();
-    let wanted = format!("/train-images-idx3-ubyte.gz: SHA-256: expected {}, got ", bench.pins[0].2);
+    let expected = format!("/train-images-idx3-ubyte.gz: SHA-256: expected {}, got ", bench.pins[0].2);
     assert!(message.starts_with("cannot fetch `mnist`: http://127.0.0.1:"), "{message}");
-    assert!(message.contains(&wanted) && message.contains("--from URL"), "{message}");
+    assert!(message.contains(&expected) && message.contains("--from URL"), "{message}");
 }
 
 #[test]

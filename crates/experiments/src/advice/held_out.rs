@@ -64,9 +64,11 @@ pub(super) fn judged(images: &Split, observe: &mut dyn FnMut(&str)) -> Result<He
     let route = Route::of(&first)?;
     let (_, masks) = route.impacts(shape, &mut |mask| observe(&format!("{mask}, one half")))?;
     let Route::Pixels(denoising) = route else {
-        return Err(Error::Usage(
-            "advise: expected at least as many images as pixels in each half, got fewer".into(),
-        ));
+        let (n, d) = (first.len().min(second.len()), shape.iter().product::<usize>());
+        return Err(Error::Usage(format!(
+            "advise: expected at least {d} images in each half, one for each input dimension, got {n}; use more images, or \
+             smaller ones (`--side`)"
+        )));
     };
     observe("the other half");
     let judged_from = judged_from(denoising.rank());

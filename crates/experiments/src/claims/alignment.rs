@@ -1,4 +1,4 @@
-//! E1 of the LBR paper: how much of the class information of a linear probe is left in the best linear code of K dimensions?
+//! LBR E1: how much of the class information of a linear probe is left in the best linear code of K dimensions?
 
 use report::{Axis, Figure, Point, Scale, Series, Shape, Style, Verdict};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! Claim 7 of the LBR paper: does a background of large variance fill the code of reconstruction?
+//! LBR 7: does a background of large variance fill the code of reconstruction?
 
 use report::{Axis, Figure, Point, Scale, Series, Shape, Style, Verdict};
 
@@ -47,9 +47,9 @@ names! {
     Part {
         /// All components.
         Whole = "whole",
-        /// Those of large variance.
+        /// The components of large variance.
         Top = "top",
-        /// Those of small variance.
+        /// The components of small variance.
         Bottom = "bottom",
     }
 }

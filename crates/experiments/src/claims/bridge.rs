@@ -161,7 +161,7 @@ fn gaps(of: &Evidence<'_, '_>) -> Result<Finding> {
 /// The tolerance by which a larger code may lose more accuracy than a smaller one.
 const RISE: f64 = 0.02;
 
-/// Means over seeds by λ; `None` without values.
+/// The mean over seeds for each λ; `None` where there is no value.
 fn along(curves: &Curves<'_>, metric: Metric, member: usize) -> Result<Vec<Option<f64>>> {
     let at = |lambda| curves.at(metric, member, lambda);
     (0..curves.lambdas.len())

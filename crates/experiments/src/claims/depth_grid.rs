@@ -1,4 +1,4 @@
-//! E8 of the LBR paper's code: how does the class information in the latent depend on the depths of encoder and decoder?
+//! LBR E8: how does the class information in the latent depend on the depths of encoder and decoder?
 
 use report::{Figure, HeatMap, HeatPanel, Verdict};
 

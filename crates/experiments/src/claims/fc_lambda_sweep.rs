@@ -44,10 +44,10 @@ static INFO: Info = Info {
 
 /// The weights of the paper profile, with a tail because nearly all of the accuracy is lost there.
 const PAPER: [f64; 10] = [0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 0.97, 0.99, 0.999, 1.0];
-/// Those of the sizes that are compared with one another, in families that are there as controls.
+/// The weights for latent sizes that are only compared with one another, in control families.
 const FOUR: [f64; 4] = [0.0, 0.5, 0.9, 1.0];
 
-/// The same with these weights for every size of the latent but k = 16.
+/// The family with these weights for every latent size but k = 16.
 fn others_at(lambdas: &[f64], mut family: Family) -> Family {
     for member in family.members.iter_mut().filter(|member| member.number != 16.0) {
         member.lambdas = Some(lambdas.to_vec());
@@ -85,7 +85,7 @@ impl Experiment for FcLambdaSweep {
             }
         };
         let lambdas = match profile {
-            Profile::Quick => COARSE.to_vec(),
+            Profile::Quick => FOUR.to_vec(),
             Profile::Paper => PAPER.to_vec(),
             Profile::Smoke | Profile::Standard | Profile::Full => lambdas(profile),
         };

@@ -1,4 +1,4 @@
-//! E6 of the LBR paper: how much accuracy does a small weight on labels add at no cost in reconstruction?
+//! LBR E6: how much accuracy does a small weight on labels add at no cost in reconstruction?
 
 use report::{Figure, Verdict};
 
@@ -40,7 +40,7 @@ names! {
     }
 }
 
-/// The largest relative difference of reconstruction errors that count as equal (D12 in `book/codes.md`).
+/// The largest relative difference of reconstruction errors that count as equal (LBR D12 in `book/codes.md`).
 const SAME: f64 = 0.05;
 
 /// The same autoencoders with and without guidance.

@@ -1,4 +1,4 @@
-//! Claim 3 of the LBR paper for linear codes: codes that reconstruct equally well can differ widely in classification.
+//! LBR 3 for linear codes: codes that reconstruct equally well can differ widely in classification.
 
 use report::{Axis, Figure, Point, Reference, Scale, Series, Shape, Style, Tick, Verdict};
 
@@ -23,7 +23,8 @@ pub struct IllPosed;
 /// The smallest code that is judged: the claim is about 16 and 64 dimensions.
 const SMALLEST: f64 = 16.0;
 
-/// Budgets of relative excess reconstruction error, and the fraction of the gap to the floor that each must close (C10).
+/// Budgets of relative excess reconstruction error, and the fraction of the gap to the floor that each must close (LBR
+/// C10).
 const BUDGETS: [(f64, f64); 2] = [(0.01, 0.25), (0.05, 0.5)];
 
 static INFO: Info = Info {

@@ -1,4 +1,4 @@
-//! Claim 5 of the LBR paper: gradient descent reaches the optima of the closed forms.
+//! LBR 5: gradient descent reaches the optima of the closed forms.
 
 use report::{Axis, Chart, Conclusion, Figure, Kind, Point, Scale, Series, Shape, Style, Verdict};
 
@@ -34,17 +34,17 @@ const NOISES: [Noise; 3] = [
     Noise::Mask { patch: 1, drop: 0.5 },
 ];
 
-/// The largest distance of a trained loss below the optimum that rounding explains (A2 in `book/codes.md`).
+/// The largest distance of a trained loss below the optimum that rounding explains (LBR A2 in `book/codes.md`).
 const ROUNDING: f64 = 1e-7;
 
-/// The largest gaps that count as reached: absolute for the joint optimum (A3), relative for denoising (A10).
+/// The largest gaps that count as reached: absolute for the joint optimum (LBR A3), relative for denoising (LBR A10).
 const REACHED: [f64; 2] = [1e-6, 1e-3];
 
 fn joint(side: usize, k: usize, steps: u64, sets: Vec<DataConfig>) -> Family {
     joint_of(side, None, k, steps, sets)
 }
 
-/// The same on random samples of zeros and ones in `d` dimensions, as in the authors' script.
+/// The joint problem on random samples of zeros and ones in `d` dimensions, as in the authors' script.
 fn joint_of_coins(d: usize, k: usize, steps: u64, sets: Vec<DataConfig>) -> Family {
     joint_of(1, Some(d), k, steps, sets)
 }

@@ -1,4 +1,4 @@
-//! E2 of the LBR paper: which noise makes the optimal linear code for denoising a better code for classification?
+//! LBR E2: which noise makes the optimal linear code for denoising a better code for classification?
 
 use report::{Conclusion, Figure, HeatMap, HeatPanel, Verdict};
 
@@ -37,7 +37,7 @@ names! {
         Masks4 = "masks of 4 x 4",
         /// Isotropic noise.
         Gaussian = "Gaussian noise",
-        /// The same number of masked patches in each image.
+        /// Masks with a fixed number of patches in each image.
         FixedCount = "fixed count, 4 x 4",
     }
 }

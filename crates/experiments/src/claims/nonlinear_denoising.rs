@@ -174,7 +174,7 @@ fn signs(of: &Evidence<'_, '_>, exact: &Curves<'_>) -> Result<Finding> {
         }
     }
     if got.is_empty() {
-        return Err(Error::NotRun("the grid has no mask".into()));
+        return Err(Error::NotRun("the grid has no run with a mask".into()));
     }
     let holds = (decided > 0).then_some(right == decided);
     let got =

@@ -1,4 +1,4 @@
-//! E5 of the LBR paper: images in the components of large and of small variance.
+//! LBR E5: images in the components of large and of small variance.
 
 use report::{Figure, GridRow, Image, ImageGrid, Verdict};
 

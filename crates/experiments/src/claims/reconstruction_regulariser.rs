@@ -1,4 +1,4 @@
-//! E7 of the LBR paper's code: does reconstruction help an encoder trained on labels?
+//! LBR E7: does reconstruction help an encoder trained on labels?
 
 use report::{Figure, Verdict};
 

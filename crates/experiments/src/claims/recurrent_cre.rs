@@ -92,7 +92,9 @@ pub(super) fn smaller_cost(
     let of = Evidence::of(curves);
     let shrinks = || -> Result<Finding> {
         if first == second {
-            return Err(Error::NotRun(format!("the grid has no setting besides {first}")));
+            return Err(Error::NotRun(format!(
+                "the claim compares two settings, and the grid has {first} alone"
+            )));
         }
         let members = [(of.labelled(first)?, first), (of.labelled(second)?, second)];
         let questions = both_costs_shrink(members, of.lambdas([0.0, 1.0])?);

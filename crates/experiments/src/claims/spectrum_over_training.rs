@@ -1,4 +1,4 @@
-//! E4 of the LBR paper: in which order does an autoencoder learn the eigenvectors of the images?
+//! LBR E4: in which order does an autoencoder learn the eigenvectors of the images?
 
 use report::{Axis, Figure, Point, Scale, Series, Shape, Style, Verdict};
 
@@ -139,7 +139,10 @@ fn downward(of: &Evidence<'_, '_>) -> Result<Finding> {
         }
         let trained: Vec<_> = learned.iter().filter(|(epoch, ..)| *epoch > 0).collect();
         let [first, .., end] = trained.as_slice() else {
-            return Err(Error::NotRun(format!("the results have no two measured epochs of {label}")));
+            return Err(Error::NotRun(format!(
+                "expected the spectrum of {label} after at least two epochs of training, got {}",
+                trained.len()
+            )));
         };
         let point = [member, 0];
         let mut judge =

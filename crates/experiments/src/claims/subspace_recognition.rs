@@ -1,4 +1,4 @@
-//! E3 of the LBR paper: classification from the components of large variance, which reconstruction learns first, and of small.
+//! LBR E3: classification from the components of large variance, which reconstruction learns first, and of small.
 
 use report::{Axis, Figure, Panel, Point, Reference, Scale, Series, Shape, Style, Tick, Verdict};
 
@@ -86,7 +86,7 @@ fn both(label: &str, network: Classifier, of: usize, training: [u32; 2]) -> [Fam
     ]
 }
 
-/// How much narrower than in the paper the ResNet9 of the paper profile is.
+/// The width divisor of the ResNet9 in the profile `paper`.
 const WIDTH_DIVISOR: usize = 8;
 
 /// Whole images, and the exact shares of the paper's abstract: the top and the bottom of the variance.

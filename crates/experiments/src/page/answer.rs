@@ -1,4 +1,4 @@
-//! The answer in three sentences, made of verdict rows and of the losses by reader.
+//! The answer in three sentences, from verdict rows and from what each reader of the latent loses.
 
 #[cfg(test)]
 mod tests;
@@ -8,7 +8,7 @@ use report::{Answer, Conclusion, Effect, Kind, ReadModel, Readers, Verdict};
 use crate::claim_id::ClaimId;
 use crate::profile::Profile;
 
-/// What each part of the answer rests on: the claims in the order in which they are looked for.
+/// The claims behind each part of the answer, in the order in which they are looked up.
 const SYNERGY: &[ClaimId] = &[ClaimId::C1, ClaimId::C1T4];
 const COST: &[ClaimId] = &[ClaimId::C3T3, ClaimId::C8, ClaimId::C3];
 const VARIANCE: &[ClaimId] = &[ClaimId::Lbr7, ClaimId::Lbr1];
@@ -26,24 +26,24 @@ struct Sentences {
 }
 
 const ON_SYNERGY: Sentences = Sentences {
-    hold: "Neither task gains from the other: no mixture of the losses beats the better pure end.",
-    fail: "A mixture of both losses beats the better pure end.",
-    mixed: "A mixture of both losses beats the better pure end in some models and in others not.",
-    open: "Whether a mixture of both losses beats the better pure end is open.",
+    hold: "Neither task gains from the other: no mixture of the losses beats the better single loss.",
+    fail: "A mixture of both losses beats the better single loss.",
+    mixed: "A mixture of both losses beats the better single loss in some models and in others not.",
+    open: "Whether a mixture of both losses beats the better single loss is open.",
 };
 
 const ON_COST: Sentences = Sentences {
-    hold: "A latent that follows reconstruction alone holds less of the class.",
-    fail: "A latent that follows reconstruction alone holds as much of the class, within the margin.",
-    mixed: "A latent that follows reconstruction alone holds less of the class in some models and in others not.",
-    open: "Whether a latent that follows reconstruction alone holds less of the class is open.",
+    hold: "A latent trained for reconstruction alone has less information about the class.",
+    fail: "A latent trained for reconstruction alone has as much information about the class, within the margin.",
+    mixed: "A latent trained for reconstruction alone has less information about the class in some models and in others not.",
+    open: "Whether a latent trained for reconstruction alone has less information about the class is open.",
 };
 
 const ON_VARIANCE: Sentences = Sentences {
-    hold: "Reconstruction keeps what varies most. That names the class in clean images and not under a background.",
-    fail: "What varies most is not where the claims on variance say that it is.",
-    mixed: "Whether what varies most names the class depends on the images.",
-    open: "Whether what varies most names the class is open.",
+    hold: "Reconstruction keeps the directions of large variance. They carry the class in clean images, but not with a background.",
+    fail: "The directions of large variance do not carry the class as the claims say.",
+    mixed: "Whether the directions of large variance carry the class depends on the images.",
+    open: "Whether the directions of large variance carry the class is open.",
 };
 
 /// The three parts of the answer; a part that the results lack says so.
@@ -55,7 +55,7 @@ pub(super) fn answers(rows: &[Verdict], readers: Option<&Readers>) -> Vec<Answer
     ]
 }
 
-/// What a reader must know before trusting the answer; empty if there is nothing.
+/// The limits of the answer: what a reader has to know before relying on it; empty if there are none.
 pub(super) fn limits(rows: &[Verdict], profile: Profile) -> String {
     let claims = || rows.iter().filter(|row| is_counted(row));
     let count = |of: Conclusion| claims().filter(|row| row.conclusion == of).count();
@@ -67,8 +67,8 @@ pub(super) fn limits(rows: &[Verdict], profile: Profile) -> String {
     }
     if not_trained > 0 {
         sentences.push(format!(
-            "In {not_trained} of {n} verdicts the networks were still improving when training ended; what they say is of \
-             that state and not of trained networks."
+            "In {not_trained} of {n} verdicts the networks were still improving when training ended; those results are about \
+             that state, not about converged networks."
         ));
     }
     if n > 0 {
@@ -94,7 +94,7 @@ fn of_rows(rows: &[Verdict], claims: &[ClaimId], sentences: &Sentences, what: &s
             number: "–".into(),
             of: what.into(),
             sentence: sentences.open.into(),
-            evidence: "These results do not hold the experiments that ask it.".into(),
+            evidence: "These results lack the experiments on this question.".into(),
         };
     }
     let count = |of: Conclusion| found.iter().filter(|row| row.conclusion == of).count();
@@ -198,9 +198,9 @@ fn by_reader(readers: &Readers) -> Option<Answer> {
     let differ: Vec<&ReadModel> = readers.models.iter().filter(|model| disagree(model)).collect();
     let lose: Vec<&ReadModel> = readers.models.iter().filter(|model| all_lose(model)).collect();
     let sentence = match (differ.len(), lose.len()) {
-        (0, 0) => "No model is seen to lose accuracy by every reader.",
-        (0, _) => "What is lost is lost for every reader of the latent.",
-        _ => "How much of the class is lost depends on who reads the latent.",
+        (0, 0) => "In no model does every reader of the latent lose accuracy.",
+        (0, _) => "All readers of the latent lose accuracy alike.",
+        _ => "How much accuracy is lost depends on the reader of the latent.",
     };
     let name = |model: &&ReadModel| {
         let (low, high) = ends(model)?;
@@ -214,7 +214,7 @@ fn by_reader(readers: &Readers) -> Option<Answer> {
     }
     let only: Vec<&ReadModel> = readers.models.iter().filter(|model| !all_lose(model)).collect();
     if !only.is_empty() {
-        evidence.push(format!("Not every reader does in {}.", names(&only)));
+        evidence.push(format!("Not every reader finds one in {}.", names(&only)));
     }
     // A loss of accuracy is a change downward.
     let change = |of: &Effect| {

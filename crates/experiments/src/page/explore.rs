@@ -1,4 +1,4 @@
-//! What a reader can try out on the page, from stored results: losses, pictures and latents over λ.
+//! The data of the page's explorer, from stored results: losses, images and latents over λ.
 
 use std::path::Path;
 
@@ -16,19 +16,19 @@ use crate::sweep::readers::{self, Task, sources};
 use crate::sweep::words;
 use runs::store::{Results, Values};
 
-/// The experiments whose models can be tried out. The first that has a model gives its numbers; pictures, latents and
-/// the exact linear front come from whichever keeps them.
+/// The experiments whose models the explorer shows. Losses come from the first experiment that has a model; images, latents
+/// and the exact linear front come from the experiment that stores them.
 const SOURCES: [&str; 5] =
     ["fc-lambda-sweep", "cnn-s-lambda-sweep", "vit-lambda-sweep", "reconstructions", "latent-space"];
 
-const LEAD: &str = "Pick a model and move λ. Decoder and classifier always learn their own task at full strength, so \
-                    what changes is the latent between them.";
+const LEAD: &str = "Pick a model and move λ. Decoder and classifier are always trained on their full losses, so only the \
+                    latent between them changes.";
 
 const NOTE: &str = "Means over seeds on test images; below each the lowest and the highest seed. The online head is the \
                     classifier that was trained with the encoder; the other readers read the same latents. Images and \
                     latents are those of the first seed. λ is not drawn to scale: what matters lies close to 1.";
 
-/// The explorer of the results that lie in a profile's folder; `None` if there is nothing to try out.
+/// The explorer of the results in a profile's folder; `None` if they have no model to show.
 ///
 /// # Errors
 /// If a file is there and cannot be read.
@@ -46,7 +46,7 @@ pub(super) fn explorer(folder: &Path) -> Result<Option<Explorer>> {
     Ok((!models.is_empty()).then(|| Explorer { lead: LEAD.into(), note: NOTE.into(), models }))
 }
 
-/// Adds the models of a grid, or what the grid knows of models that are there.
+/// Adds the models of a grid, or the measures that the grid adds to known models.
 fn add(models: &mut Vec<Model>, results: &Results) -> Result<()> {
     let grid: Grid = serde_json::from_value(attribute(results, "config")?)
         .map_err(|error| Error::Missing(format!("config of a grid: {error}")))?;

@@ -1,4 +1,4 @@
-//! What the latents of the λ sweeps lose from λ = 0 to λ = 1, by who reads them.
+//! The accuracy that each reader of the latent loses from λ = 0 to λ = 1, in the sweeps over λ.
 
 use std::path::Path;
 
@@ -17,12 +17,12 @@ use crate::sweep::words;
 /// The sweeps over λ, one for each architecture.
 const SWEEPS: [&str; 4] = ["fc-lambda-sweep", "cnn-s-lambda-sweep", "cnn-l-lambda-sweep", "vit-lambda-sweep"];
 
-const LEAD: &str = "Accuracy lost when the encoder follows reconstruction alone (λ = 1) instead of classification alone \
+const LEAD: &str = "Accuracy lost when the encoder is trained for reconstruction alone (λ = 1) instead of classification alone \
                     (λ = 0), by readers of the same latents, with 95 % intervals. The online head is the classifier \
-                    that was trained with the encoder; the others read the finished latents. Where readers differ, the \
-                    loss is one of the readout and not of the latent alone.";
+                    that was trained with the encoder; the others are trained on the frozen latents. Where readers differ, \
+                    the loss depends on the reader, not on the latent alone.";
 
-/// The readers of the first family of each sweep whose results lie in the folder; `None` if there are none.
+/// The readers of the first family of each sweep with results in the folder; `None` if there are none.
 ///
 /// # Errors
 /// If a file is there and cannot be read.

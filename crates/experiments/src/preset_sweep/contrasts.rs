@@ -17,9 +17,9 @@ pub struct Contrast {
     pub quantity: String,
     /// The key whose value differs.
     pub key: String,
-    /// The first of its values.
+    /// The value that is subtracted.
     pub from: String,
-    /// The other value.
+    /// The value that it is subtracted from.
     pub to: String,
     /// The other keys and their values in words; empty if there are none.
     pub at: String,
@@ -31,7 +31,7 @@ pub struct Contrast {
     pub level: f64,
     /// The number of pairs.
     pub n_seeds: usize,
-    /// What the standard error is over.
+    /// The unit of resampling of the standard error.
     pub resampled: String,
 }
 

@@ -49,7 +49,7 @@ impl Swept {
         Ok(page.html()?)
     }
 
-    /// What is varied, in words.
+    /// A description of the varied settings.
     pub fn title(&self) -> String {
         let values = |at: usize| {
             let mut values: Vec<&str> = vec![];

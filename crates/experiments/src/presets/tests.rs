@@ -18,15 +18,16 @@ fn every_name_stands_once_and_starts_on_one_of_the_common_kinds_of_images() {
 fn a_model_of_other_images_is_refused_with_those_that_take_them() {
     let cnn_s = ALL.iter().find(|preset| preset.name == "cnn-s").unwrap();
     let message = cnn_s.config(DataConfig::new("cifar10", 1, 1, 1), &COLOUR).unwrap_err().to_string();
-    let (wanted, others) = message.split_once(", or choose one of ").unwrap();
+    let (expected, others) = message.split_once(", or choose one of ").unwrap();
     assert!(
-        wanted.contains("1 x 28 x 28") && wanted.contains("cifar10 has images of 3 x 32 x 32"),
-        "{wanted}"
+        expected.contains("1 x 28 x 28") && expected.contains("cifar10 has images of 3 x 32 x 32"),
+        "{expected}"
     );
-    assert!(wanted.contains("those of mnist or fashion-mnist or"), "{wanted}");
+    assert!(expected.contains("those of mnist or fashion-mnist or"), "{expected}");
     let residual = ALL.iter().find(|preset| preset.name == "resnet-ae").unwrap();
     let message = residual.config(DataConfig::new("mnist", 1, 1, 1), &GREY).unwrap_err().to_string();
-    assert!(message.contains("sides divisible by 32, mnist has images of 1 x 28 x 28"), "{message}");
+    let expected = "sides divisible by 32 (nearest to 28 x 28: 32 x 32), mnist has images of 1 x 28 x 28";
+    assert!(message.contains(expected), "{message}");
     assert!(message.contains("those of cifar10 or cifar100 or"), "{message}");
     assert!(others.contains("cnn-l") && !others.contains("cnn-s"), "{others}");
 }
@@ -73,7 +74,7 @@ fn what_is_suggested_for_images_of_any_side_runs() {
         let input = InputSpec { image: [1, side, side], classes: 2 };
         preset.config(DataConfig::new("set", 20, 0, 20), &input).unwrap_err().to_string()
     };
-    for (name, side, wanted, nearest) in [
+    for (name, side, expected, nearest) in [
         ("resnet9", 7, "sides of at least 16", "--side 16"),
         ("dcae", 7, "sides divisible by 4", "--side 8"),
         ("vit-s", 3, "sides divisible by 4", "--side 4"),
@@ -82,7 +83,7 @@ fn what_is_suggested_for_images_of_any_side_runs() {
         ("cnn-l", 20, "images of 3 x 32 x 32 and 2 classes", "--side 32 --colour"),
     ] {
         let message = refused(name, side);
-        assert!(message.contains(wanted) && message.contains(nearest), "{message}");
+        assert!(message.contains(expected) && message.contains(nearest), "{message}");
     }
 }
 

@@ -58,7 +58,7 @@ fn agreeing(n_epochs: usize) -> String {
     }
 }
 
-/// Why a run of a cluster cannot be computed again here with the same bits, if it cannot.
+/// The reason why a run of a cluster cannot be recomputed here with the same bits, if there is one.
 fn elsewhere(stored: &FinishedRun, options: &Options) -> Option<String> {
     let Engine::Slurm(_) = options.engine else { return None };
     let (there, here) = (stored.provenance.get("processor").and_then(Value::as_str), cpu::name());

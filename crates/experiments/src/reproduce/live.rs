@@ -1,4 +1,4 @@
-//! The page while the runs are computed: written anew after each experiment.
+//! The page while runs are computed: rewritten after each experiment.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
@@ -18,10 +18,10 @@ use crate::sweep::finished::FinishedSweep;
 use runs::local::FinishedRuns;
 use runs::store::{read_results, write_results};
 
-/// The page is not written again before this many times the time that writing it took.
+/// The shortest pause between two versions of the page, as a multiple of the time that writing one takes.
 const REST: u32 = 10;
 
-/// What is known so far.
+/// The results so far.
 pub(super) struct Live<'a> {
     folder: PathBuf,
     planned: &'a [Planned],
@@ -40,7 +40,7 @@ struct Judged {
     section: Option<Section>,
 }
 
-/// What the runs cost, each counted once.
+/// The cost of the runs, each counted once.
 #[derive(Default)]
 pub(super) struct Spent {
     runs: HashSet<PathBuf>,
@@ -69,7 +69,7 @@ impl<'a> Live<'a> {
         Self { folder, planned, options, job, again, done, spent, next_write: Instant::now() }
     }
 
-    /// Collects, draws and judges the experiment at this place of the plan; returns its rows.
+    /// Collects, draws and judges the experiment at this index of the plan; returns its rows.
     pub(super) fn add(&mut self, at: usize, finished: &FinishedRuns) -> Result<Vec<Verdict>> {
         let (planned, data) = (&self.planned[at], &self.job.data);
         self.spent.add(finished);
@@ -121,7 +121,7 @@ impl<'a> Live<'a> {
         decide_together(&mut [], &mut sections);
         let mut provenance = page_provenance(self.planned, self.job, self.options, &self.spent);
         if n < of {
-            let text = format!("{n} of {of} experiments; this page is written anew after each, reload it");
+            let text = format!("{n} of {of} experiments; this page is rewritten after each: reload it");
             provenance.insert(0, (IN_PROGRESS.into(), text));
         }
         write_page(&self.folder, self.options, &self.rows(), sections, provenance)?;

@@ -80,7 +80,8 @@ impl Contrast {
         Self { among: among.max(1), ..self }
     }
 
-    /// The claim that one of two effects is beyond its margin: the contrast with the smaller p-value.
+    /// The claim that at least one of two effects is beyond its margin: the contrast with the smaller p-value, adjusted
+    /// for the choice.
     #[must_use]
     pub fn either(self, other: Self) -> Self {
         let further = if other.p_beyond() < self.p_beyond() { other } else { self };

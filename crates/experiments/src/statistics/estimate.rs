@@ -76,7 +76,7 @@ impl Estimate {
         Self { effect, error: variance.max(0.0).sqrt(), n_seeds, n_images: Some(n_images) }
     }
 
-    /// The same with the effect multiplied by a factor and then shifted.
+    /// The estimate of `factor * effect + shift`.
     #[must_use]
     pub fn affine(self, factor: f64, shift: f64) -> Self {
         Self { effect: factor * self.effect + shift, error: factor.abs() * self.error, ..self }

@@ -19,7 +19,7 @@ use super::rules::{ENOUGH_SEEDS, LEVEL};
 /// The one-sided level of a family.
 const ALPHA: f64 = (1.0 - LEVEL) / 2.0;
 
-/// By how much [`ALPHA`] is divided when Holm's procedure stops: the hypotheses that are not rejected, at least 1. A
+/// The divisor of [`ALPHA`] at which Holm's procedure stops: the number of hypotheses that are not rejected, at least 1. A
 /// hypothesis is rejected if its p-value is at most `ALPHA` over this number.
 fn divisor(mut p_values: Vec<f64>) -> usize {
     p_values.sort_by(f64::total_cmp);
@@ -28,7 +28,7 @@ fn divisor(mut p_values: Vec<f64>) -> usize {
     (n - n_rejected).max(1)
 }
 
-/// Whether a row is decided, or could have been.
+/// Whether the data of a row allow a decision.
 fn decides(row: &Verdict) -> bool {
     let open = matches!(row.conclusion, Conclusion::Holds | Conclusion::DoesNotHold | Conclusion::Undecided);
     open && !row.tests.is_empty() && row.tests.iter().all(|test| test.n >= ENOUGH_SEEDS)
@@ -46,8 +46,8 @@ struct Family {
     fails: Vec<f64>,
 }
 
-/// Decides the rows of each claim together. A row that its own contrasts decide and its claim's family does not becomes
-/// undecided, and each interval is as wide as the decision demands.
+/// Decides the rows of each claim together. A row that is decided alone, but not at Holm's level for the rows of its claim,
+/// becomes undecided, and each interval gets the level of the decision.
 pub fn within_claims(mut rows: Vec<&mut Verdict>) {
     let is_of = |row: &Verdict, (source, kind): &(String, Kind)| row.source == *source && row.kind == *kind;
     let mut claims: Vec<(String, Kind)> = Vec::new();

@@ -1,4 +1,4 @@
-//! Arrays of runs over a coordinate of their own, such as the code size.
+//! Series: arrays of runs over a coordinate of their own, such as the code size.
 
 use std::collections::BTreeMap;
 

@@ -68,8 +68,8 @@ fn own_task(
     })
 }
 
-/// By how much the same head on as many principal components is better than the trained network, if it is. Runs of older
-/// versions have no such head; their autoencoders are compared with the linear decoder.
+/// The comparison with the same head on as many principal components, if that head is better than the trained network.
+/// Runs of older versions have no such head; their autoencoders are compared with the linear decoder.
 fn beaten_by_components(
     curves: &Curves<'_>,
     task: Task,

@@ -169,7 +169,7 @@ impl<'a> Curves<'a> {
         }
     }
 
-    /// The same of a variable in 32 bits.
+    /// As [`Curves::bytes`], for a variable of 32-bit floats.
     pub(super) fn floats(&self, name: &str, point: [usize; 2]) -> Option<Vec<&'a [f32]>> {
         match &self.results.variables.get(name)?.values {
             Values::F32(values) => self.slices(values, point),
@@ -209,7 +209,7 @@ impl<'a> Curves<'a> {
         self.after_by_seed(metric, [member, lambda], epoch).map(|values| finite(&values))
     }
 
-    /// The same with NaN where a run has no value, so that values keep the index of their seed.
+    /// As [`Curves::after`], with NaN for each run without a value, so that the index of a value is that of its seed.
     ///
     /// # Errors
     /// [`Error::Missing`] if there is no such metric.

@@ -1,7 +1,8 @@
 //! The squared errors of test images by reader, as means over groups of images.
 //!
-//! Results hold the means of [`N_GROUPS`] groups in place of all images: their variance says the same about the images, and a
-//! results file stays small. Images are assigned to groups at random, since a data set may be sorted by class.
+//! Results hold the means of [`N_GROUPS`] groups of images instead of all errors, which keeps the file small: the
+//! variance over images can be estimated from the variance over groups. Images are assigned to groups at random, since
+//! a data set may be sorted by class.
 
 use crate::error::Result;
 use crate::metric::Metric;
@@ -30,7 +31,7 @@ fn name(reader: Reader) -> Option<String> {
     }
 }
 
-/// Adds the group means of every reader that some run has; NaN where a run has none.
+/// Adds the group means of every reader for which at least one run has errors; NaN for runs without them.
 pub(super) fn collect(collected: &mut Collected<'_>) -> Result<()> {
     let mut found = false;
     for &reader in Reader::ALL.iter().filter(|&&reader| reader != Reader::NewHead) {

@@ -15,8 +15,8 @@ use crate::sweep::{convergence, correct, errors};
 /// A reader with a point `[setting, λ]` of its results.
 pub type Term<'c, 'r> = (Source<'c, 'r>, [usize; 2]);
 
-/// Access to the values behind one verdict, which counts the fewest seeds behind any of them. A point that the grid lacks, or
-/// of which no run finished, is [`Error::NotRun`].
+/// Access to the values behind one verdict, and the smallest number of seeds behind any of them. A point that the grid
+/// lacks, or of which no run finished, is [`Error::NotRun`].
 pub struct Evidence<'c, 'r> {
     /// The results of the family that the verdict is about.
     pub curves: &'c Curves<'r>,
@@ -41,7 +41,7 @@ impl<'c, 'r> Evidence<'c, 'r> {
         }
     }
 
-    /// The same, with the new heads on the same encoders among all results.
+    /// As [`Evidence::of`], with the new heads on the same encoders, if `all` results contain them.
     ///
     /// # Errors
     /// If the results are not those of a grid.
@@ -231,7 +231,7 @@ impl<'c, 'r> Evidence<'c, 'r> {
         self.paired_with(metric, a, self.curves, b)
     }
 
-    /// The same, with the second point in the results of another family of the same grid.
+    /// The paired difference of two points, of which the second is in the results of another family of the same grid.
     ///
     /// # Errors
     /// [`Error::NotRun`] if there are none.

@@ -177,7 +177,7 @@ pub fn front(curves: &Curves<'_>) -> Result<Panel> {
     fronts_towards(curves, None)
 }
 
-/// The same with the corner of the first setting: MSE(1) and accuracy(0) at once.
+/// The front, with the corner of the first setting, MSE(1) and accuracy(0) at once.
 ///
 /// # Errors
 /// If the results are not those of a grid.

@@ -150,7 +150,7 @@ impl Question {
 /// Judges contrasts of the content of a family's latents, by the best of its readers and by each of them.
 ///
 /// # Errors
-/// [`Error::NotRun`] if no reader was measured at all points of a contrast.
+/// [`Error::NotRun`] if no reader has results at all points of a contrast.
 pub fn read(of: &Evidence<'_, '_>, questions: &[Question]) -> Result<Finding> {
     let (mut best, mut alone, mut got) = (Vec::new(), Vec::new(), Vec::new());
     let mut chosen: Vec<Vec<Reader>> = Vec::new();
@@ -172,7 +172,9 @@ pub fn read(of: &Evidence<'_, '_>, questions: &[Question]) -> Result<Finding> {
                 here.push(source);
             }
         }
-        let unread = || Error::NotRun(format!("no reader was measured at all points of {}", question.label));
+        let unread = || {
+            Error::NotRun(format!("no reader has results at all points of the contrast `{}`", question.label))
+        };
         let mut by_point = Vec::new();
         for &[member, lambda] in &question.points {
             let mut reached = Vec::new();
@@ -202,16 +204,20 @@ pub fn read(of: &Evidence<'_, '_>, questions: &[Question]) -> Result<Finding> {
         alone.push(each);
     }
     let Some(decision) = decide(&best) else {
-        return Err(Error::NotRun("the grid has nothing to read".into()));
+        return Err(Error::NotRun("the grid has no contrast for this claim".into()));
     };
     let verdict = |contrast: &Contrast| decide(std::slice::from_ref(contrast)).and_then(|one| one.holds);
     let agree = alone.iter().all(|each| each.iter().all(|one| verdict(one) == verdict(&each[0])));
     let all_hold = alone.iter().flatten().all(|one| verdict(one) == Some(true));
-    let any_holds = alone.iter().any(|each| each.iter().any(|one| verdict(one) == Some(true)));
+    let any = |conclusion| alone.iter().flatten().any(|one| verdict(one) == Some(conclusion));
     let n_readers = alone.iter().map(Vec::len).max().unwrap_or(0);
     let mut finding = Finding::decided(best, listed(got));
-    if !agree && any_holds {
+    // A reader that refutes what another one finds has the information that the other lacks; one that leaves it undecided
+    // may differ in size only.
+    if any(true) && any(false) {
         finding.got = format!("trade-off of the readout: readers disagree; {}", finding.got);
+    } else if any(true) && !agree {
+        finding.got = format!("readers disagree about the size; {}", finding.got);
     }
     if decision.holds == Some(true) && !all_hold {
         finding.holds = None;

@@ -47,7 +47,7 @@ fn is_among(row: &Verdict, rows: &[Verdict]) -> bool {
     rows.iter().any(|other| is_of(other, row) && (&other.got, other.conclusion) == (&row.got, row.conclusion))
 }
 
-/// The rows that change when values at some places change.
+/// The rows that change when values at some points of the grid change.
 fn depending(
     experiment: &dyn Experiment,
     grid: &Grid,

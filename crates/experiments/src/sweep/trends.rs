@@ -56,7 +56,7 @@ impl About {
         Self { data, ..Self::sets(source, claim) }.model(curves.family.clone())
     }
 
-    /// The same claim about a model of this name.
+    /// The claim about a model of this name.
     #[must_use]
     pub fn model(self, model: impl Into<String>) -> Self {
         Self { model: model.into(), ..self }
@@ -96,13 +96,13 @@ impl Finding {
         Self { holds: decision.holds, effect, tests: tests_of(&contrasts), ..Self::exact(false, got) }
     }
 
-    /// The same, with all contrasts as the measured values.
+    /// The finding decided by these contrasts, all of which are listed as measured values.
     pub fn of(contrasts: Vec<Contrast>) -> Self {
         let got = listed(contrasts.iter().map(Contrast::words));
         Self::decided(contrasts, got)
     }
 
-    /// The same finding with the name of its reader.
+    /// The finding with the name of its reader.
     #[must_use]
     pub fn read_by(self, reader: &str) -> Self {
         Self { reader: reader.to_owned(), ..self }

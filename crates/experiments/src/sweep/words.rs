@@ -29,7 +29,7 @@ pub fn data_set(label: &str) -> String {
     format!("{words}{binary}{}", changes.collect::<String>())
 }
 
-/// The same with the number of training images, such as `Fashion-MNIST, 5,000 images`.
+/// The name of a data set with the number of training images, such as `Fashion-MNIST, 5,000 images`.
 pub fn data_set_of(label: &str, n_train: usize) -> String {
     format!("{}, {} images", data_set(label), thousands(n_train))
 }

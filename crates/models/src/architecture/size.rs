@@ -22,7 +22,7 @@ impl Architecture {
     }
 }
 
-/// The parameters of affine layers through these widths.
+/// The number of parameters of consecutive affine layers with these widths.
 fn through(widths: &[usize]) -> f64 {
     widths.windows(2).map(|pair| affine(pair[0] as f64, pair[1] as f64)).sum()
 }

@@ -245,14 +245,14 @@ fn settings_out_of_their_range_are_refused_by_name() {
     let legal = config(Size::S);
     let relaxation = |steps, rate| Config { relaxation: Relaxation { steps, rate }, ..legal.clone() };
     for (refused, expected) in [
-        (Config { lambda: 1.5, ..legal.clone() }, "lambda: wanted a number from 0 to 1, got 1.5"),
-        (Config { lambda: f64::NAN, ..legal.clone() }, "lambda: wanted a number from 0 to 1, got NaN"),
+        (Config { lambda: 1.5, ..legal.clone() }, "lambda: expected a number from 0 to 1, got 1.5"),
+        (Config { lambda: f64::NAN, ..legal.clone() }, "lambda: expected a number from 0 to 1, got NaN"),
         (
             Config { output_precision: 0.0, ..legal.clone() },
-            "output_precision: wanted a number above 0, got 0",
+            "output_precision: expected a number above 0, got 0",
         ),
-        (relaxation(0, 0.1), "relaxation.steps: wanted at least 1, got 0"),
-        (relaxation(1, f64::INFINITY), "relaxation.rate: wanted a number above 0 to 10, got inf"),
+        (relaxation(0, 0.1), "relaxation.steps: expected at least 1, got 0"),
+        (relaxation(1, f64::INFINITY), "relaxation.rate: expected a number above 0 to 10, got inf"),
     ] {
         let message = PredictiveCoding::trainer(&refused, &Stream::new(0, "init")).err().unwrap().to_string();
         assert_eq!(message, expected);

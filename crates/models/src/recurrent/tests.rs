@@ -209,8 +209,8 @@ fn a_non_finite_recurrent_loss_ends_the_epoch_by_name_and_changes_no_weight() {
 #[test]
 fn recurrent_settings_out_of_their_range_are_refused_by_name() {
     for (refused, expected) in [
-        (Config { lambda: -0.5, ..config(Size::S, 1) }, "lambda: wanted a number from 0 to 1, got -0.5"),
-        (config(Size::S, 0), "steps: wanted at least 1, got 0"),
+        (Config { lambda: -0.5, ..config(Size::S, 1) }, "lambda: expected a number from 0 to 1, got -0.5"),
+        (config(Size::S, 0), "steps: expected at least 1, got 0"),
     ] {
         let message = Recurrent::trainer(&refused, &Stream::new(0, "init")).err().unwrap().to_string();
         assert_eq!(message, expected);

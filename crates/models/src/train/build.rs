@@ -21,8 +21,8 @@ impl<O: Objective> Trainer<O> {
         let groups = objective.groups();
         if groups.len() != optimisers.len() {
             let got = format!("{} for {} groups", optimisers.len(), groups.len());
-            let wanted = "one for each group of parameters";
-            return Err(Error::Setting { setting: "optimisers", wanted, got });
+            let expected = "one for each group of parameters";
+            return Err(Error::Setting { setting: "optimisers", expected, got });
         }
         refuse_shared(groups.into_iter().map(|group| (group.name.unwrap_or_default(), group.params)))?;
         Ok(Self { objective, optimisers, schedule, precision: Precision::F32, steps: 0, recorder: None })
@@ -44,7 +44,7 @@ impl<O: Objective> Trainer<O> {
     /// # Errors
     /// [`Error::Setting`] for other types, and if the objective does not support mixed precision: `F16` needs a
     /// [`LossScale`](crate::LossScale), which reads a value back in every step.
-    pub fn computing_in(self, precision: DType) -> Result<Self> {
+    pub fn with_precision(self, precision: DType) -> Result<Self> {
         let precision = Precision::new(precision)?;
         self.objective.check_precision(precision)?;
         Ok(Self { precision, ..self })

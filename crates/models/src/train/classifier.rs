@@ -52,7 +52,7 @@ impl Evaluate for ClassifierObjective<'_> {
     /// # Errors
     /// Always: a classifier has no latent.
     fn represent(&self, _: &Tensor) -> Result<Representation> {
-        let (wanted, got) = ("a learner with a latent", "a classifier".into());
-        Err(Error::Setting { setting: "representation", wanted, got })
+        let (expected, got) = ("a learner with a latent", "a classifier".into());
+        Err(Error::Setting { setting: "representation", expected, got })
     }
 }

@@ -61,12 +61,12 @@ impl CreTrainer<'_> {
     }
 }
 
-/// How far the two losses of a whole set agree; see [`CreTrainer::full_conflict`].
+/// The cosines of the gradients of the two losses over a whole set; see [`CreTrainer::full_conflict`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FullConflict {
-    /// The cosine of the two gradients by the latents of all images, as one vector.
+    /// The cosine of the two gradients with respect to the latents of all images, as one vector.
     pub at_z: f64,
-    /// The cosine of the two gradients by all parameters of the encoder, as one vector.
+    /// The cosine of the two gradients with respect to all parameters of the encoder, as one vector.
     pub by_encoder: f64,
 }
 
@@ -109,7 +109,7 @@ impl CreTrainer<'_> {
         let encoder: Vec<_> =
             model.part(Part::Encoder).params().into_iter().map(|(_, param)| param).collect();
         let mut at_z: Vec<Products> = vec![];
-        // Sums over images of the gradients by the encoder: of the MSE, then of the cross-entropy for each kind of classes.
+        // Sums over images of the encoder's gradients: of the MSE, then of the cross-entropy for each kind of classes.
         let mut by_encoder: Vec<Vec<f64>> = vec![];
         for (images, classes) in batches {
             let Some(own) = classes.first() else { return Err(Error::NoBatches) };
@@ -214,9 +214,9 @@ mod tests {
         let tape = autograd::Tape::new();
         let z = model.encode(&tape.constant(&images), Mode::Evaluation).unwrap();
         let by_z = objective.at_latent(trainer.precision, &z, &example, Mode::Evaluation).unwrap().by_z;
-        let wanted = Conflict::between(&[&by_z[0]], &[&by_z[1]]).cosine;
+        let expected = Conflict::between(&[&by_z[0]], &[&by_z[1]]).cosine;
         let got = trainer.full_conflict([(images, classes)]).unwrap();
-        assert!((got[0].at_z - wanted).abs() < 1e4 * f64::EPSILON, "{got:?} {wanted}");
+        assert!((got[0].at_z - expected).abs() < 1e4 * f64::EPSILON, "{got:?} {expected}");
         assert!(got.iter().all(|of| of.by_encoder.abs() <= 1.0 && of.at_z.abs() <= 1.0));
         assert_eq!(trainer.full_conflict([]), Err(Error::NoBatches));
     }

@@ -160,7 +160,7 @@ pub fn correct(logits: &Tensor, labels: &Indices) -> Vec<bool> {
     .collect()
 }
 
-/// How many rows of scores `[n, classes]` are [`correct`].
+/// The number of rows of scores `[n, classes]` that are [`correct`].
 pub fn count_correct(logits: &Tensor, labels: &Indices) -> usize {
     correct(logits, labels).into_iter().filter(|&correct| correct).count()
 }

@@ -12,7 +12,7 @@ pub trait Train {
     fn epoch(&mut self, epoch: u32, batches: Batches<'_>) -> Result<EpochReport>;
 
     /// As [`Trainer::learned`].
-    fn learned(&self) -> Vec<(String, &Param)>;
+    fn params_and_buffers(&self) -> Vec<(String, &Param)>;
 
     /// As [`Trainer::state`].
     fn state(&self) -> Vec<(String, Tensor)>;
@@ -29,8 +29,8 @@ impl<O: Objective> Train for Trainer<O> {
         self.epoch(epoch, batches)
     }
 
-    fn learned(&self) -> Vec<(String, &Param)> {
-        self.learned()
+    fn params_and_buffers(&self) -> Vec<(String, &Param)> {
+        self.params_and_buffers()
     }
 
     fn state(&self) -> Vec<(String, Tensor)> {

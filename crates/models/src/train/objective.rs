@@ -224,7 +224,7 @@ impl Precision {
             DType::F32 | DType::BF16 => Ok(Self(dtype)),
             DType::F64 | DType::F16 => {
                 let got = dtype.to_string();
-                Err(Error::Setting { setting: "precision of a trainer", wanted: "f32 or bf16", got })
+                Err(Error::Setting { setting: "precision of a trainer", expected: "f32 or bf16", got })
             }
         }
     }

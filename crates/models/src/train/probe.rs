@@ -35,8 +35,8 @@ impl<'m> ProbeTrainer<'m> {
         Self::of(ProbeObjective { model, on_latents: false }, config)
     }
 
-    /// The same for examples whose images are [latents](Cre::latents), computed once, and whose targets are the images:
-    /// the encoder is not needed in any step.
+    /// As [`ProbeTrainer::new`], for examples whose inputs are [latents](Cre::latents), computed once, with the images
+    /// as targets: the encoder is not needed in any step.
     ///
     /// # Errors
     /// As [`ProbeTrainer::new`].

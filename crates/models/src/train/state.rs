@@ -26,14 +26,14 @@ impl<O: Objective> Trainer<O> {
     }
 
     /// Parameters and buffers, by name.
-    pub fn learned(&self) -> Vec<(String, &Param)> {
+    pub fn params_and_buffers(&self) -> Vec<(String, &Param)> {
         self.objective.params().into_iter().chain(self.objective.buffers()).collect()
     }
 
     /// The state to store for resuming with the same bits: parameters, buffers, optimisers, the number of steps, and the
     /// additional state of the objective.
     pub fn state(&self) -> Vec<(String, Tensor)> {
-        let learned = self.learned().into_iter();
+        let learned = self.params_and_buffers().into_iter();
         let mut state: Vec<_> = learned.map(|(name, param)| (name, param.value())).collect();
         for (group, optimiser) in self.objective.groups().iter().zip(&self.optimisers) {
             let own = optimiser.state().into_iter();
@@ -81,7 +81,7 @@ impl<O: Objective> Trainer<O> {
 
     /// Moves parameters, buffers and optimisers to a device.
     pub fn to_device(&mut self, device: &Device) -> Result<()> {
-        crate::to_device(self.learned(), device)?;
+        crate::to_device(self.params_and_buffers(), device)?;
         for (group, optimiser) in self.objective.groups().iter().zip(&mut self.optimisers) {
             optimiser.to_device(&group.params)?;
         }

@@ -35,12 +35,12 @@ impl Latents {
             return Err(mismatch(&of, &expected, label.to_string()));
         }
         if self.places.len() != model.lambdas.len() {
-            let got = format!("{} sets of places", self.places.len());
+            let got = format!("{} sets of coordinates", self.places.len());
             return Err(mismatch(&of, &for_each_lambda(model.lambdas.len()), got));
         }
         match self.places.iter().flatten().find(|places| places.len() != n) {
             Some(places) => {
-                Err(mismatch(&of, &format!("{n} places, one for each label"), places.len().to_string()))
+                Err(mismatch(&of, &format!("{n} points, one for each label"), places.len().to_string()))
             }
             None => Ok(()),
         }

@@ -7,7 +7,7 @@ use crate::svg::escape;
 pub struct Answer {
     /// A few numbers in large type, such as `82.6 → 67.0 %`.
     pub number: String,
-    /// What the numbers are: quantity, model, data set, n.
+    /// A description of the numbers: quantity, model, data set, n.
     pub of: String,
     /// The answer in one sentence.
     pub sentence: String,

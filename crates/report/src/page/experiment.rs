@@ -21,7 +21,7 @@ pub struct Section {
     pub title: String,
     /// The claim in one sentence.
     pub claim: String,
-    /// The figures, the most telling first.
+    /// The figures, the most informative first.
     pub figures: Vec<Figure>,
     /// Limitations of the results.
     pub warnings: Vec<String>,
@@ -38,7 +38,7 @@ pub enum Figure {
     Chart(Chart),
     /// A grid of images.
     Grid(ImageGrid),
-    /// A heat map; its numbers stand below it as tables.
+    /// A heat map; its values are in tables below it.
     Heat(HeatMap),
 }
 

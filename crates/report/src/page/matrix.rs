@@ -188,7 +188,7 @@ fn cell(column: &Column, rows: &[Row<'_>]) -> String {
     )
 }
 
-/// What one row of a cell says: verdict, model, effect or finding, reader and n.
+/// One row of a cell as text: verdict, model, effect or finding, reader and n.
 fn tip(row: &Verdict) -> String {
     let mut parts = vec![format!("{} {}", row.conclusion.symbol(), row.conclusion.words())];
     if !row.model.is_empty() {

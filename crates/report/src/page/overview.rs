@@ -58,7 +58,7 @@ pub(super) fn html(groups: &[Group], others: &[Verdict]) -> String {
         .collect();
     format!(
         "<section id=\"verdicts\" aria-labelledby=\"verdicts.h\">\n<h2 id=\"verdicts.h\">All claims</h2>\n\
-         <p class=\"lead\">Each claim on each data set and model that it was asked of. A cell leads to its \
+         <p class=\"lead\">Each claim on each data set and model that it was tested on. A cell links to its \
          experiment<span class=\"wide\">; hover or focus shows its numbers and reader</span>. A cell of several rows shows \
          the weakest.</p>\n\
          <div class=\"tools\" role=\"group\" aria-label=\"Filter the claims\">\n<div data-filter=\"g\">{by_group}</div>\n\
@@ -66,13 +66,13 @@ pub(super) fn html(groups: &[Group], others: &[Verdict]) -> String {
          <div class=\"phone\"><button type=\"button\" class=\"show\" aria-pressed=\"false\">Show numbers</button></div>\n\
          <p class=\"vh count\" role=\"status\"></p>\n</div>\n\
          <ul class=\"legend\" aria-label=\"Legend\">{legend}<li><span class=\"s u\" aria-hidden=\"true\">?<sup>R</sup></span> \
-         R: readers of the latent disagree</li><li><b aria-hidden=\"true\">·</b> not asked</li></ul>\n\
+         R: readers of the latent disagree</li><li><b aria-hidden=\"true\">·</b> not tested</li></ul>\n\
          {tables}<p class=\"none\">No claim matches both filters.</p>\n{}</section>\n",
         absent(others)
     )
 }
 
-/// What was not run because its data set is not here.
+/// The claims that were not run because of a missing data set.
 fn absent(others: &[Verdict]) -> String {
     let mut sets: Vec<&str> = Vec::new();
     let rows: Vec<&Verdict> = others.iter().filter(|row| row.conclusion == Conclusion::NotRun).collect();

@@ -1,4 +1,4 @@
-//! What the latents of several models lose, by who reads them.
+//! The section of readers: the accuracy that each of them loses in the latents of several models.
 
 use super::intervals::{Bar, Part, list};
 use crate::palette::Style;
@@ -8,7 +8,7 @@ use crate::verdict::Effect;
 /// The accuracy lost by each reader of the same latents, for several models.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Readers {
-    /// What is shown, in a sentence or two.
+    /// A description of the figure in one or two sentences.
     pub lead: String,
     /// The models.
     pub models: Vec<ReadModel>,
@@ -27,12 +27,12 @@ pub struct ReadModel {
     pub readers: Vec<ReadBy>,
 }
 
-/// What one reader finds.
+/// The values of one reader.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReadBy {
     /// The reader in words; all figures give it one colour.
     pub name: String,
-    /// Its place among all readers, which chooses colour and marker.
+    /// Its index among all readers, which determines colour and marker.
     pub place: usize,
     /// Its accuracy in percent at λ = 0 and at λ = 1, mean over seeds.
     pub accuracy: [f64; 2],

@@ -1,4 +1,4 @@
-//! The style sheet of a page, with the colours of its drawings on dark paper.
+//! The style sheet of a page, with the colours of its drawings in the dark theme.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Chromium without a window: opens a page from the disk, in a frame of any size, and gives back what it became.
+//! Headless Chromium: opens a page from the disk in a viewport of any size, and returns the rendered document.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -7,7 +7,7 @@ use std::{env, fs};
 /// Looks at a page and says what is wrong.
 const PROBE: &str = include_str!("probe.js");
 
-/// How long scripts may run, in milliseconds of the browser's own clock.
+/// The time limit of scripts, in milliseconds of the browser's own clock.
 const BUDGET: &str = "--virtual-time-budget=4000";
 
 pub(crate) struct Chromium {
@@ -49,7 +49,8 @@ impl Chromium {
         self.seen(&["--window-size=1300,2000", BUDGET, "--dump-dom", &address])
     }
 
-    /// What a reader of this screen complains about, after `then` has been run on the page; empty if nothing.
+    /// The problems that a reader of this screen would have, after `then` has been run on the page; empty if there are
+    /// none.
     pub(crate) fn complaints(
         &self,
         name: &str,

@@ -26,7 +26,7 @@ fn page() -> Page {
     let answer = Answer {
         number: text("+0.1 points [−0.4, +0.6]"),
         of: text("accuracy · FC-M, k = 16, a set · n = 5"),
-        sentence: text("No mixture beats the better pure end."),
+        sentence: text("No mixture beats the better single loss."),
         evidence: text("Of 8 verdicts 3 hold [−1.9, +0.9], 5 are undecided."),
     };
     let section = |name: &str, conclusion| Section {

@@ -50,7 +50,7 @@ pub enum Error {
         source: io::Error,
     },
     /// A path cannot be written into the batch script.
-    #[error("cannot write {} into a batch script, which is UTF-8; choose another name for the folder", path.display())]
+    #[error("cannot write {} into a batch script: the path is not valid UTF-8; rename the folder", path.display())]
     Unnamable {
         /// The path.
         path: PathBuf,

@@ -21,7 +21,7 @@ pub enum Change {
         side: usize,
     },
     /// An added background: the six lowest two-dimensional cosine modes, with independent normal weights for each image,
-    /// scaled to this percentage of the total variance (C6 to C8 in `book/codes.md`). The sum is rescaled to bytes.
+    /// scaled to this percentage of the total variance (LBR C6 to C8 in `book/codes.md`). The sum is rescaled to bytes.
     Background {
         /// The percentage of the variance, below 100.
         #[serde(serialize_with = "models::range::percent")]
@@ -180,8 +180,8 @@ mod tests {
     #[test]
     fn a_padded_image_is_centred() {
         let images = Array4::from_elem((1, 1, 2, 2), 7);
-        let wanted = [0, 0, 0, 0, 0, 7, 7, 0, 0, 7, 7, 0, 0, 0, 0, 0];
-        assert_eq!(padded(&images, 4).into_raw_vec_and_offset().0, wanted);
+        let expected = [0, 0, 0, 0, 0, 7, 7, 0, 0, 7, 7, 0, 0, 0, 0, 0];
+        assert_eq!(padded(&images, 4).into_raw_vec_and_offset().0, expected);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Autoencoders with probes on their latent (E4 and E6 to E8 in `book/lbr.md`).
+//! Autoencoders with probes on their latent (LBR E4 and E6 to E8 in `book/lbr.md`).
 
 mod masking;
 mod spectrum;

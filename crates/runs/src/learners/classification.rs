@@ -1,4 +1,4 @@
-//! Classifiers of images projected onto a principal subspace (E3 in `book/lbr.md`).
+//! Classifiers of images projected onto a principal subspace (LBR E3 in `book/lbr.md`).
 
 mod task;
 mod training;
@@ -42,8 +42,12 @@ impl Learner for Classification {
 
     fn takes(&self, [_, h, w]: [usize; 3], _: usize) -> std::result::Result<(), String> {
         match self.task.network {
-            Classifier::Resnet9 { .. } if h.min(w) < resnet9::LEAST_SIDE => {
-                Err(format!("images with sides of at least {}", resnet9::LEAST_SIDE))
+            Classifier::Resnet9 { .. } if h.min(w) < resnet9::MIN_SIDE => {
+                let min = resnet9::MIN_SIDE;
+                let (near_h, near_w) = (h.max(min), w.max(min));
+                Err(format!(
+                    "images with sides of at least {min} (nearest to {h} x {w}: {near_h} x {near_w})"
+                ))
             }
             _ => Ok(()),
         }

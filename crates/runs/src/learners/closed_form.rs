@@ -125,8 +125,8 @@ fn front(images: &Images, k: usize) -> Result<(Scalars, Arrays)> {
     let least = mse[WEIGHTS.len() - 1];
     if least <= rounding {
         return Err(Error::Usage(format!(
-            "exact front of codes of {k} dimensions: expected a reconstruction error above 0, got images of rank {} that such a \
-             code keeps entirely; use a smaller k",
+            "exact front: expected k below the rank of the images, got k = {k} and rank {}, where reconstruction is perfect; \
+             use a smaller k",
             front.rank()
         )));
     }
@@ -160,7 +160,7 @@ fn held_out_error(code: &LinearCre, images: &Images) -> Result<f64> {
     Ok(sum / images.test.len() as f64)
 }
 
-/// The same of the constant prediction of the class frequencies; `None` if it is zero.
+/// The mean squared error of predicting the class frequencies for every image; `None` if it is zero.
 fn baseline(frequencies: &Array1<f64>, images: &Split) -> Option<f64> {
     let each = |label: &u8| {
         let gap = |(class, p): (usize, &f64)| (p - f64::from(class == usize::from(*label))).powi(2);

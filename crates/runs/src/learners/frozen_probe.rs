@@ -98,7 +98,7 @@ impl<R: EncoderRun> Learner for FrozenProbe<R> {
         let (k, d) = (self.model.latent_len(), image.iter().product::<usize>());
         match self.of {
             Features::Pca if k > d => {
-                Err(format!("images of {k} pixels or more, one for each principal component"))
+                Err(format!("images of {k} pixels or more, one for each principal component ({d} here)"))
             }
             _ => Ok(()),
         }

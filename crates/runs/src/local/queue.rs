@@ -14,18 +14,18 @@ use crate::store::FinishedRun;
 pub(super) struct Task<'r> {
     pub(super) run: &'r Run,
     name: String,
-    /// The place of the run that this one depends on, if it is in the queue.
+    /// The index of the run that this one depends on, if it is in the queue.
     needs: Option<usize>,
     /// Whether its parameters are read again by another run of this sweep or of one to come.
     pub(super) is_reread: bool,
-    /// The last stage that has it.
+    /// The last stage that needs it.
     last_stage: usize,
 }
 
 /// The runs of some stages whose data are here, each once, in the order of the stages.
 pub(super) struct Queue<'r> {
     tasks: Vec<Task<'r>>,
-    /// The places of the runs of each stage.
+    /// The indices of the runs of each stage.
     stages: Vec<Vec<usize>>,
     state: Mutex<State>,
     changed: Condvar,
@@ -33,7 +33,7 @@ pub(super) struct Queue<'r> {
 
 struct State {
     progress: Vec<Progress>,
-    /// Every run before this place is taken.
+    /// Every run before this index is taken.
     first_open: usize,
     failure: Option<Error>,
     is_stopped: bool,
@@ -43,7 +43,7 @@ enum Progress {
     Open,
     Taken,
     Done(Arc<FinishedRun>),
-    /// No later stage has it.
+    /// Done, and dropped from memory: no later stage needs it.
     Dropped,
 }
 

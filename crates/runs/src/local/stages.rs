@@ -1,14 +1,14 @@
-//! A sweep in stages: runs that belong together and are wanted together.
+//! The stages of a sweep, such as the runs of one experiment, in their order.
 
 use std::collections::{HashMap, HashSet};
 
 use super::name;
 use crate::run::Run;
 
-/// Runs that are wanted together, such as those of an experiment.
+/// Runs that are collected together, such as those of an experiment.
 #[derive(Debug, Clone, Default)]
 pub struct Stage {
-    /// What they belong to, in a few words; empty if there is only one stage.
+    /// The name of the stage, such as an experiment's; empty if there is only one stage.
     pub name: String,
     /// The runs, those that others depend on first.
     pub runs: Vec<Run>,

@@ -46,7 +46,7 @@ impl Run {
             Ok(()) => self.learn(images, needed, device, true, |training| {
                 let mut finals = self.epochs(training, images, &mut folder, &mut observe)?;
                 if keep == Keep::EveryParameter {
-                    let learned = training.learned();
+                    let learned = training.params_and_buffers();
                     finals.extend(learned.iter().map(|(name, value)| (parameter(name), Array::of(value))));
                 }
                 Ok(finals)
@@ -142,7 +142,7 @@ impl Run {
             let mut scalars = scalars?;
             scalars.insert("flops".into(), flops as f64);
             let seconds = start.elapsed().as_secs_f64();
-            if folder.wants_checkpoint() && epoch < last {
+            if folder.needs_checkpoint() && epoch < last {
                 let state = training.trainer().state();
                 let arrays = state.iter().map(|(name, value)| (name.clone(), Array::of(value))).collect();
                 folder.record(&Checkpoint { epoch, arrays }, scalars, seconds).map_err(Error::from)?;
@@ -228,7 +228,7 @@ fn non_finite(
         Ok(values) => values.iter().all(|x| x.is_finite()),
         Err(_) => tensor.to_f64_vec().iter().all(|x| x.is_finite()),
     };
-    if let Some((name, _)) = training.learned().iter().find(|(_, tensor)| !is_finite(tensor)) {
+    if let Some((name, _)) = training.params_and_buffers().iter().find(|(_, tensor)| !is_finite(tensor)) {
         return Some(format!("training diverged: the parameter `{name}` is not finite after the last step"));
     }
     // A metric that the learner does not have is NaN in training too.

@@ -195,7 +195,7 @@ pub(super) fn bytes(images: &Images, k: usize) -> u64 {
     (latents as u64).saturating_add(probes.max(batch as u64))
 }
 
-/// The same for the probes alone: codes with and without their mean, the factor and its input; a block of pixels of
+/// The bytes that the probes alone need: codes with and without their mean, the factor and its input; a block of pixels of
 /// training images with and without their mean, the fit, and a block of test images with predictions.
 fn bytes_of_probes(images: &Images, k: usize) -> u64 {
     let d = images.n_pixels();

@@ -60,7 +60,7 @@ impl Run {
 /// Loads the stored parameters of a run; the optimiser state stays initial.
 fn load(training: &mut dyn Training, finished: &FinishedRun) -> Result<()> {
     let kept = |name: &str| finished.finals.get(&parameter(name))?.to_tensor();
-    if let Some((name, _)) = training.learned().iter().find(|(name, _)| kept(name).is_none()) {
+    if let Some((name, _)) = training.params_and_buffers().iter().find(|(name, _)| kept(name).is_none()) {
         let key = finished.spec.folder_name();
         return Err(Error::Missing(format!("parameter `{name}` of run {key}: it was not stored")));
     }

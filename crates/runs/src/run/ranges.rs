@@ -29,14 +29,14 @@ impl RunConfig {
     pub fn check(&self) -> Result<()> {
         for Number { key, range, value, text } in Numbers::of(self) {
             if let Some(range) = range.filter(|range| !range.contains(value)) {
-                return Err(Error::Usage(format!("`{key}` is {text}: wanted a number {range}")));
+                return Err(Error::Usage(format!("`{key}` is {text}: expected a number {range}")));
             }
         }
         self.check_optimiser()?;
         let (batch, train) = (self.batch, self.data.train);
         if batch > train && self.learner.learns() {
             return Err(Error::Usage(format!(
-                "`batch` is {batch}: wanted at most {train}, the number of training images (`data.train`)"
+                "`batch` is {batch}: expected at most {train}, the number of training images (`data.train`)"
             )));
         }
         Ok(())
@@ -122,7 +122,7 @@ impl Numbers {
 /// [`Error::Usage`] with the key.
 pub fn check_finite(place: &Value, key: &str) -> Result<()> {
     match place {
-        Value::Null => Err(Error::Usage(format!("`{key}` is not finite: wanted a finite number"))),
+        Value::Null => Err(Error::Usage(format!("`{key}` is not finite: expected a finite number"))),
         Value::Object(fields) => fields.iter().try_for_each(|(name, value)| {
             check_finite(value, format!("{key}.{name}").trim_start_matches('.'))
         }),

@@ -1,14 +1,14 @@
-//! Errors of the deserializer as sentences: which key has which value, and what is wanted.
+//! Errors of the deserializer as sentences: which key has which value, and what is expected.
 
 use serde_json::Value;
 use system::nearest::nearest;
 
 use super::quoted;
 
-/// What is wanted in place of `old`, if `new` cannot replace it. Texts and tables may replace each other, since an enum is
-/// either.
+/// The type that is expected instead of `new`, if `new` cannot replace `old`. Texts and tables may replace each other,
+/// since an enum is either.
 pub fn is_of_other_type(old: &Value, new: &Value) -> Option<String> {
-    let of = |fits: bool, wanted: &str| (!fits).then(|| wanted.to_owned());
+    let of = |fits: bool, expected: &str| (!fits).then(|| expected.to_owned());
     match old {
         Value::Bool(_) => of(new.is_boolean(), "true or false"),
         // A number below 0 is refused with its range, or by the deserializer.
@@ -27,7 +27,7 @@ pub fn in_words(message: &str, config: &Value, keys: &[&str]) -> String {
         return match message.starts_with("unknown variant") {
             true => {
                 let described = format!("string {unknown:?}");
-                format!("{}{hint}; wanted one of {}", subject(&described, config, keys), known.join(", "))
+                format!("{}{hint}; expected one of {}", subject(&described, config, keys), known.join(", "))
             }
             false => format!("no config key `{unknown}`{hint}; the keys are {}", known.join(", ")),
         };
@@ -39,7 +39,11 @@ pub fn in_words(message: &str, config: &Value, keys: &[&str]) -> String {
     let Some((got, expected)) = invalid.and_then(|rest| rest.rsplit_once(", expected ")) else {
         return format!("the config is invalid: {message}");
     };
-    format!("{}: wanted {}", subject(got, config, keys), wanted(expected, &place(got, config, keys)))
+    format!(
+        "{}: expected {}",
+        subject(got, config, keys),
+        in_plain_words(expected, &place(got, config, keys))
+    )
 }
 
 /// `` `key` is value``, or only a part of it where the value is not found once.
@@ -100,13 +104,13 @@ fn find(described: &str, place: &Value, key: &str, found: &mut Vec<String>) {
     }
 }
 
-/// What the deserializer expects, in words.
-fn wanted(expected: &str, key: &str) -> String {
+/// The deserializer's expectation in plain words.
+fn in_plain_words(expected: &str, key: &str) -> String {
     match expected {
         "f64" | "f32" => "a number".into(),
         "u8" | "u16" | "u64" | "usize" => "an integer from 0 up".into(),
         "u32" => format!("an integer from 0 to {}", u32::MAX),
-        "a string" | "a borrowed string" => "a text".into(),
+        "a string" | "a borrowed string" => "a string".into(),
         "a boolean" => "true or false".into(),
         "a sequence" => "a list".into(),
         _ if expected.contains("struct") || expected.contains("enum") || expected == "map" => match key {

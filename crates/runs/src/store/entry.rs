@@ -155,7 +155,7 @@ mod exact {
     }
 }
 
-/// The same for maps of floats.
+/// Exact serialization of maps of floats.
 mod exact_map {
     use std::collections::BTreeMap;
 

@@ -121,9 +121,9 @@ pub enum Error {
     Invalid {
         /// The array, dimension, variable or attribute.
         name: String,
-        /// What can be stored.
+        /// The values that can be stored.
         expected: String,
-        /// What was given.
+        /// The actual value.
         got: String,
     },
     /// The file is not a results file of this program, or is truncated.

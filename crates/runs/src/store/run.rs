@@ -93,7 +93,7 @@ impl RunFolder {
     }
 
     /// Whether the next epoch is due for a checkpoint.
-    pub fn wants_checkpoint(&self) -> bool {
+    pub fn needs_checkpoint(&self) -> bool {
         self.last_checkpoint.elapsed() >= self.checkpoint_after
     }
 

@@ -25,7 +25,7 @@ pub(crate) struct WithBatches<'a, O> {
 /// Computes additional scalars of a trainer in some epochs.
 type Observe<'a, O> = dyn Fn(&Trainer<O>) -> Result<Scalars> + 'a;
 
-/// What is measured of a trainer after the last epoch.
+/// The measures of a trainer after the last epoch.
 type AtEnd<'a, O> = dyn Fn(&Trainer<O>) -> Result<Arrays> + 'a;
 
 impl<'a, O: Objective + Evaluate> WithBatches<'a, O> {
@@ -53,7 +53,7 @@ impl<'a, O: Objective + Evaluate> WithBatches<'a, O> {
         Self { observe: Box::new(observe), ..self }
     }
 
-    /// The same, measured by this once, after the last epoch.
+    /// The training, with the arrays of `at_end` measured once after the last epoch.
     pub(crate) fn measured_at_end(self, at_end: impl Fn(&Trainer<O>) -> Result<Arrays> + 'a) -> Self {
         Self { at_end: Box::new(at_end), ..self }
     }

@@ -15,7 +15,7 @@ use crate::toy::{Toy, assert_same, assert_same_epochs, compute, names_in, open, 
 enum Fault {
     /// The call has no effect and returns an error.
     InputOutput,
-    /// The same, because the disk is full.
+    /// The call has no effect, because the disk is full.
     Full,
     /// Half of the bytes are written.
     Short,

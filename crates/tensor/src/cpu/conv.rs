@@ -1,11 +1,12 @@
 //! Convolutions in `f32`: matrix multiplications whose second matrix is gathered from the images while it is packed.
 //!
-//! A convolution is the product of the weight `[o, (c, kernel offset)]` with a matrix that has a column for each output
-//! pixel and a row for each channel and kernel offset (im2col). That matrix repeats each pixel for every offset; here
-//! it exists only in panels of a few hundred pixels that stay in the cache. The gradient by the input is such
-//! a product too, one for each remainder of the stride; the gradient by the weight sums over the pixels.
+//! A convolution is a matrix multiplication of the weight `[o, (c, kernel offset)]` with a matrix that has a column for
+//! each output pixel and a row for each channel and kernel offset (im2col). That matrix repeats each pixel for every
+//! offset; here it exists only in panels of a few hundred pixels that stay in the cache. The gradient with respect to the
+//! input is such a GEMM too, one for each remainder of the stride; the gradient with respect to the weight is a GEMM that
+//! sums over the pixels.
 //!
-//! Threads share the images. Each output is one sum in one order, and the gradient by the weight adds up the
+//! Threads share the images. Each output is one sum in one order, and the gradient with respect to the weight adds up the
 //! sums of fixed groups of images in order, so the number of threads changes no bit.
 
 mod algorithm;
@@ -30,10 +31,10 @@ pub use self::prepared::PreparedWeight;
 use self::winograd::Correlation;
 use super::gemm::floats;
 use super::loops::{rows, vector};
-use crate::{Epilogue, Init, Isa};
+use crate::{FusedActivation, Init, Isa};
 
 /// The sizes of a convolution of images `[n, c, image]` with a weight `[o, c, kernel]` to `[n, o, out]`.
-/// Who fills it in vouches that `out = (image + 2 padding - kernel) / stride + 1`, rounded down.
+/// The caller guarantees that `out = (image + 2 padding - kernel) / stride + 1`, rounded down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Convolution {
     /// The number of images.
@@ -46,7 +47,7 @@ pub struct Convolution {
     pub o: usize,
     /// The sides of the kernel.
     pub kernel: [usize; 2],
-    /// How far the kernel moves from one output pixel to the next.
+    /// The stride along rows and columns.
     pub stride: [usize; 2],
     /// Rows and columns of zeros before and after an image.
     pub padding: [usize; 2],
@@ -54,12 +55,12 @@ pub struct Convolution {
     pub out: [usize; 2],
 }
 
-/// Small images are taken together until they have this many pixels.
-const PIXELS_WORTH_A_PRODUCT: usize = 320;
-/// Places in images that are counted in 32 bits, with a vector beyond the last.
-const MOST_PLACES: usize = i32::MAX as usize - im2col::LANES;
+/// Small images are batched into one GEMM until they have this many pixels.
+const MIN_PIXELS_OF_GEMM: usize = 320;
+/// The largest number of elements that 32-bit indices address, with room for a vector beyond the last.
+const MAX_INDICES: usize = i32::MAX as usize - im2col::LANES;
 
-/// One product that gives every `step`-th row and column of the output. The first ones of all phases follow
+/// One GEMM that computes every `step`-th row and column of the output. The first ones of all phases follow
 /// each other in row-major order.
 struct Phase {
     im2col: Im2col,
@@ -78,19 +79,19 @@ impl Convolution {
         pixels.saturating_mul(of_pixel).saturating_mul(2)
     }
 
-    /// Whether the products suit these sizes: they store the padding of an image, and count its elements in 32 bits.
+    /// Whether a GEMM suits these sizes: it stores the padding of an image, and indexes its elements with 32 bits.
     ///
     /// A stride and a padding that are far longer than the image would make a small output from a huge copy.
-    pub fn suits_products(&self) -> bool {
+    pub fn suits_gemm(&self) -> bool {
         let padded = |sides: [usize; 2], more: [usize; 2]| {
             sides[0].saturating_add(more[0]).saturating_mul(sides[1].saturating_add(more[1]))
         };
         let twice = |sides: [usize; 2]| sides.map(|side| side.saturating_mul(2));
-        // The gradient by the input reads the output as far outside as the kernel reaches.
+        // The gradient with respect to the input reads the output as far outside as the kernel reaches.
         let reach = [0, 1].map(|axis| 2 * (self.kernel[axis].div_ceil(self.stride[axis]) + 1));
         let (image, out) = (padded(self.image, twice(self.padding)), padded(self.out, reach));
         // Storing the columns of each remainder apart rounds a row up to at most twice its length.
-        let is_counted = |channels: usize, pixels: usize| channels.saturating_mul(pixels) <= MOST_PLACES / 2;
+        let is_counted = |channels: usize, pixels: usize| channels.saturating_mul(pixels) <= MAX_INDICES / 2;
         let near = (Self::area(self.image) + Self::area(self.out)).saturating_mul(8).saturating_add(1 << 16);
         image <= near && is_counted(self.c, image) && is_counted(self.o, out)
     }
@@ -114,15 +115,15 @@ impl Convolution {
         assert_eq!(y.len(), self.n * self.o * Self::area(self.out), "the output has the sizes given");
     }
 
-    /// The product that gives the convolution.
+    /// The GEMM of the forward pass.
     fn forward(&self, weight: &[f32], isa: Isa) -> Phase {
         let im2col = Im2col::new(self.c, self.image, self.out, self.stride, &self.kernel_offsets());
         Phase::new(im2col, weight, self.o, [1; 2], isa)
     }
 
-    /// The products that give the gradient by the input: pixel `p` of it adds up what the kernel places `t` with
-    /// `p + padding - t = stride q` have sent to output `q`. With `p = first + stride i`, these are the
-    /// same for all `i`, and `q = i + (first + padding - t) / stride`.
+    /// The GEMMs of the gradient with respect to the input, one for each phase of the stride. The gradient at pixel `p`
+    /// sums over the kernel offsets `t` with `p + padding - t = stride q` for an output `q`. With `p = first + stride
+    /// i`, these are the same for all `i`, and `q = i + (first + padding - t) / stride`.
     fn backward(&self, weight: &[f32], isa: Isa) -> Vec<Phase> {
         let mut phases = Vec::new();
         // Where the stride is longer than the image, most remainders have no pixel.
@@ -140,7 +141,7 @@ impl Convolution {
             let sent = || along(0).flat_map(|row| along(1).map(move |column| (row, column)));
             let offsets: Vec<[isize; 2]> = sent().map(|(row, column)| [row.1, column.1]).collect();
             let places: Vec<usize> = sent().map(|(row, column)| row.0 * self.kernel[1] + column.0).collect();
-            // From [o, c, place] to [c, o, place].
+            // From [o, c, offset] to [c, o, offset].
             let area = Self::area(self.kernel);
             let mut turned = vec![0.0; self.c * self.o * places.len()];
             let of_channels = turned.chunks_exact_mut((self.o * places.len()).max(1)).enumerate();
@@ -157,45 +158,45 @@ impl Convolution {
     }
 }
 
-/// What comes before and after a product: a bias for each channel, and a function of each result.
+/// The operations on the sums of a GEMM before they are stored: a bias for each channel, and an activation.
 #[derive(Debug, Clone, Copy)]
-pub struct Around<'a> {
-    /// What the product is added to.
+pub struct Epilogue<'a> {
+    /// One element for each channel.
     pub bias: Option<&'a [f32]>,
-    /// What is done to the sum.
-    pub epilogue: Epilogue,
+    /// Applied after the bias.
+    pub activation: FusedActivation,
 }
 
-impl Around<'_> {
-    /// The product alone.
-    pub const NOTHING: Self = Self { bias: None, epilogue: Epilogue::Identity };
+impl Epilogue<'_> {
+    /// No bias and no activation.
+    pub const NONE: Self = Self { bias: None, activation: FusedActivation::Identity };
 }
 
-/// `y = epilogue(bias + x * weight)`
-pub fn conv2d_f32(y: &mut [f32], x: &[f32], weight: &[f32], around: Around<'_>, sizes: Convolution) {
+/// `y = activation(bias + x * weight)`
+pub fn conv2d_f32(y: &mut [f32], x: &[f32], weight: &[f32], epilogue: Epilogue<'_>, sizes: Convolution) {
     sizes.check(x, weight, y);
     let filtered = Correlation::forward(&sizes).filter(is_filtered);
-    if filtered.is_some_and(|filtered| filtered.compute(y, x, weight, around, Isa::best())) {
+    if filtered.is_some_and(|filtered| filtered.compute(y, x, weight, epilogue, Isa::best())) {
         return;
     }
-    each_image(y, [sizes.n, sizes.o], sizes.out, x, &[sizes.forward(weight, Isa::best())], around);
+    each_image(y, [sizes.n, sizes.o], sizes.out, x, &[sizes.forward(weight, Isa::best())], epilogue);
 }
 
-/// The gradient by the images from the gradient `dy` by the output; with something around it, a transposed
-/// convolution.
+/// The gradient with respect to the images from the gradient `dy` with respect to the output; with an epilogue, a
+/// transposed convolution.
 pub fn conv2d_grad_input_f32(
     dx: &mut [f32],
     dy: &[f32],
     weight: &[f32],
-    around: Around<'_>,
+    epilogue: Epilogue<'_>,
     sizes: Convolution,
 ) {
     sizes.check(dx, weight, dy);
     let filtered = Correlation::backward(&sizes).filter(is_filtered);
-    if filtered.is_some_and(|filtered| filtered.compute(dx, dy, weight, around, Isa::best())) {
+    if filtered.is_some_and(|filtered| filtered.compute(dx, dy, weight, epilogue, Isa::best())) {
         return;
     }
-    each_image(dx, [sizes.n, sizes.c], sizes.image, dy, &sizes.backward(weight, Isa::best()), around);
+    each_image(dx, [sizes.n, sizes.c], sizes.image, dy, &sizes.backward(weight, Isa::best()), epilogue);
 }
 
 /// Computes the output `[n, channels, image]` by its phases, some images at a time.
@@ -205,7 +206,7 @@ fn each_image(
     image: [usize; 2],
     x: &[f32],
     phases: &[Phase],
-    Around { bias, epilogue }: Around<'_>,
+    Epilogue { bias, activation }: Epilogue<'_>,
 ) {
     assert!(bias.is_none_or(|bias| bias.len() == channels), "a bias has an element for each channel");
     let (out_len, x_len) = (out.len() / n.max(1), x.len() / n.max(1));
@@ -215,7 +216,7 @@ fn each_image(
     let pixels = phases.iter().map(|phase| phase.im2col.pixels()).max().unwrap_or(0).max(1);
     // Without panels nothing is gained by more pixels, and one image is written where it belongs.
     let together =
-        if let [Phase { in_place: true, .. }] = phases { 1 } else { PIXELS_WORTH_A_PRODUCT.div_ceil(pixels) };
+        if let [Phase { in_place: true, .. }] = phases { 1 } else { MIN_PIXELS_OF_GEMM.div_ceil(pixels) };
     let together = phases.iter().fold(together, |most, phase| most.min(counted_together(&phase.im2col)));
     // Equal groups, as many for each thread.
     let groups = n.div_ceil(together).next_multiple_of(rayon::current_num_threads()).min(n);
@@ -235,7 +236,7 @@ fn each_image(
         let images: Vec<&[f32]> = (0..count).map(|i| &x[(group * together + i) * x_len..][..x_len]).collect();
         if let ([phase], [columns], 1) = (phases, columns.as_slice(), count) {
             phase.compute(out, columns, &images, bias);
-            return epilogue.apply(out);
+            return activation.apply(out);
         }
         let mut apart = floats(out.len());
         let mut rest: &mut [f32] = bytemuck::cast_slice_mut(apart.bytes_mut());
@@ -255,7 +256,7 @@ fn each_image(
                 .map(|(part, phase)| &part[place * phase.im2col.pixels()..][..phase.im2col.pixels()])
                 .collect();
             interleave(plane, image[1], phases[0].step, &parts);
-            epilogue.apply(plane);
+            activation.apply(plane);
         }
     });
 }
@@ -291,7 +292,7 @@ impl Phase {
     }
 }
 
-/// The gradient by the weight from the images and the gradient `dy` by the output.
+/// The gradient with respect to the weight from the images and the gradient `dy` with respect to the output.
 pub fn conv2d_grad_weight_f32(dweight: &mut [f32], x: &[f32], dy: &[f32], sizes: Convolution) {
     let filtered = Correlation::forward(&sizes).filter(is_filtered);
     if filtered.is_some_and(|filtered| filtered.grad_weight(dweight, x, dy, Isa::best())) {
@@ -302,7 +303,7 @@ pub fn conv2d_grad_weight_f32(dweight: &mut [f32], x: &[f32], dy: &[f32], sizes:
 
 /// Images whose padded copies are counted in 32 bits.
 fn counted_together(im2col: &Im2col) -> usize {
-    (MOST_PLACES / im2col.padded_len().max(1)).max(1)
+    (MAX_INDICES / im2col.padded_len().max(1)).max(1)
 }
 
 /// `y[c] = sum over n and the pixels of x[n, c]`, for planes of `pixels` elements.

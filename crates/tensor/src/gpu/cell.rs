@@ -58,9 +58,9 @@ impl Cell {
     /// [`Error::Length`] if the number of bytes differs; [`Error::Recording`] within a step that is being recorded;
     /// or if the driver fails.
     pub fn write<T: bytemuck::NoUninit>(&self, data: &[T]) -> Result<()> {
-        let (bytes, wanted) = (size_of_val(data), self.bytes);
-        if bytes != wanted {
-            return Err(Error::Length { shape: vec![wanted], wanted, values: bytes });
+        let (bytes, expected) = (size_of_val(data), self.bytes);
+        if bytes != expected {
+            return Err(Error::Length { shape: vec![expected], expected, values: bytes });
         }
         match &self.place {
             Place::Small(slot) => {

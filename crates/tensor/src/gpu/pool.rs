@@ -80,7 +80,13 @@ impl Pool {
         let Some(address) = address else {
             let [free, total] = self.driver.memory()?;
             let used = self.pieces().statistics.used_bytes;
-            return Err(Error::OutOfMemory { device: self.driver.name(), wanted: size, used, free, total });
+            return Err(Error::OutOfMemory {
+                device: self.driver.name(),
+                requested: size,
+                used,
+                free,
+                total,
+            });
         };
         let mut pieces = self.pieces();
         pieces.statistics.driver_allocations += 1;

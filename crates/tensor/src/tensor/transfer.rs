@@ -73,7 +73,7 @@ impl Tensor {
             return Err(Error::shape("assign", "two equal shapes", &[&self.shape, &from.shape]));
         }
         if self.dtype != from.dtype {
-            return Err(Error::DType { wanted: self.dtype, got: from.dtype });
+            return Err(Error::DType { expected: self.dtype, got: from.dtype });
         }
         match (self.gpu_memory(), from.gpu_memory()) {
             (None, None) => *self = from.clone(),

@@ -63,21 +63,21 @@ pub(crate) fn gap(a: &Array1<f64>, b: &Array1<f64>) -> f64 {
     largest(&(a - b))
 }
 
-/// `book/lbr.md`, fact A11, and A12 for the centring of labels; also with fewer samples than dimensions.
+/// `book/lbr.md`, fact LBR A11, and A12 for the centring of labels; also with fewer samples than dimensions.
 #[test]
 fn the_alignment_from_covariances_is_that_from_samples() {
     for (n, seed) in [(300, 2), (30, 3)] {
         let (x, labels) = problem(n, seed);
         for corruption in corruptions() {
             let got = denoising(&x, &labels).alignment(&corruption).unwrap();
-            let wanted = by_samples(&x, &labels, &corruption);
-            assert!(gap(&got.alignment, &wanted.alignment) < 1e-8, "{n} {corruption:?}");
-            assert!(gap(&got.r2, &wanted.r2) < 1e-10, "{n} {corruption:?}");
+            let expected = by_samples(&x, &labels, &corruption);
+            assert!(gap(&got.alignment, &expected.alignment) < 1e-8, "{n} {corruption:?}");
+            assert!(gap(&got.r2, &expected.r2) < 1e-10, "{n} {corruption:?}");
         }
     }
 }
 
-/// `book/lbr.md`, fact A12: codes of all dimensions have the `R^2` of the samples, computed without codes.
+/// `book/lbr.md`, fact LBR A12: codes of all dimensions have the `R^2` of the samples, computed without codes.
 #[test]
 fn alignment_is_non_decreasing_and_ends_at_the_least_squares_fit_of_the_samples() {
     let (x, mut labels) = problem(300, 4);
@@ -112,7 +112,7 @@ fn masks_that_drop_nothing_and_isotropic_noise_change_no_alignment() {
     assert!(impact.iter().all(|impact| impact.abs() < 1e-6));
 }
 
-/// `book/lbr.md`, fact A12.
+/// `book/lbr.md`, fact LBR A12.
 #[test]
 fn the_scale_of_the_samples_changes_no_alignment() {
     let (x, labels) = problem(300, 6);
@@ -143,15 +143,15 @@ fn impact_is_relative_to_the_alignment_without_noise() {
     let impact = of(&[50.0, 20.0]).impact(&of(&[40.0, 40.0])).unwrap();
     assert_eq!(impact.to_vec(), [25.0, -50.0]);
     let message = of(&[1.0]).impact(&of(&[1.0, 2.0])).unwrap_err().to_string();
-    assert_eq!(message, "alignment without noise: wanted 1 dimensions, got 2");
+    assert_eq!(message, "alignment without noise: expected 1 dimensions, got 2");
 }
 
 #[test]
 fn labels_uncorrelated_with_the_samples_are_refused() {
     let (x, _) = problem(60, 8);
     let one_class = denoising(&x, &[2; 60]).alignment(&Corruption::None);
-    let wanted = "labels: wanted some that vary with the samples, got none that do";
-    assert_eq!(one_class.unwrap_err().to_string(), wanted);
+    let expected = "labels: expected some that vary with the samples, got none that do";
+    assert_eq!(one_class.unwrap_err().to_string(), expected);
 }
 
 /// Each sample stands in both of its classes, so the labels vary with nothing; what sums of many roundings make of it

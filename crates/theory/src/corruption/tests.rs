@@ -20,8 +20,8 @@ fn corruptions(channels: usize) -> Vec<Corruption> {
     ]
 }
 
-fn error(got: &Array2<f64>, wanted: &Array2<f64>) -> f64 {
-    (got - wanted).iter().map(|gap| gap * gap).sum::<f64>().sqrt()
+fn error(got: &Array2<f64>, expected: &Array2<f64>) -> f64 {
+    (got - expected).iter().map(|gap| gap * gap).sum::<f64>().sqrt()
 }
 
 /// The errors of the sampled mean and second moment after some draws for each of few images.
@@ -38,7 +38,7 @@ fn sampling_errors(corruption: &Corruption, d: usize, draws: usize, noise: &mut 
     [error(&mean, &(c * x)), error(&second, &corruption.second_moment(covariance.view()).unwrap())]
 }
 
-/// `book/lbr.md`, fact A9.
+/// `book/lbr.md`, fact LBR A9.
 #[test]
 fn sampled_moments_approach_the_exact_ones_with_the_root_of_the_draws() {
     let mut noise = Noise::new(3);
@@ -68,8 +68,8 @@ fn a_mask_drops_a_patch_in_all_channels_and_single_pixels_at_the_edge() {
         (y, x) => 1 + 3 * y + x,
     };
     for ((i, j), &entry) in second.indexed_iter() {
-        let wanted = if patch(i) == patch(j) { 0.75 } else { 0.75 * 0.75 };
-        assert!((entry - wanted).abs() < 4.0 * f64::EPSILON, "{i} {j} {entry}");
+        let expected = if patch(i) == patch(j) { 0.75 } else { 0.75 * 0.75 };
+        assert!((entry - expected).abs() < 4.0 * f64::EPSILON, "{i} {j} {entry}");
     }
 }
 
@@ -116,21 +116,27 @@ fn invalid_corruptions_are_refused() {
     let complaint = |corruption: Corruption| corruption.mean_factor(12).unwrap_err().to_string();
     let image = [1, 3, 4];
     let mask = |patch, drop| Corruption::PatchMask { image, patch, drop };
-    assert_eq!(complaint(mask(1, 1.0)), "probability to drop a patch: wanted at least 0 and below 1, got 1");
+    assert_eq!(
+        complaint(mask(1, 1.0)),
+        "probability to drop a patch: expected at least 0 and below 1, got 1"
+    );
     assert!(mask(1, -0.1).mean_factor(12).is_err() && mask(1, f64::NAN).mean_factor(12).is_err());
-    assert_eq!(complaint(mask(0, 0.5)), "side of a patch: wanted 1 to 3, got 0");
-    assert_eq!(complaint(mask(4, 0.5)), "side of a patch: wanted 1 to 3, got 4");
+    assert_eq!(complaint(mask(0, 0.5)), "side of a patch: expected 1 to 3, got 0");
+    assert_eq!(complaint(mask(4, 0.5)), "side of a patch: expected 1 to 3, got 4");
     let large = Corruption::PatchMask { image: [3, 3, 4], patch: 1, drop: 0.5 };
     assert_eq!(
         complaint(large),
-        "masked image: wanted an image of 12 elements, as the samples have, got 3 × 3 × 4"
+        "masked image: expected an image of 12 elements, as the samples have, got 3 × 3 × 4"
     );
     let fixed = |patch, kept| Corruption::FixedCount { image, patch, kept };
-    assert_eq!(complaint(fixed(2, 1)), "patch: wanted a side that divides 3 and 4, got 2");
-    assert_eq!(complaint(fixed(1, 13)), "patches that are kept: wanted 1 to 12, got 13");
+    assert_eq!(complaint(fixed(2, 1)), "patch: expected a side that divides 3 and 4, got 2");
+    assert_eq!(complaint(fixed(1, 13)), "patches that are kept: expected 1 to 12, got 13");
     assert!(fixed(1, 0).mean_factor(12).is_err());
     let negative = complaint(Corruption::Gaussian { std: -1.0 });
-    assert_eq!(negative, "standard deviation of the noise: wanted at least 0, with a finite square, got -1");
+    assert_eq!(
+        negative,
+        "standard deviation of the noise: expected at least 0, with a finite square, got -1"
+    );
     assert!(Corruption::Gaussian { std: f64::INFINITY }.mean_factor(12).is_err());
 }
 
@@ -143,11 +149,11 @@ fn invalid_noise_covariances_are_refused() {
     let skew = complaint(ndarray::array![[1.0, 0.5], [0.0, 1.0]]);
     assert_eq!(
         skew,
-        "covariance of the noise: wanted a symmetric matrix, got 0.5 in row 0, column 1 and 0 opposite"
+        "covariance of the noise: expected a symmetric matrix, got 0.5 in row 0, column 1 and 0 opposite"
     );
     let negative = complaint(ndarray::array![[1.0, 0.0], [0.0, -1.0]]);
     assert!(negative.contains("no noise has a negative variance"), "{negative}");
-    assert_eq!(complaint(Array2::eye(3)), "covariance of the noise: wanted 2 columns, got 3");
+    assert_eq!(complaint(Array2::eye(3)), "covariance of the noise: expected 2 columns, got 3");
     let rank_one = Corruption::Additive { covariance: Array2::ones((2, 2)) };
     assert!(rank_one.mean_factor(2).is_ok());
     assert!(Corruption::Additive { covariance: Array2::zeros((2, 2)) }.mean_factor(2).is_ok());

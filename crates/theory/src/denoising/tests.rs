@@ -76,7 +76,7 @@ const WEIGHTS: [Weights; 3] = [
 /// Sums of a few thousand products, after a whitening that amplifies rounding by the condition number, below a thousand.
 const TOLERANCE: f64 = 1e6 * f64::EPSILON;
 
-/// `book/lbr.md`, fact A8.
+/// `book/lbr.md`, fact LBR A8.
 #[test]
 fn the_loss_is_the_mean_over_draws_of_the_noise() {
     let problem = Problem::new(60, 2);
@@ -86,16 +86,16 @@ fn the_loss_is_the_mean_over_draws_of_the_noise() {
             let denoiser = problem.denoising().solve(&corruption, weights, 3).unwrap();
             let draws: Vec<[f64; 2]> =
                 (0..400).map(|_| problem.sampled(&denoiser, &corruption, &mut noise)).collect();
-            for (part, wanted) in
+            for (part, expected) in
                 [denoiser.reconstruction_error, denoiser.label_error].into_iter().enumerate()
             {
                 let mean = draws.iter().map(|draw| draw[part]).sum::<f64>() / 400.0;
                 let square = draws.iter().map(|draw| (draw[part] - mean).powi(2)).sum::<f64>() / 399.0;
                 let standard_error = (square / 400.0).sqrt();
-                let gap = (mean - wanted).abs();
+                let gap = (mean - expected).abs();
                 assert!(
                     gap <= 4.0 * standard_error + TOLERANCE,
-                    "{corruption:?} {weights:?}: {mean} {wanted}"
+                    "{corruption:?} {weights:?}: {mean} {expected}"
                 );
             }
             let Weights { reconstruction, labels } = weights;
@@ -132,8 +132,8 @@ fn the_expected_loss_at_the_optimum_is_minimal() {
     }
 }
 
-/// `book/lbr.md`, fact A10, in the scaled form of section 4.2 and smaller, with 4 draws per step and with 1: training uses
-/// draws, the loss is the expected one.
+/// `book/lbr.md`, fact LBR A10, in the scaled form of section 4.2 and smaller, with 4 draws per step and with 1:
+/// training uses draws, the loss is the expected one.
 #[test]
 fn training_on_draws_of_the_noise_approaches_the_optimum_from_above() {
     let (n, d, k) = (64, 16, 4);
@@ -234,9 +234,9 @@ fn invalid_arguments_are_refused() {
     let complaint =
         |weights, k| denoising.solve(&Corruption::None, weights, k).map(|_| ()).unwrap_err().to_string();
     let at_most = complaint(Weights::RECONSTRUCTION, 36);
-    assert_eq!(at_most, "dimensions of the code: wanted 1 to 29, got 36");
+    assert_eq!(at_most, "dimensions of the code: expected 1 to 29, got 36");
     let none = complaint(Weights { reconstruction: 0.0, labels: 0.0 }, 1);
-    assert_eq!(none, "weights of the loss: wanted at least 0, finite, one of them above 0, got 0 and 0");
+    assert_eq!(none, "weights of the loss: expected at least 0, finite, one of them above 0, got 0 and 0");
     for bad in [-1.0, f64::NAN, f64::INFINITY] {
         complaint(Weights { reconstruction: bad, labels: 1.0 }, 1);
         complaint(Weights { reconstruction: 1.0, labels: bad }, 1);
@@ -248,5 +248,5 @@ fn invalid_arguments_are_refused() {
     assert!(denoising.expected_loss(&Corruption::None, square.view(), square.view()).is_err());
     let same = Moments::of(Array2::ones((3, 2)).view(), &[0, 1, 0], 2).unwrap();
     let message = Denoising::new(&same).map(|_| ()).unwrap_err().to_string();
-    assert_eq!(message, "samples: wanted samples that differ, got 3 equal rows");
+    assert_eq!(message, "samples: expected samples that differ, but all 3 rows are identical");
 }

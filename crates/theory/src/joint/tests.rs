@@ -29,7 +29,7 @@ fn of_code(x: &Array2<f64>, y: &Array2<f64>, lambda: f64, code: &JointCode) -> f
     loss(x, y, lambda, [&code.encoder, &code.decoder, &code.classifier])
 }
 
-/// `book/lbr.md`, fact A1, and A6: the loss vanishes where it can.
+/// `book/lbr.md`, fact LBR A1, and A6: the loss vanishes where it can.
 #[test]
 fn the_loss_at_the_optimum_is_the_optimum() {
     for d in [16, 512] {
@@ -48,7 +48,7 @@ fn the_loss_at_the_optimum_is_the_optimum() {
     }
 }
 
-/// `book/lbr.md`, fact A2, for random weights and for small perturbations of the optimum.
+/// `book/lbr.md`, fact LBR A2, for random weights and for small perturbations of the optimum.
 #[test]
 fn no_random_weights_are_below_the_optimum() {
     let (x, y) = problem(16);
@@ -69,7 +69,7 @@ fn no_random_weights_are_below_the_optimum() {
     }
 }
 
-/// `book/lbr.md`, fact A2, for training.
+/// `book/lbr.md`, fact LBR A2, for training.
 #[test]
 fn adam_reaches_the_optimum_and_never_falls_below_it() {
     let (x, y) = problem(16);
@@ -98,7 +98,7 @@ fn adam_reaches_the_optimum_and_never_falls_below_it() {
     }
 }
 
-/// `book/lbr.md`, fact A4.
+/// `book/lbr.md`, fact LBR A4.
 #[test]
 fn much_reconstruction_is_principal_component_analysis() {
     let (x, y) = problem(16);
@@ -110,7 +110,7 @@ fn much_reconstruction_is_principal_component_analysis() {
     assert!(least > 1.0 - 1e-10, "{least}");
 }
 
-/// `book/lbr.md`, fact A4, with targets that samples do not determine.
+/// `book/lbr.md`, fact LBR A4, with targets that samples do not determine.
 #[test]
 fn no_reconstruction_is_regression_of_reduced_rank() {
     let (x, _) = problem(16);
@@ -121,13 +121,13 @@ fn no_reconstruction_is_regression_of_reduced_rank() {
     let values = linalg::singular("fitted", fitted.view()).unwrap().values;
     for k in 1..=6 {
         let held: f64 = values.iter().take(k).map(|value| value * value).sum();
-        let wanted = squares(&y) - held;
+        let expected = squares(&y) - held;
         let got = optimum.solve(0.0, k).unwrap().loss;
-        assert!((got / wanted - 1.0).abs() < 1e-10, "{k}: {got} {wanted}");
+        assert!((got / expected - 1.0).abs() < 1e-10, "{k}: {got} {expected}");
     }
 }
 
-/// `book/lbr.md`, fact A5.
+/// `book/lbr.md`, fact LBR A5.
 #[test]
 fn the_loss_decreases_with_the_dimensions_up_to_the_rank_of_the_targets() {
     let (x, y) = problem(16);
@@ -144,7 +144,7 @@ fn the_loss_decreases_with_the_dimensions_up_to_the_rank_of_the_targets() {
     }
 }
 
-/// `book/lbr.md`, fact A7: by the generalised eigenvalues of `d × d` matrices, by `n × n` matrices, and by ours.
+/// `book/lbr.md`, fact LBR A7: by the generalised eigenvalues of `d × d` matrices, by `n × n` matrices, and by ours.
 #[test]
 fn two_other_methods_give_the_same_optimum() {
     let mut noise = Noise::new(6);
@@ -172,16 +172,16 @@ fn invalid_arguments_are_refused() {
     let optimum = JointOptimum::new(x.view(), y.view()).unwrap();
     assert_eq!(optimum.rank(), 15);
     let complaint = |lambda, k| optimum.solve(lambda, k).map(|_| ()).unwrap_err().to_string();
-    assert_eq!(complaint(1.0, 16), "dimensions of the code: wanted 1 to 15, got 16");
-    assert_eq!(complaint(-1.0, 1), "lambda: wanted at least 0 and finite, got -1");
+    assert_eq!(complaint(1.0, 16), "dimensions of the code: expected 1 to 15, got 16");
+    assert_eq!(complaint(-1.0, 1), "lambda: expected at least 0 and finite, got -1");
     complaint(f64::NAN, 1);
     complaint(f64::INFINITY, 1);
     let refused = |x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>| {
         JointOptimum::new(x, y).map(|_| ()).unwrap_err().to_string()
     };
     let few = refused(x.view(), rows(y.view(), 1..));
-    assert_eq!(few, "targets: wanted 256, one for each sample, got 255");
+    assert_eq!(few, "targets: expected 256, one for each sample, got 255");
     assert!(refused(Array2::zeros((3, 2)).view(), Array2::ones((3, 1)).view()).contains("differ"));
     x[[3, 2]] = f64::NAN;
-    assert_eq!(refused(x.view(), y.view()), "samples: wanted finite values, got NaN in row 3, column 2");
+    assert_eq!(refused(x.view(), y.view()), "samples: expected finite values, got NaN in row 3, column 2");
 }

@@ -105,8 +105,8 @@ mod tests {
     }
 
     /// Sums of at most 40 products of a few units.
-    fn assert_close(got: &Array2<f64>, wanted: &Array2<f64>) {
-        let worst = largest(&(got - wanted));
+    fn assert_close(got: &Array2<f64>, expected: &Array2<f64>) {
+        let worst = largest(&(got - expected));
         assert!(worst < 40.0 * 25.0 * f64::EPSILON, "{worst:e}");
     }
 

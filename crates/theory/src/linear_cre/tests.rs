@@ -57,8 +57,8 @@ fn optimum(lambda: f64, model: &LinearCre) -> f64 {
     objective(lambda, model.mse, model.one_hot_mse)
 }
 
-fn assert_close(got: f64, wanted: f64) {
-    assert!((got - wanted).abs() <= TOLERANCE, "{got} against {wanted}");
+fn assert_close(got: f64, expected: f64) {
+    assert!((got - expected).abs() <= TOLERANCE, "{got} against {expected}");
 }
 
 #[test]
@@ -197,13 +197,13 @@ fn invalid_arguments_are_refused() {
     let front = problem.front();
     assert_eq!(front.rank(), 6);
     let complaint = |lambda, k| front.solve(lambda, k).unwrap_err().to_string();
-    assert_eq!(complaint(0.5, 7), "dimensions of the code: wanted 1 to 6, got 7");
-    assert_eq!(complaint(0.5, 0), "dimensions of the code: wanted 1 to 6, got 0");
-    assert_eq!(complaint(-0.1, 1), "lambda: wanted 0 to 1, got -0.1");
+    assert_eq!(complaint(0.5, 7), "dimensions of the code: expected 1 to 6, got 7");
+    assert_eq!(complaint(0.5, 0), "dimensions of the code: expected 1 to 6, got 0");
+    assert_eq!(complaint(-0.1, 1), "lambda: expected 0 to 1, got -0.1");
     assert!(front.solve(f64::NAN, 1).is_err());
     let same = Moments::of(Array2::ones((3, 2)).view(), &[0, 1, 0], 2).unwrap();
     let message = LinearFront::new(&same, 1.0).map(|_| ()).unwrap_err().to_string();
-    assert_eq!(message, "samples: wanted samples that differ, got 3 equal rows");
+    assert_eq!(message, "samples: expected samples that differ, but all 3 rows are identical");
     let model = front.solve(0.5, 2).unwrap();
     assert!(model.evaluate(problem.x.view(), &[0]).is_err());
     assert!(model.codes(columns(problem.x.view(), ..3)).is_err());

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use tensor::{DType, Epilogue, Tensor};
+use tensor::{DType, FusedActivation, Tensor};
 
 use super::BatchNorm;
 use crate::gradcheck::cases::{Case, Cases, Kink, LENGTHS, swept, tile, values};
@@ -15,7 +15,7 @@ impl Cases<3, 3> for BatchNorm {
     const LINEAR: [bool; 3] = [false, true, true];
 
     fn linear(&self) -> [bool; 3] {
-        let is_linear = self.epilogue == Epilogue::Identity;
+        let is_linear = self.activation == FusedActivation::Identity;
         [false, is_linear, is_linear]
     }
 
@@ -29,7 +29,7 @@ impl Cases<3, 3> for BatchNorm {
     fn kinks() -> Vec<Kink<Self, 3>> {
         // With a weight of zero all outputs are zero, where the derivative of ReLU is: what is left of the gradient of x
         // is 1 / 2 from the mean and twice the deviation from the variance.
-        let op = BatchNorm { eps: 1.0, epilogue: Epilogue::Relu };
+        let op = BatchNorm { eps: 1.0, activation: FusedActivation::Relu };
         let x = Tensor::from_slice(&[-1.0, 1.0], &[2, 1]).expect("two elements");
         let zero = Tensor::zeros(&[1], DType::F64);
         let gradients = [vec![-1.5, 2.5], vec![0.0], vec![0.0]];
@@ -64,9 +64,9 @@ fn of_shape(shape: BoxedStrategy<Vec<usize>>) -> BoxedStrategy<Case<BatchNorm, 3
     (shape, prop_oneof![Just(1e-5), Just(0.5)], any::<bool>())
         .prop_flat_map(|(shape, eps, has_relu)| {
             let (c, plane) = (shape[1], shape[2..].iter().product::<usize>());
-            let epilogue = if has_relu { Epilogue::Relu } else { Epilogue::Identity };
+            let activation = if has_relu { FusedActivation::Relu } else { FusedActivation::Identity };
             let affine = if has_relu { away_from_kinks(c) } else { [values(&[c]), values(&[c])] };
-            let op = BatchNorm { eps, epilogue };
+            let op = BatchNorm { eps, activation };
             (spread(&shape), affine, Just((op, shape[0] * plane)))
         })
         .prop_map(|(x, [weight, bias], (op, reduced))| Case { op, inputs: [x, weight, bias], reduced })

@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use tensor::vector::{Binary, Unary};
-use tensor::{Epilogue, Map2, rows};
+use tensor::{FusedActivation, Map2, rows};
 
 use crate::moments::Moments as Exact;
 use crate::ops::relu::ReluGrad;
@@ -67,16 +67,16 @@ pub(crate) fn scales(weight: &[f32], rstd: &[f32]) -> Vec<f32> {
     weight.iter().zip(rstd).map(|(weight, rstd)| weight * rstd).collect()
 }
 
-/// `with_gate!(epilogue, gate => expression)`: the expression with the function that takes `y` and the gradient by the
-/// output of the epilogue to the gradient by `y`.
+/// `with_gate!(activation, gate => expression)`: the expression with the function `gate(y, dy)`, which maps the
+/// gradient `dy` with respect to the output of the activation to the gradient with respect to its input `y`.
 macro_rules! with_gate {
-    ($epilogue:expr, $gate:ident => $expression:expr) => {
-        match $epilogue {
-            Epilogue::Identity => {
+    ($activation:expr, $gate:ident => $expression:expr) => {
+        match $activation {
+            FusedActivation::Identity => {
                 let $gate = |_: f32, dy: f32| dy;
                 $expression
             }
-            Epilogue::Relu => {
+            FusedActivation::Relu => {
                 let $gate = |y: f32, dy: f32| ReluGrad.formula_f32(y, dy);
                 $expression
             }
@@ -140,16 +140,16 @@ pub(crate) fn statistics(x: &[f32], layout: Layout, eps: f64, [means, variances,
     }
 }
 
-/// `[sum(dy z), sum(dy)]` of each channel, where `dy` is the gradient by `y` before its epilogue.
+/// `[sum(dy z), sum(dy)]` of each channel, where `dy` is the gradient with respect to `y` before its activation.
 pub(crate) fn sums(
     x: &[f32],
     dy: &[f32],
     norm: Norm<'_>,
-    epilogue: Epilogue,
+    activation: FusedActivation,
     layout: Layout,
 ) -> Vec<[f64; 2]> {
     let mut sums = vec![[0.0; 2]; layout.channels];
-    with_gate!(epilogue, gate => {
+    with_gate!(activation, gate => {
         if layout.plane == 1 {
             rows::each(x.len(), sums.chunks_mut(STRIP).enumerate(), |(strip, sums)| {
                 let strip = strip * STRIP..strip * STRIP + sums.len();
@@ -169,13 +169,21 @@ pub(crate) fn sums_of_plane(x: &[f32], dy: &[f32], norm: Norm<'_>) -> [f64; 2] {
     sums_of_planes([x, dy], norm, Layout::of_plane(x.len()), 0, |_, dy| dy)
 }
 
-/// `y = epilogue((x - mean) scale + shift)`
-pub(crate) fn normalise(x: &[f32], y: &mut [f32], norm: Norm<'_>, epilogue: Epilogue, layout: Layout) {
+/// `y = activation((x - mean) scale + shift)`
+pub(crate) fn normalise(
+    x: &[f32],
+    y: &mut [f32],
+    norm: Norm<'_>,
+    activation: FusedActivation,
+    layout: Layout,
+) {
     let tasks = x.chunks(layout.task()).zip(y.chunks_mut(layout.task()));
-    match epilogue {
-        Epilogue::Identity => rows::each(x.len(), tasks, |(x, y)| normalise_task(x, y, norm, layout, |y| y)),
-        Epilogue::Relu => rows::each(x.len(), tasks, |(x, y)| {
-            normalise_task(x, y, norm, layout, |y| Epilogue::Relu.of(y));
+    match activation {
+        FusedActivation::Identity => {
+            rows::each(x.len(), tasks, |(x, y)| normalise_task(x, y, norm, layout, |y| y))
+        }
+        FusedActivation::Relu => rows::each(x.len(), tasks, |(x, y)| {
+            normalise_task(x, y, norm, layout, |y| FusedActivation::Relu.of(y));
         }),
     }
 }
@@ -191,7 +199,7 @@ pub(crate) struct Gradient {
     pub(crate) mean: f32,
     pub(crate) rstd: f32,
     pub(crate) shift: f32,
-    /// The bias, for the gradient of an epilogue.
+    /// The bias, for the gradient of an activation.
     pub(crate) bias: f32,
 }
 
@@ -204,18 +212,18 @@ impl Gradient {
     }
 }
 
-/// `dx` by the [`Gradient`] of each channel, where `dy` is the gradient by the output of the epilogue.
+/// `dx` from the [`Gradient`] of each channel, where `dy` is the gradient with respect to the output of the activation.
 pub(crate) fn gradient(
     x: &[f32],
     dy: &[f32],
     dx: &mut [f32],
     channels: &[Gradient],
-    epilogue: Epilogue,
+    activation: FusedActivation,
     layout: Layout,
 ) {
     let task = layout.task();
     let tasks = x.chunks(task).zip(dy.chunks(task)).zip(dx.chunks_mut(task));
-    with_gate!(epilogue, gate => rows::each(x.len(), tasks, |((x, dy), dx)| {
+    with_gate!(activation, gate => rows::each(x.len(), tasks, |((x, dy), dx)| {
         gradient_task([x, dy], dx, channels, layout, gate);
     }));
 }
@@ -305,7 +313,7 @@ tensor::each_isa! {
         }
     }
 
-    /// [`normalise`] on one thread, with the epilogue `f`.
+    /// [`normalise`] on one thread, with the activation `f`.
     pub(crate) fn normalise_task<F: Unary>(x: &[f32], y: &mut [f32], norm: Norm<'_>, layout: Layout, f: F) {
         let channels = || norm.mean.iter().zip(norm.scale).zip(norm.shift);
         if layout.plane == 1 {

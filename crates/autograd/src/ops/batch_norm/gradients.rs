@@ -3,23 +3,23 @@
 use ndarray::{Array1, ArrayD, ArrayViewD, Axis, Zip};
 use tensor::gpu::Call;
 use tensor::sums::pairwise;
-use tensor::{Epilogue, Error, Kernel, Map2, Real, Slice, Storage, Tensor};
+use tensor::{Error, FusedActivation, Kernel, Map2, Real, Slice, Storage, Tensor};
 
 use super::fast::{self, Gradient, Layout, Norm};
 use super::{normalised, relu_flag};
-use crate::launch::channels::{over_channels, over_numbers};
+use crate::launch::channels::{over_channels, over_elements};
 use crate::ops::relu::ReluGrad;
 
-/// The gradient by the normalised values from the gradient `dy` by the output of the epilogue.
-fn before_epilogue<A: Real>(
-    epilogue: Epilogue,
+/// The gradient with respect to the normalised values, from that with respect to the output of the activation, `dy`.
+fn before_activation<A: Real>(
+    activation: FusedActivation,
     x: &ArrayViewD<'_, A>,
     channels: [&ArrayViewD<'_, A>; 4],
     dy: &ArrayViewD<'_, A>,
 ) -> ArrayD<A> {
-    match epilogue {
-        Epilogue::Identity => dy.to_owned(),
-        Epilogue::Relu => {
+    match activation {
+        FusedActivation::Identity => dy.to_owned(),
+        FusedActivation::Relu => {
             Zip::from(&normalised(x, channels)).and(dy).map_collect(|&y, &dy| ReluGrad.formula(y, dy))
         }
     }
@@ -29,7 +29,7 @@ fn before_epilogue<A: Real>(
 /// normalised `x`, and `sum(dy)` over each channel. In the accumulator type, because `dx` uses them too.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BatchNormGradAffine {
-    pub(crate) epilogue: Epilogue,
+    pub(crate) activation: FusedActivation,
 }
 
 impl Kernel<6, 2> for BatchNormGradAffine {
@@ -57,7 +57,7 @@ impl Kernel<6, 2> for BatchNormGradAffine {
 
     fn reference<A: Real>(&self, inputs: [ArrayViewD<'_, A>; 6]) -> [ArrayD<A>; 2] {
         let [x, weight, bias, mean, rstd, dy] = inputs;
-        let dy = before_epilogue(self.epilogue, &x, [&weight, &bias, &mean, &rstd], &dy);
+        let dy = before_activation(self.activation, &x, [&weight, &bias, &mean, &rstd], &dy);
         let statistics = mean.iter().zip(&rstd);
         let of_channels = x.axis_iter(Axis(1)).zip(dy.axis_iter(Axis(1))).zip(statistics);
         let dweight: Array1<A> = of_channels
@@ -70,7 +70,7 @@ impl Kernel<6, 2> for BatchNormGradAffine {
     }
 
     fn launch(&self, call: Call<'_>, inputs: [&Tensor; 6], sums: [&Tensor; 2]) -> tensor::Result<()> {
-        over_channels(call, self.name(), &sums, &inputs, &[relu_flag(self.epilogue)])
+        over_channels(call, self.name(), &sums, &inputs, &[relu_flag(self.activation)])
     }
 
     fn fast(&self, inputs: [Slice<'_>; 6], [dweight, dbias]: [&mut [f32]; 2]) -> bool {
@@ -81,7 +81,7 @@ impl Kernel<6, 2> for BatchNormGradAffine {
         }
         let norm = Norm { mean, rstd, scale: &fast::scales(weight, rstd), shift: bias };
         for (channel, [with_z, plain]) in
-            fast::sums(x, dy, norm, self.epilogue, layout).into_iter().enumerate()
+            fast::sums(x, dy, norm, self.activation, layout).into_iter().enumerate()
         {
             dweight[channel] = with_z as f32;
             dbias[channel] = plain as f32;
@@ -96,7 +96,7 @@ impl Kernel<6, 2> for BatchNormGradAffine {
 ///     + dmean / count + 2 (x - mean) dvariance / (count - 1)`
 #[derive(Debug, Clone, Copy)]
 pub(super) struct BatchNormGradInput {
-    pub(super) epilogue: Epilogue,
+    pub(super) activation: FusedActivation,
 }
 
 impl Kernel<10, 1> for BatchNormGradInput {
@@ -118,25 +118,25 @@ impl Kernel<10, 1> for BatchNormGradInput {
 
     fn reference<A: Real>(&self, inputs: [ArrayViewD<'_, A>; 10]) -> [ArrayD<A>; 1] {
         let [x, dy, weight, bias, mean, rstd, sums @ ..] = inputs;
-        let dy = before_epilogue(self.epilogue, &x, [&weight, &bias, &mean, &rstd], &dy);
+        let dy = before_activation(self.activation, &x, [&weight, &bias, &mean, &rstd], &dy);
         [grad_input(&x, dy, [&weight, &mean, &rstd], &sums)]
     }
 
     fn launch(&self, call: Call<'_>, inputs: [&Tensor; 10], [dx]: [&Tensor; 1]) -> tensor::Result<()> {
-        over_numbers(call, self.name(), dx, &inputs, &[relu_flag(self.epilogue)])
+        over_elements(call, self.name(), dx, &inputs, &[relu_flag(self.activation)])
     }
 
     fn fast(&self, inputs: [Slice<'_>; 10], [dx]: [&mut [f32]; 1]) -> bool {
         let layout = Layout::of(inputs[0].shape);
         let [x, dy, channels @ ..] = inputs.map(|input| input.data);
         if !x.is_empty() {
-            fast::gradient(x, dy, dx, &coefficients(x, channels), self.epilogue, layout);
+            fast::gradient(x, dy, dx, &coefficients(x, channels), self.activation, layout);
         }
         true
     }
 }
 
-/// `dx` from the gradient `dy` by the normalised values, and `dweight`, `dbias`, `dmean` and `dvariance`.
+/// `dx` from the gradient `dy` with respect to the normalised values, and `dweight`, `dbias`, `dmean` and `dvariance`.
 pub(crate) fn grad_input<A: Real>(
     x: &ArrayViewD<'_, A>,
     mut dy: ArrayD<A>,

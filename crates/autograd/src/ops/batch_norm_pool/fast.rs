@@ -4,7 +4,7 @@
 //! spreads the gradient of the outputs over a second buffer. The sums run over whole planes, in the order of
 //! [`batch_norm::fast`](crate::ops::batch_norm::fast).
 
-use tensor::{Epilogue, Map2, rows};
+use tensor::{FusedActivation, Map2, rows};
 
 use crate::ops::batch_norm::fast::{self, Gradient, Layout, Norm};
 use crate::ops::max_pool2d::windows::{Largest, Plan, scatter};
@@ -41,7 +41,7 @@ impl<'a> Planes<'a> {
         Buffers { normalised: of(len), maxima: of(windows), place_of: of(windows), gradient: of(len) }
     }
 
-    /// The maxima of the normalised plane, and their places.
+    /// The maxima of the normalised plane, and their indices.
     fn maxima(&self, x: &[f32], channel: usize, buffers: &mut Buffers) {
         let Buffers { normalised, maxima, place_of, .. } = buffers;
         let (norm, layout) = (self.norm.of(channel..channel + 1), Layout::of_plane(self.len));
@@ -49,7 +49,7 @@ impl<'a> Planes<'a> {
         self.plan.of_plane(normalised, [maxima, place_of]);
     }
 
-    /// The gradient by the normalised plane from that by its outputs.
+    /// The gradient with respect to the normalised plane, from that with respect to its outputs.
     fn gradient_of_plane(&self, x: &[f32], dy: &[f32], channel: usize, buffers: &mut Buffers) {
         self.maxima(x, channel, buffers);
         let Buffers { maxima, place_of, gradient, .. } = buffers;
@@ -66,7 +66,7 @@ impl<'a> Planes<'a> {
             let planes = x.chunks_exact(self.len).zip(y.chunks_exact_mut(windows)).enumerate();
             for (channel, (x, y)) in planes {
                 self.maxima(x, channel, &mut buffers);
-                y.iter_mut().zip(&buffers.maxima).for_each(|(y, &max)| *y = Epilogue::Relu.of(max));
+                y.iter_mut().zip(&buffers.maxima).for_each(|(y, &max)| *y = FusedActivation::Relu.of(max));
             }
         });
     }

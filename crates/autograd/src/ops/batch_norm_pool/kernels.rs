@@ -2,10 +2,10 @@
 
 use ndarray::{ArrayD, ArrayViewD, Zip};
 use tensor::gpu::{Argument, Call, Grid};
-use tensor::{Epilogue, Error, Kernel, Map2, Real, Slice, Storage, Tensor};
+use tensor::{Error, FusedActivation, Kernel, Map2, Real, Slice, Storage, Tensor};
 
 use super::fast::Planes;
-use crate::launch::channels::{self, over_channels, over_numbers};
+use crate::launch::channels::{self, over_channels, over_elements};
 use crate::ops::batch_norm::fast::{self, Layout, Norm};
 use crate::ops::batch_norm::gradients::{BatchNormGradAffine, coefficients, grad_input};
 use crate::ops::batch_norm::{BatchNorm, normalised};
@@ -38,7 +38,7 @@ impl Kernel<3, 4> for Pooled<'_> {
     fn reference<A: Real>(&self, inputs: [ArrayViewD<'_, A>; 3]) -> [ArrayD<A>; 4] {
         let [y, mean, variance, rstd] = BatchNorm::new(self.eps).reference(inputs);
         let [largest, _] = self.largest.reference([y.view()]);
-        [largest.mapv_into(|y| Epilogue::Relu.of(y)), mean, variance, rstd]
+        [largest.mapv_into(|y| FusedActivation::Relu.of(y)), mean, variance, rstd]
     }
 
     fn launch(&self, call: Call<'_>, inputs: [&Tensor; 3], outputs: [&Tensor; 4]) -> tensor::Result<()> {
@@ -68,7 +68,7 @@ impl Kernel<3, 4> for Pooled<'_> {
     }
 }
 
-/// The gradient by the normalised values `[n, c, h, w]` from the gradient `dy` by the outputs.
+/// The gradient with respect to the normalised values `[n, c, h, w]`, from the gradient `dy` with respect to the outputs.
 fn before_pool<A: Real>(
     largest: &Largest,
     x: &ArrayViewD<'_, A>,
@@ -97,7 +97,7 @@ pub(super) struct GradAffine<'a> {
 }
 
 impl GradAffine<'_> {
-    const UNPOOLED: BatchNormGradAffine = BatchNormGradAffine { epilogue: Epilogue::Identity };
+    const UNPOOLED: BatchNormGradAffine = BatchNormGradAffine { activation: FusedActivation::Identity };
 }
 
 impl Kernel<6, 2> for GradAffine<'_> {
@@ -178,7 +178,7 @@ impl Kernel<10, 1> for GradInput<'_> {
 
     fn launch(&self, call: Call<'_>, inputs: [&Tensor; 10], [dx]: [&Tensor; 1]) -> tensor::Result<()> {
         let words = self.largest.words(call)?;
-        over_numbers(call, self.name(), dx, &inputs, &[Argument::Words(&words)])
+        over_elements(call, self.name(), dx, &inputs, &[Argument::Words(&words)])
     }
 
     fn fast(&self, inputs: [Slice<'_>; 10], [dx]: [&mut [f32]; 1]) -> bool {

@@ -1,4 +1,4 @@
-//! Tests of batch normalisation with max-pooling and ReLU beside the operations that it replaces.
+//! Tests of batch normalisation with max-pooling and ReLU against the operations that it replaces.
 
 use tensor::random::Stream;
 use tensor::{DType, Tensor, with_references};
@@ -102,8 +102,8 @@ fn images_into_which_the_windows_do_not_fit_and_single_values_are_refused() {
     let tape = Tape::new();
     let x = tape.input(&Tensor::zeros(&[1, 2, 1, 1], DType::F32));
     let message = |pool| x.batch_norm_pool(None, EPS, pool).unwrap_err().to_string();
-    assert!(message(MaxPool2d::square(2, 2, 0)).starts_with("max_pool2d: wanted [n, c, h, w] into which"));
-    assert!(message(MaxPool2d::square(1, 1, 0)).starts_with("batch_norm: wanted at least two values"));
+    assert!(message(MaxPool2d::square(2, 2, 0)).starts_with("max_pool2d: expected [n, c, h, w] into which"));
+    assert!(message(MaxPool2d::square(1, 1, 0)).starts_with("batch_norm: expected at least two values"));
     let x = tape.input(&Tensor::zeros(&[4, 2], DType::F32));
     assert!(x.batch_norm_pool(None, EPS, MaxPool2d::square(1, 1, 0)).is_err());
 }

@@ -8,7 +8,7 @@ use tensor::rows;
 /// Elements that a task takes at least.
 const TASK: usize = 4096;
 /// Terms of a sum that is taken one after the other; a longer one would be rounded too often.
-pub(super) const MOST_TERMS: usize = 64;
+pub(super) const MAX_TERMS: usize = 64;
 
 /// `y`, the elements of `x` repeated.
 pub(super) fn repeat(x: &[f32], y: &mut [f32], axes: &[(usize, usize)]) {
@@ -44,7 +44,7 @@ fn repeat_one(x: &[f32], y: &mut [f32], axes: &[(usize, usize)]) {
     }
 }
 
-/// `y`, the sums of at most [`MOST_TERMS`] elements of `x` each.
+/// `y`, the sums of at most [`MAX_TERMS`] elements of `x` each.
 pub(super) fn sum(x: &[f32], y: &mut [f32], axes: &[(usize, usize)]) {
     y.fill(0.0);
     match axes.split_first() {

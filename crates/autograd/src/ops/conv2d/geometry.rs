@@ -1,13 +1,13 @@
-//! How a kernel slides over an image: which pixel each of its taps reads.
+//! The geometry of a convolution: which pixel each kernel offset reads, for a stride and a padding.
 
 use tensor::conv::Convolution;
 
 /// Stride and padding of a convolution, rows first. The padding is of zeros, on both sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Geometry {
-    /// How many pixels the kernel moves from one output pixel to the next.
+    /// The stride along rows and columns.
     pub stride: [usize; 2],
-    /// How many rows and columns of zeros stand before and after the image.
+    /// The rows and columns of zeros before and after the image.
     pub padding: [usize; 2],
 }
 
@@ -23,14 +23,14 @@ impl Geometry {
         if c != c_of_weight {
             return None;
         }
-        let out =
-            [0, 1].map(|axis| places([h, w][axis], [kh, kw][axis], self.stride[axis], self.padding[axis]));
+        let out = [0, 1]
+            .map(|axis| output_length([h, w][axis], [kh, kw][axis], self.stride[axis], self.padding[axis]));
         let [Some(out_h), Some(out_w)] = out else { return None };
         let Self { stride, padding } = self;
         Some(Convolution { n, c, image: [h, w], o, kernel: [kh, kw], stride, padding, out: [out_h, out_w] })
     }
 
-    pub(crate) fn wanted_shapes(self) -> String {
+    pub(crate) fn expected_shapes(self) -> String {
         let Self { stride: [sh, sw], padding: [ph, pw] } = self;
         let fits = "a kernel that fits into the padded image";
         format!("[n, c, h, w] and [o, c, kh, kw] with {fits} (stride {sh} x {sw}, padding {ph} x {pw})")
@@ -46,9 +46,9 @@ impl Geometry {
     }
 }
 
-/// How many places a window of `kernel` has along an axis of `length` with this stride and padding; none if
-/// it has no place or one of the sizes is zero.
-pub(crate) fn places(length: usize, kernel: usize, stride: usize, padding: usize) -> Option<usize> {
+/// The number of outputs along an axis of `length` for windows of `kernel` elements with this stride and padding; `None` if
+/// no window fits or one of the sizes is zero.
+pub(crate) fn output_length(length: usize, kernel: usize, stride: usize, padding: usize) -> Option<usize> {
     if length == 0 || kernel == 0 || stride == 0 {
         return None;
     }

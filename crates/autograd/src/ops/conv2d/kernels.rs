@@ -3,10 +3,10 @@
 //! Each reference walks over output pixels and the kernel offsets; it differs in what it adds to what.
 
 use ndarray::{Array1, Array4, ArrayD, ArrayView4, ArrayViewD, Axis, Ix4, IxDyn};
-use tensor::conv::{self, Around, Convolution};
+use tensor::conv::{self, Convolution, Epilogue};
 use tensor::gpu::Call;
 use tensor::sums::pairwise;
-use tensor::{Epilogue, Kernel, Real, Slice, Tensor};
+use tensor::{FusedActivation, Kernel, Real, Slice, Tensor};
 
 use super::geometry::Geometry;
 use super::{launches, non_finite};
@@ -18,7 +18,7 @@ pub(crate) fn convolved<A: Real>(
     x: ArrayViewD<'_, A>,
     weight: ArrayViewD<'_, A>,
 ) -> ArrayD<A> {
-    let sizes = geometry.sizes(x.shape(), weight.shape()).expect("the shape rule was asked");
+    let sizes = geometry.sizes(x.shape(), weight.shape()).expect("the shapes were checked");
     let (x, weight) = (of_rank_4(x), of_rank_4(weight));
     let mut y = Array4::zeros([sizes.n, sizes.o, sizes.out[0], sizes.out[1]]);
     for_each_read(geometry, sizes, |(o, c), [i, j], [ki, kj], [row, column]| {
@@ -47,7 +47,7 @@ fn for_each_read(
 }
 
 pub(crate) fn of_rank_4<A: Real>(x: ArrayViewD<'_, A>) -> ArrayView4<'_, A> {
-    x.into_dimensionality::<Ix4>().expect("the shape rule was asked")
+    x.into_dimensionality::<Ix4>().expect("the shapes were checked")
 }
 
 /// `x` plus one bias for each channel, if there is a bias.
@@ -58,7 +58,7 @@ pub(crate) fn with_bias<A: Real>(x: ArrayD<A>, bias: Option<ArrayViewD<'_, A>>) 
     }
 }
 
-/// From `dy [n, o, out]` and a weight `[o, c, kernel]`, the gradient by an image `[n, c, image]`.
+/// From `dy [n, o, out]` and a weight `[o, c, kernel]`, the gradient with respect to an image `[n, c, image]`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ConvGradInput {
     pub(crate) geometry: Geometry,
@@ -78,7 +78,7 @@ impl ConvGradInput {
         dy: ArrayViewD<'_, A>,
         weight: ArrayViewD<'_, A>,
     ) -> ArrayD<A> {
-        let sizes = self.sizes(dy.shape(), weight.shape()).expect("the shape rule was asked");
+        let sizes = self.sizes(dy.shape(), weight.shape()).expect("the shapes were checked");
         let (dy, weight) = (of_rank_4(dy), of_rank_4(weight));
         let mut dx = Array4::zeros([sizes.n, sizes.c, sizes.image[0], sizes.image[1]]);
         for_each_read(self.geometry, sizes, |(o, c), [i, j], [ki, kj], [row, column]| {
@@ -99,9 +99,9 @@ impl Kernel<2, 1> for ConvGradInput {
         match self.sizes(dy, weight) {
             Some(sizes) => Ok([vec![sizes.n, sizes.c, sizes.image[0], sizes.image[1]]]),
             None => {
-                let wanted =
+                let expected =
                     format!("the gradient [n, o, out] of an image of {:?}, [o, c, kh, kw]", self.image);
-                Err(tensor::Error::shape(self.name(), &wanted, &[dy, weight]))
+                Err(tensor::Error::shape(self.name(), &expected, &[dy, weight]))
             }
         }
     }
@@ -111,8 +111,8 @@ impl Kernel<2, 1> for ConvGradInput {
     }
 
     fn launch(&self, call: Call<'_>, [dy, weight]: [&Tensor; 2], [dx]: [&Tensor; 1]) -> tensor::Result<()> {
-        let sizes = self.sizes(dy.shape(), weight.shape()).expect("the shape rule was asked");
-        launches::grad_input(call, [dy, weight], dx, (None, Epilogue::Identity), sizes)
+        let sizes = self.sizes(dy.shape(), weight.shape()).expect("the shapes were checked");
+        launches::grad_input(call, [dy, weight], dx, (None, FusedActivation::Identity), sizes)
     }
 
     fn flops(&self, [dy, weight]: [&[usize]; 2]) -> u64 {
@@ -120,12 +120,12 @@ impl Kernel<2, 1> for ConvGradInput {
     }
 
     fn fast(&self, [dy, weight]: [Slice<'_>; 2], [dx]: [&mut [f32]; 1]) -> bool {
-        let sizes = self.sizes(dy.shape, weight.shape).expect("the shape rule was asked");
-        non_finite::grad_input(dx, [dy.data, weight.data], Around::NOTHING, sizes)
+        let sizes = self.sizes(dy.shape, weight.shape).expect("the shapes were checked");
+        non_finite::grad_input(dx, [dy.data, weight.data], Epilogue::NONE, sizes)
     }
 }
 
-/// From `x [n, c, image]` and `dy [n, o, out]`, the gradient by a weight `[o, c, kernel]`.
+/// From `x [n, c, image]` and `dy [n, o, out]`, the gradient with respect to a weight `[o, c, kernel]`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ConvGradWeight {
     pub(crate) geometry: Geometry,
@@ -149,14 +149,15 @@ impl Kernel<2, 1> for ConvGradWeight {
         match self.sizes(x, dy) {
             Some(sizes) => Ok([vec![sizes.o, sizes.c, sizes.kernel[0], sizes.kernel[1]]]),
             None => {
-                let wanted = format!("images [n, c, h, w] and [n, o, out] for a kernel of {:?}", self.kernel);
-                Err(tensor::Error::shape(self.name(), &wanted, &[x, dy]))
+                let expected =
+                    format!("images [n, c, h, w] and [n, o, out] for a kernel of {:?}", self.kernel);
+                Err(tensor::Error::shape(self.name(), &expected, &[x, dy]))
             }
         }
     }
 
     fn reference<A: Real>(&self, [x, dy]: [ArrayViewD<'_, A>; 2]) -> [ArrayD<A>; 1] {
-        let sizes = self.sizes(x.shape(), dy.shape()).expect("the shape rule was asked");
+        let sizes = self.sizes(x.shape(), dy.shape()).expect("the shapes were checked");
         let (x, dy) = (of_rank_4(x), of_rank_4(dy));
         let shape = [sizes.o, sizes.c, sizes.kernel[0], sizes.kernel[1]];
         let dweight = Array4::from_shape_fn(shape, |(o, c, ki, kj)| {
@@ -174,7 +175,7 @@ impl Kernel<2, 1> for ConvGradWeight {
     }
 
     fn launch(&self, call: Call<'_>, [x, dy]: [&Tensor; 2], [dweight]: [&Tensor; 1]) -> tensor::Result<()> {
-        let sizes = self.sizes(x.shape(), dy.shape()).expect("the shape rule was asked");
+        let sizes = self.sizes(x.shape(), dy.shape()).expect("the shapes were checked");
         launches::grad_weight(call, [x, dy], dweight, sizes)
     }
 
@@ -183,12 +184,12 @@ impl Kernel<2, 1> for ConvGradWeight {
     }
 
     fn fast(&self, [x, dy]: [Slice<'_>; 2], [dweight]: [&mut [f32]; 1]) -> bool {
-        let sizes = self.sizes(x.shape, dy.shape).expect("the shape rule was asked");
+        let sizes = self.sizes(x.shape, dy.shape).expect("the shapes were checked");
         non_finite::grad_weight(dweight, [x.data, dy.data], sizes)
     }
 }
 
-/// `y[c] = sum over n, i, j of x[n, c, i, j]`: the gradient by a bias.
+/// `y[c] = sum over n, i, j of x[n, c, i, j]`: the gradient with respect to a bias.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SumOfChannels;
 

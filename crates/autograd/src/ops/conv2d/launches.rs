@@ -5,7 +5,7 @@ use tensor::gpu::{Argument, Call};
 use tensor::{DType, Result, Tensor};
 
 use crate::launch::parts::{sum_of_parts, terms_of_part};
-use crate::launch::tile::{Around, around_of, launch_product};
+use crate::launch::tile::{Epilogue, epilogue_arguments, launch_product};
 
 /// The struct that kernels take.
 fn words(call: Call<'_>, sizes: Convolution) -> Result<[u32; 13]> {
@@ -22,30 +22,30 @@ fn words(call: Call<'_>, sizes: Convolution) -> Result<[u32; 13]> {
     Ok(words)
 }
 
-/// `y = epilogue(the convolution of x with weight + bias)`
+/// `y = activation(the convolution of x with weight + bias)`
 pub(crate) fn convolve(
     call: Call<'_>,
     [x, weight]: [&Tensor; 2],
     y: &Tensor,
-    around: Around<'_>,
+    epilogue: Epilogue<'_>,
     sizes: Convolution,
 ) -> Result<()> {
-    let (words, [bias, what]) = (words(call, sizes)?, around_of(around, x));
+    let (words, [bias, what]) = (words(call, sizes)?, epilogue_arguments(epilogue, x));
     let arguments =
         [Argument::Out(y), Argument::In(x), Argument::In(weight), bias, what, Argument::Words(&words)];
     let pixels = sizes.n * sizes.out[0] * sizes.out[1];
     launch_product(call, "conv2d", [sizes.o, pixels, 1], &arguments)
 }
 
-/// `dx = epilogue(the gradient by the images + bias)`, which is a transposed convolution.
+/// `dx = activation(the gradient with respect to the images + bias)`, which is a transposed convolution.
 pub(crate) fn grad_input(
     call: Call<'_>,
     [dy, weight]: [&Tensor; 2],
     dx: &Tensor,
-    around: Around<'_>,
+    epilogue: Epilogue<'_>,
     sizes: Convolution,
 ) -> Result<()> {
-    let (words, [bias, what]) = (words(call, sizes)?, around_of(around, dy));
+    let (words, [bias, what]) = (words(call, sizes)?, epilogue_arguments(epilogue, dy));
     let arguments =
         [Argument::Out(dx), Argument::In(dy), Argument::In(weight), bias, what, Argument::Words(&words)];
     // The pixels of an image fall into phases by their remainder modulo the stride; this is the size of the largest.
@@ -54,7 +54,7 @@ pub(crate) fn grad_input(
     launch_product(call, "conv2d_grad_input", [sizes.c, pixels, phases], &arguments)
 }
 
-/// The gradient by the weight: the pixels in parts, and the parts added up in order.
+/// The gradient with respect to the weight: the pixels in parts, and the parts added up in order.
 pub(crate) fn grad_weight(
     call: Call<'_>,
     [x, dy]: [&Tensor; 2],

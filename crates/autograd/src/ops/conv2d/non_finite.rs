@@ -1,66 +1,66 @@
-//! The fast paths of a convolution and its gradients, which leave the padding out also for non-finite elements.
+//! The fast paths of a convolution and its gradients, correct also for infinite and NaN elements.
 //!
-//! The products store the padding as zeros, and zero times infinity is NaN. So what is not finite of the factor that meets
-//! the padding is replaced by one of its sign in the products, and added afterwards where it meets an image, which outweighs
-//! its stand-in. All functions return `false` if products do not suit the sizes.
+//! A GEMM stores the padding as zeros, and zero times infinity is NaN. So a non-finite element of the factor that is
+//! multiplied by the padding is replaced by ±1 in the GEMM; its true contribution is added afterwards where it meets a
+//! pixel of the image, and outweighs the replacement. All functions return `false` if the sizes do not suit a GEMM.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
-use tensor::conv::{self, Around, Convolution};
-use tensor::{Epilogue, vector};
+use tensor::conv::{self, Convolution, Epilogue};
+use tensor::{FusedActivation, vector};
 
-/// `y = epilogue(bias + x * weight)`
+/// `y = activation(bias + x * weight)`
 pub(crate) fn conv2d(
     y: &mut [f32],
     [x, weight]: [&[f32]; 2],
-    around: Around<'_>,
+    epilogue: Epilogue<'_>,
     sizes: Convolution,
 ) -> bool {
-    if !sizes.suits_products() {
+    if !sizes.suits_gemm() {
         return false;
     }
     if sizes.padding == [0; 2] {
-        conv::conv2d_f32(y, x, weight, around, sizes);
+        conv::conv2d_f32(y, x, weight, epilogue, sizes);
         return true;
     }
     let Parts { finite, others } = Parts::of(weight);
-    conv::conv2d_f32(y, x, &finite, others.of_products(around), sizes);
+    conv::conv2d_f32(y, x, &finite, others.of_products(epilogue), sizes);
     for &place in &others.0 {
         for_each_run(sizes, place, |in_y, in_x, len| {
             let x = x[in_x..].iter().step_by(sizes.stride[1]);
             y[in_y..in_y + len].iter_mut().zip(x).for_each(|(y, &x)| *y += x * weight[place]);
         });
     }
-    others.finish(around, y);
+    others.finish(epilogue, y);
     true
 }
 
-/// The gradient by the images from `dy`; with something around it, a transposed convolution.
+/// The gradient with respect to the images from `dy`; with an epilogue, a transposed convolution.
 pub(crate) fn grad_input(
     dx: &mut [f32],
     [dy, weight]: [&[f32]; 2],
-    around: Around<'_>,
+    epilogue: Epilogue<'_>,
     sizes: Convolution,
 ) -> bool {
-    if !sizes.suits_products() {
+    if !sizes.suits_gemm() {
         return false;
     }
     let Parts { finite, others } = Parts::of(weight);
-    conv::conv2d_grad_input_f32(dx, dy, &finite, others.of_products(around), sizes);
+    conv::conv2d_grad_input_f32(dx, dy, &finite, others.of_products(epilogue), sizes);
     for &place in &others.0 {
         for_each_run(sizes, place, |in_y, in_x, len| {
             let dx = dx[in_x..].iter_mut().step_by(sizes.stride[1]);
             dx.zip(&dy[in_y..in_y + len]).for_each(|(dx, &dy)| *dx += dy * weight[place]);
         });
     }
-    others.finish(around, dx);
+    others.finish(epilogue, dx);
     true
 }
 
-/// The gradient by the weight from the images and `dy`.
+/// The gradient with respect to the weight from the images and `dy`.
 pub(super) fn grad_weight(dweight: &mut [f32], [x, dy]: [&[f32]; 2], sizes: Convolution) -> bool {
-    if !sizes.suits_products() {
+    if !sizes.suits_gemm() {
         return false;
     }
     conv::conv2d_grad_weight_f32(dweight, x, dy, sizes);
@@ -97,8 +97,8 @@ pub(super) fn grad_weight(dweight: &mut [f32], [x, dy]: [&[f32]; 2], sizes: Conv
     true
 }
 
-/// The elements with 1 or -1 in place of those that are not finite, and the places of those. Zero would not do: it makes NaN of
-/// an infinity on the other side.
+/// The elements, with non-finite ones replaced by 1 or -1, and the indices of those. Zero cannot replace them: its product
+/// with an infinity of the other factor is NaN.
 struct Parts<'a> {
     finite: Cow<'a, [f32]>,
     others: Others,
@@ -107,36 +107,40 @@ struct Parts<'a> {
 struct Others(Vec<usize>);
 
 impl<'a> Parts<'a> {
-    fn of(numbers: &'a [f32]) -> Self {
-        if all_finite(numbers) {
-            return Self { finite: Cow::Borrowed(numbers), others: Others(vec![]) };
+    fn of(elements: &'a [f32]) -> Self {
+        if all_finite(elements) {
+            return Self { finite: Cow::Borrowed(elements), others: Others(vec![]) };
         }
-        let others = (0..numbers.len()).filter(|&place| !numbers[place].is_finite()).collect();
-        let finite = numbers.iter().map(|&x| if x.is_finite() { x } else { 1f32.copysign(x) }).collect();
+        let others = (0..elements.len()).filter(|&place| !elements[place].is_finite()).collect();
+        let finite = elements.iter().map(|&x| if x.is_finite() { x } else { 1f32.copysign(x) }).collect();
         Self { finite: Cow::Owned(finite), others: Others(others) }
     }
 }
 
-fn all_finite(numbers: &[f32]) -> bool {
+fn all_finite(elements: &[f32]) -> bool {
     // Zero times a finite number is zero, times any other NaN.
-    vector::sum2(numbers, numbers, |x, _| 0.0 * x) == 0.0
+    vector::sum2(elements, elements, |x, _| 0.0 * x) == 0.0
 }
 
 impl Others {
-    /// What the products may do already: an epilogue waits for what is added afterwards.
-    fn of_products<'a>(&self, around: Around<'a>) -> Around<'a> {
-        if self.0.is_empty() { around } else { Around { epilogue: Epilogue::Identity, ..around } }
+    /// The epilogue of the GEMMs: without the activation if terms are added afterwards.
+    fn of_products<'a>(&self, epilogue: Epilogue<'a>) -> Epilogue<'a> {
+        if self.0.is_empty() {
+            epilogue
+        } else {
+            Epilogue { activation: FusedActivation::Identity, ..epilogue }
+        }
     }
 
-    fn finish(&self, around: Around<'_>, out: &mut [f32]) {
+    fn finish(&self, epilogue: Epilogue<'_>, out: &mut [f32]) {
         if !self.0.is_empty() {
-            around.epilogue.apply(out);
+            epilogue.activation.apply(out);
         }
     }
 }
 
-/// Calls `run` with each run of neighbouring output pixels whose tap reads the image, for the weight in this place: where it
-/// begins in the output and in the images, where neighbours are a stride apart, and its length.
+/// Calls `run` for each run of adjacent output pixels for which the weight at this index is multiplied by a pixel of the
+/// image, with its start in the output, its start in the images, where its pixels are a stride apart, and its length.
 fn for_each_run(sizes: Convolution, place: usize, mut run: impl FnMut(usize, usize, usize)) {
     let Convolution { n: images, c: channels, image: [h, w], o: outputs, kernel, stride, padding, out } =
         sizes;
@@ -160,7 +164,7 @@ fn for_each_run(sizes: Convolution, place: usize, mut run: impl FnMut(usize, usi
     }
 }
 
-/// The four indices of a place, for these lengths of the last three axes.
+/// The four indices of an element, for these lengths of the last three axes.
 fn indices(place: usize, [a, b, c]: [usize; 3]) -> [usize; 4] {
     [place / (a * b * c), place / (b * c) % a, place / c % b, place % c]
 }
@@ -170,7 +174,7 @@ mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
     use proptest::sample::select;
-    use tensor::{DType, Epilogue, Kernel, Tensor, run, run_reference};
+    use tensor::{DType, FusedActivation, Kernel, Tensor, run, run_reference};
 
     use crate::gradcheck::cases::for_many;
     use crate::ops::conv_transpose2d::{ConvTranspose2d, Transposed};
@@ -178,7 +182,7 @@ mod tests {
     use crate::{Error, Result};
 
     /// Numbers of one decimal, below 2 in size, a few of them not finite.
-    fn numbers(shape: &[usize]) -> BoxedStrategy<Tensor> {
+    fn elements(shape: &[usize]) -> BoxedStrategy<Tensor> {
         let shape = shape.to_vec();
         let odd = select(vec![f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 0.0]);
         let number = prop_oneof![20 => (-19..20i32).prop_map(|x| x as f32 / 10.0), 1 => odd];
@@ -224,7 +228,7 @@ mod tests {
                     .map(|sizes| (x, weight, [2, o, sizes.out[0], sizes.out[1]], geometry))
             })
             .prop_flat_map(|(x, weight, dy, geometry)| {
-                (numbers(&x), numbers(&weight), numbers(&dy), numbers(&[weight[0]]), Just(geometry))
+                (elements(&x), elements(&weight), elements(&dy), elements(&[weight[0]]), Just(geometry))
             })
             .prop_map(|(x, weight, dy, bias, geometry)| Call { x, weight, dy, bias, geometry })
             .boxed()
@@ -234,14 +238,14 @@ mod tests {
     fn what_is_not_finite_does_not_spread_over_the_padding() {
         for_many(vec(call(), 6).boxed(), |calls| {
             for Call { x, weight, dy, bias, geometry } in calls {
-                let (geometry, epilogue) = (*geometry, Epilogue::Relu);
+                let (geometry, activation) = (*geometry, FusedActivation::Relu);
                 let &[o, c, kh, kw] = weight.shape() else { unreachable!("a weight has four axes") };
-                agree(&Conv2d { geometry, epilogue }, [x, weight, bias], c * kh * kw + 1)?;
+                agree(&Conv2d { geometry, activation }, [x, weight, bias], c * kh * kw + 1)?;
                 let image = [x.shape()[2], x.shape()[3]];
                 agree(&ConvGradInput { geometry, image }, [dy, weight], o * kh * kw)?;
                 agree(&ConvGradWeight { geometry, kernel: [kh, kw] }, [x, dy], dy.len() / o)?;
                 let attributes = Transposed { geometry, output_padding: [0; 2] };
-                let transposed = ConvTranspose2d { attributes, epilogue };
+                let transposed = ConvTranspose2d { attributes, activation };
                 let bias = Tensor::zeros(&[c], DType::F32);
                 if transposed.shapes([dy, weight, &bias].map(Tensor::shape)).is_ok() {
                     agree(&transposed, [dy, weight, &bias], o * kh * kw + 1)?;

@@ -1,9 +1,9 @@
 //! Convolutions for evaluation, whose weights are prepared once.
 
 use ndarray::{ArrayD, ArrayViewD};
-use tensor::conv::{Around, PreparedWeight};
+use tensor::conv::{Epilogue, PreparedWeight};
 use tensor::gpu::Call;
-use tensor::{DType, Epilogue, Kernel, Real, Slice, Tensor};
+use tensor::{DType, FusedActivation, Kernel, Real, Slice, Tensor};
 
 use super::{Conv2d, Geometry, non_finite};
 use crate::ops::batch_norm_running::rstd_of;
@@ -41,8 +41,8 @@ impl RunningNorm {
         let Self { affine, mean, variance, eps } = self;
         let tensors = affine.iter().flatten().chain([mean, variance]);
         if let Some(other) = tensors.clone().find(|tensor| tensor.shape() != [channels]) {
-            let wanted = format!("a norm of {channels} channels");
-            return Err(tensor::Error::shape("PreparedConv2d", &wanted, &[other.shape()]).into());
+            let expected = format!("a batch norm of {channels} channels");
+            return Err(tensor::Error::shape("PreparedConv2d", &expected, &[other.shape()]).into());
         }
         let [mean, variance] = [mean, variance].map(Tensor::to_f64_vec);
         let affine = affine.as_ref().map(|affine| affine.each_ref().map(Tensor::to_f64_vec));
@@ -57,7 +57,7 @@ impl RunningNorm {
 }
 
 impl PreparedConv2d {
-    /// A convolution, with the norm that follows it if there is one.
+    /// Prepares a convolution, with the batch norm that follows it if there is one.
     ///
     /// # Errors
     /// If a shape does not fit, or the weight is not of `f32` on the CPU.
@@ -68,8 +68,8 @@ impl PreparedConv2d {
         geometry: Geometry,
     ) -> Result<Self> {
         let &[o, _, _, _] = weight.shape() else {
-            let wanted = "a weight [o, c, kh, kw]";
-            return Err(tensor::Error::shape("PreparedConv2d", wanted, &[weight.shape()]).into());
+            let expected = "a weight [o, c, kh, kw]";
+            return Err(tensor::Error::shape("PreparedConv2d", expected, &[weight.shape()]).into());
         };
         let mut own_bias = bias.map_or_else(|| vec![0.0; o], Tensor::to_f64_vec);
         if own_bias.len() != o {
@@ -129,27 +129,27 @@ impl Kernel<3, 1> for Prepared<'_> {
     }
 
     fn fast(&self, [x, weight, bias]: [Slice<'_>; 3], [y]: [&mut [f32]; 1]) -> bool {
-        let sizes = self.op.geometry.sizes(x.shape, weight.shape).expect("the shape rule was asked");
-        let around = Around { bias: Some(bias.data), epilogue: self.op.epilogue };
-        if !self.conv.is_finite || !sizes.suits_products() {
-            return non_finite::conv2d(y, [x.data, weight.data], around, sizes);
+        let sizes = self.op.geometry.sizes(x.shape, weight.shape).expect("the shapes were checked");
+        let epilogue = Epilogue { bias: Some(bias.data), activation: self.op.activation };
+        if !self.conv.is_finite || !sizes.suits_gemm() {
+            return non_finite::conv2d(y, [x.data, weight.data], epilogue, sizes);
         }
-        self.conv.weight.conv2d(y, x.data, around, sizes);
+        self.conv.weight.conv2d(y, x.data, epilogue, sizes);
         true
     }
 }
 
 impl<'t> Var<'t> {
-    /// The convolution of these images, then a ReLU if `epilogue` is one, as a constant.
+    /// The convolution of these images, then a ReLU if `activation` is one, as a constant.
     ///
     /// # Errors
     /// [`Error::NoGradient`] if the images have a gradient; if the shapes do not fit.
-    pub fn conv2d_prepared(&self, conv: &PreparedConv2d, epilogue: Epilogue) -> Result<Self> {
+    pub fn conv2d_prepared(&self, conv: &PreparedConv2d, activation: FusedActivation) -> Result<Self> {
         if self.slot.is_some() {
             let why = "a prepared convolution is a constant; use `conv2d`, or a tape without gradients";
             return Err(Error::NoGradient { why });
         }
-        let op = Conv2d::<3> { geometry: conv.geometry, epilogue };
+        let op = Conv2d::<3> { geometry: conv.geometry, activation };
         let [y] = tensor::run(&Prepared { conv, op }, [&self.value, conv.weight.weight(), &conv.bias])?;
         Ok(self.tape.constant(&y))
     }

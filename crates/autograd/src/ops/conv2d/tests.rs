@@ -1,6 +1,6 @@
-//! What a convolution computes, refuses and takes at its edges.
+//! Tests of the convolution: hand-computed results, refused shapes, and strides and paddings at their limits.
 
-use tensor::{DType, Epilogue, Tensor};
+use tensor::{DType, FusedActivation, Tensor};
 
 use super::{Conv2d, Geometry};
 use crate::Tape;
@@ -20,12 +20,12 @@ fn a_kernel_that_does_not_fit_is_an_error_that_says_what_would() {
     let [x, bias] = [&[2, 3, 4, 4][..], &[5]].map(|shape| Tensor::zeros(shape, DType::F32));
     let message = |weight: [usize; 4], geometry| {
         let weight = Tensor::zeros(&weight, DType::F32);
-        let op = Conv2d { geometry, epilogue: Epilogue::Identity };
+        let op = Conv2d { geometry, activation: FusedActivation::Identity };
         tensor::run(&op, [&x, &weight, &bias]).unwrap_err().to_string()
     };
     assert_eq!(
         message([5, 3, 7, 1], Geometry::square(1, 1)),
-        "conv2d: wanted [n, c, h, w] and [o, c, kh, kw] with a kernel that fits into the padded image \
+        "conv2d: expected [n, c, h, w] and [o, c, kh, kw] with a kernel that fits into the padded image \
          (stride 1 x 1, padding 1 x 1) and a bias [o], got [2, 3, 4, 4] and [5, 3, 7, 1] and [5]"
     );
     for (weight, geometry) in [
@@ -35,7 +35,7 @@ fn a_kernel_that_does_not_fit_is_an_error_that_says_what_would() {
         ([5, 3, 3, 3], Geometry::square(1, usize::MAX)),
         ([4, 3, 3, 3], Geometry::square(1, 1)),
     ] {
-        assert!(message(weight, geometry).starts_with("conv2d: wanted [n, c, h, w]"));
+        assert!(message(weight, geometry).starts_with("conv2d: expected [n, c, h, w]"));
     }
 }
 

@@ -61,7 +61,7 @@ fn an_eps_of_zero_or_below_is_refused() {
     let of = |shape: &[usize]| tape.input(&Tensor::zeros(shape, DType::F32));
     for eps in [0.0, -1.0, f64::NAN, f64::INFINITY] {
         let message = of(&[2, 3]).layer_norm(&of(&[3]), &of(&[3]), eps).unwrap_err().to_string();
-        assert!(message.starts_with("layer_norm: wanted an eps in"), "{message}");
+        assert!(message.starts_with("layer_norm: expected an eps in"), "{message}");
     }
 }
 
@@ -70,8 +70,8 @@ fn wrong_shapes_are_an_error_with_the_expected_ones() {
     let tape = Tape::new();
     let of = |shape: &[usize]| tape.input(&Tensor::zeros(shape, DType::F32));
     let message = of(&[2, 3]).layer_norm(&of(&[2]), &of(&[3]), 1e-5).unwrap_err().to_string();
-    let wanted = "layer_norm: wanted rows [.., d] with d > 0, a weight [d] and a bias [d]";
-    assert_eq!(message, format!("{wanted}, got [2, 3] and [2] and [3]"));
+    let expected = "layer_norm: expected rows [.., d] with d > 0, a weight [d] and a bias [d]";
+    assert_eq!(message, format!("{expected}, got [2, 3] and [2] and [3]"));
     assert!(of(&[2, 0]).layer_norm(&of(&[0]), &of(&[0]), 1e-5).is_err());
     assert!(of(&[]).layer_norm(&of(&[]), &of(&[]), 1e-5).is_err());
 }

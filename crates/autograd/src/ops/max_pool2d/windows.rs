@@ -51,20 +51,20 @@ impl Windows {
 }
 
 /// The maximum number of rows and columns of windows, whose ranges are stored.
-const MOST_LISTED: usize = 2 * MOST_PLACES;
+const MAX_LISTED: usize = 2 * MAX_PIXELS;
 
 /// Returns an error unless the number of windows is a valid size and their ranges can be stored, also for an empty batch.
 pub(crate) fn check_count([n, c, rows, columns]: [usize; 4]) -> tensor::Result<()> {
     elements(&[n, c, rows, columns])?;
-    if rows.max(columns) > MOST_LISTED {
-        let wanted = format!("at most {MOST_LISTED} rows and columns of windows");
-        return Err(tensor::Error::shape("largest_of_windows", &wanted, &[&[rows, columns]]));
+    if rows.max(columns) > MAX_LISTED {
+        let expected = format!("at most {MAX_LISTED} rows and columns of windows");
+        return Err(tensor::Error::shape("largest_of_windows", &expected, &[&[rows, columns]]));
     }
     Ok(())
 }
 
 /// The number of positions that `f32` represents exactly.
-const MOST_PLACES: usize = 1 << 24;
+const MAX_PIXELS: usize = 1 << 24;
 
 /// Whether `x` replaces `largest`: the first NaN does and stays.
 #[inline(always)]
@@ -86,9 +86,9 @@ impl Kernel<1, 2> for Largest {
 
     fn shapes(&self, [x]: [&[usize]; 1]) -> tensor::Result<[Vec<usize>; 2]> {
         match *x {
-            [_, _, h, w] if [h, w] == self.image && h.saturating_mul(w) > MOST_PLACES => {
-                let wanted = format!("images of at most {MOST_PLACES} pixels");
-                Err(tensor::Error::shape(self.name(), &wanted, &[x]))
+            [_, _, h, w] if [h, w] == self.image && h.saturating_mul(w) > MAX_PIXELS => {
+                let expected = format!("images of at most {MAX_PIXELS} pixels");
+                Err(tensor::Error::shape(self.name(), &expected, &[x]))
             }
             [n, c, h, w] if [h, w] == self.image => {
                 let out = vec![n, c, self.rows.len(), self.columns.len()];
@@ -101,7 +101,7 @@ impl Kernel<1, 2> for Largest {
         }
     }
 
-    /// Positions are integers up to [`MOST_PLACES`], which `f32` represents exactly and 16-bit types do not.
+    /// Positions are integers up to [`MAX_PIXELS`], which `f32` represents exactly and 16-bit types do not.
     fn output_dtypes(&self) -> [Storage; 2] {
         [Storage::Same, Storage::Accumulator]
     }
@@ -143,7 +143,7 @@ impl Kernel<1, 2> for Largest {
     }
 }
 
-/// How the windows of an image are visited.
+/// The order in which the windows of an image are visited.
 #[derive(Debug)]
 pub(crate) struct Plan<'a> {
     largest: &'a Largest,
@@ -187,7 +187,7 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// Adds each `dy` to the place of its window's maximum in the gradient `dx` of an image.
+/// Adds each `dy` to the gradient `dx` of an image at the position of its window's maximum.
 pub(crate) fn scatter(dx: &mut [f32], dy: impl Iterator<Item = f32>, place_of: &[f32]) {
     dx.fill(0.0);
     for (dy, &place) in dy.zip(place_of) {
@@ -235,16 +235,19 @@ fn pairs_of(columns: &[Range<usize>]) -> Range<usize> {
     longest
 }
 
+/// Two rows of pixels by pairs.
+type Pairs<'a> = [&'a [[f32; 2]]; 2];
+
 /// The maxima of `L` adjacent windows of two columns over two rows, from window `start` on; the first window is at position
 /// `first`, the lower row `below` positions further.
 #[inline(always)]
 fn lanes_of_pairs<const L: usize>(
-    [top, bottom]: [&[[f32; 2]]; 2],
+    rows: Pairs<'_>,
     start: usize,
     [first, below]: [f32; 2],
-    y: &mut [f32],
-    place_of: &mut [f32],
+    out: [&mut [f32]; 2],
 ) {
+    let ([top, bottom], [y, place_of]) = (rows, out);
     let (mut corners, mut largest, mut place) = ([[0.0; L]; 3], [0.0; L], [0.0; L]);
     for lane in 0..L {
         [largest[lane], corners[0][lane]] = top[start + lane];
@@ -264,25 +267,28 @@ fn lanes_of_pairs<const L: usize>(
     place_of[start..start + L].copy_from_slice(&place);
 }
 
+/// The maxima of `L` or more adjacent windows, in vectors of `L` of which the last may overlap the one before.
+#[inline(always)]
+fn vectors_of_pairs<const L: usize>(rows: Pairs<'_>, places: [f32; 2], [y, place_of]: [&mut [f32]; 2]) {
+    // A loop, since the closure of an iterator was compiled as a function without vector instructions.
+    let mut start = 0;
+    while start < y.len() {
+        lanes_of_pairs::<L>(rows, start.min(y.len() - L), places, [&mut *y, &mut *place_of]);
+        start += L;
+    }
+}
+
 tensor::each_isa! {
     /// The maxima of windows of two columns, from this column on, over two rows that begin at the positions `first` of
     /// the image.
     fn largest_of_pairs(rows: [&[f32]; 2], column: usize, first: [usize; 2], out: [&mut [f32]; 2]) {
-        let [y, place_of] = out;
-        let count = y.len();
-        let [top, bottom] = rows.map(|row| &row[column..].as_chunks::<2>().0[..count]);
-        let (place_of, below) = (&mut place_of[..count], (first[1] - first[0]) as f32);
-        let first = (first[0] + column) as f32;
-        // Whole vectors of windows; the last vector overlaps the previous one if it is not full.
-        let starts = |lanes: usize| {
-            (0..count / lanes * lanes).step_by(lanes).chain((count % lanes > 0).then(|| count - lanes))
-        };
-        if count >= LANES {
-            starts(LANES).for_each(|start| lanes_of_pairs::<LANES>([top, bottom], start, [first, below], y, place_of));
-        } else if count >= FEW_LANES {
-            starts(FEW_LANES).for_each(|start| lanes_of_pairs::<FEW_LANES>([top, bottom], start, [first, below], y, place_of));
-        } else {
-            starts(1).for_each(|start| lanes_of_pairs::<1>([top, bottom], start, [first, below], y, place_of));
+        let count = out[0].len();
+        let rows = rows.map(|row| &row[column..].as_chunks::<2>().0[..count]);
+        let places = [(first[0] + column) as f32, (first[1] - first[0]) as f32];
+        match count {
+            LANES.. => vectors_of_pairs::<LANES>(rows, places, out),
+            FEW_LANES.. => vectors_of_pairs::<FEW_LANES>(rows, places, out),
+            _ => vectors_of_pairs::<1>(rows, places, out),
         }
     }
 

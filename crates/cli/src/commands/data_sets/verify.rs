@@ -63,7 +63,7 @@ pub(super) fn describe(listed: &Listed, set: &Dataset) -> String {
     text(listed, set, Verdict::of(listed, set))
 }
 
-/// The same as JSON.
+/// The result of a verification as JSON.
 #[cfg(feature = "fetch")]
 pub(super) fn described(listed: &Listed, set: &Dataset) -> Value {
     entry(set, Verdict::of(listed, set))

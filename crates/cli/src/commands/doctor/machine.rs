@@ -50,7 +50,7 @@ pub(super) fn memory() -> Check {
         None => Check::note("memory", "the system does not report free memory; runs start without a check"),
         Some(free) if free < LITTLE_MEMORY => {
             let detail = format!(
-                "{} free: stop other programs, or run one thing at a time with --jobs 1",
+                "{} free: stop other programs, or compute one run at a time with --jobs 1",
                 bytes(free)
             );
             Check::note("memory", detail)
@@ -77,7 +77,7 @@ pub(super) fn product(time: Duration) -> Check {
         Some(wrong) => Check::problem(
             "matrix multiplication",
             format!(
-                "a sum of {SIDE} ones came out as {wrong}: do not trust this machine, or report this as a bug"
+                "a sum of {SIDE} ones is {wrong}: either the hardware is faulty or this is a bug; please report it"
             ),
         ),
         None => Check::ok(

@@ -24,17 +24,17 @@ pub(super) struct Seeds(Vec<u64>);
 
 /// Parses a number of seeds, or a list of them.
 pub(super) fn seeds(text: &str) -> std::result::Result<Seeds, String> {
-    let wanted = "expected a number of seeds from 1 to 1000, or a list of different seeds as in 3,5,8";
+    let expected = "expected a number of seeds from 1 to 1000, or a list of different seeds as in 3,5,8";
     let seeds: Vec<u64> = match text.contains(',') {
-        false => (0..text.parse::<u64>().ok().filter(|n| (1..=1_000).contains(n)).ok_or(wanted)?).collect(),
+        false => (0..text.parse::<u64>().ok().filter(|n| (1..=1_000).contains(n)).ok_or(expected)?).collect(),
         true => text
             .split(',')
             .map(|seed| seed.trim().parse())
             .collect::<std::result::Result<_, _>>()
-            .map_err(|_| wanted)?,
+            .map_err(|_| expected)?,
     };
     let once = (1..seeds.len()).all(|at| !seeds[..at].contains(&seeds[at]));
-    once.then_some(Seeds(seeds)).ok_or_else(|| wanted.to_owned())
+    once.then_some(Seeds(seeds)).ok_or_else(|| expected.to_owned())
 }
 
 /// Parses the name of a folder.
@@ -67,7 +67,7 @@ pub(super) fn resolve(args: &Sweep, folders: &[OpenFolder], hardware: Hardware) 
     let n = axes.iter().map(|axis| axis.values.len()).product::<usize>();
     let n_runs = n.saturating_mul(models.len() * sets.len() * args.seeds.0.len());
     if n_runs > MOST_RUNS {
-        return Err(Error::Usage(format!("the sweep has {n_runs} runs: wanted at most {MOST_RUNS}")));
+        return Err(Error::Usage(format!("the sweep has {n_runs} runs: expected at most {MOST_RUNS}")));
     }
     let several: Vec<&Axis> = axes.iter().filter(|axis| axis.values.len() > 1).collect();
     let mut varied: Vec<String> = several.iter().map(|axis| axis.key.clone()).collect();

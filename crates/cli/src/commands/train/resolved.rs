@@ -17,7 +17,7 @@ use runs::training::Hardware;
 pub(in super::super) const MODEL: &str = "fc-m";
 pub(in super::super) const DATA_SET: &str = "fashion-mnist-embedded";
 
-/// What a command line of `agon train` comes to.
+/// The run, images and device that a command line of `agon train` resolves to.
 pub(super) struct Resolved {
     pub(super) run: Run,
     pub(super) images: Images,
@@ -37,7 +37,7 @@ pub(super) fn resolve(args: &Train) -> Result<Resolved> {
     let seed = match fields.remove("seed") {
         None => 0,
         Some(seed) => seed.as_u64().ok_or_else(|| {
-            Error::Usage(format!("`seed` of the config is {seed}: wanted a non-negative integer"))
+            Error::Usage(format!("`seed` of the config is {seed}: expected a non-negative integer"))
         })?,
     };
     let in_config: Option<OwnImages> = match fields.remove(own_images::ENTRY) {

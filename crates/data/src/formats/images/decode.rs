@@ -19,10 +19,10 @@ const MAX_BYTES: u64 = 1 << 28;
 /// The largest number of pixel bytes that one byte of a file can encode: deflate codes at best 258 bytes in two bits, and
 /// a JPEG image has at least one bit for each block of 8 x 8, of which common colour images have 6 for 16 x 16 pixels.
 /// A file that declares more is damaged or malicious.
-const MOST_OF_A_BYTE: u64 = 1_032;
+const MAX_PER_BYTE: u64 = 1_032;
 
 /// A one-bit PNG pixel may be decoded to four bytes: palette colour and transparency.
-const MOST_EXPANDED: u64 = 32;
+const MAX_EXPANSION: u64 = 32;
 
 /// Images of more bytes than this are decoded one at a time, to bound the memory of parallel decoding.
 const ONE_AT_A_TIME: u64 = 1 << 26;
@@ -109,7 +109,7 @@ fn decode(name: &str, bytes: &[u8]) -> Result<DynamicImage> {
     let broken = |error: image::ImageError| wrong(name, "image", "a whole JPEG or PNG image", error);
     let mut limits = Limits::default();
     (limits.max_image_width, limits.max_image_height) = (Some(MAX_SIDE), Some(MAX_SIDE));
-    limits.max_alloc = Some(can_hold(bytes).saturating_mul(MOST_EXPANDED).min(MAX_BYTES));
+    limits.max_alloc = Some(can_hold(bytes).saturating_mul(MAX_EXPANSION).min(MAX_BYTES));
     let mut reader = ImageReader::new(Cursor::new(bytes))
         .with_guessed_format()
         .map_err(|cause| Error::Io { file: name.to_owned(), cause })?;
@@ -138,7 +138,7 @@ fn decode(name: &str, bytes: &[u8]) -> Result<DynamicImage> {
 
 /// The largest number of pixel bytes that a file can encode.
 fn can_hold(bytes: &[u8]) -> u64 {
-    (bytes.len() as u64).saturating_mul(MOST_OF_A_BYTE)
+    (bytes.len() as u64).saturating_mul(MAX_PER_BYTE)
 }
 
 /// The number of pixel bytes before deflate of a PNG file; `None` for other files.

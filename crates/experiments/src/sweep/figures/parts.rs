@@ -48,7 +48,7 @@ pub fn spread(x: f64, values: &[f64]) -> Option<Point> {
     Some(Point::new(x, mean).y_between(low, high))
 }
 
-/// The same for a logarithmic axis: a lower end that is not positive is replaced by the smallest value.
+/// As [`spread`], for a logarithmic axis: a lower end that is not positive is replaced by the smallest value.
 pub fn positive_spread(x: f64, values: &[f64]) -> Option<Point> {
     let point = spread(x, values)?;
     let (low, high) = point.y_spread;

@@ -18,7 +18,7 @@ fn difference(of: &Evidence<'_, '_>, metric: Metric, points: [[usize; 2]; 2]) ->
     Ok(Estimate::of_seeds(&pairs.iter().map(|[one, other]| one - other).collect::<Vec<f64>>()))
 }
 
-/// The same of a reader, over seeds and images where these are stored.
+/// The difference of a reader's metric at two points, over seeds, and over images where these are stored.
 fn difference_by(of: &Evidence<'_, '_>, source: Source<'_, '_>, points: [[usize; 2]; 2]) -> Result<Estimate> {
     of.estimate(Formula::Sum(&[1.0, -1.0]), &points.map(|point| (source, point)))
 }
@@ -134,7 +134,7 @@ pub const T11: Trend = Trend {
         let [mixed, last] = of.lambdas([0.9, 1.0])?;
         let plain = of.labelled(NO_MASK)?;
         if of.curves.members.len() < 2 {
-            return Err(Error::NotRun("the grid has no mask".into()));
+            return Err(Error::NotRun("the grid has no run with a mask to compare with".into()));
         }
         let against = |(member, (label, _)): (usize, &(String, f64))| {
             let label = format!("λ = 0.9 against λ = 1, {label}");

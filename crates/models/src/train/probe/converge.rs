@@ -1,4 +1,4 @@
-//! Heads trained until more training brings nothing more.
+//! Trains the heads of a probe to convergence.
 
 use tensor::Tensor;
 
@@ -11,7 +11,7 @@ const FALL: f64 = 0.01;
 /// Epochs before a loss may count as converged: of fewer a tenth is hardly an epoch.
 const LEAST: usize = 20;
 
-/// How a training to convergence ended.
+/// The outcome of training to convergence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Convergence {
     /// The number of epochs.
@@ -37,7 +37,7 @@ impl ProbeTrainer<'_> {
     /// classifier after each.
     ///
     /// # Errors
-    /// Those of `batches` and `validate`; as [`Trainer::epoch`](crate::Trainer::epoch); [`Error::NoBatches`] if `most` is
+    /// The errors of `batches` and `validate`; as [`Trainer::epoch`](crate::Trainer::epoch); [`Error::NoBatches`] if `most` is
     /// zero.
     pub fn converge<B: IntoIterator<Item = Example>, E: From<Error>>(
         &mut self,

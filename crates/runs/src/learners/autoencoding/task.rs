@@ -62,7 +62,7 @@ pub enum Network {
         /// The dimensions of the latent.
         #[serde(serialize_with = "models::range::width")]
         latent: usize,
-        /// What the widths of the paper are divided by.
+        /// The divisor of the paper's widths.
         #[serde(rename = "narrower", serialize_with = "models::range::width")]
         width_divisor: usize,
     },

@@ -227,7 +227,7 @@ impl Training for AutoencoderTraining<'_> {
     }
 
     /// All parameters, including those of an untrained decoder.
-    fn learned(&self) -> Vec<(String, Tensor)> {
+    fn params_and_buffers(&self) -> Vec<(String, Tensor)> {
         let learned = self.model.params().into_iter().chain(self.model.buffers());
         learned.map(|(name, param)| (name, param.value())).collect()
     }

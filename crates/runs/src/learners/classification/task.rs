@@ -42,7 +42,7 @@ pub enum Classifier {
     },
     /// ResNet9.
     Resnet9 {
-        /// What the widths of the paper are divided by.
+        /// The divisor of the paper's widths.
         #[serde(rename = "narrower", serialize_with = "models::range::width")]
         width_divisor: usize,
     },

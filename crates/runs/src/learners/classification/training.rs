@@ -54,7 +54,7 @@ impl<'a> ClassifierTraining<'a> {
         let n = images.train.len();
         if batch == 0 || batch > n {
             return Err(Error::Usage(format!(
-                "batches of {batch} images: wanted 1 to {n}, the number of training images"
+                "batches of {batch} images: expected 1 to {n}, the number of training images"
             )));
         }
         let subspaces = match task.is_undivided(images.n_pixels()) {

@@ -125,7 +125,7 @@ impl HeldOut {
     }
 }
 
-/// By how much more noisy codes explain than clean ones, in units of `R^2`, and the standard error over paired images; for all
+/// The `R^2` of noisy codes minus that of clean ones, and its standard error over paired images; for all
 /// sizes but the first, the baseline.
 fn gains(noisy: &theory::HeldOut, clean: &theory::HeldOut) -> [Vec<f64>; 2] {
     let baseline = clean.squared_errors.column(0).mean().unwrap_or(f64::NAN);

@@ -314,7 +314,7 @@ mod tests {
         task.train(&images).unwrap().0["gap"]
     }
 
-    /// The steps of section 4.1 and the bounds of facts A2 and A3.
+    /// The steps of section 4.1 and the bounds of facts LBR A2 and A3.
     #[test]
     fn training_comes_to_the_joint_optimum_and_never_below_it() {
         for lambda in [0.0, 1.0] {
@@ -323,7 +323,7 @@ mod tests {
         }
     }
 
-    /// Fact A10: at most 1e-3 of the optimum is left, after its 4,000 steps.
+    /// Fact LBR A10: at most 1e-3 of the optimum is left, after its 4,000 steps.
     #[test]
     fn training_comes_to_the_optimum_of_denoising_and_never_below_it() {
         for noise in [Noise::Gaussian { deviation: 0.3 }, Noise::Mask { patch: 2, drop: 0.5 }] {

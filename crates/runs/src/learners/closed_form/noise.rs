@@ -16,7 +16,7 @@ pub enum Noise {
         #[serde(serialize_with = "models::range::non_negative")]
         deviation: f64,
     },
-    /// The same, given as a general covariance, so that its effect is computed and not assumed (LBR claim 8).
+    /// Isotropic noise, passed as a general covariance, so that its effect is computed and not assumed (LBR 8).
     Isotropic {
         /// The standard deviation relative to that of all pixels.
         #[serde(serialize_with = "models::range::non_negative")]

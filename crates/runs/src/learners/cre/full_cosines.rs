@@ -1,4 +1,4 @@
-//! The agreement of both losses of all training images about the encoder, and what it is for permuted labels.
+//! The cosine of the encoder's gradients of the two losses over all training images, and the same for permuted labels.
 
 use models::CreTrainer;
 use models::train::FullConflict;
@@ -12,7 +12,7 @@ use crate::training::Setup;
 use crate::training::batches::in_order;
 use crate::training::evaluated::until_failure;
 
-/// How often the labels are permuted; each draw costs about a quarter of an epoch.
+/// The number of permutations of the labels; each costs about a quarter of an epoch.
 const DRAWS: u64 = 3;
 
 /// The cosines of the gradients of both losses over all training images, at z and by the encoder, and the same with

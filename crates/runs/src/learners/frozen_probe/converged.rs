@@ -94,7 +94,7 @@ impl<'a> Cached<'a> {
         })
     }
 
-    /// What the heads of a model make of all.
+    /// The outputs of a model's heads on all images.
     fn read(&self, model: &Cre) -> Result<Read> {
         let mut read = Read::default();
         let rows: Vec<u32> = (0..self.split.len() as u32).collect();
@@ -112,7 +112,7 @@ impl<'a> Cached<'a> {
     }
 }
 
-/// What heads make of images.
+/// The outputs of heads on images.
 #[derive(Default)]
 struct Read {
     metrics: Metrics,

@@ -16,7 +16,7 @@ pub struct Reported {
     pub name: &'static str,
     /// The value; `None` if it was not measured.
     pub value: Option<f64>,
-    /// How it was measured, or why it was not.
+    /// The protocol of the measurement, or the reason why it is missing.
     pub protocol: String,
 }
 

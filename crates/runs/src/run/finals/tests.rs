@@ -1,4 +1,4 @@
-//! Final measures: the same bits in blocks as at once, and a reason where there is none.
+//! Final measures: the same bits in blocks as at once, and a stated reason for each missing measure.
 
 use models::Representation;
 use tensor::Tensor;
@@ -51,15 +51,15 @@ fn probes_in_blocks_have_the_bits_of_those_of_all_pixels_at_once() {
     assert_eq!(number(&finals, RIDGE_MSE), mse);
     let (labels, test_labels) = (train.labels(), images.test.labels());
     let nearest = theory::NearestNeighbours::new(x.view(), labels, 5).unwrap();
-    for (reader, wanted) in [
+    for (reader, expected) in [
         (Reader::Ridge, classes.correct(x_test.view(), test_labels).unwrap()),
         (Reader::NearestNeighbours, nearest.correct(x_test.view(), test_labels).unwrap()),
     ] {
-        assert_eq!(finals[reader.name()], packed(&wanted), "{reader:?}");
+        assert_eq!(finals[reader.name()], packed(&expected), "{reader:?}");
     }
     let each = decoder.squared_errors(x_test.view(), pixels(&images.test).view()).unwrap() / 784.0;
-    let wanted = standard_error(each.as_slice().unwrap()).unwrap();
-    assert!((number(&finals, RIDGE_MSE_ERROR) - wanted).abs() < 1e-12 * wanted);
+    let expected = standard_error(each.as_slice().unwrap()).unwrap();
+    assert!((number(&finals, RIDGE_MSE_ERROR) - expected).abs() < 1e-12 * expected);
     // The reconstruction is the image.
     assert_eq!(number(&finals, ONLINE_MSE_ERROR), 0.0);
     assert_eq!(finals.keys().filter(|name| name.starts_with(ABSENT)).count(), 0);

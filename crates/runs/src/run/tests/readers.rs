@@ -1,4 +1,4 @@
-//! What is measured of every latent after the last epoch, image by image.
+//! The per-image measures of every latent after the last epoch.
 
 use models::Activation;
 

@@ -162,7 +162,7 @@ impl Reader<'_> {
 
     fn text(&self, at: &Location, name: &str) -> Result<String> {
         let text = at.attr(name).and_then(|attribute| attribute.read_scalar::<VarLenUnicode>());
-        let text = self.expect(&format!("a text as attribute `{name}` of `{}`", at.name()), text)?;
+        let text = self.expect(&format!("a string as attribute `{name}` of `{}`", at.name()), text)?;
         self.utf8(text.as_bytes(), name)
     }
 

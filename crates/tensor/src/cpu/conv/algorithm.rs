@@ -1,23 +1,23 @@
-//! The choice between direct sums and fewer multiplications.
+//! The choice between direct convolution and Winograd's minimal filtering.
 
 use std::sync::LazyLock;
 
 use super::winograd::Correlation;
 
-/// How convolutions are computed where their sizes leave a choice of other sums. Reading in place instead of packing is none: it
-/// changes no bit.
+/// The algorithm of convolutions whose sizes allow both. It changes the last bits of results, unlike reading in place
+/// instead of packing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Algorithm {
-    /// By Winograd's minimal filtering, with fewer multiplications and somewhat larger rounding errors.
+    /// Winograd's minimal filtering: fewer multiplications and somewhat larger rounding errors.
     Winograd,
-    /// As direct sums, always.
+    /// Direct convolution, always.
     Direct,
 }
 
 impl Algorithm {
-    /// Direct where the environment sets `AGON_DIRECT_CONV=1`, and Winograd otherwise. It does not change while a
-    /// program runs, since a run that is continued must find the bits that it had.
-    pub fn chosen() -> Self {
+    /// Direct if the environment sets `AGON_DIRECT_CONV=1`, and Winograd otherwise. It is read once per process, so
+    /// that all steps of a run use the same algorithm.
+    pub fn from_environment() -> Self {
         static CHOSEN: LazyLock<Algorithm> = LazyLock::new(|| {
             let is_direct = std::env::var_os("AGON_DIRECT_CONV").is_some_and(|value| value == "1");
             if is_direct { Algorithm::Direct } else { Algorithm::Winograd }
@@ -25,7 +25,7 @@ impl Algorithm {
         *CHOSEN
     }
 
-    /// The name in what a run records.
+    /// The name in the provenance of a run.
     pub fn name(self) -> &'static str {
         match self {
             Self::Winograd => "winograd",
@@ -36,5 +36,5 @@ impl Algorithm {
 
 /// Whether a convolution that can be filtered is.
 pub(super) fn is_filtered(sizes: &Correlation) -> bool {
-    Algorithm::chosen() == Algorithm::Winograd && sizes.is_worth_it()
+    Algorithm::from_environment() == Algorithm::Winograd && sizes.is_worth_it()
 }

@@ -22,7 +22,7 @@ pub(super) struct Right<'a> {
     pub(super) steps: &'a [usize],
 }
 
-/// Where a product is written: row-major, with this many elements from one row to the next.
+/// The output of a GEMM: row-major, with a stride of this many elements between rows.
 pub(super) struct Output<'a> {
     pub(super) elements: &'a mut [f32],
     pub(super) row_stride: usize,
@@ -32,7 +32,7 @@ pub(super) struct Output<'a> {
 pub(super) struct Left {
     rows: usize,
     isa: Isa,
-    /// Panels of all blocks of steps, one behind the other.
+    /// Panels of all blocks along the inner dimension, contiguous in memory.
     panels: Buffer,
 }
 
@@ -45,7 +45,7 @@ impl Output<'_> {
         let [m, _, n] = sizes;
         assert!(self.elements.len() >= (m - 1) * self.row_stride + n, "the output holds the product");
         let out = gemm::Output { to: self.elements.as_mut_ptr(), row_stride: self.row_stride };
-        // SAFETY: the assert vouches for the output, the caller for the CPU.
+        // SAFETY: the assert checks the output, and the caller guarantees the instruction set.
         unsafe { of_panels::<S>(out, sizes, panels, init) };
     }
 }
@@ -63,7 +63,7 @@ unsafe fn panels_of<S: Simd>(elements: &[f32], rows: usize, steps: usize) -> Buf
         let panels = to[first * rows..(first + here) * rows].chunks_mut(tile_rows * here).enumerate();
         loops::rows::each(rows * here, panels, |(index, panel)| {
             let matrix = matrix.rows(index * tile_rows..rows.min((index + 1) * tile_rows));
-            // SAFETY: the caller vouches for the CPU.
+            // SAFETY: the caller guarantees the instruction set.
             unsafe { pack_rows::<S>(panel, matrix, first, here, tile_rows) };
         });
     }
@@ -106,7 +106,7 @@ impl Left {
                 let init = if first == 0 { init } else { Init::Accumulate };
                 let part = Output { elements: &mut out.elements[column..], row_stride: out.row_stride };
                 let of_left = &of_left[first * self.rows..];
-                // SAFETY: the caller vouches for the CPU.
+                // SAFETY: the caller guarantees the instruction set.
                 unsafe {
                     pack_pixels::<S>(panels, Right { steps, ..right }, vectors);
                     part.product::<S>([self.rows, steps.len(), width], [of_left, panels], init);
@@ -183,7 +183,7 @@ unsafe fn sum_by_tiles<S: Simd>(sum: &mut SumOverPixels<'_>, left: &[f32], rows:
         let pixels = (columns.len - first).min(INNER_VECTORS * LANES);
         let init = sum.init(pixels);
         let part = Output { elements: &mut *sum.span, row_stride: steps };
-        // SAFETY: the caller vouches for the CPU.
+        // SAFETY: the caller guarantees the instruction set.
         unsafe {
             pack_rows::<S>(
                 &mut of_left[..rows * pixels],

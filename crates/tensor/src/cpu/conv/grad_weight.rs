@@ -1,4 +1,4 @@
-//! The gradient by the weight as matrix multiplications that sum over the pixels.
+//! The gradient with respect to the weight as matrix multiplications that sum over the pixels.
 //!
 //! Each task sums over some images for some channels; the sums are added in the order of the images.
 
@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::gemm::{Right, SumOverPixels};
 use super::im2col::Im2col;
-use super::{Convolution, PIXELS_WORTH_A_PRODUCT, counted_together};
+use super::{Convolution, MIN_PIXELS_OF_GEMM, counted_together};
 use crate::Isa;
 use crate::cpu::gemm::floats;
 use crate::cpu::loops::rows;
@@ -18,7 +18,7 @@ const STEPS_AT_ONCE: usize = 320;
 /// The parts that a weight gradient is computed in: enough for many threads, few enough to add up.
 pub(super) const PARTS: usize = 16;
 
-/// The gradient by the weight with the tiles of `isa`, which the CPU supports.
+/// The gradient with respect to the weight with the tiles of `isa`, which the CPU supports.
 pub(super) fn grad_weight(dweight: &mut [f32], x: &[f32], dy: &[f32], sizes: Convolution, isa: Isa) {
     sizes.check(x, dweight, dy);
     dweight.fill(0.0);
@@ -63,7 +63,7 @@ fn part_of_grad_weight(
     let steps = im2col.steps.len();
     let mut sum = floats(sizes.o * steps);
     let mut total = SumOverPixels::new(bytemuck::cast_slice_mut(sum.bytes_mut()));
-    let together = PIXELS_WORTH_A_PRODUCT.div_ceil(pixels).min(images.len()).min(counted_together(&im2col));
+    let together = MIN_PIXELS_OF_GEMM.div_ceil(pixels).min(images.len()).min(counted_together(&im2col));
     let mut columns = im2col.columns(together, false);
     let mut turned = floats(if together > 1 { sizes.o * together * pixels } else { 0 });
     let turned: &mut [f32] = bytemuck::cast_slice_mut(turned.bytes_mut());

@@ -3,14 +3,14 @@
 use super::interleave::deinterleave;
 use crate::memory::Buffer;
 
-/// Numbers in a vector register.
+/// Elements of a vector register.
 pub(super) const LANES: usize = 16;
 
 /// For each pixel of a grid and each pair of channel and kernel offset, the index of one element of a padded image.
 ///
-/// The place is a sum of two parts: one of the pixel, one of the channel and kernel offset. Since the padding is
-/// stored, no place has to be asked whether it lies in the image. With a stride the columns of each remainder are stored
-/// together where kernel offsets read all of them, so neighbouring pixels read neighbours.
+/// The index is a sum of two terms: one of the pixel, one of the channel and kernel offset. Since the padding is
+/// stored, no index needs a bounds check. With a stride, the columns of each phase are stored together if kernel offsets
+/// read all of them, so adjacent pixels read adjacent elements.
 #[derive(Debug)]
 pub(super) struct Im2col {
     channels: usize,
@@ -100,11 +100,11 @@ impl Im2col {
         Source::Padded(buffer)
     }
 
-    /// The part of each pixel of `count` images that lie behind each other, in vectors: of neighbours of a row where the
-    /// elements are read `in_place`.
+    /// The index term of each pixel of `count` contiguous images, in vectors; if elements are read `in_place`, the
+    /// pixels of a vector are adjacent in a row.
     pub(super) fn columns(&self, count: usize, in_place: bool) -> Columns {
         let [rows, columns] = self.grid;
-        assert!(i32::try_from(count * self.padded_len() + LANES).is_ok(), "a place fits into 32 bits");
+        assert!(i32::try_from(count * self.padded_len() + LANES).is_ok(), "an index fits into 32 bits");
         assert!(!in_place || self.has_whole_vectors(), "pixels read neighbours");
         let step = self.stride[1] / self.parts;
         let mut places = Vec::with_capacity(count * rows * columns);
@@ -124,7 +124,7 @@ impl Im2col {
     }
 }
 
-/// Padded images, one behind the other.
+/// Padded images, contiguous in memory.
 pub(super) enum Source<'a> {
     Borrowed(&'a [f32]),
     Padded(Buffer),
@@ -139,32 +139,32 @@ impl Source<'_> {
     }
 }
 
-/// The pixels of some images, 16 of them a vector.
+/// The pixels of some images, in vectors of 16.
 #[derive(Debug)]
 pub(super) struct Columns {
     pub(super) vectors: Vec<Vector>,
     pub(super) len: usize,
-    /// The place that the last lane reads with the furthest step; with it every other one is in bounds.
+    /// The index that the last lane reads at the last step: the largest of all.
     pub(super) reach: usize,
-    /// Whether each vector is of neighbours, and read as a whole.
+    /// Whether the elements of each vector are adjacent and read at once.
     pub(super) in_place: bool,
 }
 
-/// Where 16 pixels lie.
+/// The indices of 16 pixels.
 #[derive(Debug)]
 pub(super) struct Vector {
-    /// The place of each; zero in lanes beyond the last pixel.
+    /// The index of each; zero in lanes beyond the last pixel.
     pub(super) places: [i32; LANES],
-    /// How many pixels there are.
+    /// The number of pixels.
     pub(super) len: usize,
-    /// Where they come in a few runs of neighbours: the lanes of each and the place that its lane 0 would have.
-    pub(super) runs: [Run; MOST_RUNS],
+    /// Runs of adjacent elements, if there are few: the lanes of each, and the index that its lane 0 would have.
+    pub(super) runs: [Run; MAX_RUNS],
     /// The number of runs; zero if there are too many.
     pub(super) n_runs: usize,
 }
 
 /// With more runs than this a gather is faster.
-pub(super) const MOST_RUNS: usize = 6;
+pub(super) const MAX_RUNS: usize = 6;
 
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Run {
@@ -175,12 +175,12 @@ pub(super) struct Run {
 impl Vector {
     fn new(pixels: &[i32]) -> Self {
         let mut vector =
-            Self { places: [0; LANES], len: pixels.len(), runs: [Run::default(); MOST_RUNS], n_runs: 0 };
+            Self { places: [0; LANES], len: pixels.len(), runs: [Run::default(); MAX_RUNS], n_runs: 0 };
         vector.places[..pixels.len()].copy_from_slice(pixels);
         for (lane, &place) in pixels.iter().enumerate() {
             let origin = place - lane as i32;
             if vector.n_runs == 0 || vector.runs[vector.n_runs - 1].origin != origin {
-                if vector.n_runs == MOST_RUNS {
+                if vector.n_runs == MAX_RUNS {
                     vector.n_runs = 0;
                     return vector;
                 }

@@ -1,6 +1,6 @@
-//! Products whose second matrix is read from the padded images where it lies, without packing.
+//! Matrix multiplications that read their second matrix from the padded images in place, without packing.
 //!
-//! Packing costs about as much as four rows of a product. With few rows, reading each element anew for every kernel offset
+//! Packing costs about as much as four rows of a GEMM. With few rows, reading each element again for every kernel offset
 //! costs less, even though the last vector of a row of pixels is not full. The sums are those of packed panels in every bit.
 
 use super::gemm::Right;
@@ -23,7 +23,7 @@ pub(super) fn is_worth_it(rows: usize, steps: usize, [pixels, lanes]: [usize; 2]
         && (rows <= ROWS_OF_TILE || steps <= STEPS_NEARBY)
 }
 
-/// Pixels of one register: where lane 0 reads at step zero, where it is written, and how many lanes are.
+/// The pixels of one register: the index that lane 0 reads at step 0, the index of its output, and the number of lanes.
 #[derive(Clone, Copy, Default)]
 struct Part {
     place: usize,
@@ -123,7 +123,7 @@ unsafe fn kernel<S: Simd, const ROWS: usize>(
     if ROWS > S::TILE_ROWS {
         unreachable!("tiles have no more rows than suit the CPU");
     }
-    // SAFETY: as the caller vouches.
+    // SAFETY: as the caller guarantees.
     unsafe {
         let from = [source.add(parts[0].place), source.add(parts[1].place)];
         let mut sums = [[S::zero(); 2]; ROWS];

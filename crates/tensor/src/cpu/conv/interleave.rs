@@ -32,7 +32,7 @@ crate::each_isa! {
         }
     }
 
-    /// Writes element `k` of a row to place `(before + k) / parts` of part `(before + k) % parts`; `to` holds all parts.
+    /// Writes element `k` of a row to index `(before + k) / parts` of part `(before + k) % parts`; `to` holds all parts.
     pub(super) fn deinterleave(to: &mut [f32], row: &[f32], before: usize, parts: usize) {
         let of_part = to.len() / parts;
         for (part, to) in to.chunks_exact_mut(of_part).enumerate() {

@@ -1,14 +1,14 @@
 //! Packs what [`Im2col`](super::im2col::Im2col) indexes into panels for the tiles of the matrix multiplication.
 
 use super::gemm::Right;
-use super::im2col::{LANES, MOST_RUNS, Vector};
+use super::im2col::{LANES, MAX_RUNS, Vector};
 use crate::cpu::isa::simd::Simd;
 use crate::each_isa;
 
-/// How the lanes of one register are read: some of the pixels of a [`Vector`], from `first` on.
+/// The loads of one register: some of the pixels of a [`Vector`], from `first` on.
 struct Lanes<'a, S: Simd> {
-    /// The lanes of each run of neighbours and where its lane 0 would lie; without any the places are gathered.
-    runs: [(S::Mask, isize); MOST_RUNS],
+    /// The lanes of each run of neighbours and the index that its lane 0 would have; without any, elements are gathered.
+    runs: [(S::Mask, isize); MAX_RUNS],
     n_runs: usize,
     places: &'a [i32],
 }
@@ -19,7 +19,7 @@ impl<'a, S: Simd> Lanes<'a, S> {
     #[inline(always)]
     unsafe fn new(vector: &'a Vector, first: usize) -> Self {
         // SAFETY: handed on.
-        let mut runs = [(unsafe { S::mask(0) }, 0); MOST_RUNS];
+        let mut runs = [(unsafe { S::mask(0) }, 0); MAX_RUNS];
         let mut n_runs = 0;
         for run in &vector.runs[..vector.n_runs] {
             let lanes = run.lanes >> first & (u16::MAX >> (16 - S::LANES));
@@ -35,10 +35,10 @@ impl<'a, S: Simd> Lanes<'a, S> {
     /// The elements of these pixels for one step.
     ///
     /// # Safety
-    /// The CPU supports `S`; every place of the vector can be read from `source` on.
+    /// The CPU supports `S`; every index of the vector can be read from `source` on.
     #[inline(always)]
     unsafe fn read(&self, source: *const f32) -> S::Vector {
-        // SAFETY: masked lanes are not read, and the others are places of the vector.
+        // SAFETY: masked lanes are not read, and the others are indices of the vector.
         unsafe {
             if self.n_runs == 0 {
                 return S::gather(source, self.places.as_ptr());
@@ -98,7 +98,7 @@ each_isa! {
                 for vector in vectors {
                     for first in (0..vector.len).step_by(S::LANES) {
                         let here = S::LANES.min(vector.len - first);
-                        // SAFETY: the first assert vouches for every place of every vector and step, the second for
+                        // SAFETY: the first assert checks every index of every vector and step, the second for
                         // `(pixel + here - 1) * width + place + S::LANES` elements of the panel.
                         unsafe {
                             let lanes = Lanes::<S>::new(vector, first);

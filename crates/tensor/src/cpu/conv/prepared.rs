@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use super::winograd::{Correlation, Weights};
-use super::{Around, Convolution, conv2d_f32, conv2d_grad_input_f32, is_filtered};
+use super::{Convolution, Epilogue, conv2d_f32, conv2d_grad_input_f32, is_filtered};
 use crate::{Error, Isa, Result, Tensor};
 
 /// A weight `[o, c, kernel]` of `f32` on the CPU, with what convolutions compute from it alone: Winograd's transforms, made
@@ -36,22 +36,22 @@ impl PreparedWeight {
     }
 
     /// [`conv2d_f32`](super::conv2d_f32) with this weight, with the same bits.
-    pub fn conv2d(&self, y: &mut [f32], x: &[f32], around: Around<'_>, sizes: Convolution) {
+    pub fn conv2d(&self, y: &mut [f32], x: &[f32], epilogue: Epilogue<'_>, sizes: Convolution) {
         let weight = self.weight.own();
         sizes.check(x, weight, y);
         let filtered = Correlation::forward(&sizes).filter(is_filtered);
-        if !filtered.is_some_and(|filtered| self.filter(&self.forward, filtered, y, x, around)) {
-            conv2d_f32(y, x, weight, around, sizes);
+        if !filtered.is_some_and(|filtered| self.filter(&self.forward, filtered, y, x, epilogue)) {
+            conv2d_f32(y, x, weight, epilogue, sizes);
         }
     }
 
     /// [`conv2d_grad_input_f32`](super::conv2d_grad_input_f32) with this weight, with the same bits.
-    pub fn conv2d_grad_input(&self, dx: &mut [f32], dy: &[f32], around: Around<'_>, sizes: Convolution) {
+    pub fn conv2d_grad_input(&self, dx: &mut [f32], dy: &[f32], epilogue: Epilogue<'_>, sizes: Convolution) {
         let weight = self.weight.own();
         sizes.check(dx, weight, dy);
         let filtered = Correlation::backward(&sizes).filter(is_filtered);
-        if !filtered.is_some_and(|filtered| self.filter(&self.backward, filtered, dx, dy, around)) {
-            conv2d_grad_input_f32(dx, dy, weight, around, sizes);
+        if !filtered.is_some_and(|filtered| self.filter(&self.backward, filtered, dx, dy, epilogue)) {
+            conv2d_grad_input_f32(dx, dy, weight, epilogue, sizes);
         }
     }
 
@@ -62,7 +62,7 @@ impl PreparedWeight {
         sizes: Correlation,
         y: &mut [f32],
         x: &[f32],
-        around: Around<'_>,
+        epilogue: Epilogue<'_>,
     ) -> bool {
         let isa = Isa::best();
         if weights.get().is_none() {
@@ -71,9 +71,9 @@ impl PreparedWeight {
             weights.get_or_init(|| made);
         }
         match weights.get().filter(|weights| weights.fit(&sizes, isa)) {
-            Some(prepared) => sizes.compute_prepared(y, x, prepared, around, isa),
+            Some(prepared) => sizes.compute_prepared(y, x, prepared, epilogue, isa),
             // Another stride than at first.
-            None => sizes.compute(y, x, self.weight.own(), around, isa),
+            None => sizes.compute(y, x, self.weight.own(), epilogue, isa),
         }
     }
 }
@@ -82,7 +82,7 @@ impl PreparedWeight {
 mod tests {
     use super::*;
     use crate::random::Stream;
-    use crate::{DType, Epilogue};
+    use crate::{DType, FusedActivation};
 
     fn random(name: &str, len: usize) -> Vec<f32> {
         let mut words = Stream::new(0, name).sequence(0);
@@ -110,15 +110,16 @@ mod tests {
                     padding,
                     out,
                 };
-                let around = |channels| Around { bias: Some(&bias[..channels]), epilogue: Epilogue::Relu };
+                let epilogue =
+                    |channels| Epilogue { bias: Some(&bias[..channels]), activation: FusedActivation::Relu };
                 let (x, dy) = (random("x", n * c * area(sizes.image)), random("dy", n * o * area(out)));
                 let (mut y, mut expected) = (vec![0.0; dy.len()], vec![0.0; dy.len()]);
-                prepared.conv2d(&mut y, &x, around(o), sizes);
-                conv2d_f32(&mut expected, &x, &weight, around(o), sizes);
+                prepared.conv2d(&mut y, &x, epilogue(o), sizes);
+                conv2d_f32(&mut expected, &x, &weight, epilogue(o), sizes);
                 assert!(y == expected, "{sizes:?}");
                 let (mut dx, mut expected) = (vec![0.0; x.len()], vec![0.0; x.len()]);
-                prepared.conv2d_grad_input(&mut dx, &dy, around(c), sizes);
-                conv2d_grad_input_f32(&mut expected, &dy, &weight, around(c), sizes);
+                prepared.conv2d_grad_input(&mut dx, &dy, epilogue(c), sizes);
+                conv2d_grad_input_f32(&mut expected, &dy, &weight, epilogue(c), sizes);
                 assert!(dx == expected, "the gradient of {sizes:?}");
             }
         }
@@ -128,6 +129,6 @@ mod tests {
     fn a_weight_of_another_type_or_rank_is_refused() {
         assert!(PreparedWeight::new(&Tensor::zeros(&[1, 1, 3, 3], DType::F64)).is_err());
         let message = PreparedWeight::new(&Tensor::zeros(&[1, 3, 3], DType::F32)).unwrap_err().to_string();
-        assert_eq!(message, "PreparedWeight: wanted a weight [o, c, kh, kw], got [1, 3, 3]");
+        assert_eq!(message, "PreparedWeight: expected a weight [o, c, kh, kw], got [1, 3, 3]");
     }
 }

@@ -1,4 +1,4 @@
-//! The products against plain loops in 64 bits, by every instruction set that the CPU supports.
+//! Tests of convolutions against naive loops in f64, for every instruction set that the CPU supports.
 
 use super::grad_weight::PARTS;
 use super::*;
@@ -19,7 +19,7 @@ pub(super) fn sizes(
     Convolution { n, c, image, o, kernel, stride, padding, out }
 }
 
-/// Every product of a pixel and a weight, as places in x, weight and y.
+/// Every product of a pixel and a weight, as indices into x, weight and y.
 pub(super) fn for_each_product(s: Convolution, mut product: impl FnMut(usize, usize, usize)) {
     let ([h, w], [kh, kw], [oh, ow]) = (s.image, s.kernel, s.out);
     for (n, o, c) in triples(s.n, s.o, s.c) {
@@ -67,24 +67,24 @@ fn check(s: Convolution) {
     });
     for isa in Isa::supported() {
         let mut got = vec![f32::NAN; y.len()];
-        let around = Around { bias: Some(&bias), epilogue: Epilogue::Identity };
+        let epilogue = Epilogue { bias: Some(&bias), activation: FusedActivation::Identity };
         let [packed, in_place] = [false, true].map(|in_place| s.forward(&weight, isa).forced(in_place));
-        each_image(&mut got, [s.n, s.o], s.out, &x, &[packed], around);
+        each_image(&mut got, [s.n, s.o], s.out, &x, &[packed], epilogue);
         assert_close("y", s, &got, &y, s.c * area(s.kernel) + 1);
         let mut other = vec![f32::NAN; y.len()];
-        each_image(&mut other, [s.n, s.o], s.out, &x, &[in_place], around);
+        each_image(&mut other, [s.n, s.o], s.out, &x, &[in_place], epilogue);
         assert!(got == other, "{isa:?}: other bits without packing: {s:?}");
         let rectified: Vec<f32> = got.iter().map(|y| y.max(0.0)).collect();
-        let around = Around { epilogue: Epilogue::Relu, ..around };
-        each_image(&mut got, [s.n, s.o], s.out, &x, &[s.forward(&weight, isa)], around);
+        let epilogue = Epilogue { activation: FusedActivation::Relu, ..epilogue };
+        each_image(&mut got, [s.n, s.o], s.out, &x, &[s.forward(&weight, isa)], epilogue);
         assert_eq!(got, rectified);
         let [packed, in_place] = [false, true].map(|in_place| -> Vec<Phase> {
             s.backward(&weight, isa).into_iter().map(|phase| phase.forced(in_place)).collect()
         });
         let (mut got, mut other) = (vec![f32::NAN; dx.len()], vec![f32::NAN; dx.len()]);
-        each_image(&mut got, [s.n, s.c], s.image, &dy, &packed, Around::NOTHING);
+        each_image(&mut got, [s.n, s.c], s.image, &dy, &packed, Epilogue::NONE);
         assert_close("dx", s, &got, &dx, s.o * area(s.kernel));
-        each_image(&mut other, [s.n, s.c], s.image, &dy, &in_place, Around::NOTHING);
+        each_image(&mut other, [s.n, s.c], s.image, &dy, &in_place, Epilogue::NONE);
         assert!(got == other, "{isa:?}: other bits of a gradient without packing: {s:?}");
         let mut got = vec![f32::NAN; weight.len()];
         grad_weight(&mut got, &x, &dy, s, isa);
@@ -143,9 +143,9 @@ fn a_stride_longer_than_the_image_agrees_with_plain_loops() {
 #[test]
 fn products_do_not_suit_a_padding_far_longer_than_the_image_nor_places_beyond_32_bits() {
     let far = sizes(1, [1, 1], [3, 3], [1, 1], [1 << 30; 2], [1 << 31; 2]);
-    assert!(!far.suits_products());
-    assert!(!Convolution { c: 1 << 30, ..sizes(1, [1, 1], [3, 3], [3, 3], [1, 1], [1, 1]) }.suits_products());
-    assert!(sizes(1, [64, 64], [224, 224], [7, 7], [2, 2], [3, 3]).suits_products());
+    assert!(!far.suits_gemm());
+    assert!(!Convolution { c: 1 << 30, ..sizes(1, [1, 1], [3, 3], [3, 3], [1, 1], [1, 1]) }.suits_gemm());
+    assert!(sizes(1, [64, 64], [224, 224], [7, 7], [2, 2], [3, 3]).suits_gemm());
     assert_eq!(Convolution { o: usize::MAX, ..far }.flops(), u64::MAX);
 }
 
@@ -181,8 +181,8 @@ fn the_number_of_threads_does_not_change_a_bit() {
             let (mut y, mut dx, mut dweight) = (dy.clone(), x.clone(), weight.clone());
             let mut db = vec![0.0; s.o];
             pool.install(|| {
-                each_image(&mut y, [s.n, s.o], s.out, &x, &[s.forward(&weight, isa)], Around::NOTHING);
-                each_image(&mut dx, [s.n, s.c], s.image, &dy, &s.backward(&weight, isa), Around::NOTHING);
+                each_image(&mut y, [s.n, s.o], s.out, &x, &[s.forward(&weight, isa)], Epilogue::NONE);
+                each_image(&mut dx, [s.n, s.c], s.image, &dy, &s.backward(&weight, isa), Epilogue::NONE);
                 grad_weight(&mut dweight, &x, &dy, s, isa);
                 sum_of_channels_f32(&mut db, &dy, area(s.out));
             });

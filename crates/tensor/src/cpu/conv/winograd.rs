@@ -1,4 +1,4 @@
-//! Convolutions by Winograd's minimal filtering, in 4 x 4 outputs at a time: fewer multiplications.
+//! Convolutions by Winograd's minimal filtering: tiles of 4 x 4 outputs with fewer multiplications.
 //!
 //! A tile of inputs, a filter and a tile of outputs are each transformed; in between, the tiles of all images make one
 //! matrix multiplication over the channels for each of 36 points (3 x 3 kernels), 64 (5 x 5) or 49 (7 x 7, as 2 x 2
@@ -23,7 +23,7 @@ mod transforms;
 use self::points::{Axis, Phases, outputs};
 pub(super) use self::product::Weights;
 use self::tiling::Tiling;
-use super::{Around, Convolution, vector};
+use super::{Convolution, Epilogue, vector};
 use crate::Isa;
 
 /// `y[o][i] = sum over c and t of x[c][s i + t - before] * weight[o][c][t]` for a stride `s`, or the gradient of a convolution
@@ -55,7 +55,8 @@ macro_rules! with_axes {
             other => unreachable!("no filtering for {other:?}"),
         }
     };
-    // The gradient by a weight of 5 x 5 takes 2 x 2 filters of three taps: by one of five its rounding errors are too large.
+    // The gradient with respect to a weight of 5 x 5 takes 2 x 2 filters of three taps: with one filter of five taps its
+    // rounding errors are too large.
     (grad_weight $sizes:expr, $R:ident, $C:ident => $expression:expr) => {
         match ($sizes.kernel, $sizes.phases) {
             ([3, 3] | [5, 5], Phases::One) => with_axes!(@ F43, $R, $C => $expression),
@@ -72,9 +73,9 @@ macro_rules! with_axes {
 }
 use with_axes;
 
-/// Fewer channels are not worth the transforms.
-const FEWEST_CHANNELS: usize = 16;
-/// Lanes that tiles are counted in here, whatever the CPU has.
+/// The smallest number of channels for which the transforms pay off.
+const MIN_CHANNELS: usize = 16;
+/// The number of lanes in this rule; a constant, so that the choice is the same on every CPU.
 const LANES: usize = 16;
 
 impl Correlation {
@@ -91,7 +92,7 @@ impl Correlation {
         (!image.contains(&0)).then_some(this)
     }
 
-    /// The gradient of the convolution by its input, if there is a filtering for it.
+    /// The gradient of the convolution with respect to its input, if there is a filtering for it.
     pub(super) fn backward(sizes: &Convolution) -> Option<Self> {
         let forward = Self::forward(sizes)?;
         let (before, phases) = match forward.phases {
@@ -102,8 +103,9 @@ impl Correlation {
         Some(Self { c, o, image, out, before, is_turned: true, phases, ..forward })
     }
 
-    /// Whether this takes clearly less time than a direct sum. The rule reads the sizes alone: there are enough channels on
-    /// both sides, and the multiplications, with those of empty places in tiles and lanes, are at most two thirds.
+    /// Whether this takes clearly less time than a direct convolution. The rule depends on the sizes alone: both sides
+    /// have at least [`MIN_CHANNELS`] channels, and the number of multiplications, including those of unused elements
+    /// of tiles and lanes, is at most two thirds of the direct number.
     pub(super) fn is_worth_it(&self) -> bool {
         let tiling = Tiling::new(self.n, self.out, outputs(self.phases), LANES, product::VECTORS);
         let coarse = if self.phases == Phases::OfOutputs { self.image } else { self.out };
@@ -115,23 +117,24 @@ impl Correlation {
             _ => 4 * 49,
         };
         let filtered = (tiling.groups() * LANES * tiling.tiles_of_unit()).saturating_mul(multiplications);
-        self.c.min(self.o) >= FEWEST_CHANNELS && 2 * direct >= 3 * filtered
+        self.c.min(self.o) >= MIN_CHANNELS && 2 * direct >= 3 * filtered
     }
 
-    /// `y = epilogue(bias + correlation)`, and whether all of it was finite before the epilogue; the CPU supports `isa`.
+    /// `y = activation(bias + correlation)`, and whether all of it was finite before the activation; the CPU supports
+    /// `isa`.
     #[must_use]
     pub(super) fn compute(
         &self,
         y: &mut [f32],
         x: &[f32],
         weight: &[f32],
-        around: Around<'_>,
+        epilogue: Epilogue<'_>,
         isa: Isa,
     ) -> bool {
-        self.compute_prepared(y, x, &self.weights(weight, isa), around, isa)
+        self.compute_prepared(y, x, &self.weights(weight, isa), epilogue, isa)
     }
 
-    /// What [`Self::compute`] makes of the weight alone; the CPU supports `isa`.
+    /// The transformed weight that [`Self::compute`] uses; the CPU supports `isa`.
     pub(super) fn weights(&self, weight: &[f32], isa: Isa) -> Weights {
         Weights::new(self, weight, isa)
     }
@@ -143,13 +146,13 @@ impl Correlation {
         y: &mut [f32],
         x: &[f32],
         weights: &Weights,
-        around: Around<'_>,
+        epilogue: Epilogue<'_>,
         isa: Isa,
     ) -> bool {
-        product::compute(self, y, x, weights, around, isa)
+        product::compute(self, y, x, weights, epilogue, isa)
     }
 
-    /// What the transforms of a weight depend on.
+    /// The settings on which the transform of a weight depends.
     fn without_images(&self) -> Self {
         Self { n: 0, image: [0; 2], out: [0; 2], before: [0; 2], ..*self }
     }
@@ -184,7 +187,7 @@ const fn read_by<A: Axis>(tiles: usize, kernel: usize) -> usize {
 #[derive(Debug, Clone, Copy)]
 struct Shared(*mut f32);
 
-// SAFETY: who reads or writes through it vouches for that nobody else writes there meanwhile.
+// SAFETY: whoever reads or writes through it guarantees that no other thread writes there at the same time.
 unsafe impl Send for Shared {}
 // SAFETY: as above.
 unsafe impl Sync for Shared {}

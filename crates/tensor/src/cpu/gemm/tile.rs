@@ -8,16 +8,16 @@ use crate::each_isa;
 pub(crate) const PANEL_GRAIN: usize = 16;
 
 each_isa! {
-    /// `c = init + a b` for a tile of `rows` rows and `width` columns, by the kernel of its size.
+    /// `c = init + a b` for a tile of `rows` rows and `width` columns with inner dimension `k`, by the kernel of its size.
     ///
     /// # Safety
-    /// The CPU supports `S`; `a` points to `steps * rows` elements, `b` to `steps` times `width` elements,
+    /// The CPU supports `S`; `a` points to a panel of `k * rows` elements, `b` to one of `k` times `width` elements,
     /// rounded up to a multiple of [`PANEL_GRAIN`]; the tile's rows at `c`, `row_stride` apart, can be written, and read
     /// where `init` says so; a bias has the tile's columns.
     pub(crate) unsafe fn tile<S: Simd>(
         rows: usize,
         width: usize,
-        steps: usize,
+        k: usize,
         a: *const f32,
         b: *const f32,
         c: *mut f32,
@@ -29,9 +29,9 @@ each_isa! {
                 match (rows, width > S::LANES) {
                     $(
                         // SAFETY: forwarded from the caller.
-                        ($rows, false) => unsafe { kernel::<S, $rows, 1>(width, steps, a, b, c, row_stride, init) },
+                        ($rows, false) => unsafe { kernel::<S, $rows, 1>(width, k, a, b, c, row_stride, init) },
                         // SAFETY: forwarded from the caller.
-                        ($rows, true) => unsafe { kernel::<S, $rows, 2>(width, steps, a, b, c, row_stride, init) },
+                        ($rows, true) => unsafe { kernel::<S, $rows, 2>(width, k, a, b, c, row_stride, init) },
                     )*
                     _ => unreachable!("a tile has 1 to 13 rows"),
                 }
@@ -48,7 +48,7 @@ each_isa! {
 #[inline(always)]
 unsafe fn kernel<S: Simd, const ROWS: usize, const VECTORS: usize>(
     width: usize,
-    steps: usize,
+    k: usize,
     a: *const f32,
     b: *const f32,
     c: *mut f32,
@@ -58,7 +58,7 @@ unsafe fn kernel<S: Simd, const ROWS: usize, const VECTORS: usize>(
     if ROWS > S::TILE_ROWS {
         unreachable!("tiles have no more rows than suit the CPU");
     }
-    let b_step = if VECTORS * S::LANES <= PANEL_GRAIN { PANEL_GRAIN } else { 2 * PANEL_GRAIN };
+    let b_stride = if VECTORS * S::LANES <= PANEL_GRAIN { PANEL_GRAIN } else { 2 * PANEL_GRAIN };
     // SAFETY: every pointer stays within the ranges that the caller guarantees; vectors at the right edge are read
     // and written under the mask.
     unsafe {
@@ -69,13 +69,13 @@ unsafe fn kernel<S: Simd, const ROWS: usize, const VECTORS: usize>(
         }
         // ANCHOR: loop
         let mut sums = [[S::zero(); VECTORS]; ROWS];
-        for step in 0..steps {
+        for p in 0..k {
             let mut of_b = [S::zero(); VECTORS];
             for (v, of_b) in of_b.iter_mut().enumerate() {
-                *of_b = S::load(b.add(step * b_step + v * S::LANES));
+                *of_b = S::load(b.add(p * b_stride + v * S::LANES));
             }
             for (row, sums) in sums.iter_mut().enumerate() {
-                let of_a = S::splat(*a.add(step * ROWS + row));
+                let of_a = S::splat(*a.add(p * ROWS + row));
                 for (sum, of_b) in sums.iter_mut().zip(of_b) {
                     *sum = S::multiply_add(of_a, of_b, *sum);
                 }

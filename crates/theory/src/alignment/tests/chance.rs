@@ -42,9 +42,9 @@ fn permuted_labels_have_the_null_alignment_and_no_adjusted_r2_on_average() {
     let null = draws[0].null();
     for k in [1, 4, 16, 32] {
         let squared = mean(draws.iter().map(|of| (of.alignment[k - 1] / 100.0).powi(2)));
-        let wanted = (null[k - 1] / 100.0).powi(2);
-        assert!((wanted - k as f64 / D as f64).abs() < 1e-15);
-        assert!((squared - wanted).abs() < tolerance(k, D - k), "{k}: {squared} {wanted}");
+        let expected = (null[k - 1] / 100.0).powi(2);
+        assert!((expected - k as f64 / D as f64).abs() < 1e-15);
+        assert!((squared - expected).abs() < tolerance(k, D - k), "{k}: {squared} {expected}");
         let r2 = mean(draws.iter().map(|of| of.r2[k - 1]));
         let chance = k as f64 / (N - 1) as f64;
         assert!((r2 - chance).abs() < tolerance(k, N - 1 - k), "{k}: {r2} {chance}");

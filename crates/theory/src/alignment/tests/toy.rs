@@ -23,8 +23,8 @@ fn hadamard(row: usize, sample: usize) -> f64 {
     if (row & sample).count_ones().is_multiple_of(2) { 1.0 } else { -1.0 }
 }
 
-/// Variances along the spread direction, sequence 1, and of each local pixel, sequences from 49 on; labels are the
-/// signs of one sequence.
+/// The toy images: `spread` is the variance along the spread direction (row 1 of the Hadamard matrix), `local` the
+/// variance of each local pixel (rows from 49 on); labels are the signs of row `label`.
 fn toy(spread: f64, local: &[f64], label: usize) -> Denoising {
     let mut x = Array2::zeros((N, SIDE * SIDE));
     for sample in 0..N {
@@ -107,11 +107,11 @@ fn the_gains_of_the_directions_under_a_mask_are_the_analytic_ones() {
             let alone = 0.5 * m / 48.0 + 0.01 * (1.0 - m / 48.0);
             let spread = (1.0 - p) * 0.25 / ((1.0 - p) * 0.5 + p * alone);
             let gains = spread_labels().solve(&mask(patch, p), Weights::RECONSTRUCTION, 17).unwrap().gains;
-            let mut wanted = vec![1.0 - p; 16];
-            wanted.push(spread);
-            wanted.sort_by(|a, b| b.total_cmp(a));
+            let mut expected = vec![1.0 - p; 16];
+            expected.push(spread);
+            expected.sort_by(|a, b| b.total_cmp(a));
             // Few operations on values below 1, of matrices with a condition number of a hundred.
-            assert!(gap(&gains, &wanted.into()) < 1e4 * f64::EPSILON, "{patch} {p}");
+            assert!(gap(&gains, &expected.into()) < 1e4 * f64::EPSILON, "{patch} {p}");
         }
     }
 }

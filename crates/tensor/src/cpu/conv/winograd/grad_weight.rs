@@ -1,5 +1,5 @@
-//! The gradient by the weight: for each point a product of the transformed gradients and the transformed inputs, summed over
-//! all tiles.
+//! The gradient with respect to the weight: for each point a matrix multiplication of the transformed gradients and the
+//! transformed inputs, summed over all tiles.
 //!
 //! Lanes are channels. The tiles of some images are transformed together; then each task multiplies a few output channels
 //! with a panel of input channels for every point and transforms the products back, so those never leave the cache.
@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::lanes::{MOST_LANES, Run, Window, scatter};
+use super::lanes::{MAX_LANES, Run, Window, scatter};
 use super::points::{Axis, weights_of};
 use super::tiling::{Planes, Tiling};
 use super::transforms::{OfInput, OfKernel, OfOutput, from_points, to_points};
@@ -21,14 +21,15 @@ use crate::{Init, Isa, each_isa};
 
 /// Bytes of the transforms of a block.
 const BLOCK_BYTES: usize = 8 << 20;
-/// Tiles of a block at least, so that transforming its products back is little beside them, and at most.
+/// The smallest and the largest number of tiles of a block. With enough of them, the inverse transform costs little
+/// beside the matrix multiplications.
 const TILES: [usize; 2] = [128, 512];
-/// Tiles of a unit: what is read for them stays in the first two caches.
+/// Tiles of a unit; the data that they read fit in the L1 and L2 caches.
 const TILES_OF_UNIT: usize = 32;
-/// Elements between the matrices of two points beyond those that they have, so that they do not meet in the cache.
+/// Padding in elements between the matrices of two points, so that they do not map to the same cache sets.
 const APART: usize = 16;
 
-/// Tiles that are summed over together, and where their transforms lie.
+/// A block of tiles that are summed over together, and their transforms.
 #[derive(Clone, Copy)]
 struct Block {
     sizes: Correlation,
@@ -37,13 +38,13 @@ struct Block {
     first: usize,
     /// The number of tiles.
     tiles: usize,
-    /// Rows of the matrix on the left in a panel.
+    /// The number of rows of the left matrix in a panel.
     rows: usize,
-    /// For each point panels of output channels, a line for each tile.
+    /// The left matrices: for each point, panels of output channels with one line for each tile.
     left: Shared,
-    /// For each point, filter and panel of input channels a line for each tile.
+    /// The right matrices: for each point, filter and panel of input channels, one line for each tile.
     right: Shared,
-    /// Elements from one point to the next of both.
+    /// The stride in elements from one point to the next, in `left` and in `right`.
     of_points: [usize; 2],
 }
 
@@ -86,7 +87,7 @@ unsafe fn of_axes<S: Simd, R: Axis, C: Axis>(sizes: Correlation, dweight: &mut [
         let block = Block { sizes, tiling, first, tiles, rows, left, right, of_points };
         let is_added = matches!(sum.init(tiles), Init::Accumulate);
         let to = Shared(sum.elements().as_mut_ptr());
-        // SAFETY: as the caller vouches; no two tasks write to the same elements.
+        // SAFETY: as the caller guarantees; no two tasks write to the same elements.
         unsafe {
             let tasks = (0..here * (row_blocks + lane_groups)).into_par_iter();
             tasks.for_each(|task| {
@@ -105,9 +106,9 @@ unsafe fn of_axes<S: Simd, R: Axis, C: Axis>(sizes: Correlation, dweight: &mut [
 
 impl Block {
     /// The runs of some channels of a unit of this block.
-    fn runs(&self, planes: Planes, unit: usize, channels: Range<usize>, rows: usize) -> [Run; MOST_LANES] {
+    fn runs(&self, planes: Planes, unit: usize, channels: Range<usize>, rows: usize) -> [Run; MAX_LANES] {
         let (image, first) = self.tiling.unit(self.first + unit);
-        let mut runs = [Run::default(); MOST_LANES];
+        let mut runs = [Run::default(); MAX_LANES];
         for (run, channel) in runs.iter_mut().zip(channels) {
             *run = planes.run(image, channel, first, rows);
         }
@@ -128,7 +129,7 @@ each_isa! {
     /// The transforms of the gradients of one unit for a block of output channels.
     ///
     /// # Safety
-    /// The CPU supports `S`; `dy` has its sizes, and nobody else writes the lines of this unit and these channels.
+    /// The CPU supports `S`; `dy` has its sizes, and no other thread writes the lines of this unit and these channels.
     unsafe fn transform_gradients<S: Simd, R: Axis, C: Axis>(block: Block, dy: &[f32], unit: usize, index: usize) {
         let Block { sizes, tiling, .. } = block;
         let rows = block.rows(index);
@@ -155,7 +156,7 @@ each_isa! {
     /// The transforms of the inputs of one unit for as many channels as a vector has lanes.
     ///
     /// # Safety
-    /// The CPU supports `S`; `x` has its sizes, and nobody else writes the lines of this unit and these channels.
+    /// The CPU supports `S`; `x` has its sizes, and no other thread writes the lines of this unit and these channels.
     unsafe fn transform_inputs<S: Simd, R: Axis, C: Axis>(block: Block, x: &[f32], unit: usize, group: usize) {
         let Block { sizes, tiling, .. } = block;
         let [filter_rows, filter_columns] = [filters(sizes.kernel[0], R::TAPS), filters(sizes.kernel[1], C::TAPS)];
@@ -187,10 +188,10 @@ each_isa! {
         }
     }
 
-    /// The gradient by the weights between a block of output channels and a panel of input channels.
+    /// The gradient with respect to the weights between a block of output channels and a panel of input channels.
     ///
     /// # Safety
-    /// The CPU supports `S`; the transforms are there; `dweight` has its sizes, and nobody else writes these weights.
+    /// The CPU supports `S`; the transforms are there; `dweight` has its sizes, and no other thread writes these weights.
     unsafe fn multiply<S: Simd, R: Axis, C: Axis>(
         block: Block,
         dweight: Shared,
@@ -261,7 +262,7 @@ each_isa! {
         }
         for place in 0..rows.len() * vectors {
             let (of_row, vector) = (place / vectors, place % vectors);
-            let mut runs = [Run::default(); MOST_LANES];
+            let mut runs = [Run::default(); MAX_LANES];
             let channel = first + vector * S::LANES;
             for (run, channel) in runs.iter_mut().zip(channel..sizes.c.min(channel + S::LANES)) {
                 let start = ((rows.start + of_row) * sizes.c + channel) * area;

@@ -7,10 +7,10 @@ use crate::cpu::gemm::floats;
 use crate::cpu::isa::simd::Simd;
 use crate::memory::Buffer;
 
-/// The most lanes of a vector.
-pub(super) const MOST_LANES: usize = 16;
+/// The largest number of lanes of a vector.
+pub(super) const MAX_LANES: usize = 16;
 
-/// Where the elements of a lane lie: element `p` at `start + p`, for the `p` of a range. All others are zero and not read.
+/// The memory of a lane: element `p` is at `start + p` for the `p` of a range; all others are zero and not read.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Run {
     pub(super) start: isize,
@@ -19,7 +19,7 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// The same run, this many elements further on.
+    /// The run shifted by this many elements.
     #[inline(always)]
     pub(super) fn moved(self, by: usize) -> Self {
         Self { start: self.start + by as isize, ..self }
@@ -34,7 +34,7 @@ impl Run {
     /// Which of the lanes from element `p` on are part of it.
     #[inline(always)]
     fn mask(self, p: usize) -> u16 {
-        let below = |count: usize| ((1u32 << count.saturating_sub(p).min(MOST_LANES)) - 1) as u16;
+        let below = |count: usize| ((1u32 << count.saturating_sub(p).min(MAX_LANES)) - 1) as u16;
         below(self.end) & !below(self.first)
     }
 }
@@ -46,7 +46,7 @@ impl Run {
 #[inline(always)]
 pub(super) unsafe fn gather<S: Simd>(
     source: *const f32,
-    runs: &[Run; MOST_LANES],
+    runs: &[Run; MAX_LANES],
     elements: Range<usize>,
     mut to: impl FnMut(usize, S::Vector),
 ) {
@@ -80,14 +80,14 @@ pub(super) unsafe fn gather<S: Simd>(
 #[inline(always)]
 pub(super) unsafe fn scatter<S: Simd>(
     target: *mut f32,
-    runs: &[Run; MOST_LANES],
+    runs: &[Run; MAX_LANES],
     vectors: *const f32,
     is_added: bool,
 ) {
     let runs = &runs[..S::LANES];
     let end = runs.iter().map(|run| run.end).max().unwrap_or(0);
     let whole = runs.iter().map(|run| run.end).min().unwrap_or(0);
-    // SAFETY: as the caller vouches; where a run ends within a square, the lanes in it alone are touched.
+    // SAFETY: as the caller guarantees; where a run ends within a square, the lanes in it alone are touched.
     unsafe {
         for p in (0..end).step_by(S::LANES) {
             let mut square = S::square();
@@ -138,7 +138,7 @@ impl Window {
     pub(super) unsafe fn fill<S: Simd>(
         &mut self,
         source: *const f32,
-        runs: &[Run; MOST_LANES],
+        runs: &[Run; MAX_LANES],
         moved: usize,
         rows: Range<usize>,
     ) {
@@ -170,7 +170,7 @@ impl Window {
         }
     }
 
-    /// The vector in this place and those behind it.
+    /// The vector at this index and those after it.
     ///
     /// # Safety
     /// The CPU supports `S`; the window has this row and column.
@@ -179,7 +179,7 @@ impl Window {
         debug_assert!(
             (row * self.columns + column + 1) * S::LANES * size_of::<f32>() <= self.vectors.bytes().len()
         );
-        // SAFETY: as the caller vouches.
+        // SAFETY: as the caller guarantees.
         unsafe {
             S::load(self.vectors.bytes().as_ptr().cast::<f32>().add((row * self.columns + column) * S::LANES))
         }

@@ -7,15 +7,15 @@
 //! differ in the signs of their odd columns only. They were chosen for small rounding errors in 32 bits.
 //!
 //! A stride of 2 splits three taps into two phases: the outer taps meet inputs of one parity and are a filter of two taps,
-//! the middle tap meets those of the other parity and takes four plain products. The gradient by the input, which is the
-//! transposed convolution, has the same phases in its outputs.
+//! the middle tap meets those of the other parity and takes four plain products. The gradient with respect to the input,
+//! which is the transposed convolution, has the same phases in its outputs.
 
 /// Outputs of one filter along an axis.
 pub(super) const OUTPUTS: usize = 4;
 /// The most points along an axis.
 pub(super) const MOST: usize = 9;
 /// The most pairs of points.
-const MOST_PAIRS: usize = 3;
+const MAX_PAIRS: usize = 3;
 
 /// Which side of a filtering has twice the resolution of the other, and so two phases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub(super) trait Axis: Copy + Send + Sync + 'static {
     const PHASES: Phases = Phases::One;
     /// The points of the filter, or of its phase of two taps.
     const FILTERED: usize = Self::SET.zeros + 2 * Self::SET.pairs + 1;
-    /// The products: with phases one more for each place of the phase of one tap.
+    /// The products: with phases one more for each output of the phase of one tap.
     const POINTS: usize = Self::FILTERED + if Self::HAS_PHASES { OUTPUTS } else { 0 };
     /// Transformed weights: the products of the phase of one tap share theirs.
     const WEIGHTS: usize = Self::FILTERED + Self::HAS_PHASES as usize;
@@ -116,7 +116,7 @@ impl Axis for Transposed {
     const PHASES: Phases = Phases::OfOutputs;
 }
 
-/// What the matrices of an axis are made of. Their rows stand in this order: zero, the pairs, infinity.
+/// The coefficients of the matrices of an axis. Their rows are in this order: zero, the pairs, infinity.
 #[derive(Debug)]
 pub(super) struct Points {
     /// 1 if zero is one of the points.
@@ -124,16 +124,16 @@ pub(super) struct Points {
     /// The number of pairs.
     pub(super) pairs: usize,
     /// The powers of the positive point of each pair.
-    pub(super) powers: [[f32; MOST]; MOST_PAIRS],
+    pub(super) powers: [[f32; MOST]; MAX_PAIRS],
     /// For each pair the product of `t - p²` over the other pairs, the constant first; its last coefficient is 1.
-    pub(super) others: [[f32; MOST_PAIRS]; MOST_PAIRS],
+    pub(super) others: [[f32; MAX_PAIRS]; MAX_PAIRS],
     /// The same product over all pairs.
-    pub(super) all: [f32; MOST_PAIRS + 1],
-    /// What the odd half of a pair's row of `Bᵀ` is multiplied with.
-    pub(super) odd: [f32; MOST_PAIRS],
-    /// What the rows of a pair in `G` are multiplied with: the divisors of the polynomials.
-    pub(super) factors: [f32; MOST_PAIRS],
-    /// The same for zero.
+    pub(super) all: [f32; MAX_PAIRS + 1],
+    /// The factor of the odd half of a pair's row of `Bᵀ`.
+    pub(super) odd: [f32; MAX_PAIRS],
+    /// The factor of the rows of a pair in `G`: the divisors of the polynomials.
+    pub(super) factors: [f32; MAX_PAIRS],
+    /// The factor of the row of the point zero in `G`.
     pub(super) factor_of_zero: f32,
 }
 
@@ -142,11 +142,11 @@ impl Points {
         let mut of = Self {
             zeros: has_zero as usize,
             pairs: pairs.len(),
-            powers: [[0.0; MOST]; MOST_PAIRS],
-            others: [[0.0; MOST_PAIRS]; MOST_PAIRS],
-            all: [0.0; MOST_PAIRS + 1],
-            odd: [0.0; MOST_PAIRS],
-            factors: [0.0; MOST_PAIRS],
+            powers: [[0.0; MOST]; MAX_PAIRS],
+            others: [[0.0; MAX_PAIRS]; MAX_PAIRS],
+            all: [0.0; MAX_PAIRS + 1],
+            odd: [0.0; MAX_PAIRS],
+            factors: [0.0; MAX_PAIRS],
             factor_of_zero: 0.0,
         };
         let mut pair = 0;
@@ -190,14 +190,14 @@ impl Points {
 }
 
 /// The coefficients of the product of `t - p²` over all pairs but one, the constant first.
-const fn product(pairs: &[f64], but: usize) -> [f64; MOST_PAIRS + 1] {
-    let mut coefficients = [0.0; MOST_PAIRS + 1];
+const fn product(pairs: &[f64], but: usize) -> [f64; MAX_PAIRS + 1] {
+    let mut coefficients = [0.0; MAX_PAIRS + 1];
     coefficients[0] = 1.0;
     let mut pair = 0;
     while pair < pairs.len() {
         if pair != but {
             let square = pairs[pair] * pairs[pair];
-            let mut degree = MOST_PAIRS;
+            let mut degree = MAX_PAIRS;
             while degree > 0 {
                 coefficients[degree] = coefficients[degree - 1] - square * coefficients[degree];
                 degree -= 1;

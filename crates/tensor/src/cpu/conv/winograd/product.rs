@@ -1,4 +1,4 @@
-//! The convolution and its gradient by the input: transformed weights times transformed tiles, for each point.
+//! The convolution and its input gradient: transformed weights times transformed tiles, for each point.
 //!
 //! Lanes are units of different images. A block of tiles is transformed for all channels, then multiplied with a few rows of
 //! the weight at a time, whose products stay in the cache until they are transformed back.
@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
 
-use super::lanes::{MOST_LANES, Run, Window, gather, scatter};
+use super::lanes::{MAX_LANES, Run, Window, gather, scatter};
 use super::points::{Axis, weights_of};
 use super::tiling::{Planes, Tiling};
 use super::transforms::{OfInput, OfKernel, OfOutput, from_points, to_points};
 use super::{Correlation, Phases, Shared, filters, read_by, with_axes};
-use crate::cpu::conv::Around;
+use crate::cpu::conv::Epilogue;
 use crate::cpu::gemm::{balanced, floats, tile};
 use crate::cpu::isa::simd::Simd;
 use crate::cpu::isa::with_isa;
@@ -22,7 +22,7 @@ use crate::{Init, Isa, each_isa};
 
 /// Vectors of tiles in a block: enough for each part of the weight to be used while it is near.
 pub(super) const VECTORS: usize = 8;
-/// Elements between the matrices of two points beyond those that they have, so that they do not meet in the cache.
+/// Padding in elements between the matrices of two points, so that they do not map to the same cache sets.
 const APART: usize = 16;
 /// Channels that a task transforms where tasks share a block.
 const CHANNELS_OF_TASK: usize = 8;
@@ -54,9 +54,9 @@ struct Block<'a> {
 
 /// Units that fill the lanes: where their inputs are, and where their outputs go.
 struct Group {
-    from: [Run; MOST_LANES],
+    from: [Run; MAX_LANES],
     rows: Range<usize>,
-    to: [Run; MOST_LANES],
+    to: [Run; MAX_LANES],
 }
 
 pub(super) fn compute(
@@ -64,16 +64,16 @@ pub(super) fn compute(
     y: &mut [f32],
     x: &[f32],
     weights: &Weights,
-    around: Around<'_>,
+    epilogue: Epilogue<'_>,
     isa: Isa,
 ) -> bool {
     assert!(weights.fit(sizes, isa), "the weight was transformed for this correlation");
-    assert!(around.bias.is_none_or(|bias| bias.len() == sizes.o), "a bias has an element for each channel");
+    assert!(epilogue.bias.is_none_or(|bias| bias.len() == sizes.o), "a bias has an element for each channel");
     if y.is_empty() {
         return true;
     }
     // SAFETY: only instruction sets that the CPU supports are named.
-    with_isa!(isa, S => with_axes!(sizes, R, C => unsafe { of_axes::<S, R, C>(*sizes, y, x, weights, around) }))
+    with_isa!(isa, S => with_axes!(sizes, R, C => unsafe { of_axes::<S, R, C>(*sizes, y, x, weights, epilogue) }))
 }
 
 /// # Safety
@@ -83,7 +83,7 @@ unsafe fn of_axes<S: Simd, R: Axis, C: Axis>(
     y: &mut [f32],
     x: &[f32],
     weights: &Weights,
-    around: Around<'_>,
+    epilogue: Epilogue<'_>,
 ) -> bool {
     let tiling = Tiling::new(sizes.n, sizes.out, R::OUT, S::LANES, VECTORS);
     let threads = rayon::current_num_threads();
@@ -107,7 +107,7 @@ unsafe fn of_axes<S: Simd, R: Axis, C: Axis>(
     let is_finite = AtomicBool::new(true);
     // SAFETY: the asserts vouch for what is read and written; no two blocks write the same outputs.
     let block = |groups: &[Group], is_shared: bool| unsafe {
-        of_block::<S, R, C>((sizes, tiling, groups), (y, &is_finite), x, weights, around, is_shared);
+        of_block::<S, R, C>((sizes, tiling, groups), (y, &is_finite), x, weights, epilogue, is_shared);
     };
     if groups.len().div_ceil(at_once) >= threads {
         groups.par_chunks(at_once).for_each(|groups| block(groups, false));
@@ -128,13 +128,13 @@ impl Group {
 }
 
 /// # Safety
-/// The CPU supports `S`; the runs of the groups lie within `x` and `y`, and nobody else writes the latter.
+/// The CPU supports `S`; the runs of the groups lie within `x` and `y`, and no other thread writes `y`.
 unsafe fn of_block<S: Simd, R: Axis, C: Axis>(
     (sizes, tiling, groups): (Correlation, Tiling, &[Group]),
     y: (Shared, &AtomicBool),
     x: &[f32],
     weights: &Weights,
-    around: Around<'_>,
+    epilogue: Epilogue<'_>,
     is_shared: bool,
 ) {
     let panels = (groups.len() * tiling.tiles_of_unit()).div_ceil(2);
@@ -151,11 +151,11 @@ unsafe fn of_block<S: Simd, R: Axis, C: Axis>(
             let tasks = (0..sizes.c.div_ceil(CHANNELS_OF_TASK)).into_par_iter();
             tasks.for_each(|task| transform_tiles::<S, R, C>(block, x, channels(task)));
             let tasks = (0..n_rows).into_par_iter();
-            tasks.for_each(|index| multiply::<S, R, C>(block, y, weights.of(index), rows(index), around));
+            tasks.for_each(|index| multiply::<S, R, C>(block, y, weights.of(index), rows(index), epilogue));
         } else {
             transform_tiles::<S, R, C>(block, x, 0..sizes.c);
             (0..n_rows)
-                .for_each(|index| multiply::<S, R, C>(block, y, weights.of(index), rows(index), around));
+                .for_each(|index| multiply::<S, R, C>(block, y, weights.of(index), rows(index), epilogue));
         }
     }
 }
@@ -178,7 +178,7 @@ each_isa! {
         let area = Correlation::area(sizes.image);
         for (index, group) in groups.iter().enumerate() {
             for channel in channels.clone() {
-                // SAFETY: as the caller vouches; a window has the rows and columns of all tiles of a unit.
+                // SAFETY: as the caller guarantees; a window has the rows and columns of all tiles of a unit.
                 unsafe {
                     window.fill::<S>(x.as_ptr(), &group.from, channel * area, group.rows.clone());
                     for place in 0..tiling.tiles_of_unit() {
@@ -199,17 +199,17 @@ each_isa! {
         }
     }
 
-    /// The outputs of some rows of the weight for all tiles of a block. Notes if one is not finite before the epilogue.
+    /// The outputs of some rows of the weight for all tiles of a block. Notes if one is not finite before the activation.
     ///
     /// # Safety
     /// The CPU supports `S`; the transforms of the tiles are there; the runs of the groups lie within `y` for these rows,
-    /// which nobody else writes.
+    /// which no other thread writes.
     unsafe fn multiply<S: Simd, R: Axis, C: Axis>(
         block: Block<'_>,
         y: (Shared, &AtomicBool),
         weights: (&[f32], usize),
         rows: Range<usize>,
-        around: Around<'_>,
+        epilogue: Epilogue<'_>,
     ) {
         let Block { sizes, tiling, groups, tiles, of_point } = block;
         let ((y, is_finite), (weights, inner)) = (y, weights);
@@ -252,7 +252,7 @@ each_isa! {
         let mut check = zero;
         for row in 0..n_rows {
             // SAFETY: handed on.
-            let bias = around.bias.map(|bias| unsafe { S::splat(bias[rows.start + row]) });
+            let bias = epilogue.bias.map(|bias| unsafe { S::splat(bias[rows.start + row]) });
             for (index, group) in groups.iter().enumerate() {
                 let to = outputs.as_mut_ptr();
                 for place in 0..tiling.tiles_of_unit() {
@@ -275,17 +275,17 @@ each_isa! {
                         );
                     }
                 }
-                around.epilogue.apply(&mut outputs[..len]);
+                epilogue.activation.apply(&mut outputs[..len]);
                 let area = Correlation::area(sizes.out);
                 let runs = group.to.map(|run| run.moved((rows.start + row) * area));
-                // SAFETY: as the caller vouches; the outputs are rounded up to whole squares.
+                // SAFETY: as the caller guarantees; the outputs are rounded up to whole squares.
                 unsafe { scatter::<S>(y.0, &runs, outputs.as_ptr(), false) };
             }
         }
-        let mut lanes = [0f32; MOST_LANES];
+        let mut lanes = [0f32; MAX_LANES];
         // SAFETY: a vector has no more lanes.
         unsafe { S::store(lanes.as_mut_ptr(), check) };
-        if lanes != [0.0; MOST_LANES] {
+        if lanes != [0.0; MAX_LANES] {
             is_finite.store(false, Ordering::Relaxed);
         }
     }
@@ -314,7 +314,7 @@ each_isa! {
         let taps = taps.as_mut_ptr();
         for first in (0..c).step_by(at_once) {
             let here = at_once.min(c - first);
-            let mut runs = [Run::default(); MOST_LANES];
+            let mut runs = [Run::default(); MAX_LANES];
             for (run, row) in runs.iter_mut().zip(rows.clone()) {
                 let start = if is_turned { (first * o + row) * area } else { (row * c + first) * area };
                 *run = Run { start: start as isize, first: 0, end: here * area };

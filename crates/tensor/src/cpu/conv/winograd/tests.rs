@@ -1,15 +1,15 @@
-//! The filterings against plain sums in 64 bits, by every instruction set that the CPU supports.
+//! Tests of Winograd's filtering against direct sums in f64, for every instruction set that the CPU supports.
 
 use super::super::tests::{elements, for_each_product, sizes};
 use super::points::{Axis, F43, F44, F45, MOST, OUTPUTS, Phases, Strided, Transposed};
 use super::transforms::{Matrix, OfInput, OfKernel, OfOutput, Turned};
 use super::{Correlation, with_axes};
 use crate::cpu::conv::{
-    Around, Convolution, conv2d_f32, conv2d_grad_input_f32, conv2d_grad_weight_f32, each_image, grad_weight,
+    Convolution, Epilogue, conv2d_f32, conv2d_grad_input_f32, conv2d_grad_weight_f32, each_image, grad_weight,
 };
 use crate::cpu::isa::portable::Portable;
 use crate::random::Stream;
-use crate::{Epilogue, Isa};
+use crate::{FusedActivation, Isa};
 
 const AREA: fn([usize; 2]) -> usize = Convolution::area;
 
@@ -27,8 +27,8 @@ fn of_taps<A: Axis>(row: usize) -> usize {
     row.min(A::WEIGHTS - 1)
 }
 
-/// Of an axis the largest sum of absolute values that an output and that a gradient by a tap is made of, for inputs and
-/// taps of at most 1; and the roundings of each term.
+/// For an axis, the largest sum of absolute values of the terms of an output and of a tap's gradient, for inputs and
+/// taps of at most 1; and the number of roundings of each term.
 fn growth<A: Axis>() -> [f64; 3] {
     let sum = |terms: &dyn Fn(usize) -> f64, count: usize| (0..count).map(|k| terms(k).abs()).sum::<f64>();
     let b = |row: usize| sum(&|k| element::<OfInput<A>>(row, k), A::INPUTS);
@@ -66,8 +66,8 @@ fn exact(s: Convolution, [x, weight, dy]: [&[f32]; 3]) -> [Vec<f64>; 3] {
 fn filtered(s: Convolution, [x, weight, dy]: [&[f32]; 3], isa: Isa) -> [Vec<f32>; 3] {
     let [forward, backward] = [Correlation::forward(&s).unwrap(), Correlation::backward(&s).unwrap()];
     let mut out = [dy.len(), x.len(), weight.len()].map(|len| vec![f32::NAN; len]);
-    assert!(forward.compute(&mut out[0], x, weight, Around::NOTHING, isa));
-    assert!(backward.compute(&mut out[1], dy, weight, Around::NOTHING, isa));
+    assert!(forward.compute(&mut out[0], x, weight, Epilogue::NONE, isa));
+    assert!(backward.compute(&mut out[1], dy, weight, Epilogue::NONE, isa));
     assert!(forward.grad_weight(&mut out[2], x, dy, isa));
     out
 }
@@ -102,9 +102,9 @@ fn check(s: Convolution) {
             &dweight,
             allowed(tiles, places * tiles, of_dweight, of_dweight[1]),
         );
-        let around = Around { bias: Some(&bias), epilogue: Epilogue::Relu };
+        let epilogue = Epilogue { bias: Some(&bias), activation: FusedActivation::Relu };
         let mut rectified = vec![f32::NAN; y.len()];
-        assert!(forward.compute(&mut rectified, &x, &weight, around, isa));
+        assert!(forward.compute(&mut rectified, &x, &weight, epilogue, isa));
         let biased = got[0].iter().enumerate().map(|(i, y)| y + bias[i / AREA(s.out) % s.o]);
         assert!(rectified.iter().copied().eq(biased.map(|y| y.max(0.0))), "{isa:?} {s:?}");
     }
@@ -248,7 +248,7 @@ fn the_images_that_are_computed_together_do_not_change_a_bit() {
     for isa in Isa::supported() {
         let compute = |s: Convolution, x: &[f32]| {
             let mut y = vec![f32::NAN; s.n * s.o * AREA(s.out)];
-            assert!(Correlation::forward(&s).unwrap().compute(&mut y, x, &weight, Around::NOTHING, isa));
+            assert!(Correlation::forward(&s).unwrap().compute(&mut y, x, &weight, Epilogue::NONE, isa));
             y
         };
         let alone: Vec<f32> = x.chunks(s.c * AREA(s.image)).flat_map(|x| compute(one, x)).collect();
@@ -259,8 +259,8 @@ fn the_images_that_are_computed_together_do_not_change_a_bit() {
 /// `[y, dx, dweight]` by direct sums.
 fn direct(s: Convolution, [x, weight, dy]: [&[f32]; 3], isa: Isa) -> [Vec<f32>; 3] {
     let mut out = [dy.len(), x.len(), weight.len()].map(|len| vec![f32::NAN; len]);
-    each_image(&mut out[0], [s.n, s.o], s.out, x, &[s.forward(weight, isa)], Around::NOTHING);
-    each_image(&mut out[1], [s.n, s.c], s.image, dy, &s.backward(weight, isa), Around::NOTHING);
+    each_image(&mut out[0], [s.n, s.o], s.out, x, &[s.forward(weight, isa)], Epilogue::NONE);
+    each_image(&mut out[1], [s.n, s.c], s.image, dy, &s.backward(weight, isa), Epilogue::NONE);
     grad_weight(&mut out[2], x, dy, s, isa);
     out
 }
@@ -277,8 +277,8 @@ fn where_a_filtering_is_not_finite_the_sums_are_direct() {
             (x[777], dy[333]) = (odd, odd);
             let mut got = [dy.len(), x.len(), weight.len()].map(|len| vec![0.0; len]);
             let [y, dx, dweight] = &mut got;
-            conv2d_f32(y, &x, &weight, Around::NOTHING, s);
-            conv2d_grad_input_f32(dx, &dy, &weight, Around::NOTHING, s);
+            conv2d_f32(y, &x, &weight, Epilogue::NONE, s);
+            conv2d_grad_input_f32(dx, &dy, &weight, Epilogue::NONE, s);
             conv2d_grad_weight_f32(dweight, &x, &elements(dy.len(), 3), s);
             let mut expected = direct(s, [&x, &weight, &dy], Isa::best());
             grad_weight(&mut expected[2], &x, &elements(dy.len(), 3), s, Isa::best());
@@ -312,8 +312,8 @@ fn error_table(s: Convolution, isa: Isa, seed: u64) -> [[f64; 3]; 2] {
     [filtered(s, inputs, isa), direct(s, inputs, isa)].map(|got| errors(&got, &of_exact))
 }
 
-/// By how much the products that a result is a sum of grow in the root mean square, for independent inputs and taps of equal
-/// variances: of one axis its square. Outputs, and gradients by taps, share it.
+/// The growth factor of the root mean square of the terms of a result, for independent inputs and taps of equal variances:
+/// for one axis its square. It is the same for outputs and for gradients with respect to taps.
 fn mean_growth<A: Axis>() -> f64 {
     let square =
         |terms: &dyn Fn(usize) -> f64, count: usize| (0..count).map(|k| terms(k).powi(2)).sum::<f64>();

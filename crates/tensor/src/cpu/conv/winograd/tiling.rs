@@ -1,8 +1,8 @@
-//! Which tiles are computed together: images are cut into strips, and a lane holds one strip of one image.
+//! The tiling: images are cut into strips, and each vector lane holds one strip of one image.
 
 use std::ops::Range;
 
-use super::lanes::{MOST_LANES, Run};
+use super::lanes::{MAX_LANES, Run};
 
 /// Outputs `[n, ..]` with these sides as tiles, in strips of whole rows of them. A strip of an image is a unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,20 +56,15 @@ impl Tiling {
         self.rows * self.columns
     }
 
-    /// The image of a unit, and its first row of tiles. Strips of the same place follow each other.
+    /// The image of a unit, and its first row of tiles. Strips at the same position are adjacent.
     pub(super) fn unit(&self, unit: usize) -> (usize, usize) {
         (unit % self.n, unit / self.n * self.rows)
     }
 
     /// The first channel of every unit of a group in `planes`, from the first row that the unit reads or writes on, `rows`
     /// of them; and the rows that lie in the planes.
-    pub(super) fn runs(
-        &self,
-        group: usize,
-        planes: Planes,
-        rows: usize,
-    ) -> ([Run; MOST_LANES], Range<usize>) {
-        let mut runs = [Run::default(); MOST_LANES];
+    pub(super) fn runs(&self, group: usize, planes: Planes, rows: usize) -> ([Run; MAX_LANES], Range<usize>) {
+        let mut runs = [Run::default(); MAX_LANES];
         let mut inside: Option<Range<usize>> = None;
         for (lane, run) in runs[..self.lanes].iter_mut().enumerate() {
             let unit = group * self.lanes + lane;
