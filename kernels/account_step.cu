@@ -3,7 +3,7 @@
 
 // The sums of an epoch; the host reads them as floats in this order, a compensated sum as its total and its compensation.
 struct Sums {
-    Sum mse, cross_entropy;
+    Sum loss, mse, cross_entropy;
     // Over the steps in which neither gradient is zero, and the number of those steps.
     Sum cosine, norm_ratio;
     float opposed;
@@ -13,8 +13,8 @@ struct Sums {
 
 // `x` and `y` are the gradients of the two losses at the latent. One block.
 template <class T>
-__device__ void account_step(Sums* sums, const float* mse, const float* cross_entropy, const T* x, const T* y,
-                             unsigned n) {
+__device__ void account_step(Sums* sums, const float* loss, const float* mse, const float* cross_entropy, const T* x,
+                             const T* y, unsigned n) {
     Sum of_xx, of_yy, of_xy;
     for (unsigned i = threadIdx.x; i < n; i += blockDim.x) {
         const float of_x = widen(x[i]), of_y = widen(y[i]);
@@ -25,9 +25,11 @@ __device__ void account_step(Sums* sums, const float* mse, const float* cross_en
     const float xx = block_sum(of_xx.total), yy = block_sum(of_yy.total), xy = block_sum(of_xy.total);
     if (threadIdx.x > 0) return;
     Sums sum = *sums;
+    sum.loss.add(*loss);
     sum.mse.add(*mse);
     sum.cross_entropy.add(*cross_entropy);
-    if (isfinite(sum.mse.total + sum.cross_entropy.total)) sum.finite += 1.0f;
+    const bool finite = isfinite(sum.loss.total) && isfinite(sum.mse.total) && isfinite(sum.cross_entropy.total);
+    if (finite) sum.finite += 1.0f;
     const float cosine = xy / (sqrtf(xx) * sqrtf(yy)), norm_ratio = sqrtf(xx) / sqrtf(yy);
     if (isfinite(cosine) && isfinite(norm_ratio)) {
         sum.cosine.add(cosine);
@@ -37,9 +39,9 @@ __device__ void account_step(Sums* sums, const float* mse, const float* cross_en
     *sums = sum;
 }
 
-#define ENTRY(dtype, T)                                                                                        \
-    KERNEL(account_step_##dtype, (float* sums, const float* mse, const float* cross_entropy, const T* x,         \
-                                  const T* y, unsigned n)) {                                                   \
-        account_step(reinterpret_cast<Sums*>(sums), mse, cross_entropy, x, y, n);                              \
+#define ENTRY(dtype, T)                                                                                               \
+    KERNEL(account_step_##dtype, (float* sums, const float* loss, const float* mse, const float* cross_entropy,       \
+                                  const T* x, const T* y, unsigned n)) {                                              \
+        account_step(reinterpret_cast<Sums*>(sums), loss, mse, cross_entropy, x, y, n);                               \
     }
 FOR_EACH_DTYPE(ENTRY)

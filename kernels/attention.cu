@@ -31,9 +31,9 @@ __device__ void attention_plain(T* y, float* lse, const T* qkv, const Heads& hea
 template <class T, unsigned WIDTH, unsigned QUERIES, unsigned KEYS>
 __device__ void attention_tiled(T* y, float* lse, const T* qkv, const Heads& heads) {
     constexpr unsigned ROWS = QUERIES / ACROSS, COLUMNS = KEYS / ACROSS;
-    SHARED(float, q, [QUERIES][WIDTH + 4]);
-    SHARED(float, k, [KEYS][WIDTH + 4]);
-    SHARED(float, v, [KEYS][WIDTH + 4]);
+    SHARED_VECTORS(float, q, [QUERIES][WIDTH + 4]);
+    SHARED_VECTORS(float, k, [KEYS][WIDTH + 4]);
+    SHARED_VECTORS(float, v, [KEYS][WIDTH + 4]);
     SHARED(float, weights, [QUERIES][KEYS + 1]);
     const Head head(heads);
     const unsigned x = threadIdx.x % ACROSS, row = threadIdx.x / ACROSS * ROWS, first = blockIdx.y * QUERIES;

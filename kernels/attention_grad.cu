@@ -66,10 +66,10 @@ template <class T, unsigned WIDTH, unsigned SIDE>
 __device__ void attention_grad_queries(T* dqkv, const T* qkv, const float* lse, const float* deltas, const T* dy,
                              const Heads& heads) {
     constexpr unsigned ROWS = SIDE / ACROSS;
-    SHARED(float, q, [SIDE][WIDTH + 4]);
-    SHARED(float, dy_tile, [SIDE][WIDTH + 4]);
-    SHARED(float, k, [SIDE][WIDTH + 4]);
-    SHARED(float, v, [SIDE][WIDTH + 4]);
+    SHARED_VECTORS(float, q, [SIDE][WIDTH + 4]);
+    SHARED_VECTORS(float, dy_tile, [SIDE][WIDTH + 4]);
+    SHARED_VECTORS(float, k, [SIDE][WIDTH + 4]);
+    SHARED_VECTORS(float, v, [SIDE][WIDTH + 4]);
     SHARED(float, dscores, [SIDE][SIDE + 1]);
     const Head head(heads);
     const unsigned x = threadIdx.x % ACROSS, row = threadIdx.x / ACROSS * ROWS, first = blockIdx.y * SIDE;
@@ -112,10 +112,10 @@ template <class T, unsigned WIDTH, unsigned SIDE>
 __device__ void attention_grad_keys(T* dqkv, const T* qkv, const float* lse, const float* deltas, const T* dy,
                           const Heads& heads) {
     constexpr unsigned ROWS = SIDE / ACROSS;
-    SHARED(float, k, [SIDE][WIDTH + 4]);
-    SHARED(float, v, [SIDE][WIDTH + 4]);
-    SHARED(float, q, [SIDE][WIDTH + 4]);
-    SHARED(float, dy_tile, [SIDE][WIDTH + 4]);
+    SHARED_VECTORS(float, k, [SIDE][WIDTH + 4]);
+    SHARED_VECTORS(float, v, [SIDE][WIDTH + 4]);
+    SHARED_VECTORS(float, q, [SIDE][WIDTH + 4]);
+    SHARED_VECTORS(float, dy_tile, [SIDE][WIDTH + 4]);
     SHARED(float, weights, [SIDE][SIDE + 1]);
     SHARED(float, dscores, [SIDE][SIDE + 1]);
     const Head head(heads);

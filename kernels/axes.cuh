@@ -13,6 +13,8 @@ struct Axes {
 
     // The offset of element `i` in the order of these axes.
     __device__ __forceinline__ unsigned place(unsigned i) const {
+        // The same for all threads: no division for a line.
+        if (rank == 1) return i * strides[0];
         unsigned place = 0;
         // Unrolled, so that every index is constant and the lengths stay in constant memory.
 #pragma unroll

@@ -23,29 +23,32 @@ __device__ void batch_norm_pool(T* y, const T* x, const T* weight, const T* bias
     }
 }
 
-// `dweight = sum(dy z)` and `dbias = sum(dy)` over the maxima of a channel; `plane` counts windows.
+// `dweight = sum(dy z)` and `dbias = sum(dy)` over the maxima of a channel, in parts [parts, c]; `plane` counts windows.
 template <class T>
 __device__ void batch_norm_pool_grad_affine(float* dweight, float* dbias, const T* dy, const T* x, const T* weight,
                                             const T* bias, const float* means, const float* rstds,
-                                            const Moving& windows, unsigned n, unsigned c, unsigned plane) {
-    const ShareOfChannel share = share_of_thread(n, c, plane);
-    const unsigned channel = share.channel < c ? share.channel : 0;
-    const unsigned pixels = windows.image[0] * windows.image[1], oh = windows.size[0], ow = windows.size[1];
-    Sum of_weight, of_bias;
-    for (unsigned i = share.first; i < share.count; i += share.step) {
-        const size_t at = share(i);
-        const T* image = x + at / plane * pixels;
-        const Norm norm = norm_of(channel, weight, bias, means, rstds);
-        const Largest largest =
-            largest_normalised(image, windows, unsigned(at / ow % oh), unsigned(at % ow), norm);
-        const float of_y = through_relu(largest.value, widen(dy[at]));
-        of_weight.add(of_y * norm.z(widen(image[largest.place])));
-        of_bias.add(of_y);
-    }
-    const float with_z = sum_of_channel(share, of_weight.total), plain = sum_of_channel(share, of_bias.total);
+                                            const Moving& windows, unsigned of_part, unsigned n, unsigned c,
+                                            unsigned plane) {
+    const ShareOfChannel share = share_of_thread(of_part, n, c, plane);
+    const Norm norm = norm_of(share.channel < c ? share.channel : 0, weight, bias, means, rstds);
+    const unsigned pixels = windows.image[0] * windows.image[1], ow = windows.size[1];
+    ChannelSums of_weight, of_bias;
+    for_share(
+        share,
+        [=](const Element& at) {
+            const T* image = x + (size_t(at.image) * share.c + share.channel) * pixels;
+            const Largest largest = largest_normalised(image, windows, at.pixel / ow, at.pixel % ow, norm);
+            const float of_y = through_relu(largest.value, widen(dy[at.offset]));
+            return float2{of_y * norm.z(widen(image[largest.place])), of_y};
+        },
+        [&](unsigned j, float2 terms) {
+            of_weight.of[j].add(terms.x);
+            of_bias.of[j].add(terms.y);
+        });
+    const float with_z = sum_of_channel(share, of_weight.total()), plain = sum_of_channel(share, of_bias.total());
     if (!writes(share)) return;
-    dweight[channel] = with_z;
-    dbias[channel] = plain;
+    dweight[place_of_part(share)] = with_z;
+    dbias[place_of_part(share)] = plain;
 }
 
 // One thread per pixel, which looks for itself in the windows that contain it, in order.
@@ -77,9 +80,10 @@ __device__ void batch_norm_pool_grad_input(T* dx, const T* x, const T* dy, const
     }                                                                                                              \
     KERNEL(batch_norm_pool_grad_affine_##dtype, (float* dweight, float* dbias, const T* dy, const T* x,            \
                                                  const T* weight, const T* bias, const float* means,               \
-                                                 const float* rstds, Moving windows, unsigned n, unsigned c,       \
-                                                 unsigned plane)) {                                                \
-        batch_norm_pool_grad_affine(dweight, dbias, dy, x, weight, bias, means, rstds, windows, n, c, plane);      \
+                                                 const float* rstds, Moving windows, unsigned of_part, unsigned n, \
+                                                 unsigned c, unsigned plane)) {                                    \
+        batch_norm_pool_grad_affine(dweight, dbias, dy, x, weight, bias, means, rstds, windows, of_part, n, c,     \
+                                    plane);                                                                        \
     }                                                                                                              \
     KERNEL(batch_norm_pool_grad_input_##dtype, (T * dx, const T* x, const T* dy, const T* weight, const T* bias,   \
                                                 const float* means, const float* rstds, const float* dweight,      \

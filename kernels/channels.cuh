@@ -1,4 +1,7 @@
-// Iteration over the elements of each channel of [n, c, plane], for per-channel sums.
+// Iteration over the elements of each channel of [n, c, plane], for per-channel sums in parts.
+//
+// blockIdx.y is the part of each channel that a block reduces; a second kernel adds the parts. The sizes alone determine the
+// parts, so the bits are those of any GPU.
 #pragma once
 #include "common.cuh"
 
@@ -6,27 +9,82 @@
 // threads process 32 adjacent channels; otherwise the whole block processes one.
 constexpr unsigned CHANNELS_OF_BLOCK = 32;
 
-// The part of a channel that this thread sums.
-struct ShareOfChannel {
-    unsigned channel, first, step, count, c, plane;
+// The elements that a thread loads before it adds the first of them, each to a sum of its own.
+constexpr unsigned IN_FLIGHT = 4;
 
-    // The offset of element i of the channel.
-    __device__ size_t operator()(unsigned i) const {
-        return (size_t(i / plane) * c + channel) * plane + i % plane;
-    }
+// The elements of a channel that this thread reduces: every `step`-th from `first` on and before `end`.
+struct ShareOfChannel {
+    unsigned channel, first, step, end, c, plane;
+};
+
+// An element of a channel: its offset, its image, and its place in the plane.
+struct Element {
+    size_t offset;
+    unsigned image, pixel;
 };
 
 __device__ inline bool side_by_side(unsigned plane) { return plane < CHANNELS_OF_BLOCK; }
 
-__device__ inline ShareOfChannel share_of_thread(unsigned n, unsigned c, unsigned plane) {
-    if (!side_by_side(plane)) return {blockIdx.x, threadIdx.x, blockDim.x, n * plane, c, plane};
+__device__ inline ShareOfChannel share_of_thread(unsigned of_part, unsigned n, unsigned c, unsigned plane) {
+    const unsigned count = n * plane, begin = blockIdx.y * of_part;
+    const unsigned end = count - begin < of_part ? count : begin + of_part;
+    if (!side_by_side(plane)) return {blockIdx.x, begin + threadIdx.x, blockDim.x, end, c, plane};
     const unsigned channel = blockIdx.x * CHANNELS_OF_BLOCK + threadIdx.x % CHANNELS_OF_BLOCK;
     const unsigned first = threadIdx.x / CHANNELS_OF_BLOCK, step = blockDim.x / CHANNELS_OF_BLOCK;
-    return {channel, first, step, channel < c ? n * plane : 0, c, plane};
+    return {channel, begin + first, step, channel < c ? end : 0, c, plane};
 }
 
-// Whether this thread writes the result of its channel.
-__device__ inline bool writes(const ShareOfChannel& share) { return share.first == 0 && share.channel < share.c; }
+// Calls `add(j, load(element))` for each element of the share, where j < IN_FLIGHT numbers independent sums. The place of an
+// element follows from that of the one before without a division.
+template <class Load, class Add>
+__device__ __forceinline__ void for_share(const ShareOfChannel& share, Load load, Add add) {
+    const unsigned near = share.step % share.plane, images = share.step / share.plane;
+    const size_t of_image = size_t(share.c) * share.plane;
+    Element at;
+    at.image = share.first / share.plane;
+    at.pixel = share.first % share.plane;
+    at.offset = at.image * of_image + size_t(share.channel) * share.plane + at.pixel;
+    const auto advance = [&] {
+        at.image += images;
+        at.pixel += near;
+        at.offset += images * of_image + near;
+        if (at.pixel < share.plane) return;
+        at.image += 1;
+        at.pixel -= share.plane;
+        at.offset += of_image - share.plane;
+    };
+    unsigned i = share.first;
+    for (; i + (IN_FLIGHT - 1) * share.step < share.end; i += IN_FLIGHT * share.step) {
+        decltype(load(at)) loaded[IN_FLIGHT];
+#pragma unroll
+        for (unsigned j = 0; j < IN_FLIGHT; j++) {
+            loaded[j] = load(at);
+            advance();
+        }
+#pragma unroll
+        for (unsigned j = 0; j < IN_FLIGHT; j++) add(j, loaded[j]);
+    }
+    for (; i < share.end; i += share.step) {
+        add(0u, load(at));
+        advance();
+    }
+}
+
+// The sums of a thread, each of every IN_FLIGHT-th element.
+struct ChannelSums {
+    Sum of[IN_FLIGHT];
+
+    __device__ float total() const { return (of[0].total + of[1].total) + (of[2].total + of[3].total); }
+};
+
+// Whether this thread writes the result of its channel, and where among the parts [parts, c].
+__device__ inline bool writes(const ShareOfChannel& share) {
+    const bool is_first = side_by_side(share.plane) ? threadIdx.x < CHANNELS_OF_BLOCK : threadIdx.x == 0;
+    return is_first && share.channel < share.c;
+}
+__device__ inline size_t place_of_part(const ShareOfChannel& share) {
+    return size_t(blockIdx.y) * share.c + share.channel;
+}
 
 // Reduces the parts of the threads of each channel with `combine`, starting from `nothing`; all threads get the result.
 template <class Combine>

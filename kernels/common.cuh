@@ -9,6 +9,8 @@
 #define KERNEL(name, ...) extern "C" __global__ void name __VA_ARGS__
 // Static shared memory: `SHARED(float, tile, [32][33]);`. The emulator fills it with NaN for each block.
 #define SHARED(T, name, ...) __shared__ T name __VA_ARGS__
+// The same for loads of 16 bytes: an array of floats is aligned to 4 otherwise.
+#define SHARED_VECTORS(T, name, ...) __shared__ __align__(16) T name __VA_ARGS__
 // Dynamic shared memory, with its size set at launch.
 #define DYNAMIC_SHARED(T, name)                                     \
     extern __shared__ __align__(16) unsigned char dynamic_shared[]; \

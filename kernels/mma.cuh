@@ -79,7 +79,7 @@ __device__ inline void load_a(unsigned (&a)[4], const unsigned* words, unsigned 
 #ifdef __CUDA_ARCH__
     const unsigned at = __cvta_generic_to_shared(words + lane % 16 * length + lane / 16 * 4);
     asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
-                 : "=r"(a[0]), "=r"(a[1]), "=r"(a[2]), "=r"(a[3]) : "r"(at));
+                 : "=r"(a[0]), "=r"(a[1]), "=r"(a[2]), "=r"(a[3]) : "r"(at) : "memory");
 #else
     for (unsigned i = 0; i < 4; i++) a[i] = words[(lane / 4 + i % 2 * 8) * length + lane % 4 + i / 2 * 4];
 #endif
@@ -90,7 +90,8 @@ __device__ inline void load_b(unsigned (&b)[2], const unsigned* words, unsigned 
     const unsigned lane = lane_in_warp();
 #ifdef __CUDA_ARCH__
     const unsigned at = __cvta_generic_to_shared(words + lane % 8 * length + lane / 8 % 2 * 4);
-    asm volatile("ldmatrix.sync.aligned.m8n8.x2.shared.b16 {%0,%1}, [%2];" : "=r"(b[0]), "=r"(b[1]) : "r"(at));
+    asm volatile("ldmatrix.sync.aligned.m8n8.x2.shared.b16 {%0,%1}, [%2];"
+                 : "=r"(b[0]), "=r"(b[1]) : "r"(at) : "memory");
 #else
     for (unsigned i = 0; i < 2; i++) b[i] = words[lane / 4 * length + lane % 4 + i * 4];
 #endif

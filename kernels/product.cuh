@@ -286,6 +286,8 @@ __device__ void TensorCore<SIDE, ROWS, COLUMNS>::operator()(const A& a, const B&
             reads_a.read();
             reads_b.read();
         }
+        // The reads of an operand may take branches; the instructions below need the whole warp.
+        __syncwarp();
 #pragma unroll
         for (unsigned word = 0; word < WORDS; word += 8) {
             unsigned of_a[FRAGMENTS_A][4], of_b[FRAGMENTS_B][2];

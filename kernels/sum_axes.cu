@@ -5,37 +5,62 @@
 // of adjacent sums.
 #include "axes.cuh"
 
-// One warp per sum, each lane every 32nd term. Blocks of whole warps.
+// A sum may be computed in parts, one for each blockIdx.y, which another kernel adds: y is then [parts, n] in f32. A thread loads
+// four terms before it adds the first of them, each to a sum of its own.
+
+// The sum of the terms from `first` up to `end` in steps.
 template <class T>
-__device__ void sum_axes_along(T* y, const T* x, unsigned n, Axes outputs, unsigned count, Axes summed, float factor) {
-    const unsigned warps = threads_in_grid() / WARP;
+__device__ __forceinline__ float sum_of_terms(const T* x, const Axes& summed, unsigned first, unsigned end, unsigned step) {
+    Sum sums[4];
+    unsigned term = first;
+    for (; term + 3 * step < end; term += 4 * step) {
+        T loaded[4];
+#pragma unroll
+        for (unsigned j = 0; j < 4; j++) loaded[j] = x[summed.place(term + j * step)];
+#pragma unroll
+        for (unsigned j = 0; j < 4; j++) sums[j].add(widen(loaded[j]));
+    }
+    for (; term < end; term += step) sums[0].add(widen(x[summed.place(term)]));
+    return (sums[0].total + sums[1].total) + (sums[2].total + sums[3].total);
+}
+
+// The end of the part of this block.
+__device__ __forceinline__ unsigned end_of_part(unsigned count, unsigned of_part) {
+    const unsigned begin = blockIdx.y * of_part;
+    return count - begin < of_part ? count : begin + of_part;
+}
+
+// One warp per sum, each lane every 32nd term. Blocks of whole warps.
+template <class Out, class T>
+__device__ void sum_axes_along(Out* y, const T* x, unsigned n, const Axes& outputs, unsigned count, const Axes& summed,
+                               float factor, unsigned of_part) {
+    const unsigned warps = threads_in_grid() / WARP, begin = blockIdx.y * of_part, end = end_of_part(count, of_part);
     for (unsigned output = thread_in_grid() / WARP; output < n; output += warps) {
         const T* first = x + outputs.place(output);
-        Sum part;
-        for (unsigned term = lane_in_warp(); term < count; term += WARP) part.add(widen(first[summed.place(term)]));
-        const float sum = warp_sum(part.total);
-        if (lane_in_warp() == 0) y[output] = narrow<T>(factor * sum);
+        const float sum = warp_sum(sum_of_terms(first, summed, begin + lane_in_warp(), end, WARP));
+        if (lane_in_warp() == 0) y[size_t(blockIdx.y) * n + output] = narrow<Out>(factor * sum);
     }
 }
 
 // A block of 32 x 8 threads for 32 sums, each thread every 8th term of one.
-template <class T>
-__device__ void sum_axes_across(T* y, const T* x, unsigned n, Axes outputs, unsigned count, Axes summed,
-                                float factor) {
+template <class Out, class T>
+__device__ void sum_axes_across(Out* y, const T* x, unsigned n, const Axes& outputs, unsigned count, const Axes& summed,
+                                float factor, unsigned of_part) {
     constexpr unsigned PARTS = 8;
     SHARED(float, parts, [PARTS][WARP]);
     const unsigned output = blockIdx.x * WARP + threadIdx.x;
-    Sum part;
+    float part = 0.0f;
     if (output < n) {
         const T* first = x + outputs.place(output);
-        for (unsigned term = threadIdx.y; term < count; term += PARTS) part.add(widen(first[summed.place(term)]));
+        const unsigned begin = blockIdx.y * of_part + threadIdx.y;
+        part = sum_of_terms(first, summed, begin, end_of_part(count, of_part), PARTS);
     }
-    parts[threadIdx.y][threadIdx.x] = part.total;
+    parts[threadIdx.y][threadIdx.x] = part;
     __syncthreads();
     if (threadIdx.y != 0 || output >= n) return;
     float sum = 0.0f;
     for (unsigned i = 0; i < PARTS; i++) sum += parts[i][threadIdx.x];
-    y[output] = narrow<T>(factor * sum);
+    y[size_t(blockIdx.y) * n + output] = narrow<Out>(factor * sum);
 }
 
 // `dx = factor dy`, broadcast along the summed axes, which have stride 0.
@@ -46,16 +71,24 @@ __device__ void sum_axes_grad(T* dx, const T* dy, unsigned n, Axes axes, float f
     }
 }
 
-#define ENTRY(dtype, T)                                                                                        \
-    KERNEL(sum_axes_along_##dtype,                                                                             \
-           (T * y, const T* x, unsigned n, Axes outputs, unsigned count, Axes summed, float factor)) {           \
-        sum_axes_along(y, x, n, outputs, count, summed, factor);                                               \
-    }                                                                                                          \
-    KERNEL(sum_axes_across_##dtype,                                                                            \
-           (T * y, const T* x, unsigned n, Axes outputs, unsigned count, Axes summed, float factor)) {           \
-        sum_axes_across(y, x, n, outputs, count, summed, factor);                                              \
-    }                                                                                                          \
-    KERNEL(sum_axes_grad_##dtype, (T * dx, const T* dy, unsigned n, Axes axes, float factor)) {                  \
-        sum_axes_grad(dx, dy, n, axes, factor);                                                                \
+#define ENTRY(dtype, T)                                                                                             \
+    KERNEL(sum_axes_along_##dtype, (T * y, const T* x, unsigned n, Axes outputs, unsigned count, Axes summed,       \
+                           float factor, unsigned of_part)) {                                                       \
+        sum_axes_along(y, x, n, outputs, count, summed, factor, of_part);                                           \
+    }                                                                                                               \
+    KERNEL(sum_axes_across_##dtype, (T * y, const T* x, unsigned n, Axes outputs, unsigned count, Axes summed,      \
+                           float factor, unsigned of_part)) {                                                       \
+        sum_axes_across(y, x, n, outputs, count, summed, factor, of_part);                                          \
+    }                                                                                                               \
+    KERNEL(sum_axes_along_parts_##dtype, (float* y, const T* x, unsigned n, Axes outputs, unsigned count, Axes summed,\
+                           float factor, unsigned of_part)) {                                                       \
+        sum_axes_along(y, x, n, outputs, count, summed, factor, of_part);                                           \
+    }                                                                                                               \
+    KERNEL(sum_axes_across_parts_##dtype, (float* y, const T* x, unsigned n, Axes outputs, unsigned count, Axes summed,\
+                           float factor, unsigned of_part)) {                                                       \
+        sum_axes_across(y, x, n, outputs, count, summed, factor, of_part);                                          \
+    }                                                                                                               \
+    KERNEL(sum_axes_grad_##dtype, (T * dx, const T* dy, unsigned n, Axes axes, float factor)) {                     \
+        sum_axes_grad(dx, dy, n, axes, factor);                                                                     \
     }
 FOR_EACH_DTYPE(ENTRY)

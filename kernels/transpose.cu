@@ -16,12 +16,12 @@ __device__ void transpose_matrices(T* y, const T* x, unsigned rows, unsigned col
     const unsigned first_row = blockIdx.y * SIDE, first_column = blockIdx.x * SIDE;
     for (unsigned i = threadIdx.y; i < SIDE; i += STEP) {
         const unsigned row = first_row + i, column = first_column + threadIdx.x;
-        if (row < rows && column < columns) square[i][threadIdx.x] = x[matrix + row * columns + column];
+        if (row < rows && column < columns) square[i][threadIdx.x] = x[matrix + u64(row) * columns + column];
     }
     __syncthreads();
     for (unsigned i = threadIdx.y; i < SIDE; i += STEP) {
         const unsigned row = first_row + threadIdx.x, column = first_column + i;
-        if (row < rows && column < columns) y[matrix + column * rows + row] = square[threadIdx.x][i];
+        if (row < rows && column < columns) y[matrix + u64(column) * rows + row] = square[threadIdx.x][i];
     }
 }
 

@@ -200,7 +200,7 @@ impl Training<'_> {
     pub fn steps_recorded(&mut self, steps: usize) -> models::Result<f64> {
         let (Self::Cre(workload, _) | Self::Loss(workload, _)) = self;
         let workload: &Workload = workload;
-        let gather = |_| Ok((workload.images.clone(), workload.labels.clone()));
+        let gather = |_| Ok((&workload.images, &workload.labels).into());
         let batches = DeviceBatches { steps, seek: &|_| Ok(()), gather: &gather };
         match self {
             Self::Cre(_, trainer) => Ok(0.5 * trainer.epoch(1, batches)?.loss),

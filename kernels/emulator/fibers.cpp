@@ -273,13 +273,13 @@ const Post* exchange(unsigned mask, const Post& post, unsigned line) {
     return running->thread->warp->posts;
 }
 
-void* shared_memory(const void* key, size_t bytes) {
+void* shared_memory(const void* key, size_t bytes, size_t alignment) {
     Grid* grid = grid_of_running();
     for (const Array& array : grid->arrays) {
         if (array.key == key) return arena().shared + array.start;
     }
     // Arrays are separated by a gap of NaN.
-    const size_t start = (grid->static_shared + 15) / 16 * 16, end = start + bytes + 16;
+    const size_t start = (grid->static_shared + 15) / 16 * 16 + alignment % 16, end = start + bytes + 16;
     if (end > MOST_STATIC_SHARED) fail("the block has more than 48 KiB of static shared memory");
     if (arena().shared + end > reinterpret_cast<char*>(grid->dynamic_shared)) {
         fail("the block has more than 227 KiB of shared memory");

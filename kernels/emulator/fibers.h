@@ -59,8 +59,9 @@ void wait_for_block(unsigned line);
 // Waits until every lane of `mask` is at this line and returns the posted values, to be read immediately.
 const Post* exchange(unsigned mask, const Post& post, unsigned line);
 
-// The block's shared array with this key; initialised to NaN.
-void* shared_memory(const void* key, size_t bytes);
+// The block's shared array with this key; initialised to NaN. Its address is a multiple of `alignment`, at most 16, and of
+// no larger power of two up to 16.
+void* shared_memory(const void* key, size_t bytes, size_t alignment);
 
 // Ends the launch with an error that names the thread.
 [[noreturn]] void fail(const char* what);

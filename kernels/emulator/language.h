@@ -29,11 +29,14 @@
     static const emulator::Entry entry_of_##name(#name, name); \
     static void name __VA_ARGS__
 
-// Shared memory. The arrays are references, so that an index out of bounds is detected.
-#define SHARED(T, name, ...)                                                             \
+// Shared memory. The arrays are references, so that an index out of bounds is detected; they have the alignment that is
+// declared and no more, so that a load of a vector from an array of its elements is detected too.
+#define SHARED_ALIGNED(alignment, T, name, ...)                                          \
     static const char key_of_##name = 0;                                                 \
     auto& name = *static_cast<emulator::Array<T __VA_ARGS__>*>(                          \
-        emulator::shared_memory(&key_of_##name, sizeof(emulator::Array<T __VA_ARGS__>)))
+        emulator::shared_memory(&key_of_##name, sizeof(emulator::Array<T __VA_ARGS__>), alignment))
+#define SHARED(T, ...) SHARED_ALIGNED(alignof(T), T, __VA_ARGS__)
+#define SHARED_VECTORS(T, ...) SHARED_ALIGNED(16, T, __VA_ARGS__)
 #define DYNAMIC_SHARED(T, name) T* const name = reinterpret_cast<T*>(emulator::running->dynamic_shared)
 
 #define __syncthreads() emulator::wait_for_block(__LINE__)
@@ -62,6 +65,10 @@ struct alignas(16) uint4 {
 inline float __fmul_rn(float x, float y) { return x * y; }
 inline float __fadd_rn(float x, float y) { return x + y; }
 inline float __fsub_rn(float x, float y) { return x - y; }
+inline void sincospi(double x, double* sine, double* cosine) {
+    *sine = std::sin(x * 3.14159265358979323846);
+    *cosine = std::cos(x * 3.14159265358979323846);
+}
 inline float rsqrtf(float x) { return 1.0f / std::sqrt(x); }
 inline unsigned __umulhi(unsigned x, unsigned y) { return unsigned(uint64_t(x) * y >> 32); }
 inline unsigned __float_as_uint(float x) { return emulator::bits_of(x); }

@@ -62,6 +62,21 @@ KERNEL(planted_past_a_shared_array, (float* out, unsigned n)) {
     out[threadIdx.x] = part[threadIdx.x];
 }
 
+// A load of four floats from an array that is aligned for one, and from one that is aligned for four.
+KERNEL(planted_misaligned_vector, (float* out)) {
+    SHARED(float, part, [64]);
+    part[threadIdx.x] = 1.0f;
+    __syncthreads();
+    out[threadIdx.x] = reinterpret_cast<const float4*>(&part[threadIdx.x / 4 * 4])->y;
+}
+
+KERNEL(planted_aligned_vector, (float* out)) {
+    SHARED_VECTORS(float, part, [64]);
+    part[threadIdx.x] = 1.0f;
+    __syncthreads();
+    out[threadIdx.x] = reinterpret_cast<const float4*>(&part[threadIdx.x / 4 * 4])->y;
+}
+
 KERNEL(planted_past_the_dynamic_memory, (float* out, unsigned n)) {
     DYNAMIC_SHARED(float, part);
     for (unsigned i = 0; i < n; i++) part[i] = 1.0f;

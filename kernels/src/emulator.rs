@@ -26,13 +26,25 @@ impl Setting {
         Self::new(Order::Forward, 1, true),
     ];
 
+    /// Memory is filled with NaN when it is allocated, and in every replay.
     const fn new(order: Order, sm_count: usize, plain: bool) -> Self {
-        Self { order, traits: Traits { sm_count, plain } }
+        Self { order, traits: Traits { sm_count, plain, exact_memory: false, poison: true } }
     }
 
-    /// Opens an emulated device with this configuration.
+    /// Opens an emulated device with this configuration; or, where the variable `AGON_TEST_DEVICE` names a GPU, that GPU,
+    /// which then chooses the kernels of this configuration.
+    ///
+    /// # Panics
+    /// If there is no such GPU: a test that is to run on one must not pass elsewhere.
     pub fn device(self) -> Device {
-        Device::Cuda(Gpu::new(Emulator { setting: self, memory: Arc::default() }))
+        let Ok(name) = std::env::var("AGON_TEST_DEVICE") else {
+            return Device::Cuda(Gpu::new(Emulator { setting: self, memory: Arc::default() }));
+        };
+        let ordinal = name.strip_prefix("cuda:").and_then(|ordinal| ordinal.parse().ok());
+        let ordinal = ordinal.unwrap_or_else(|| panic!("AGON_TEST_DEVICE is `{name}`, wanted cuda:N"));
+        let Traits { sm_count, plain, .. } = self.traits;
+        let opened = Device::cuda_with(ordinal, |traits| Traits { sm_count, plain, ..traits });
+        opened.unwrap_or_else(|error| panic!("{error}"))
     }
 }
 
@@ -101,13 +113,6 @@ impl Driver for Emulator {
         Ok(Some(address))
     }
 
-    /// Resets reused memory to NaN.
-    fn reuse(&self, address: Address, _: usize) {
-        if let Some(memory) = self.pieces().get(&address) {
-            memory.forget();
-        }
-    }
-
     unsafe fn free(&self, address: Address, _: usize) {
         self.pieces().remove(&address);
     }
@@ -135,7 +140,7 @@ impl Driver for Emulator {
             // SAFETY: the caller guarantees that both regions are allocated and long enough.
             Command::Copy { to, from, bytes } => unsafe { pointer(*to).copy_from(pointer(*from), *bytes) },
             // SAFETY: as above.
-            Command::Clear { to, bytes } => unsafe { pointer(*to).write_bytes(0, *bytes) },
+            Command::Fill { to, value, bytes } => unsafe { pointer(*to).write_bytes(*value, *bytes) },
         }
         Ok(())
     }

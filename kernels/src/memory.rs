@@ -83,12 +83,6 @@ impl Memory {
         Address(NonZeroU64::new(self.pointer().expose_provenance() as u64).expect("no memory starts at 0"))
     }
 
-    /// Sets all bits, as in new memory.
-    pub(crate) fn forget(&self) {
-        // SAFETY: the memory is this long, and written within this call only.
-        unsafe { self.pointer().write_bytes(0xff, self.bytes) };
-    }
-
     /// Returns an error if the kernel has written out of the bounds of this argument.
     pub(crate) fn require_fences(&self, kernel: &str, argument: usize) -> Result<()> {
         match self.overrun() {

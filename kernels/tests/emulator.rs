@@ -106,6 +106,15 @@ fn an_index_past_an_array_of_shared_memory_is_an_error() {
 }
 
 #[test]
+fn a_vector_loaded_from_an_array_of_its_elements_is_misaligned() {
+    let what = fault("planted_misaligned_vector", grid(1, 64), 64, &[]);
+    assert!(what.contains("a misaligned vector"), "{what}");
+    let out = Memory::new(256, Side::End);
+    launch("planted_aligned_vector", grid(1, 64), Order::Forward, &[Argument::Out(&out, "f32")]).unwrap();
+    assert_eq!(floats(&out), [1.0; 64]);
+}
+
+#[test]
 fn a_launch_after_a_stopped_one_is_unaffected() {
     fault("planted_past_a_shared_array", grid(1, 64), 64, &[Argument::U32(65)]);
     assert_eq!(agrees("planted_nothing", grid(1, 64), &counting(64), &[2016.0]), [true; 3]);

@@ -70,6 +70,41 @@ fn batches_equal_those_of_the_cpu_bit_for_bit_with_every_augmentation() {
     }
 }
 
+#[test]
+fn images_without_augmentation_in_another_range_and_behind_others_are_gathered_from_the_same_rows() {
+    let split = split();
+    let crop = Augmentation::CropAndFlip { border: 3 };
+    let pixels: Vec<f32> = split.pixels().iter().map(|&byte| f32::from(byte) - 7.5).collect();
+    for setting in Setting::ALL {
+        let gpu = gpu(setting);
+        let changed = resident(&gpu, &split, crop);
+        let plain = resident(&gpu, &split, Augmentation::None);
+        let unit = resident(&gpu, &split, Augmentation::None).in_unit_range();
+        let floats = (Augmentation::None, augment());
+        let floats = Resident::with_pixels(&gpu, &split, &pixels, BATCH, shuffle(), floats).unwrap();
+        for resident in [&changed, &plain, &unit, &floats] {
+            resident.begin(3).unwrap();
+            resident.seek(2).unwrap();
+        }
+        let normalised = plain.gather(9).unwrap().0.to_f64_vec();
+        assert_eq!(changed.gather_unchanged(9).unwrap().to_f64_vec(), normalised);
+        let of_bytes = |byte: f64| (f64::from(byte as f32 / 255.0), f64::from(byte as f32 - 7.5));
+        let unit = unit.gather(9).unwrap().0.to_f64_vec();
+        let floats = floats.gather(9).unwrap().0.to_f64_vec();
+        for (unit, float) in unit.iter().zip(&floats) {
+            assert_eq!(of_bytes(float + 7.5), (*unit, *float));
+        }
+        let both = changed.gather_behind(&plain, 9).unwrap().0.to_f64_vec();
+        assert_eq!(both, [normalised, changed.gather(9).unwrap().0.to_f64_vec()].concat());
+        // Batches for evaluation begin with the split's own order, and the last one is smaller.
+        let in_order = resident(&gpu, &split, crop);
+        let got: Vec<Tensor> = in_order.in_order().collect::<tensor::Result<_>>().unwrap();
+        let expected = data::in_order(&split, BATCH).unwrap().map(|batch| batch.unwrap().images);
+        assert!(got.iter().map(Tensor::to_f64_vec).eq(expected.map(|images| images.to_f64_vec())));
+        assert_eq!((got.len(), got[5].shape()[0]), (6, 3));
+    }
+}
+
 fn model() -> Cre {
     let config = fc::Config {
         pixels: 2 * SIDE * SIDE,
@@ -92,7 +127,7 @@ fn trainer(precision: DType, model: &Cre) -> CreTrainer<'_> {
 /// An epoch of a resident data set.
 fn epoch_of<O: Objective>(trainer: &mut Trainer<O>, resident: &Resident, number: u32) -> EpochReport {
     resident.begin(u64::from(number)).expect("the sizes fit, and the device works");
-    let (seek, gather) = (|step| resident.seek(step), |number| resident.gather(number));
+    let (seek, gather) = (|step| resident.seek(step), |number| Ok(resident.gather(number)?.into()));
     let batches = DeviceBatches { steps: resident.per_epoch(), seek: &seek, gather: &gather };
     trainer.epoch(number, batches).expect("the sizes fit, and the device works")
 }
@@ -246,6 +281,20 @@ fn replays_allocate_no_memory_from_the_driver() {
     assert_eq!(epoch(2), first);
 }
 
+/// The row of the batch, the settings of three optimisers and the number of the step lie in one region of memory.
+#[test]
+fn a_replayed_step_needs_one_copy_from_the_cpu() {
+    let (gpu, model) = (gpu(Setting::ALL[0]), model());
+    let mut trainer = CreTrainer::new(&model, AdamConfig::PAPER, 0.3).unwrap();
+    trainer.to_device(&Device::Cuda(Arc::clone(&gpu))).unwrap();
+    let resident = resident(&gpu, &split(), Augmentation::Rotation { degrees: 15.0, shared: true });
+    epoch_of(&mut trainer, &resident, 1);
+    let before = gpu.copies_from_cpu();
+    epoch_of(&mut trainer, &resident, 2);
+    // And the order of the epoch.
+    assert_eq!(gpu.copies_from_cpu() - before, resident.per_epoch() as u64 + 1);
+}
+
 /// The kernels of a recorded step run in every replay, so an epoch has the FLOPs of its steps on the CPU.
 #[test]
 fn the_flops_of_a_recorded_step_are_counted_for_every_replay() {
@@ -262,6 +311,27 @@ fn the_flops_of_a_recorded_step_are_counted_for_every_replay() {
         let expected = of_cpu(epoch);
         assert!(expected > 0 && resident.per_epoch() > 1);
         assert_eq!(of_gpu(epoch), expected, "epoch {epoch}");
+    }
+}
+
+/// A value that a step reads before it is written is that of no earlier replay.
+#[test]
+fn memory_is_nan_again_in_every_replay() {
+    let gpu = gpu(Setting::ALL[0]);
+    let one = Tensor::full(1.0, &[3], DType::F32).to_device(&Device::Cuda(Arc::clone(&gpu))).unwrap();
+    let add = |x: &Tensor, y: &Tensor| tensor::run(&autograd::ops::add::Add, [x, y]).map(|[sum]| sum);
+    let step = || {
+        let unwritten = gpu.call("a test", DType::F32)?.scratch(&[3], DType::F32)?;
+        let sum = add(&unwritten, &one)?;
+        drop(unwritten);
+        // In the same memory.
+        Ok::<_, Error>((sum, add(&one, &one)?))
+    };
+    let ((sum, two), recording) = gpu.record(0, step).unwrap();
+    for replay in 0..3 {
+        assert!(sum.to_f64_vec().iter().all(|x| x.is_nan()), "replay {replay}");
+        assert_eq!(two.to_f64_vec(), [2.0; 3]);
+        recording.replay(replay).unwrap();
     }
 }
 

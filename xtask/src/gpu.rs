@@ -24,13 +24,20 @@ pub(crate) struct Options {
 /// The folder of the bundle if it is run here.
 const HERE: &str = "target/gpu";
 
+/// The test programs of the bundle, all of the package `kernels`.
+const TESTS: [&str; 6] = ["ops", "models", "training", "learners", "masks", "tape"];
+
 /// The script of the bundle; `$1` is the device.
 const RUN: &str = r#"#!/bin/sh
-# Asks a GPU everything: every operation against its reference, recorded steps against launched ones, the memory and
-# race checkers, and training side by side with PyTorch where python3 has torch. Writes results/.
+# Asks a GPU everything: every test that runs on the emulated device, with other numbers of SMs and poisoned memory too, the
+# four memory checkers, and training side by side with PyTorch where python3 has torch. Writes results/.
+#
+# Each test is a process of its own with a time limit: after an illegal access a context only repeats its error, and every
+# later test of the process would fail with it.
 set -u
 cd "$(dirname "$0")" || exit 1
 device="${1:-cuda:0}"
+limit="${AGON_TEST_SECONDS:-60}"
 export AGON_TEST_DEVICE="$device" CARGO_MANIFEST_DIR="$PWD/benches"
 mkdir -p results
 failed=0
@@ -43,13 +50,43 @@ step() {
     fi
 }
 
+# each NAME SECONDS PROGRAM PATTERN COMMAND..: the tests of a program whose names match, each by COMMAND PROGRAM --exact TEST.
+each() {
+    name="$1"; seconds="$2"; program="$3"; pattern="$4"; shift 4
+    log="results/$name.log"
+    passed=0; wrong=0
+    : >"$log"
+    for test in $("./$program" --list --include-ignored 2>/dev/null | sed -n 's/: test$//p' | grep -E "$pattern"); do
+        printf '== %s %s\n' "$program" "$test" >>"$log"
+        timeout "$seconds" "$@" "./$program" --exact "$test" --include-ignored --test-threads 1 >>"$log" 2>&1
+        case $? in
+            0) passed=$((passed + 1)) ;;
+            124) wrong=$((wrong + 1)); printf 'FAILED: %s %s takes more than %s s\n' "$program" "$test" "$seconds" ;;
+            *) wrong=$((wrong + 1)); printf 'FAILED: %s %s, see %s\n' "$program" "$test" "$log" ;;
+        esac
+    done
+    printf '== %s: %s passed, %s failed\n' "$name" "$passed" "$wrong"
+    [ "$wrong" -eq 0 ] && [ "$passed" -gt 0 ] || failed=$((failed + 1))
+}
+
 nvidia-smi >results/nvidia-smi.log 2>&1
-step device-tests ./ops --ignored --test-threads 1
+# The tiles are chosen by the settings of the tests: once for one SM, for four, for very many, and naive kernels.
+each ops "$limit" ops 'the_kernels_agree_with_the_reference$|^(matmul|matmul_bias|conv2d|plain|heads|on_gpu)::'
+for program in models training learners masks tape; do each "$program" "$limit" "$program" .; done
+export AGON_POISON=1
+for sms in 1 4; do
+    AGON_SMS=$sms each "poisoned-with-$sms-sms" "$limit" ops 'on_a_gpu'
+done
+unset AGON_POISON
 if command -v compute-sanitizer >/dev/null; then
-    step memory-checker compute-sanitizer --tool memcheck --error-exitcode 9 ./ops --ignored --test-threads 1
-    step race-checker compute-sanitizer --tool racecheck --error-exitcode 9 ./ops --ignored --test-threads 1
+    export AGON_EXACT_MEMORY=1
+    for tool in memcheck racecheck synccheck initcheck; do
+        each "$tool" "$((10 * limit))" ops '^(add|matmul|conv2d|batch_norm|attention)::the_kernels_agree_with_the_reference$' \
+            compute-sanitizer --tool "$tool" --error-exitcode 9
+    done
+    unset AGON_EXACT_MEMORY
 else
-    echo '== not run: the memory and race checkers (compute-sanitizer is not on the PATH)'
+    echo '== not run: the memory checkers (compute-sanitizer is not on the PATH)'
 fi
 if python3 -c 'import torch; assert torch.cuda.is_available()' 2>/dev/null; then
     for only in operations fc_m/train,vit_s/train,cnn_l/train,resnet9/train,vit_cre/train,resnet_ae/train; do
@@ -90,12 +127,12 @@ fn put_together(repo: &Repo, folder: &Path) -> anyhow::Result<()> {
     kernels::run(repo, &kernels::Options::default())?;
     let (sh, json) = (&repo.sh, "--message-format=json-render-diagnostics");
     let built = [
-        cmd!(sh, "cargo test --release --no-run --package kernels --test ops {json}").read()?,
+        cmd!(sh, "cargo test --release --no-run --package kernels --tests {json}").read()?,
         cmd!(sh, "cargo build --release --package benches --bins {json}").read()?,
     ];
     let programs = executables(&built.join("\n"));
     sh.create_dir(folder)?;
-    for name in ["ops", "side-by-side", "peer_side"] {
+    for name in TESTS.into_iter().chain(["side-by-side", "peer_side"]) {
         let program = programs.get(name).with_context(|| format!("cargo built no program `{name}`"))?;
         sh.copy_file(program, folder.join(name))?;
     }
@@ -123,6 +160,45 @@ mod tests {
         let repo = Repo::of_this_program().unwrap();
         cmd!(repo.sh, "sh -n").stdin(RUN).run().unwrap();
         assert_eq!(RUN.matches("== not run:").count(), 2);
+    }
+
+    /// Fake test programs: one test passes, one fails, in one program one never ends; a process runs one of them.
+    #[test]
+    fn the_script_runs_each_test_in_a_process_of_its_own_with_a_time_limit() {
+        let folder = tempfile::tempdir().unwrap();
+        let repo = Repo::at(folder.path()).unwrap();
+        let fake = r#"#!/bin/sh
+if [ "$1" = --list ]; then
+    printf 'plain::good: test\nplain::bad: test\n'
+    [ "$0" = ./tape ] && printf 'slow: test\n'
+    printf '\n3 tests, 0 benchmarks\n'
+    exit 0
+fi
+echo "$AGON_TEST_DEVICE $2" >>runs
+case "$2" in plain::good) exit 0 ;; plain::bad) exit 101 ;; *) exec sleep 600 ;; esac
+"#;
+        repo.sh.write_file(repo.join("run.sh"), RUN).unwrap();
+        for program in TESTS {
+            repo.sh.write_file(repo.join(program), fake).unwrap();
+        }
+        cmd!(repo.sh, "chmod +x {TESTS...}").run().unwrap();
+        let said = cmd!(repo.sh, "sh run.sh cuda:7")
+            .env("AGON_TEST_SECONDS", "10")
+            // Neither a memory checker nor PyTorch.
+            .env("PATH", "/usr/bin:/bin")
+            .ignore_status()
+            .quiet()
+            .read()
+            .unwrap();
+        for program in TESTS {
+            let failed = if program == "tape" { 2 } else { 1 };
+            assert!(said.contains(&format!("== {program}: 1 passed, {failed} failed")), "{said}");
+        }
+        assert!(said.contains("FAILED: tape slow takes more than 10 s"), "{said}");
+        let runs = fs::read_to_string(repo.join("runs")).unwrap();
+        let mut expected = ["cuda:7 plain::good", "cuda:7 plain::bad"].repeat(TESTS.len());
+        expected.push("cuda:7 slow");
+        assert_eq!(runs.lines().collect::<Vec<_>>(), expected);
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub(crate) struct Options {
     pub(crate) install: bool,
 }
 
-/// Compiles all kernels; fails if one does not compile, or a hot one spills registers.
+/// Compiles all kernels; fails if one does not compile, has a stack frame, or is a hot one and spills registers.
 pub(crate) fn run(repo: &Repo, options: &Options) -> anyhow::Result<()> {
     if options.install {
         Compiler::install(repo)?;
@@ -65,7 +65,7 @@ pub(crate) fn run(repo: &Repo, options: &Options) -> anyhow::Result<()> {
     repo.sh.write_file(out.join("manifest.json"), format!("{manifest:#}\n"))?;
     repo.sh.write_file(out.join("images.rs"), images(hash, &files))?;
     status!("kernels: {} entry points, in {OUT}", all.len() / ARCHITECTURES.len());
-    refuse_spills(&all)
+    refuse_slow_memory(&all)
 }
 
 /// Compiles in parallel on all cores; returns the files in order.
@@ -115,21 +115,32 @@ fn images(hash: u64, files: &[Compiled]) -> String {
         let names = file.names();
         let names: Vec<&str> = names.into_iter().collect();
         format!(
-            "    Image {{ file: {stem:?}, kernels: &{names:?}, bytes: include_bytes!(\"{stem}.fatbin\") }},\n"
+            "    Image {{ file: {stem:?}, kernels: &{names:?}, bytes: &Aligned(*include_bytes!(\"{stem}.fatbin\")).0 \
+             }},\n"
         )
     };
     let list: String = files.iter().map(of_file).collect();
     format!("{}\npub(super) static IMAGES: &[Image] = &[\n{list}];\n", source_hash::line(hash))
 }
 
-fn refuse_spills(kernels: &[&Resources]) -> anyhow::Result<()> {
-    let is_hot = |kernel: &&&Resources| HOT.iter().any(|hot| kernel.name.starts_with(hot));
-    let spilling: Vec<String> = (kernels.iter().filter(|kernel| kernel.spilled > 0).filter(is_hot))
-        .map(|kernel| format!("{} spills {} bytes on {}", kernel.name, kernel.spilled, kernel.architecture))
-        .collect();
-    match spilling.is_empty() {
+/// Local memory is as slow as the memory of the GPU: a stack frame is an array that is not in registers, such as the
+/// argument reduction of a sine in double precision.
+fn refuse_slow_memory(kernels: &[&Resources]) -> anyhow::Result<()> {
+    let is_hot = |kernel: &Resources| HOT.iter().any(|hot| kernel.name.starts_with(hot));
+    let described = |kernel: &&Resources| {
+        let Resources { name, architecture, spilled, stack, .. } = *kernel;
+        let what = match is_hot(kernel) && *spilled > 0 {
+            true => format!("spills {spilled} bytes"),
+            // Spilled registers are part of the frame.
+            false if *spilled == 0 && *stack > 0 => format!("has a stack frame of {stack} bytes"),
+            false => return None,
+        };
+        Some(format!("{name} {what} on {architecture}"))
+    };
+    let refused: Vec<String> = kernels.iter().filter_map(described).collect();
+    match refused.is_empty() {
         true => Ok(()),
-        false => bail!("registers of hot kernels are spilled\n  {}", spilling.join("\n  ")),
+        false => bail!("kernels use local memory\n  {}", refused.join("\n  ")),
     }
 }
 
@@ -147,15 +158,23 @@ mod tests {
     use super::*;
 
     fn kernel(name: &str, spilled: u32) -> Resources {
-        Resources { name: name.into(), architecture: "sm_80".into(), registers: 255, shared: 0, spilled }
+        let (name, architecture) = (name.into(), "sm_80".into());
+        Resources { name, architecture, registers: 255, shared: 0, spilled, stack: spilled }
     }
 
     #[test]
     fn a_hot_kernel_that_spills_is_named_and_a_cold_one_may() {
         let [hot, cold] = ["matmul_f32", "concat_f32"].map(|name| kernel(name, 8));
-        let error = refuse_spills(&[&hot, &cold]).unwrap_err().to_string();
+        let error = refuse_slow_memory(&[&hot, &cold]).unwrap_err().to_string();
         assert!(error.ends_with("\n  matmul_f32 spills 8 bytes on sm_80"), "{error}");
-        assert!(refuse_spills(&[&kernel("matmul_f32", 0), &cold]).is_ok());
+        assert!(refuse_slow_memory(&[&kernel("matmul_f32", 0), &cold]).is_ok());
+    }
+
+    #[test]
+    fn a_stack_frame_without_spills_is_refused_in_any_kernel() {
+        let framed = Resources { stack: 40, ..kernel("concat_f32", 0) };
+        let error = refuse_slow_memory(&[&framed]).unwrap_err().to_string();
+        assert!(error.ends_with("\n  concat_f32 has a stack frame of 40 bytes on sm_80"), "{error}");
     }
 
     #[test]
@@ -180,7 +199,7 @@ mod tests {
         assert_eq!(
             text,
             "// sources 0000000000000007\npub(super) static IMAGES: &[Image] = &[\n    Image { file: \"add\", kernels: \
-             &[\"add_f32\"], bytes: include_bytes!(\"add.fatbin\") },\n];\n"
+             &[\"add_f32\"], bytes: &Aligned(*include_bytes!(\"add.fatbin\")).0 },\n];\n"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! A split in GPU memory as bytes, and its batches.
+//! A split in GPU memory, and its batches.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use tensor::gpu::{Argument, Cell, Gpu, Grid};
 use tensor::random::Stream;
 use tensor::{DType, Device, Indices, Tensor};
 
-use crate::{Augmentation, Batches, Result, Split};
+use crate::{Augmentation, Batches, Error, Result, Split};
 
 /// The batches of [`Batches`] on a GPU: in the same order, gathered, augmented and normalised by one kernel.
 ///
@@ -15,7 +15,9 @@ use crate::{Augmentation, Batches, Result, Split};
 #[derive(Debug)]
 pub struct Resident {
     gpu: Arc<Gpu>,
+    /// Bytes, or 32-bit values that are used as they are.
     pixels: Cell,
+    entry: &'static str,
     labels: Cell,
     order: Cell,
     first: Cell,
@@ -26,28 +28,66 @@ pub struct Resident {
     shuffle: Stream,
     augment: Stream,
     augmentation: Augmentation,
+    /// Pixels from bytes are `(byte / 255 - shift) / scale`.
+    shift_and_scale: [f32; 2],
 }
 
 impl Resident {
     /// Copies the split to the GPU. Batches have `size` images, shuffled by `shuffle`, with the augmentation and its
     /// stream.
     ///
-    /// Fails if `size` is zero or more than the number of images, or if a GPU operation fails.
+    /// # Errors
+    /// If `size` is zero or more than the number of images, or if a GPU operation fails.
     pub fn new(
         gpu: &Arc<Gpu>,
         split: &Split,
+        size: usize,
+        shuffle: Stream,
+        augmentation: (Augmentation, Stream),
+    ) -> Result<Self> {
+        let bytes = |gpu: &Arc<Gpu>| Cell::of(gpu, split.pixels(), "u8");
+        Self::of(gpu, split, (bytes, "gather_batch_u8"), size, shuffle, augmentation)
+    }
+
+    /// The same with these pixels in place of the split's bytes, `[n, c * h * w]`, which are used as they are.
+    ///
+    /// # Errors
+    /// As [`Resident::new`], or if there are not as many pixels as in the split.
+    pub fn with_pixels(
+        gpu: &Arc<Gpu>,
+        split: &Split,
+        pixels: &[f32],
+        size: usize,
+        shuffle: Stream,
+        augmentation: (Augmentation, Stream),
+    ) -> Result<Self> {
+        let (got, expected) = (pixels.len(), split.pixels().len());
+        if got != expected {
+            let (what, expected) = ("number of pixels", expected.to_string());
+            return Err(Error::Mismatch { what, expected, got: got.to_string() });
+        }
+        let values = |gpu: &Arc<Gpu>| Cell::of(gpu, pixels, "f32");
+        Self::of(gpu, split, (values, "gather_batch_f32"), size, shuffle, augmentation)
+    }
+
+    fn of(
+        gpu: &Arc<Gpu>,
+        split: &Split,
+        (pixels, entry): (impl FnOnce(&Arc<Gpu>) -> tensor::Result<Cell>, &'static str),
         size: usize,
         shuffle: Stream,
         (augmentation, augment): (Augmentation, Stream),
     ) -> Result<Self> {
         // The same checks as on the CPU.
         Batches::new(split, size, shuffle)?.with_augmentation(augmentation, augment)?;
+        let order: Vec<u32> = (0..split.len() as u32).collect();
         Ok(Self {
             gpu: Arc::clone(gpu),
-            pixels: Cell::of(gpu, split.pixels(), "u8")?,
+            pixels: pixels(gpu)?,
+            entry,
             labels: Cell::of(gpu, split.labels(), "u8")?,
-            order: Cell::new(gpu, split.len() * size_of::<u32>(), "u32")?,
-            first: Cell::new(gpu, size_of::<u32>(), "u32")?,
+            order: Cell::of(gpu, &order, "u32")?,
+            first: Cell::of(gpu, &[0_u32], "u32")?,
             image_shape: split.image_shape(),
             n: split.len(),
             n_classes: split.n_classes(),
@@ -55,7 +95,14 @@ impl Resident {
             shuffle,
             augment,
             augmentation,
+            shift_and_scale: [0.5; 2],
         })
+    }
+
+    /// The same with pixels from bytes in 0 (black) to 1 (white).
+    #[must_use]
+    pub fn in_unit_range(self) -> Self {
+        Self { shift_and_scale: [0.0, 1.0], ..self }
     }
 
     /// The number of batches in an epoch, at least one.
@@ -75,7 +122,8 @@ impl Resident {
 
     /// Selects batch number `step` of the epoch as the next one.
     ///
-    /// Fails if the epoch has fewer batches.
+    /// # Errors
+    /// If the epoch has fewer batches.
     pub fn seek(&self, step: usize) -> tensor::Result<()> {
         if step >= self.per_epoch() {
             let expected = format!("a batch below {}", self.per_epoch());
@@ -87,16 +135,59 @@ impl Resident {
     /// Gathers the selected batch, augmented for training step `number`: images `[size, c * h * w]` in f32, normalised
     /// to -1 (black) to 1 (white), and their labels.
     pub fn gather(&self, number: u64) -> tensor::Result<(Tensor, Indices)> {
+        let images = self.images(self.size)?;
+        let labels = self.gather_into(&images, 0, self.size, (self.augmentation, number))?;
+        Ok((images, labels))
+    }
+
+    /// The images of [`Resident::gather`] without augmentation.
+    pub fn gather_unchanged(&self, number: u64) -> tensor::Result<Tensor> {
+        let images = self.images(self.size)?;
+        self.gather_into(&images, 0, self.size, (Augmentation::None, number))?;
+        Ok(images)
+    }
+
+    /// Gathers the selected batch behind that of another set: the images of both in one tensor, and the labels of the first.
+    pub fn gather_behind(&self, first: &Self, number: u64) -> tensor::Result<(Tensor, Indices)> {
+        let images = self.images(first.size + self.size)?;
+        let labels = first.gather_into(&images, 0, first.size, (first.augmentation, number))?;
+        self.gather_into(&images, first.size, self.size, (self.augmentation, number))?;
+        Ok((images, labels))
+    }
+
+    /// The images in batches for evaluation, without augmentation, in the order of the split before the first
+    /// [`Resident::begin`]; the last batch may be smaller.
+    pub fn in_order(&self) -> impl Iterator<Item = tensor::Result<Tensor>> + '_ {
+        (0..self.n).step_by(self.size).map(|first| {
+            self.first.write(&[first as u32])?;
+            let n = self.size.min(self.n - first);
+            let images = self.images(n)?;
+            self.gather_into(&images, 0, n, (Augmentation::None, 0))?;
+            Ok(images)
+        })
+    }
+
+    fn images(&self, n: usize) -> tensor::Result<Tensor> {
+        let pixels = self.image_shape.iter().product();
+        self.gpu.call("gather_batch", DType::F32)?.scratch(&[n, pixels], DType::F32)
+    }
+
+    /// Gathers `n` images of the selected batch behind the first `behind` of a tensor; returns their labels.
+    fn gather_into(
+        &self,
+        images: &Tensor,
+        behind: usize,
+        n: usize,
+        (augmentation, number): (Augmentation, u64),
+    ) -> tensor::Result<Indices> {
         let call = self.gpu.call("gather_batch", DType::F32)?;
+        call.size(images.len())?;
+        let labels = Indices::written_on(&self.gpu, n, self.n_classes as u32)?;
         let [c, h, w] = self.image_shape;
-        let images = call.scratch(&[self.size, c * h * w], DType::F32)?;
-        let labels = Indices::written_on(&self.gpu, self.size, self.n_classes as u32)?;
-        let half = 0.5f32.to_bits();
-        let [change, extent] = self.augmentation.words();
-        let sizes = [call.size(self.size)?, call.size(c)?, call.size(h)?, call.size(w)?];
-        let words = [&sizes[..], &[half, half, change, extent]].concat();
+        let sizes = [n, behind, c, h, w].map(|size| size as u32);
+        let words = [&sizes[..], &self.shift_and_scale.map(f32::to_bits), &augmentation.words()].concat();
         let arguments = [
-            Argument::Out(&images),
+            Argument::Out(images),
             Argument::OutIndices(&labels),
             Argument::Cell(&self.pixels),
             Argument::Cell(&self.labels),
@@ -106,7 +197,8 @@ impl Resident {
             Argument::U64(self.augment.key()),
             Argument::Step(number),
         ];
-        call.launch("gather_batch", Grid::over(self.size * h * w), &arguments)?;
-        Ok((images, labels))
+        // A block per image.
+        call.launch_one(self.entry.into(), Grid::of_blocks(n as u32, 256), &arguments)?;
+        Ok(labels)
     }
 }

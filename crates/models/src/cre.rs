@@ -231,7 +231,9 @@ impl Cre {
         }
         let images = z_for_decoder.tape().constant(&target.reshape(&self.shape_of(target))?);
         let reconstruction = self.decoder.forward(&for_decoder, mode)?;
-        let mse = match self.masks.and_then(|masks| masks.counted(mode, reconstruction.shape()[0])) {
+        let (n, device) = (reconstruction.shape()[0], reconstruction.value().device());
+        let counted = self.masks.map(|masks| masks.counted(mode, n, &device)).transpose()?;
+        let mse = match counted.flatten() {
             Some((patch, removed)) => {
                 let counted = |images: &Var<'t>| images.patchify(patch)?.gather_rows(&removed);
                 counted(&reconstruction)?.mse(&counted(&images)?)?

@@ -79,10 +79,12 @@ pub mod recurrent;
 mod optimiser;
 mod clipped;
 mod loss_scale;
+mod affine;
 mod device;
 pub mod weights;
 
 pub use adam::{Adam, AdamConfig, ParamGroup};
+pub use affine::affine;
 pub use architecture::Architecture;
 pub use attention::SelfAttention;
 pub use attentive::AttentiveProbe;

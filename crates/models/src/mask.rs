@@ -1,10 +1,13 @@
 //! Patch masking (`book/cre.md`, section 3.5).
 
+use std::sync::Arc;
+
 use autograd::{Param, Var};
 use ndarray_rand::rand::RngCore;
 use serde::{Deserialize, Serialize};
+use tensor::gpu::{Argument, Gpu, Grid};
 use tensor::random::Stream;
-use tensor::{DType, Indices};
+use tensor::{DType, Device, Indices};
 
 use crate::tokens::for_each_example;
 use crate::{Error, Mode, Module, Result, init, range};
@@ -43,7 +46,7 @@ pub struct Masks {
     kept: usize,
 }
 
-/// The masks of a batch of `n` images.
+/// The masks of a batch of `n` images, in the memory of the CPU or of a GPU.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mask {
     /// The visible patches, in the order of the encoder's tokens: `[n, kept]`.
@@ -52,6 +55,9 @@ pub struct Mask {
     pub removed: Indices,
     /// For each patch its position in the concatenation of kept and removed patches: `[n, patches]`.
     pub restore: Indices,
+    /// The row of each token of a restored image among the class token, the kept tokens and one mask token:
+    /// `[n, 1 + patches]`.
+    pub rows: Indices,
 }
 
 impl Masks {
@@ -75,11 +81,60 @@ impl Masks {
     ///
     /// One random word is drawn for each patch of each image, and the patches with the smallest words are kept.
     pub fn of(&self, mode: Mode, n: usize) -> Option<Mask> {
-        let mut words = match mode {
-            Mode::Training { step } => self.stream.sequence(step),
-            Mode::MaskedEvaluation { batch } => self.stream.child("evaluation").sequence(batch),
-            Mode::Evaluation => return None,
+        let (stream, number) = self.sequence(mode)?;
+        Some(self.drawn(&stream, number, n))
+    }
+
+    /// The same on a device: a GPU draws them itself, so that a step with masks can be recorded.
+    ///
+    /// # Errors
+    /// If the GPU fails.
+    pub fn of_on(&self, mode: Mode, n: usize, device: &Device) -> Result<Option<Mask>> {
+        let Some((stream, number)) = self.sequence(mode) else { return Ok(None) };
+        Ok(Some(match device {
+            Device::Cpu => self.drawn(&stream, number, n),
+            Device::Cuda(gpu) => self.drawn_on(gpu, &stream, number, n)?,
+        }))
+    }
+
+    /// The random sequence of a mode that removes patches.
+    fn sequence(&self, mode: Mode) -> Option<(Stream, u64)> {
+        match mode {
+            Mode::Training { step } => Some((self.stream, step)),
+            Mode::MaskedEvaluation { batch } => Some((self.stream.child("evaluation"), batch)),
+            Mode::Evaluation => None,
+        }
+    }
+
+    fn drawn_on(&self, gpu: &Arc<Gpu>, stream: &Stream, number: u64, n: usize) -> Result<Mask> {
+        let call = gpu.call("draw_masks", DType::F32)?;
+        let Self { patches, kept, .. } = *self;
+        let list = |rows: usize, below: usize| Indices::written_on(gpu, n * rows, below as u32);
+        let mask = Mask {
+            kept: list(kept, patches)?,
+            removed: list(patches - kept, patches)?,
+            restore: list(patches, patches)?,
+            rows: list(1 + patches, kept + 2)?,
         };
+        let words = [call.size(n)?, call.size(patches)?, call.size(kept)?];
+        let arguments = [
+            Argument::OutIndices(&mask.kept),
+            Argument::OutIndices(&mask.removed),
+            Argument::OutIndices(&mask.restore),
+            Argument::OutIndices(&mask.rows),
+            Argument::Words(&words),
+            Argument::U64(stream.key()),
+            Argument::Step(number),
+        ];
+        // A block per image, with room for its words.
+        let threads = patches.next_multiple_of(32).min(256) as u32;
+        let grid = Grid { shared: patches * size_of::<u32>(), ..Grid::of_blocks(words[0], threads) };
+        call.launch_one("draw_masks".into(), grid, &arguments)?;
+        Ok(mask)
+    }
+
+    fn drawn(&self, stream: &Stream, number: u64, n: usize) -> Mask {
+        let mut words = stream.sequence(number);
         let mut restore = vec![0; n * self.patches];
         let (mut kept, mut removed) = (Vec::new(), Vec::new());
         for restore in restore.chunks_exact_mut(self.patches) {
@@ -92,8 +147,14 @@ impl Masks {
                 list.push(patch);
             }
         }
-        let [kept, removed, restore] = [kept, removed, restore].map(Indices::new);
-        Some(Mask { kept, removed, restore })
+        // The class token is first, the mask token last; every removed patch uses the mask token.
+        let last = 1 + self.kept as u32;
+        let places = restore.chunks_exact(self.patches);
+        let rows = places
+            .flat_map(|places| std::iter::once(0).chain(places.iter().map(|&place| (1 + place).min(last))))
+            .collect();
+        let [kept, removed, restore, rows] = [kept, removed, restore, rows].map(Indices::new);
+        Mask { kept, removed, restore, rows }
     }
 
     /// Whether any patch is removed.
@@ -101,14 +162,14 @@ impl Masks {
         self.kept < self.patches
     }
 
-    /// The side of a patch and the patches of `n` images counted by the reconstruction loss; `None` if all are
-    /// counted.
-    pub(crate) fn counted(&self, mode: Mode, n: usize) -> Option<(usize, Indices)> {
+    /// The side of a patch and the patches of `n` images on a device that are counted by the reconstruction loss; `None` if
+    /// all are counted.
+    pub(crate) fn counted(&self, mode: Mode, n: usize, device: &Device) -> Result<Option<(usize, Indices)>> {
         let whole = matches!(mode, Mode::Training { .. }) && self.loss == MaskedLoss::Whole;
         if whole || !self.remove_any() {
-            return None;
+            return Ok(None);
         }
-        Some((self.side, self.of(mode, n)?.removed))
+        Ok(self.of_on(mode, n, device)?.map(|mask| (self.side, mask.removed)))
     }
 }
 
@@ -122,7 +183,7 @@ pub struct KeepPatches {
 impl Module for KeepPatches {
     fn forward<'t>(&self, x: &Var<'t>, mode: Mode) -> Result<Var<'t>> {
         let n = x.shape().first().copied().unwrap_or(0);
-        match self.masks.of(mode, n) {
+        match self.masks.of_on(mode, n, &x.value().device())? {
             Some(mask) => Ok(x.gather_rows(&mask.kept)?),
             None => Ok(x.clone()),
         }
@@ -150,14 +211,8 @@ impl MaskTokens {
 impl Module for MaskTokens {
     fn forward<'t>(&self, x: &Var<'t>, mode: Mode) -> Result<Var<'t>> {
         let n = x.shape().first().copied().unwrap_or(0);
-        let Some(mask) = self.masks.of(mode, n) else { return Ok(x.clone()) };
-        // The class token is first, the mask token last; every removed patch uses the mask token.
-        let last = 1 + self.masks.kept as u32;
-        let places = mask.restore.as_slice().chunks_exact(self.masks.patches);
-        let rows = places
-            .flat_map(|places| std::iter::once(0).chain(places.iter().map(|&place| (1 + place).min(last))));
-        let rows = Indices::new(rows.collect());
-        Ok(Var::concat(&[x, &for_each_example(&self.token, x)?], 1)?.gather_rows(&rows)?)
+        let Some(mask) = self.masks.of_on(mode, n, &x.value().device())? else { return Ok(x.clone()) };
+        Ok(Var::concat(&[x, &for_each_example(&self.token, x)?], 1)?.gather_rows(&mask.rows)?)
     }
 
     fn params(&self) -> Vec<(String, &Param)> {
@@ -224,7 +279,7 @@ mod tests {
             (MaskedLoss::Removed, 0.0, evaluation, false),
             (MaskedLoss::Removed, 0.5, Mode::Evaluation, false),
         ] {
-            let counted = of(ratio, loss).counted(mode, 2);
+            let counted = of(ratio, loss).counted(mode, 2, &Device::Cpu).unwrap();
             assert_eq!(
                 counted.map(|(side, of)| (side, of.len())),
                 counts_removed.then_some((7, 16)),

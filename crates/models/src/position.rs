@@ -50,7 +50,7 @@ impl PositionalEncoding {
         // The change is one assignment, so the tensor behind a poisoned lock is valid.
         let mut code = self.code.lock().unwrap_or_else(PoisonError::into_inner);
         if code.device() != *device {
-            *code = code.to_device(device)?;
+            *code = code.to_device(&Device::Cpu)?.constant_on(device)?;
         }
         Ok(code.clone())
     }

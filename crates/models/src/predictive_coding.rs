@@ -175,7 +175,7 @@ impl PredictiveCoding {
                 activities.each_ref().map(|part| part.iter().map(|a| tape.input(a)).collect::<Vec<_>>());
             let energy = network.energy(&free, clamped, Weights::Fixed)?;
             if step < n_read {
-                readings.push(energy.reading()?);
+                readings.push(energy.reading());
             }
             let gradients = tape.backward(&energy.total()?)?;
             for (activity, free) in activities.iter_mut().flatten().zip(free.iter().flatten()) {
@@ -195,8 +195,8 @@ impl PredictiveCoding {
         let network = self.network();
         let (relaxed, readings) = self.relax(&network, clamped, self.config.relaxation.steps)?;
         let tape = Tape::without_gradients();
-        let last = network.energy(&held(&tape, &relaxed), clamped, Weights::Fixed)?.reading()?;
-        Ok(readings.iter().chain([&last]).map(|reading| reading.energy).collect())
+        let last = network.energy(&held(&tape, &relaxed), clamped, Weights::Fixed)?.reading();
+        readings.iter().chain([&last]).map(Reading::energy).collect()
     }
 
     /// Evaluates the heads after relaxation with the image clamped at both ends and the label free: the decoder's error,
@@ -251,10 +251,9 @@ impl Objective for PredictiveCoding {
         let clamped =
             Clamped { images: &rows(&example.images, &self.config.model)?, labels: Some(&example.labels) };
         let network = self.network();
-        let (relaxed, readings) = self.relax(&network, clamped, 1)?;
-        let Reading { mse, cross_entropy, .. } = readings[0];
+        let (relaxed, mut readings) = self.relax(&network, clamped, 1)?;
+        let Reading { mse, cross_entropy, .. } = readings.swap_remove(0);
         let energy = network.energy(&held(tape, &relaxed), clamped, Weights::Learned)?;
-        let number = |value: f64| Tensor::full(value, &[], DType::F64);
         let checked: &[Check] = &[
             ("the MSE", |report| report.mse),
             ("the cross-entropy", |report| report.cross_entropy),
@@ -263,16 +262,11 @@ impl Objective for PredictiveCoding {
         ];
         Ok(StepLosses {
             total: energy.total()?,
-            mse: Some(number(mse)),
-            cross_entropy: cross_entropy.map(number),
+            mse: Some(mse),
+            cross_entropy,
             checked,
             z_for_heads: vec![energy.z_for_heads],
         })
-    }
-
-    /// The energy of the predictions is read back to the CPU.
-    fn records(&self) -> bool {
-        false
     }
 
     /// Activities have the type of the weights.

@@ -239,11 +239,6 @@ impl Objective for Recurrent {
         let Losses { mse, cross_entropy, z_for_heads } = self.losses_of(tape, &images, &example.labels)?;
         StepLosses::of_heads([&mse, &cross_entropy], z_for_heads)
     }
-
-    /// No kernel computes the conflict over several latents.
-    fn records(&self) -> bool {
-        false
-    }
 }
 
 impl Evaluate for Recurrent {

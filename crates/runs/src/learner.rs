@@ -107,7 +107,7 @@ pub trait Learner {
         None
     }
 
-    /// What is measured on the training images after the last epoch, in the time of so many epochs; for estimates of time.
+    /// What is measured on the training images after the last epoch, as a number of epochs of equal time; for estimates of time.
     fn epochs_at_end(&self) -> f64 {
         0.0
     }
@@ -136,11 +136,6 @@ pub trait Learner {
     /// Whether it needs images of at least two classes.
     fn classifies(&self) -> bool {
         true
-    }
-
-    /// Whether it can be trained on a GPU.
-    fn runs_on_gpu(&self) -> bool {
-        false
     }
 
     /// Whether it is trained; false for closed forms.

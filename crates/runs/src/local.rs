@@ -1,6 +1,7 @@
 //! Schedules runs in parallel on this machine. Stored runs are reused.
 
 mod data;
+mod devices;
 mod estimate;
 mod memory;
 mod observer;
@@ -11,12 +12,13 @@ mod tests;
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use tensor::Device;
 
 pub use self::data::{Data, Missing, open_data};
+use self::devices::Devices;
 pub use self::estimate::Estimate;
 use self::memory::Memory;
 pub use self::observer::{Observer, Quiet};
@@ -107,7 +109,7 @@ pub fn run_all(
 /// with its reason, and the others continue.
 ///
 /// Each of `jobs` threads takes the next pending run: small models run one per core, and on a GPU each has its own
-/// stream. A run starts only when enough memory is free. Results do not depend on the number of jobs.
+/// stream. A run starts only when enough memory is free, of the machine and of the GPU. Results do not depend on the number of jobs.
 ///
 /// # Errors
 /// The first error of the store, the device or `complete`; runs in progress are finished first, and everything stored is
@@ -121,7 +123,8 @@ pub fn run_stages<E: From<Error>>(
     mut complete: impl FnMut(usize, FinishedRuns) -> std::result::Result<(), E>,
 ) -> std::result::Result<(), E> {
     let queue = Queue::new(stages, data);
-    let sweep = Sweep { store, data, resources, memory: Memory::of_machine(), observer };
+    let devices = Devices::new(|| resources.device());
+    let sweep = Sweep { store, data, resources, devices: &devices, memory: OnceLock::new(), observer };
     let work = || {
         let threads = resources.threads.max(1);
         let pool = match ThreadPoolBuilder::new().num_threads(threads).build() {
@@ -229,22 +232,24 @@ fn no_threads(requested: usize, jobs: usize, error: &impl std::fmt::Display) -> 
 }
 
 /// The context in which all runs of a sweep are computed.
-struct Sweep<'a> {
+struct Sweep<'a, F> {
     store: &'a Store,
     data: &'a OpenData,
     resources: &'a Resources,
-    memory: Memory,
+    devices: &'a Devices<F>,
+    /// Known once a run is to be computed.
+    memory: OnceLock<Memory>,
     observer: &'a dyn Observer,
 }
 
-impl Sweep<'_> {
+impl<F: Fn() -> Result<Device>> Sweep<'_, F> {
     /// The finished run: from the store, or computed now. `needed` is the run that it depends on.
     fn run(
         &self,
         Task { run, is_reread, .. }: &Task<'_>,
         needed: Option<&FinishedRun>,
     ) -> Result<FinishedRun> {
-        let Self { store, data, resources, memory, observer } = self;
+        let Self { store, data, resources, devices, memory, observer } = self;
         let images = data.get(&run.config.data).expect("the data of every run was opened");
         let spec = run.spec(images);
         let keep = match resources.keep {
@@ -264,7 +269,11 @@ impl Sweep<'_> {
             }
             None => {}
         }
-        let _share = memory.take(run.config.memory(images));
+        if memory.get().is_none() {
+            let _ = memory.set(Memory::of_device(devices.take()?.free_memory()?));
+        }
+        let _share = memory.get().expect("it was just set").take(run.config.memory(images));
+        let device = devices.take()?;
         let phases = phases(run, images);
         phases.before.iter().for_each(|what| observer.phase(run, what));
         let mut known = 0;
@@ -275,7 +284,7 @@ impl Sweep<'_> {
                 phases.after.iter().for_each(|what| observer.phase(run, what));
             }
         };
-        let finished = run.compute(images, needed, &resources.device()?, store.run(&spec)?, keep, observe)?;
+        let finished = run.compute(images, needed, &device, store.run(&spec)?, keep, observe)?;
         observer.finished(run, &finished);
         Ok(finished)
     }

@@ -1,6 +1,7 @@
 //! The training interface: the setup of a learner, and the `Training` trait that a run drives epoch by epoch.
 
 pub(crate) mod batches;
+pub(crate) mod evaluated;
 pub(crate) mod with_batches;
 
 use std::collections::BTreeMap;

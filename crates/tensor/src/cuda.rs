@@ -1,27 +1,33 @@
 //! The CUDA driver API as a [`Driver`]: one stream on a GPU, loaded at run time.
 //!
-//! Reading order: `context` opens a GPU once and loads kernels; `images` holds the compiled kernels; `staging` is the
-//! pinned memory through which bytes are copied to the GPU; this file is one stream of work.
+//! Reading order: `context` opens a GPU once and loads kernels; `library` is the file of the driver; `images` holds the
+//! compiled kernels; `staging` is the pinned memory through which bytes are copied to the GPU; this file is one stream of
+//! work, and `graph` a recorded part of it. No GPU has run any of it yet.
 
 mod context;
+mod graph;
 mod images;
+mod library;
 mod staging;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cudarc::driver::{DriverError, result, sys};
 
-use crate::gpu::{Address, Command, Driver, Gpu, Launch, Replay, Traits};
-use crate::{Error, Result};
-use context::Context;
+use crate::Result;
+use crate::gpu::{Address, Command, Driver, Gpu, Replay, Traits};
+use context::{Call, Context};
+use graph::Graph;
 use staging::Staging;
 
-/// Opens the GPU with this ordinal: each call creates its own stream.
-pub(crate) fn open(ordinal: usize) -> Result<Arc<Gpu>> {
+/// Opens the GPU with this ordinal: each call creates its own stream, which chooses kernels by the properties that `change`
+/// makes of those of the GPU.
+pub(crate) fn open(ordinal: usize, change: impl FnOnce(Traits) -> Traits) -> Result<Arc<Gpu>> {
     let context = Context::open(ordinal)?;
+    let traits = change(context.traits());
     let stream = context.new_stream()?;
     let staging = Mutex::new(Staging::new(&context)?);
-    Ok(Gpu::new(Cuda { queue: Arc::new(Queue { context, stream }), staging }))
+    Ok(Gpu::new(Cuda { queue: Arc::new(Queue { context, stream }), staging, traits }))
 }
 
 /// The number of embedded entry points, or why there are none.
@@ -37,6 +43,7 @@ pub(crate) fn kernels() -> std::result::Result<usize, &'static str> {
 struct Cuda {
     queue: Arc<Queue>,
     staging: Mutex<Staging>,
+    traits: Traits,
 }
 
 #[derive(Debug)]
@@ -60,7 +67,7 @@ impl Drop for Queue {
 }
 
 impl Queue {
-    /// Converts a driver error during `doing` into [`Error::Driver`].
+    /// Converts a driver error during `doing` into [`Error::Driver`](crate::Error::Driver).
     fn check<T>(&self, doing: &str, outcome: std::result::Result<T, DriverError>) -> Result<T> {
         self.context.check(doing, outcome)
     }
@@ -73,37 +80,27 @@ impl Queue {
 
     /// # Safety
     /// As [`Driver::run`].
-    unsafe fn submit(&self, command: &Command, stream: sys::CUstream) -> Result<()> {
-        match command {
-            // SAFETY: the caller guarantees it.
-            Command::Launch(launch) => unsafe { self.launch(launch, stream) },
-            Command::Copy { to, from, bytes } => {
-                // SAFETY: the caller guarantees that both regions are allocated.
-                let done = unsafe { result::memcpy_dtod_async(to.0.get(), from.0.get(), *bytes, stream) };
-                self.check("copying within the GPU", done)
+    unsafe fn submit(&self, command: &Command) -> Result<()> {
+        let stream = self.stream;
+        let done = match command {
+            Command::Launch(launch) => {
+                let mut call = Call::new(&self.context, launch)?;
+                let [blocks, threads] = [call.blocks, call.threads].map(|[x, y, z]| (x, y, z));
+                let (function, shared) = (call.function, call.shared);
+                // SAFETY: the function belongs to a module that stays loaded; there is one pointer for each parameter, to
+                // its bytes, which the driver copies; the caller guarantees the rest.
+                unsafe { result::launch_kernel(function, blocks, threads, shared, stream, call.pointers()) }
             }
-            Command::Clear { to, bytes } => {
-                // SAFETY: the caller guarantees that the region is allocated.
-                let done = unsafe { result::memset_d8_async(to.0.get(), 0, *bytes, stream) };
-                self.check("clearing memory", done)
-            }
-        }
-    }
-
-    /// # Safety
-    /// As [`Driver::run`].
-    unsafe fn launch(&self, launch: &Launch, stream: sys::CUstream) -> Result<()> {
-        let Launch { kernel, grid, parameters } = launch;
-        let function = self.context.function(kernel, grid.shared)?;
-        let mut values: Vec<Vec<u64>> = parameters.iter().map(|parameter| parameter.value()).collect();
-        let mut pointers: Vec<_> = values.iter_mut().map(|value| value.as_mut_ptr().cast()).collect();
-        let [blocks, threads] = [grid.blocks, grid.threads].map(|[x, y, z]| (x, y, z));
-        let shared = u32::try_from(grid.shared)
-            .map_err(|_| Error::TooLarge { kernel: kernel.clone(), size: grid.shared })?;
-        // SAFETY: the function belongs to a module that stays loaded; there is one pointer for each parameter, to its
-        // bytes, which the driver copies; the caller guarantees the rest.
-        let done = unsafe { result::launch_kernel(function, blocks, threads, shared, stream, &mut pointers) };
-        self.check(&format!("launching `{kernel}`"), done)
+            // SAFETY: the caller guarantees that both regions are allocated.
+            Command::Copy { to, from, bytes } => unsafe {
+                result::memcpy_dtod_async(to.0.get(), from.0.get(), *bytes, stream)
+            },
+            // SAFETY: the caller guarantees that the region is allocated.
+            Command::Fill { to, value, bytes } => unsafe {
+                result::memset_d8_async(to.0.get(), *value, *bytes, stream)
+            },
+        };
+        done.or_else(|error| self.check(&command.doing(), Err(error)))
     }
 }
 
@@ -113,7 +110,7 @@ impl Driver for Cuda {
     }
 
     fn traits(&self) -> Traits {
-        self.queue.context.traits()
+        self.traits
     }
 
     fn add_image(&self, name: &str, bytes: &[u8]) -> Result<()> {
@@ -170,65 +167,15 @@ impl Driver for Cuda {
     unsafe fn run(&self, command: &Command) -> Result<()> {
         self.queue.context.make_current()?;
         // SAFETY: the caller guarantees it.
-        unsafe { self.queue.submit(command, self.queue.stream) }
+        unsafe { self.queue.submit(command) }
     }
 
     unsafe fn prepare(&self, commands: Vec<Command>) -> Result<Box<dyn Replay>> {
-        let queue = &self.queue;
-        queue.context.make_current()?;
-        // Captured work is not executed; capturing uses its own stream, where nothing else runs.
-        let stream = queue.context.new_stream()?;
-        let mode = sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
-        // SAFETY: the stream was just made.
-        queue.check("beginning a graph", unsafe { result::stream::begin_capture(stream, mode) })?;
-        // SAFETY: the caller guarantees that all memory stays allocated as long as the graph lives.
-        let outcome = commands.iter().try_for_each(|command| unsafe { queue.submit(command, stream) });
-        // SAFETY: the stream is being captured.
-        let graph = queue.check("ending a graph", unsafe { result::stream::end_capture(stream) });
-        // SAFETY: nothing runs on the stream.
-        let _ = unsafe { result::stream::destroy(stream) };
-        outcome?;
-        let graph = graph?;
-        let no_flags = sys::CUgraphInstantiate_flags(0);
-        // SAFETY: the graph was just made, is used once more, and is then destroyed.
-        let executable = unsafe { result::graph::instantiate(graph, no_flags) };
-        // SAFETY: as above; the executable graph does not need it.
-        let _ = unsafe { result::graph::destroy(graph) };
-        let executable = queue.check("preparing a graph", executable)?;
-        Ok(Box::new(Graph { queue: Arc::clone(queue), executable }))
+        // SAFETY: the caller guarantees it.
+        Ok(Box::new(unsafe { Graph::of(&self.queue, &commands) }?))
     }
 
     fn wait(&self) -> Result<()> {
         self.queue.wait()
-    }
-}
-
-/// A captured CUDA graph.
-#[derive(Debug)]
-struct Graph {
-    queue: Arc<Queue>,
-    executable: sys::CUgraphExec,
-}
-
-// SAFETY: as for `Queue`, on whose stream alone it runs.
-unsafe impl Send for Graph {}
-// SAFETY: as above.
-unsafe impl Sync for Graph {}
-
-impl Replay for Graph {
-    fn replay(&self) -> Result<()> {
-        self.queue.context.make_current()?;
-        // SAFETY: both are alive; the caller of `prepare` keeps the memory that the graph accesses.
-        let done = unsafe { result::graph::launch(self.executable, self.queue.stream) };
-        self.queue.check("launching a graph", done)
-    }
-}
-
-impl Drop for Graph {
-    fn drop(&mut self) {
-        // The graph may still be running.
-        let _ = self.queue.wait();
-        // SAFETY: this value owns the graph, which is not running any more.
-        let _ = unsafe { result::graph::exec_destroy(self.executable) };
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::gpu::Gpu;
+use crate::gpu::{Gpu, Traits};
 use crate::{Error, Result};
 
 /// The device that holds a tensor and runs its kernels.
@@ -33,7 +33,39 @@ impl Device {
     /// [`Error::NoDevice`] if the program was built without kernels, the driver is missing or too old, there is no such GPU
     /// or it is not supported; [`Error::Driver`] if the driver fails.
     pub fn cuda(ordinal: usize) -> Result<Self> {
-        Ok(Self::Cuda(crate::cuda::open(ordinal)?))
+        Self::cuda_with(ordinal, |traits| traits)
+    }
+
+    /// The same with other properties, such as another number of SMs, which other kernels are chosen for.
+    ///
+    /// # Errors
+    /// As [`Device::cuda`].
+    pub fn cuda_with(ordinal: usize, change: impl FnOnce(Traits) -> Traits) -> Result<Self> {
+        Ok(Self::Cuda(crate::cuda::open(ordinal, change)?))
+    }
+
+    /// The free memory of a GPU in bytes; `None` on the CPU.
+    ///
+    /// # Errors
+    /// If the driver fails.
+    pub fn free_memory(&self) -> Result<Option<u64>> {
+        match self {
+            Self::Cpu => Ok(None),
+            Self::Cuda(gpu) => Ok(Some(gpu.free_memory()? as u64)),
+        }
+    }
+
+    /// Waits for all work and returns cached memory, so that other work may use the device. After an error of the driver it
+    /// must not be used again.
+    ///
+    /// # Errors
+    /// If the driver or earlier work fails.
+    pub fn come_to_rest(&self) -> Result<()> {
+        if let Self::Cuda(gpu) = self {
+            gpu.wait()?;
+            gpu.release_cached_memory();
+        }
+        Ok(())
     }
 }
 

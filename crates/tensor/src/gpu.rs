@@ -7,11 +7,13 @@
 mod call;
 mod cell;
 mod driver;
+mod page;
 mod pool;
 mod recording;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use call::{Argument, Call};
@@ -22,6 +24,7 @@ pub(crate) use pool::Memory;
 pub use recording::Recording;
 
 use crate::{DType, Error, Result, Tensor, flops};
+use page::{PAGE, Page, Slot};
 use pool::Pool;
 use recording::Recorder;
 
@@ -30,6 +33,8 @@ pub struct Gpu {
     driver: Arc<dyn Driver>,
     pool: Arc<Pool>,
     state: Mutex<State>,
+    /// The number of copies from the CPU.
+    copies: AtomicU64,
 }
 
 #[derive(Default)]
@@ -39,15 +44,20 @@ struct State {
     scalars: HashMap<(u64, DType), Arc<Memory>>,
     /// Constant tables, by their bytes.
     tables: HashMap<Vec<u8>, Arc<Memory>>,
-    /// The memory from which kernels read the number of the training step, and its current content.
-    step: Option<(Arc<Memory>, u64)>,
+    /// The cell from which kernels read the number of the training step, and its current content.
+    step: Option<(Slot, u64)>,
+    /// The page of the next small cell.
+    page: Option<Arc<Page>>,
+    /// Pages with writes that have not been copied to the GPU.
+    unsent: Vec<Arc<Page>>,
 }
 
 impl Gpu {
     /// The GPU behind this driver.
     pub fn new(driver: impl Driver + 'static) -> Arc<Self> {
         let driver: Arc<dyn Driver> = Arc::new(driver);
-        Arc::new(Self { pool: Pool::of(Arc::clone(&driver)), driver, state: Mutex::default() })
+        let pool = Pool::of(Arc::clone(&driver));
+        Arc::new(Self { pool, driver, state: Mutex::default(), copies: AtomicU64::new(0) })
     }
 
     /// The properties of the GPU.
@@ -94,9 +104,13 @@ impl Gpu {
     }
 
     /// Allocates `bytes` with arbitrary content, from the memory pool of the recording while one is being made.
-    pub(crate) fn allocate(&self, bytes: usize) -> Result<Memory> {
+    pub(crate) fn allocate(&self, bytes: usize) -> Result<Arc<Memory>> {
         let pool = self.state().recorder.as_ref().map(|recorder| Arc::clone(&recorder.pool));
-        pool.as_ref().unwrap_or(&self.pool).allocate(bytes)
+        let memory = Arc::new(pool.as_ref().unwrap_or(&self.pool).allocate(bytes)?);
+        if self.traits().poison {
+            self.fill(&memory, 0xff, memory.size())?;
+        }
+        Ok(memory)
     }
 
     /// Copies bytes from the CPU to the start of `memory`.
@@ -107,8 +121,47 @@ impl Gpu {
 
     fn put(&self, memory: &Memory, bytes: &[u8]) -> Result<()> {
         assert!(bytes.len() <= memory.len(), "a write fits into its memory");
+        self.copies.fetch_add(1, Ordering::Relaxed);
         // SAFETY: the memory was allocated by this driver, is alive, and is long enough.
         unsafe { self.driver.write(memory.address(), bytes) }
+    }
+
+    /// The number of copies from the CPU so far.
+    pub fn copies_from_cpu(&self) -> u64 {
+        self.copies.load(Ordering::Relaxed)
+    }
+
+    /// A small cell of a page.
+    fn slot(&self, bytes: usize) -> Result<Slot> {
+        let mut state = self.state();
+        if let Some(slot) = state.page.as_ref().and_then(|page| page.slot(bytes)) {
+            return Ok(slot);
+        }
+        let page = Page::new(self.pool.allocate(PAGE)?);
+        let slot = page.slot(bytes).expect("a page has room for a small cell");
+        state.page = Some(page);
+        Ok(slot)
+    }
+
+    /// Writes a small cell before the next command.
+    fn write_slot(&self, slot: &Slot, bytes: &[u8]) {
+        slot.write(bytes);
+        let unsent = &mut self.state().unsent;
+        if !unsent.iter().any(|page| Arc::ptr_eq(page, &slot.page)) {
+            unsent.push(Arc::clone(&slot.page));
+        }
+    }
+
+    /// Copies what was written to small cells since the last command, in one piece.
+    fn flush(&self) -> Result<()> {
+        let unsent = std::mem::take(&mut self.state().unsent);
+        unsent.iter().try_for_each(|page| {
+            page.flush(|address, bytes| {
+                self.copies.fetch_add(1, Ordering::Relaxed);
+                // SAFETY: the bytes are part of a page, which is alive.
+                unsafe { self.driver.write(address, bytes) }
+            })
+        })
     }
 
     pub(crate) fn download(&self, memory: &Memory, bytes: &mut [u8]) -> Result<()> {
@@ -127,7 +180,17 @@ impl Gpu {
 
     /// Sets all bytes of `memory` to zero.
     pub(crate) fn clear(&self, memory: &Arc<Memory>) -> Result<()> {
-        self.submit(Command::Clear { to: memory.address(), bytes: memory.len() }, &[Arc::clone(memory)])
+        self.fill(memory, 0, memory.len())
+    }
+
+    fn fill(&self, memory: &Arc<Memory>, value: u8, bytes: usize) -> Result<()> {
+        let command = Command::Fill { to: memory.address(), value, bytes };
+        self.submit(command, &[Arc::clone(memory)])
+    }
+
+    /// The free memory of the GPU in bytes, without what this stream has cached.
+    pub fn free_memory(&self) -> Result<usize> {
+        Ok(self.driver.memory()?[0])
     }
 
     /// Submits a command, and appends it to the recording if one is being made.
@@ -135,6 +198,7 @@ impl Gpu {
     /// `reached` is all memory that the command accesses. Freed memory is reused only by later commands, which the stream
     /// runs after this one.
     fn submit(&self, command: Command, reached: &[Arc<Memory>]) -> Result<()> {
+        self.flush()?;
         // SAFETY: all memory that the command accesses is alive, and freed memory is returned to the driver only after
         // all submitted work is done.
         unsafe { self.driver.run(&command) }?;
@@ -144,14 +208,20 @@ impl Gpu {
         Ok(())
     }
 
+    /// New memory that holds constant bytes. A recorded step may use it: a replay needs no copy.
+    pub(crate) fn constant(&self, bytes: &[u8]) -> Result<Arc<Memory>> {
+        let memory = Arc::new(self.pool.allocate(bytes.len())?);
+        self.put(&memory, bytes)?;
+        Ok(memory)
+    }
+
     /// Memory that holds this scalar, allocated once and shared, so it may be used while recording.
     pub(crate) fn number(&self, value: f64, dtype: DType) -> Result<Arc<Memory>> {
         let key = (value.to_bits(), dtype);
         if let Some(number) = self.state().scalars.get(&key) {
             return Ok(Arc::clone(number));
         }
-        let number = Arc::new(self.pool.allocate(dtype.size())?);
-        self.put(&number, Tensor::full(value, &[], dtype).bytes()?)?;
+        let number = self.constant(Tensor::full(value, &[], dtype).bytes()?)?;
         self.state().scalars.insert(key, Arc::clone(&number));
         Ok(number)
     }
@@ -163,8 +233,7 @@ impl Gpu {
         if let Some(table) = self.state().tables.get(bytes) {
             return Ok(Arc::clone(table));
         }
-        let memory = Arc::new(self.pool.allocate(bytes.len())?);
-        self.put(&memory, bytes)?;
+        let memory = self.constant(bytes)?;
         let mut state = self.state();
         if state.tables.len() == MOST {
             state.tables.clear();
@@ -173,21 +242,20 @@ impl Gpu {
         Ok(memory)
     }
 
-    /// The memory from which kernels read the number of the training step.
-    fn step(&self, step: u64) -> Result<Arc<Memory>> {
-        let mut state = self.state();
-        if let Some(recorder) = &mut state.recorder {
+    /// The cell from which kernels read the number of the training step.
+    fn step(&self, step: u64) -> Result<Slot> {
+        if let Some(recorder) = &mut self.state().recorder {
             recorder.require_step(step)?;
         }
-        let known = state.step.as_ref().map(|(memory, known)| (Arc::clone(memory), *known));
-        let memory = match known {
-            Some((memory, known)) if known == step => return Ok(memory),
-            Some((memory, _)) => memory,
-            None => Arc::new(self.pool.allocate(size_of::<u64>())?),
+        let known = self.state().step.clone();
+        let slot = match known {
+            Some((slot, known)) if known == step => return Ok(slot),
+            Some((slot, _)) => slot,
+            None => self.slot(size_of::<u64>())?,
         };
-        self.put(&memory, &step.to_ne_bytes())?;
-        state.step = Some((Arc::clone(&memory), step));
-        Ok(memory)
+        self.write_slot(&slot, &step.to_ne_bytes());
+        self.state().step = Some((slot.clone(), step));
+        Ok(slot)
     }
 
     /// Runs `step` once and records its GPU commands, so that they can be replayed.

@@ -41,7 +41,7 @@ impl Indices {
 
     /// Allocates `len` indices on a GPU, to be written by kernels; the caller guarantees that they are below `below`.
     pub fn written_on(gpu: &Arc<Gpu>, len: usize, below: u32) -> Result<Self> {
-        let memory = Arc::new(gpu.allocate(elements(&[len])? * size_of::<u32>())?);
+        let memory = gpu.allocate(elements(&[len])? * size_of::<u32>())?;
         Ok(Self(Arc::new(Place::Gpu { gpu: Arc::clone(gpu), memory, below })))
     }
 
@@ -106,7 +106,7 @@ impl Indices {
         {
             return Ok(Arc::clone(memory));
         }
-        let memory = Arc::new(gpu.allocate(values.len() * size_of::<u32>())?);
+        let memory = gpu.allocate(values.len() * size_of::<u32>())?;
         gpu.upload(&memory, bytemuck::cast_slice(values))?;
         *copy = Some((Arc::clone(gpu), Arc::clone(&memory)));
         Ok(memory)

@@ -115,7 +115,7 @@ impl Tensor {
             Device::Cpu => Self::try_uninitialised(shape, dtype),
             Device::Cuda(gpu) => {
                 let memory = gpu.allocate(elements(shape)? * dtype.size())?;
-                Ok(Self::on_gpu(gpu, Arc::new(memory), shape, dtype))
+                Ok(Self::on_gpu(gpu, memory, shape, dtype))
             }
         }
     }

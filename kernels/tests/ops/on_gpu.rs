@@ -1,12 +1,17 @@
-//! Tests that need a GPU: the driver, every operation, and recorded steps, on the device set by `AGON_TEST_DEVICE`.
+//! Tests of what the emulator does not have: the driver, two streams, the end of memory, and the shapes of real models, on
+//! the device set by `AGON_TEST_DEVICE`. No GPU has run them yet.
 //!
-//! All of them are ignored by default, so that none is reported as passed without a GPU; `cargo xtask gpu` runs them.
+//! All of them are ignored by default, so that none is reported as passed without a GPU; `cargo xtask gpu` runs them, and with
+//! the same variable every other test of the emulated device on the GPU.
 
 use std::sync::Arc;
 
-use autograd::for_each_op;
-use autograd::testing::cases::{Cases, for_all};
+use autograd::ops::attention::Attention;
+use autograd::ops::conv2d::{Conv2d, Geometry};
+use autograd::ops::matmul::MatMul;
+use autograd::testing::cases::{Case, Cases};
 use autograd::testing::checks;
+use kernels::Setting;
 use models::{AdamConfig, Cre, CreTrainer, DeviceBatches, fc};
 use tensor::random::Stream;
 use tensor::{DType, Device, Indices, Tensor};
@@ -17,30 +22,6 @@ fn device() -> Device {
     let name = std::env::var("AGON_TEST_DEVICE").unwrap_or_else(|_| "cuda:0".into());
     name.parse().unwrap_or_else(|error| panic!("{error}"))
 }
-
-fn precision<O: Cases<N, M>, const N: usize, const M: usize>() {
-    let device = device();
-    for dtype in crate::DTYPES {
-        for_all(O::cases(), |case| checks::precision(&on(case, &device), dtype));
-        for_all(O::long_cases(), |case| checks::precision(&on(case, &device), dtype));
-    }
-}
-
-macro_rules! on_the_gpu {
-    ($($module:ident::$op:ident $(<$($n_inputs:tt),+>)?,)*) => {$(
-        mod $module {
-            use autograd::ops::$module::$op;
-
-            #[test]
-            #[ignore = "needs a CUDA device"]
-            fn the_kernels_agree_with_the_reference_on_a_gpu() {
-                autograd::for_each_arity!(super::precision [$op $(<$($n_inputs),+>)?] ());
-            }
-        }
-    )*};
-}
-
-for_each_op!(on_the_gpu);
 
 const BATCH: usize = 64;
 
@@ -75,7 +56,7 @@ fn recorded_steps_have_the_bits_of_steps_that_are_launched_one_by_one_on_a_gpu()
         trainer.to_device(&device).unwrap();
         trainer.step((&images, &labels)).unwrap();
         if is_recorded {
-            let gather = |_| Ok((images.clone(), labels.clone()));
+            let gather = |_| Ok((&images, &labels).into());
             let batches = DeviceBatches { steps: STEPS, seek: &|_| Ok(()), gather: &gather };
             trainer.epoch(1, batches).unwrap();
         } else {
@@ -86,22 +67,6 @@ fn recorded_steps_have_the_bits_of_steps_that_are_launched_one_by_one_on_a_gpu()
         params(&model)
     });
     assert_eq!(launched, replayed);
-}
-
-#[test]
-#[ignore = "needs a CUDA device"]
-fn training_on_a_gpu_equals_training_on_the_cpu_to_rounding() {
-    let [on_cpu, on_gpu] = [Device::Cpu, device()].map(|device| {
-        let model = model();
-        let (images, labels) = batch(&device);
-        let mut trainer = CreTrainer::new(&model, AdamConfig::PAPER, 0.5).unwrap();
-        trainer.to_device(&device).unwrap();
-        let steps: Vec<_> = (0..STEPS).map(|_| trainer.step((&images, &labels)).unwrap()).collect();
-        steps.iter().map(|report| report.mse + report.cross_entropy).collect::<Vec<f64>>()
-    });
-    for (step, (x, y)) in on_cpu.iter().zip(&on_gpu).enumerate() {
-        assert!(x.is_finite() && (x - y).abs() <= 1e-3 * x.abs(), "step {step}: {x} {y}");
-    }
 }
 
 #[test]
@@ -137,4 +102,42 @@ fn too_much_memory_is_an_error_that_says_what_is_free_and_leaves_the_queue_usabl
     let message = call.scratch(&[1 << 50], DType::F32).unwrap_err().to_string();
     assert!(message.contains("are free") && message.contains("smaller batch"), "{message}");
     assert_eq!(Tensor::full(3.0, &[4], DType::F32).to_device(&device).unwrap().to_f64_vec(), [3.0; 4]);
+}
+
+/// Values in [-1/2, 1/2) of this shape.
+fn numbers(shape: &[usize], purpose: &str) -> Tensor {
+    let mut words = Stream::new(5, purpose).sequence(0);
+    let values = (0..shape.iter().product()).map(|_| words.uniform() - 0.5).collect::<Vec<f64>>();
+    Tensor::from_vec(values, shape).expect("the values fill the shape")
+}
+
+/// In every type, with the tiles that the SMs of the GPU choose and with those for other numbers of SMs.
+fn agrees<O: Cases<N, 1>, const N: usize>(op: O, shapes: [&[usize]; N], reduced: usize) {
+    let inputs = shapes.map(|shape| numbers(shape, "inputs"));
+    let case = Case { op, inputs, reduced };
+    for dtype in crate::DTYPES {
+        checks::precision(&on(&case, &device()), dtype).expect("the kernels agree with the reference");
+        for setting in Setting::ALL {
+            checks::precision(&on(&case, &setting.device()), dtype).expect("and so do those of other tiles");
+        }
+    }
+}
+
+/// Sizes of FC-M and of the weight gradient of a narrow layer, with edges in each dimension.
+#[test]
+#[ignore = "needs a CUDA device"]
+fn products_of_the_sizes_of_models_agree_with_the_reference_on_a_gpu() {
+    let plain = |transpose_a, transpose_b| MatMul { transpose_a, transpose_b };
+    agrees(plain(false, true), [&[512, 784], &[616, 784]], 784);
+    agrees(plain(true, false), [&[2_048, 16], &[2_048, 33]], 2_048);
+    agrees(plain(false, false), [&[129, 257], &[257, 1_025]], 1_025);
+}
+
+#[test]
+#[ignore = "needs a CUDA device"]
+fn convolutions_and_attention_of_the_sizes_of_models_agree_with_the_reference_on_a_gpu() {
+    let conv = |stride, padding| Conv2d::without_bias(Geometry::square(stride, padding));
+    agrees(conv(1, 1), [&[4, 65, 16, 16], &[129, 65, 3, 3]], 65 * 9 + 4 * 256);
+    agrees(conv(2, 1), [&[3, 32, 28, 28], &[64, 32, 3, 3]], 64 * 9 + 3 * 196);
+    agrees(Attention { n_heads: 4 }, [&[6, 65, 3 * 4 * 16]], 65 + 16);
 }

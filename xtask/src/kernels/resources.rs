@@ -13,13 +13,15 @@ pub(super) struct Resources {
     pub(super) shared: u32,
     /// Bytes of register spills per thread.
     pub(super) spilled: u32,
+    /// Bytes of the stack frame of a thread, which lies in the memory of the GPU.
+    pub(super) stack: u32,
 }
 
 impl Resources {
     pub(super) fn json(&self) -> Value {
-        let Self { name, architecture, registers, shared, spilled } = self;
+        let Self { name, architecture, registers, shared, spilled, stack } = self;
         json!({ "name": name, "architecture": architecture, "registers": registers, "shared": shared,
-                "spilled": spilled })
+                "spilled": spilled, "stack": stack })
     }
 }
 
@@ -32,10 +34,11 @@ pub(super) fn of_report(report: &str) -> Vec<Resources> {
             let (name, architecture) = (quoted.next(), quoted.nth(1));
             let (name, architecture) =
                 (name.unwrap_or_default().into(), architecture.unwrap_or_default().into());
-            kernels.push(Resources { name, architecture, registers: 0, shared: 0, spilled: 0 });
+            kernels.push(Resources { name, architecture, registers: 0, shared: 0, spilled: 0, stack: 0 });
         } else if let Some(kernel) = kernels.last_mut() {
             let number = |what: &str| number_before(line, what).unwrap_or_default();
             kernel.spilled += number(" bytes spill stores") + number(" bytes spill loads");
+            kernel.stack = kernel.stack.max(number(" bytes stack frame"));
             kernel.registers = kernel.registers.max(number(" registers"));
             kernel.shared = kernel.shared.max(number(" bytes smem"));
         }
@@ -79,14 +82,15 @@ mod tests {
 
     #[test]
     fn registers_shared_memory_and_spills_are_read_from_the_report() {
-        let of = |name: &str, architecture: &str, registers, shared, spilled| Resources {
+        let of = |name: &str, architecture: &str, registers, shared, spilled, stack| Resources {
             name: name.into(),
             architecture: architecture.into(),
             registers,
             shared,
             spilled,
+            stack,
         };
-        let expected = [of("add_f32", "sm_80", 18, 0, 0), of("sum_f16", "sm_90a", 255, 1024, 20)];
+        let expected = [of("add_f32", "sm_80", 18, 0, 0, 0), of("sum_f16", "sm_90a", 255, 1024, 20, 24)];
         assert_eq!(of_report(REPORT), expected);
     }
 

@@ -28,8 +28,8 @@ const ARROWS: [(&str, &[&str]); 20] = [
     ("runs", &["tensor", "models", "data", "theory", "system"]),
     ("experiments", &["tensor", "models", "data", "theory", "report", "runs", "system"]),
     ("cli", &["tensor", "models", "data", "theory", "report", "runs", "experiments", "system"]),
-    // Only its tests, which compare kernels with the references of these crates.
-    ("kernels", &["tensor", "autograd", "models", "data"]),
+    // Only its tests, which compare kernels with the references of these crates, and learners on both devices.
+    ("kernels", &["tensor", "autograd", "models", "data", "runs"]),
     ("xtask", &["learn", "system"]),
     ("tests", &["agon", "tensor", "autograd", "models", "data", "theory", "report", "runs", "experiments"]),
     ("benches", &["tensor", "autograd", "models", "data", "theory", "report", "runs", "experiments"]),

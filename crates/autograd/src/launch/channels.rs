@@ -1,7 +1,9 @@
 //! Launch configurations over channels (see `channels.cuh`), rows and planes.
 
 use tensor::gpu::{Argument, Call, Grid};
-use tensor::{Result, Tensor};
+use tensor::{DType, Result, Tensor};
+
+use super::parts::{sum_of_parts, terms_of_part};
 
 /// The sizes of `[n, c, plane]`, where a plane is all axes after the first two.
 #[derive(Debug, Clone, Copy)]
@@ -27,13 +29,24 @@ impl Channels {
         [self.n, self.c, self.plane].map(Argument::U32)
     }
 
-    /// One block for each channel, or for every 32 channels where they are contiguous.
-    pub(crate) fn grid(self) -> Grid {
-        Grid::of_blocks(if self.plane < 32 { self.c.div_ceil(32) } else { self.c }, 256)
+    /// The number of elements of a channel.
+    fn count(self) -> usize {
+        self.n as usize * self.plane as usize
+    }
+
+    /// Blocks along x for each channel, or for every 32 channels where they are contiguous, and along y for parts of each; and
+    /// the number of elements of a part.
+    fn grid(self) -> (Grid, usize) {
+        // A thread adds four elements at once.
+        let (blocks, step) = if self.plane < 32 { (self.c.div_ceil(32), 4 * 8) } else { (self.c, 4 * 256) };
+        let of_part = terms_of_part(self.count(), blocks as usize, step);
+        let n_parts = self.count().div_ceil(of_part).max(1) as u32;
+        (Grid { blocks: [blocks, n_parts, 1], ..Grid::of_blocks(1, 256) }, of_part)
     }
 }
 
-/// Launches `entry(outputs.., inputs.., more.., n, c, plane)` over the channels of the first input.
+/// Sums over the channels of the first input by `entry(outputs.., inputs.., more.., of_part, n, c, plane)`, which writes a row
+/// of sums for each part, in f32.
 pub(crate) fn over_channels(
     call: Call<'_>,
     entry: &str,
@@ -42,7 +55,31 @@ pub(crate) fn over_channels(
     more: &[Argument<'_>],
 ) -> Result<()> {
     let channels = Channels::of(call, inputs[0])?;
-    call.launch(entry, channels.grid(), &arguments(outputs, inputs, more, channels))
+    let (grid, of_part) = channels.grid();
+    let (more, n_parts) = ([more, &[Argument::Size(of_part)]].concat(), grid.blocks[1] as usize);
+    if n_parts == 1 && outputs.iter().all(|output| output.dtype() == DType::F32) {
+        return call.launch(entry, grid, &arguments(outputs, inputs, &more, channels));
+    }
+    let part = |output: &&Tensor| call.scratch(&[n_parts, output.len()], DType::F32);
+    let parts = outputs.iter().map(part).collect::<Result<Vec<_>>>()?;
+    let rows: Vec<&Tensor> = parts.iter().collect();
+    call.launch(entry, grid, &arguments(&rows, inputs, &more, channels))?;
+    parts.iter().zip(outputs).try_for_each(|(parts, output)| sum_of_parts(call, parts, n_parts, output))
+}
+
+/// The mean, the unbiased variance and `rstd` of each channel, from those of parts.
+pub(crate) fn statistics(call: Call<'_>, x: &Tensor, eps: f64, statistics: [&Tensor; 3]) -> Result<()> {
+    let channels = Channels::of(call, x)?;
+    let (grid, of_part) = channels.grid();
+    let (n_parts, c) = (grid.blocks[1] as usize, channels.c as usize);
+    let part = |_| call.scratch(&[n_parts, c], DType::F32);
+    let parts = [part(0)?, part(1)?, part(2)?];
+    let sizes = [Argument::Size(of_part)];
+    call.launch("batch_norm_statistics", grid, &arguments(&parts.each_ref(), &[x], &sizes, channels))?;
+    let [outputs, inputs] = [statistics.map(Argument::Out), parts.each_ref().map(Argument::In)];
+    let sizes = [n_parts, of_part, channels.count(), c].map(Argument::Size);
+    let arguments = [&outputs[..], &inputs, &[Argument::F32(eps as f32)], &sizes].concat();
+    call.launch_one("batch_norm_statistics_of_parts".into(), a_warp_for_each(call, c)?, &arguments)
 }
 
 /// Launches it over the elements of the output.

@@ -12,7 +12,7 @@ use tensor::{Error, FusedActivation, Kernel, Real, Slice, Storage, Tensor};
 
 use self::fast::{Layout, Norm};
 use self::gradients::{BatchNormGradAffine, BatchNormGradInput};
-use crate::launch::channels::{over_channels, over_elements};
+use crate::launch::channels::{self, over_elements};
 use crate::moments::{Moments, check_eps};
 use crate::op::if_wanted;
 use crate::ops::cast::cast;
@@ -88,8 +88,7 @@ impl Kernel<3, 4> for BatchNorm {
     fn launch(&self, call: Call<'_>, inputs: [&Tensor; 3], outputs: [&Tensor; 4]) -> tensor::Result<()> {
         let ([x, weight, bias], [y, statistics @ ..]) = (inputs, outputs);
         let [mean, _, rstd] = statistics;
-        let eps = Argument::F32(self.eps as f32);
-        over_channels(call, "batch_norm_statistics", &statistics, &[x], &[eps])?;
+        channels::statistics(call, x, self.eps, statistics)?;
         over_elements(call, "batch_norm", y, &[x, weight, bias, mean, rstd], &[relu_flag(self.activation)])
     }
 

@@ -40,13 +40,28 @@ pub(super) struct Energy<'t> {
     pub(super) z_for_heads: [Var<'t>; 2],
 }
 
-/// The values of an energy and its losses.
-#[derive(Debug, Clone, Copy)]
+/// The values of an energy and its losses, not read back from the device yet.
+#[derive(Debug, Clone)]
 pub(super) struct Reading {
-    pub(super) energy: f64,
-    pub(super) mse: f64,
+    /// The unweighted terms of each part.
+    terms: [Vec<Tensor>; 3],
+    lambda: f64,
+    pub(super) mse: Tensor,
     /// The cross-entropy of the clamped label, if any.
-    pub(super) cross_entropy: Option<f64>,
+    pub(super) cross_entropy: Option<Tensor>,
+}
+
+impl Reading {
+    /// The energy with heads weighted by lambda.
+    pub(super) fn energy(&self) -> Result<f64> {
+        let mut energy = 0.0;
+        for (terms, weight) in self.terms.iter().zip([1.0, self.lambda, 1.0 - self.lambda]) {
+            for term in terms {
+                energy += weight * term.item()?;
+            }
+        }
+        Ok(energy)
+    }
 }
 
 impl Network<'_> {
@@ -134,15 +149,14 @@ impl<'t> Energy<'t> {
         terms.try_fold(first, |sum, term| Ok(sum.add(term)?))
     }
 
-    /// The value of the energy, with heads weighted by lambda, and the values of its losses.
-    pub(super) fn reading(&self) -> Result<Reading> {
-        let mut energy = 0.0;
-        for (terms, weight) in self.terms.iter().zip([1.0, self.lambda, 1.0 - self.lambda]) {
-            for term in terms {
-                energy += weight * term.value().item()?;
-            }
+    /// The values of the energy and of its losses.
+    pub(super) fn reading(&self) -> Reading {
+        let value = |var: &Var<'t>| var.value().clone();
+        Reading {
+            terms: self.terms.each_ref().map(|terms| terms.iter().map(value).collect()),
+            lambda: self.lambda,
+            mse: value(&self.mse),
+            cross_entropy: self.cross_entropy.as_ref().map(value),
         }
-        let cross_entropy = self.cross_entropy.as_ref().map(|loss| loss.value().item()).transpose()?;
-        Ok(Reading { energy, mse: self.mse.value().item()?, cross_entropy })
     }
 }

@@ -1,7 +1,5 @@
 //! The batches of an epoch.
 
-use tensor::{Indices, Tensor};
-
 use crate::{Example, Result};
 
 /// The batches of an epoch.
@@ -20,7 +18,7 @@ pub struct DeviceBatches<'a> {
     pub seek: &'a dyn Fn(usize) -> tensor::Result<()>,
     /// Gathers the selected batch for the training step with this number, by kernels only: for a recorded step it is called
     /// once, and its launches are replayed.
-    pub gather: &'a dyn Fn(u64) -> tensor::Result<(Tensor, Indices)>,
+    pub gather: &'a dyn Fn(u64) -> tensor::Result<Example>,
 }
 
 impl<'a> Batches<'a> {
@@ -30,7 +28,7 @@ impl<'a> Batches<'a> {
             Self::Host(examples) => Box::new(examples.map(Ok)),
             Self::Device(DeviceBatches { steps, seek, gather }) => Box::new((0..steps).map(move |step| {
                 seek(step)?;
-                Ok(gather(first + step as u64)?.into())
+                Ok(gather(first + step as u64)?)
             })),
         }
     }

@@ -49,9 +49,4 @@ impl Objective for GuidedObjective<'_> {
         let total = if self.reconstructs { losses.total } else { losses.probes };
         Ok(StepLosses { mse, cross_entropy, ..StepLosses::single(total) })
     }
-
-    /// The reported losses do not sum to the differentiated one.
-    fn records(&self) -> bool {
-        false
-    }
 }

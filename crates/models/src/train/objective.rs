@@ -42,8 +42,7 @@ pub trait Objective {
         Ok(())
     }
 
-    /// Whether a step can be recorded on a GPU: it reads no value back, and the differentiated loss is the sum of the MSE and
-    /// the cross-entropy, or one of them, or the only reported loss. Other steps are launched one by one.
+    /// Whether a step can be recorded on a GPU: it reads no value back. Other steps are launched one by one.
     fn records(&self) -> bool {
         true
     }

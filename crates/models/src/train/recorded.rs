@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use autograd::{Tape, Var};
 use tensor::gpu::{Argument, Gpu, Grid, Recording};
 use tensor::{DType, Device, Tensor};
 
-use super::{Conflict, DeviceBatches, EpochReport, Objective, Pass, Trainer};
+use super::{Check, Conflict, DeviceBatches, EpochReport, Objective, Pass, StepReport, Trainer};
 use crate::{Error, Result, ScheduleValue};
 
 /// The data of a trainer on the GPU of its model.
@@ -17,16 +18,17 @@ pub(super) struct Recorder {
     step: Option<(Recording, Reported)>,
 }
 
-/// The losses that the steps of an objective report.
+/// The losses that the steps of an objective report, and those that must be finite.
 #[derive(Debug, Clone, Copy)]
 struct Reported {
     mse: bool,
     cross_entropy: bool,
     conflict: bool,
+    checked: &'static [Check],
 }
 
-/// The number of floats of the sums: four compensated sums of two floats each, and two counts.
-const SUMS: usize = 10;
+/// The number of floats of the sums: five compensated sums of two floats each, and two counts.
+const SUMS: usize = 12;
 
 impl Recorder {
     pub(super) fn new(gpu: &Arc<Gpu>) -> Result<Self> {
@@ -89,7 +91,7 @@ impl<O: Objective> Trainer<O> {
         sums: &Tensor,
         schedule_value: ScheduleValue,
     ) -> Result<Reported> {
-        let example = self.precision.cast(&(batches.gather)(self.steps)?.into())?;
+        let example = self.precision.cast(&(batches.gather)(self.steps)?)?;
         let pass = self.forward_backward(&example)?;
         let reported = account(&pass, sums)?;
         self.update(&pass.gradients, schedule_value)?;
@@ -100,15 +102,16 @@ impl<O: Objective> Trainer<O> {
 /// Adds the losses of a step and the conflict of its gradients to the sums of the epoch. The total replaces losses that
 /// the objective does not have.
 fn account(pass: &Pass, sums: &Tensor) -> Result<Reported> {
-    let Pass { total, mse, cross_entropy, by_z: [of_mse, of_cross_entropy], .. } = pass;
-    let [of_mse, of_cross_entropy] = [of_mse, of_cross_entropy].map(|pieces| pieces.first().unwrap_or(total));
+    let Pass { total, mse, cross_entropy, by_z, .. } = pass;
+    let [of_mse, of_cross_entropy] = [joined(&by_z[0], total)?, joined(&by_z[1], total)?];
     let Device::Cuda(gpu) = of_mse.device() else { unreachable!("the gradients are on the model's device") };
     let arguments = [
         Argument::Out(sums),
+        Argument::In(total),
         Argument::In(mse.as_ref().unwrap_or(total)),
         Argument::In(cross_entropy.as_ref().unwrap_or(total)),
-        Argument::In(of_mse),
-        Argument::In(of_cross_entropy),
+        Argument::In(&of_mse),
+        Argument::In(&of_cross_entropy),
         Argument::Size(of_mse.len()),
     ];
     let call = gpu.call("account_step", of_mse.dtype())?;
@@ -116,38 +119,45 @@ fn account(pass: &Pass, sums: &Tensor) -> Result<Reported> {
     Ok(Reported {
         mse: mse.is_some(),
         cross_entropy: cross_entropy.is_some(),
-        conflict: !pass.by_z[0].is_empty(),
+        conflict: !by_z[0].is_empty(),
+        checked: pass.checked,
     })
+}
+
+/// The pieces of a gradient as one vector; `otherwise` if there are none.
+fn joined(pieces: &[Tensor], otherwise: &Tensor) -> Result<Tensor> {
+    match pieces {
+        [] => Ok(otherwise.clone()),
+        [one] => Ok(one.clone()),
+        pieces => {
+            let tape = Tape::without_gradients();
+            let flat = pieces.iter().map(|piece| Ok(tape.constant(&piece.reshape(&[piece.len()])?)));
+            let flat: Vec<_> = flat.collect::<Result<_>>()?;
+            Ok(Var::concat(&flat.iter().collect::<Vec<_>>(), 0)?.value().clone())
+        }
+    }
 }
 
 /// The averages of an epoch from its sums.
 fn report(epoch: u32, steps: usize, reported: Reported, sums: &[f64]) -> Result<EpochReport> {
     // A compensated sum is its total and the rounding error of the last addition.
-    let &[mse, _, cross_entropy, _, cosine, _, norm_ratio, _, opposed, finite] = sums else {
+    let &[loss, _, mse, _, cross_entropy, _, cosine, _, norm_ratio, _, opposed, finite] = sums else {
         unreachable!("there are {SUMS} sums")
     };
-    let name = |has: bool, name| if has { name } else { "the loss" };
-    let names = [name(reported.mse, "the MSE"), name(reported.cross_entropy, "the cross-entropy")];
-    for (loss, value) in names.into_iter().zip([mse, cross_entropy]) {
+    let known = |has: bool, value: f64| if has { value } else { f64::NAN };
+    let (mse, cross_entropy) = (known(reported.mse, mse), known(reported.cross_entropy, cross_entropy));
+    let conflict = Conflict {
+        cosine: known(reported.conflict, cosine / opposed),
+        norm_ratio: known(reported.conflict, norm_ratio / opposed),
+    };
+    // A sum is finite if and only if all of its terms are.
+    let of_sums = StepReport { loss, mse, cross_entropy, conflict };
+    for (name, of) in reported.checked {
+        let value = of(&of_sums);
         if !value.is_finite() {
-            return Err(Error::Diverged { step: finite as usize, loss, value, first: None });
+            return Err(Error::Diverged { step: finite as usize, loss: name, value, first: None });
         }
     }
-    let n = steps as f64;
-    let loss = match reported {
-        Reported { mse: true, cross_entropy: true, .. } => mse + cross_entropy,
-        _ => mse,
-    } / n;
-    let known = |has: bool, value: f64| if has { value } else { f64::NAN };
-    Ok(EpochReport {
-        epoch,
-        steps,
-        loss,
-        mse: known(reported.mse, mse / n),
-        cross_entropy: known(reported.cross_entropy, cross_entropy / n),
-        conflict: Conflict {
-            cosine: known(reported.conflict, cosine / opposed),
-            norm_ratio: known(reported.conflict, norm_ratio / opposed),
-        },
-    })
+    let [loss, mse, cross_entropy] = [loss, mse, cross_entropy].map(|sum| sum / steps as f64);
+    Ok(EpochReport { epoch, steps, loss, mse, cross_entropy, conflict })
 }

@@ -1,5 +1,6 @@
 //! Autoencoders with probes on their latent (LBR E4 and E6 to E8 in `book/lbr.md`).
 
+mod masking;
 mod spectrum;
 mod task;
 mod training;

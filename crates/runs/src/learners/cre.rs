@@ -5,7 +5,7 @@ mod observed;
 
 use models::{Architecture, CreTrainer, Mixing, fc};
 use serde::{Deserialize, Serialize};
-use tensor::{DType, Device};
+use tensor::DType;
 
 use crate::Result;
 use crate::images::{Images, LARGEST_DECOMPOSED};
@@ -14,7 +14,7 @@ use crate::learners::frozen_probe::{heads_on_components, on_components};
 use crate::pixels::matrices;
 use crate::store::Arrays;
 use crate::training::with_batches::WithBatches;
-use crate::training::{Scalars, Setup, Training};
+use crate::training::{Setup, Training};
 
 /// A CRE and the rule that combines the gradients of its losses.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -107,26 +107,16 @@ impl Learner for Cre {
         }
     }
 
-    fn runs_on_gpu(&self) -> bool {
-        true
-    }
-
     fn train(&self, setup: &Setup<'_>, work: &mut dyn FnMut(&mut dyn Training)) -> Result<()> {
         let model = self.model.build(&setup.init(), DType::F32)?;
         let trainer = CreTrainer::new(&model, setup.optimiser, given(self.lambda)?)?.mixing(self.mixing)?;
         let training = WithBatches::new(trainer, setup, self.labelled.filter(|_| setup.trains))?;
-        let training = training.masked(model.is_masked()).observed(|trainer| match setup.device {
-            Device::Cpu => observed::of(setup, &model, trainer),
-            // The observations are implemented on the CPU only.
-            Device::Cuda(_) => Ok(Scalars::new()),
-        });
-        let mut training = training.measured_at_end(|trainer| match setup.device {
-            Device::Cpu if self.mixes_two_losses() => full_cosines::of(setup, trainer),
-            Device::Cpu => match self.compared_with_pca(setup.images) {
-                Some(config) => heads_on_components(setup, on_components(config)),
-                None => Ok(Arrays::new()),
-            },
-            Device::Cuda(_) => Ok(Arrays::new()),
+        let training =
+            training.masked(model.is_masked()).observed(|trainer| observed::of(setup, &model, trainer));
+        let mut training = training.measured_at_end(|trainer| match self.compared_with_pca(setup.images) {
+            _ if self.mixes_two_losses() => full_cosines::of(setup, trainer),
+            Some(config) => heads_on_components(setup, on_components(config)),
+            None => Ok(Arrays::new()),
         });
         work(&mut training);
         Ok(())

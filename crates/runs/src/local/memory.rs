@@ -25,9 +25,10 @@ pub(super) struct Share<'m> {
 }
 
 impl Memory {
-    /// The memory that is free now; unlimited if the system does not report it.
-    pub(super) fn of_machine() -> Self {
-        Self::of(free_memory().map_or(u64::MAX, |bytes| (SHARE * bytes as f64) as u64))
+    /// The memory that is free now, of the machine and of its GPU, if there is one: what a run takes of the one it may take
+    /// of the other too. Unlimited if the system does not report it.
+    pub(super) fn of_device(free_on_gpu: Option<u64>) -> Self {
+        Self::of(share([free_memory(), free_on_gpu]))
     }
 
     fn of(free: u64) -> Self {
@@ -49,6 +50,11 @@ impl Memory {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The part given to runs of the least of these; unlimited if none is known.
+fn share(free: [Option<u64>; 2]) -> u64 {
+    free.into_iter().flatten().min().map_or(u64::MAX, |bytes| (SHARE * bytes as f64) as u64)
 }
 
 impl Drop for Share<'_> {
@@ -83,6 +89,14 @@ mod tests {
         });
         assert!(most.into_inner() <= 2);
         assert_eq!(memory.state().free, 10);
+    }
+
+    #[test]
+    fn the_memory_of_a_gpu_limits_runs_too() {
+        assert_eq!(share([Some(1_000), None]), 800);
+        assert_eq!(share([Some(1_000), Some(500)]), 400);
+        assert_eq!(share([Some(100), Some(500)]), 80);
+        assert_eq!(share([None, None]), u64::MAX);
     }
 
     #[test]

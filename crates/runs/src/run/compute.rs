@@ -92,10 +92,6 @@ impl Run {
         work: impl FnOnce(&mut dyn Training) -> std::result::Result<T, Ended>,
     ) -> std::result::Result<T, Ended> {
         let RunConfig { learner, optimiser, batch, epochs, rotation, .. } = &self.config;
-        if matches!(device, Device::Cuda(_)) && !learner.runs_on_gpu() {
-            let what = format!("{} is computed on the CPU; use `--device cpu`", self.label());
-            return Err(Error::Usage(what).into());
-        }
         let setup = Setup {
             images,
             device,

@@ -1,12 +1,15 @@
-//! The training batches of a run, prepared on the CPU or resident on a GPU.
+//! The training batches of a run, prepared on the CPU or gathered on a GPU.
+
+use std::sync::Arc;
 
 use data::{Augmentation, Batches, Resident, Split};
 use models::{DeviceBatches, EpochReport, Example, Train};
+use tensor::gpu::Gpu;
 use tensor::random::Stream;
 use tensor::{Device, Indices, Tensor};
 
 use super::{Rotation, Setup};
-use crate::{Error, Result};
+use crate::Result;
 
 /// The batch size of evaluation.
 pub(crate) const EVALUATED_AT_ONCE: usize = 500;
@@ -17,7 +20,16 @@ const LABELLED_SHARE: usize = 10;
 /// The source of training batches.
 pub(crate) enum Source<'a> {
     Cpu(OnCpu<'a>),
-    Gpu(Resident),
+    Gpu(OnGpu),
+}
+
+/// Training images in the memory of a GPU.
+pub(crate) struct OnGpu {
+    all: Resident,
+    /// Whether reconstruction targets are the images before augmentation.
+    clean_target: bool,
+    /// The labelled images, of which every batch contains some.
+    labelled: Option<Resident>,
 }
 
 pub(crate) struct OnCpu<'a> {
@@ -44,14 +56,6 @@ impl<'a> Source<'a> {
         let change = rotation.map_or(Augmentation::None, Rotation::augmentation);
         let change = (change, Stream::new(seed, "augment"));
         let clean_target = rotation.is_some_and(|rotation| !rotation.turned_target);
-        if let Device::Cuda(gpu) = device {
-            if clean_target || labelled.is_some() {
-                let what = "batches whose target or labels differ from their images are prepared on the CPU; \
-                            use `--device cpu`";
-                return Err(Error::Usage(what.into()));
-            }
-            return Ok(Self::Gpu(Resident::new(gpu, &images.train, size, shuffle, change)?));
-        }
         let labelled = match labelled {
             None => None,
             Some(n) => Some(Labelled {
@@ -61,6 +65,13 @@ impl<'a> Source<'a> {
             }),
         };
         let rest = size - labelled.as_ref().map_or(0, |labelled| labelled.size);
+        if let Device::Cuda(gpu) = device {
+            let all = Resident::new(gpu, &images.train, rest, shuffle, change)?;
+            let labelled = labelled.map(|labelled| labelled.resident(gpu)).transpose()?;
+            // Unlabelled images are their own targets.
+            let clean_target = clean_target && labelled.is_none();
+            return Ok(Self::Gpu(OnGpu { all, clean_target, labelled }));
+        }
         let batches = Batches::new(&images.train, rest, shuffle)?.with_augmentation(change.0, change.1)?;
         Ok(Self::Cpu(OnCpu { split: &images.train, batches, clean_target, labelled }))
     }
@@ -69,11 +80,9 @@ impl<'a> Source<'a> {
     pub(crate) fn train(&self, trainer: &mut impl Train, epoch: u32) -> models::Result<EpochReport> {
         match self {
             Self::Cpu(_) => trainer.epoch(epoch, self.examples(epoch).into()),
-            Self::Gpu(resident) => {
-                resident.begin(u64::from(epoch))?;
-                let (seek, gather) = (|step| resident.seek(step), |number| resident.gather(number));
-                let batches = DeviceBatches { steps: resident.per_epoch(), seek: &seek, gather: &gather };
-                trainer.epoch(epoch, batches.into())
+            Self::Gpu(there) => {
+                let (before, example) = (|step| there.before(epoch, step), |number| there.example(number));
+                train_resident(trainer, &there.all, epoch, &before, &example)
             }
         }
     }
@@ -89,6 +98,46 @@ impl<'a> Source<'a> {
             let batches = here.batches.epoch(u64::from(epoch)).enumerate();
             batches.map(move |(step, batch)| of(here, step, batch.expect("rows of a split are within it")))
         })
+    }
+}
+
+/// Trains for one epoch on batches of a set in the memory of a GPU. `before` is called before each step of the epoch;
+/// `example` gathers the batch of a training step by kernels only, since it is recorded.
+pub(crate) fn train_resident(
+    trainer: &mut impl Train,
+    resident: &Resident,
+    epoch: u32,
+    before: &dyn Fn(usize) -> tensor::Result<()>,
+    example: &dyn Fn(u64) -> tensor::Result<Example>,
+) -> models::Result<EpochReport> {
+    resident.begin(u64::from(epoch))?;
+    let seek = |step| {
+        before(step)?;
+        resident.seek(step)
+    };
+    let batches = DeviceBatches { steps: resident.per_epoch(), seek: &seek, gather: example };
+    trainer.epoch(epoch, batches.into())
+}
+
+impl OnGpu {
+    /// Selects the labelled images of a step of an epoch; all are used equally often.
+    fn before(&self, epoch: u32, step: usize) -> tensor::Result<()> {
+        let Some(labelled) = &self.labelled else { return Ok(()) };
+        let number = (u64::from(epoch) - 1) * self.all.per_epoch() as u64 + step as u64;
+        let (epoch, at) = (1 + number / labelled.per_epoch() as u64, number as usize % labelled.per_epoch());
+        if step == 0 || at == 0 {
+            labelled.begin(epoch)?;
+        }
+        labelled.seek(at)
+    }
+
+    fn example(&self, number: u64) -> tensor::Result<Example> {
+        if let Some(labelled) = &self.labelled {
+            return Ok(self.all.gather_behind(labelled, number)?.into());
+        }
+        let (images, labels) = self.all.gather(number)?;
+        let target = self.clean_target.then(|| self.all.gather_unchanged(number)).transpose()?;
+        Ok(Example { images, target, labels })
     }
 }
 
@@ -111,9 +160,20 @@ impl OnCpu<'_> {
 }
 
 impl Labelled {
+    /// The number of labelled images in a batch.
+    fn at_once(&self) -> usize {
+        self.size.min(self.split.len())
+    }
+
+    /// The labelled images in the memory of a GPU.
+    fn resident(&self, gpu: &Arc<Gpu>) -> Result<Resident> {
+        let unchanged = (Augmentation::None, self.shuffle);
+        Ok(Resident::new(gpu, &self.split, self.at_once(), self.shuffle, unchanged)?)
+    }
+
     /// The labelled images of a step; all are used equally often.
     fn batch(&self, step: u64) -> data::Batch {
-        let size = self.size.min(self.split.len());
+        let size = self.at_once();
         let batches = Batches::new(&self.split, size, self.shuffle).expect("the size is within the split");
         let per_epoch = batches.per_epoch() as u64;
         let mut epoch = batches.epoch(1 + step / per_epoch);

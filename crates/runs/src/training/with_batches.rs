@@ -3,9 +3,10 @@
 use data::Split;
 use models::train::{Evaluate, Objective, Train};
 use models::{EpochReport, Evaluation, Representation, Trainer, evaluate, evaluate_masked};
-use tensor::{Device, Indices, Tensor};
+use tensor::{Device, Tensor};
 
-use super::batches::{Source, in_order};
+use super::batches::Source;
+use super::evaluated::Evaluated;
 use super::{Scalars, Setup, Training};
 use crate::Result;
 use crate::store::Arrays;
@@ -14,6 +15,7 @@ use crate::store::Arrays;
 pub(crate) struct WithBatches<'a, O> {
     trainer: Trainer<O>,
     source: Source<'a>,
+    evaluated: Evaluated<'a>,
     device: Device,
     is_masked: bool,
     observe: Box<Observe<'a, O>>,
@@ -34,9 +36,11 @@ impl<'a, O: Objective + Evaluate> WithBatches<'a, O> {
     pub(crate) fn new(mut trainer: Trainer<O>, setup: &Setup<'a>, labelled: Option<usize>) -> Result<Self> {
         trainer.to_device(setup.device)?;
         let source = Source::new(setup, labelled)?;
+        let evaluated = Evaluated::new(setup)?;
         let observe = Box::new(|_: &Trainer<O>| Ok(Scalars::new()));
         let at_end = Box::new(|_: &Trainer<O>| Ok(Arrays::new()));
-        Ok(Self { trainer, source, device: setup.device.clone(), is_masked: false, observe, at_end })
+        let device = setup.device.clone();
+        Ok(Self { trainer, source, evaluated, device, is_masked: false, observe, at_end })
     }
 
     /// Also evaluates on masked images, if `is_masked`.
@@ -52,26 +56,6 @@ impl<'a, O: Objective + Evaluate> WithBatches<'a, O> {
     /// The training, with the arrays of `at_end` measured once after the last epoch.
     pub(crate) fn measured_at_end(self, at_end: impl Fn(&Trainer<O>) -> Result<Arrays> + 'a) -> Self {
         Self { at_end: Box::new(at_end), ..self }
-    }
-
-    /// Evaluates on the images of a split in batches, each moved to the device when its turn comes.
-    fn evaluated(
-        &self,
-        split: &Split,
-        evaluate: impl FnOnce(&mut dyn Iterator<Item = (Tensor, Indices)>) -> models::Result<Evaluation>,
-    ) -> Result<Evaluation> {
-        let mut failed = None;
-        let mut batches =
-            in_order(split)?.map_while(|(images, labels)| match images.to_device(&self.device) {
-                Ok(images) => Some((images, labels)),
-                Err(error) => {
-                    failed = Some(error);
-                    None
-                }
-            });
-        let evaluation = evaluate(&mut batches);
-        drop(batches);
-        failed.map_or_else(|| Ok(evaluation?), |error| Err(error.into()))
     }
 }
 
@@ -89,23 +73,22 @@ impl<O: Objective + Evaluate> Training for WithBatches<'_, O> {
     }
 
     fn evaluate(&self, split: &Split) -> Result<Evaluation> {
-        self.evaluated(split, |batches| evaluate(self.trainer.objective(), batches))
+        self.evaluated.on(split, |batches| evaluate(self.trainer.objective(), batches))
     }
 
     fn evaluate_masked(&self, split: &Split) -> Result<Option<Evaluation>> {
         match self.is_masked {
             true => {
-                self.evaluated(split, |batches| evaluate_masked(self.trainer.objective(), batches)).map(Some)
+                let evaluated =
+                    |batches: &mut dyn Iterator<Item = _>| evaluate_masked(self.trainer.objective(), batches);
+                self.evaluated.on(split, evaluated).map(Some)
             }
             false => Ok(None),
         }
     }
 
     fn represent(&self, images: &Tensor) -> Result<Representation> {
-        let Representation { z, reconstruction, logits } =
-            self.trainer.represent(&images.to_device(&self.device)?)?;
-        let [z, reconstruction, logits] = [z, reconstruction, logits].map(|x| x.to_device(&Device::Cpu));
-        Ok(Representation { z: z?, reconstruction: reconstruction?, logits: logits? })
+        on_cpu(self.trainer.represent(&images.to_device(&self.device)?)?)
     }
 
     fn observe(&self) -> Result<Scalars> {
@@ -115,4 +98,11 @@ impl<O: Objective + Evaluate> Training for WithBatches<'_, O> {
     fn measure_at_end(&self) -> Result<Arrays> {
         (self.at_end)(&self.trainer)
     }
+}
+
+/// A representation in the memory of the CPU.
+pub(crate) fn on_cpu(made: Representation) -> Result<Representation> {
+    let Representation { z, reconstruction, logits } = made;
+    let [z, reconstruction, logits] = [z, reconstruction, logits].map(|x| x.to_device(&Device::Cpu));
+    Ok(Representation { z: z?, reconstruction: reconstruction?, logits: logits? })
 }

@@ -1,14 +1,15 @@
-//! An opened GPU with its loaded kernels, shared by all streams on it.
+//! An opened GPU with its loaded kernels, shared by all streams on it until the process ends.
 
 use std::collections::{BTreeMap, HashMap};
-use std::ffi::CString;
+use std::ffi::{CString, c_void};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cudarc::driver::{DriverError, result, sys};
 
 use super::images::{self, IMAGES, MISSING};
-use crate::gpu::Traits;
+use super::library;
+use crate::gpu::{Launch, Traits};
 use crate::{Error, Result};
 
 /// The CUDA version that the kernels are compiled with, in the driver's encoding.
@@ -17,15 +18,13 @@ const VERSION: i32 = 13_000;
 /// The oldest supported compute capability.
 const OLDEST: (i32, i32) = (8, 0);
 
-/// Dynamic shared memory above this size needs an explicit attribute.
-const SHARED_BY_DEFAULT: usize = 48 << 10;
-
 /// An opened GPU.
 pub(super) struct Context {
     ordinal: usize,
-    device: sys::CUdevice,
     context: sys::CUcontext,
     traits: Traits,
+    /// The most bytes of shared memory that a block may have.
+    most_shared: i32,
     loaded: Mutex<Loaded>,
 }
 
@@ -42,8 +41,8 @@ unsafe impl Send for Context {}
 // SAFETY: as above; the mutable state is behind a lock.
 unsafe impl Sync for Context {}
 
-/// The GPUs that are open.
-static OPEN: Mutex<Vec<Weak<Context>>> = Mutex::new(Vec::new());
+/// The GPUs that are open. They stay so: opening one again takes half a second and loads every kernel anew.
+static OPEN: Mutex<Vec<Arc<Context>>> = Mutex::new(Vec::new());
 
 impl Context {
     /// The GPU with this ordinal; it is opened once.
@@ -53,13 +52,11 @@ impl Context {
             return Err(absent(MISSING.into()));
         }
         let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
-        open.retain(|context| context.strong_count() > 0);
-        if let Some(known) = open.iter().filter_map(Weak::upgrade).find(|context| context.ordinal == ordinal)
-        {
-            return Ok(known);
+        if let Some(known) = open.iter().find(|context| context.ordinal == ordinal) {
+            return Ok(Arc::clone(known));
         }
         let context = Arc::new(Self::open_anew(ordinal).map_err(absent)?);
-        open.push(Arc::downgrade(&context));
+        open.push(Arc::clone(&context));
         Ok(context)
     }
 
@@ -70,7 +67,8 @@ impl Context {
                 "the driver library (libcuda) is not installed; install NVIDIA's driver, or use `cpu`".into(),
             );
         }
-        result::init().map_err(|error| format!("initialising the driver failed: {}", said(error)))?;
+        let failed = |error| format!("initialising the driver failed: {}{}", said(error), library::hint());
+        result::init().map_err(failed)?;
         let mut version = 0;
         // SAFETY: the pointer is valid for one integer.
         let outcome = unsafe { sys::cuDriverGetVersion(&mut version) };
@@ -93,9 +91,10 @@ impl Context {
             let major = attribute(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?;
             let minor = attribute(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?;
             let sm_count = attribute(Attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)?;
-            Ok((device, (major, minor), sm_count))
+            let most_shared = attribute(Attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN)?;
+            Ok((device, (major, minor), sm_count, most_shared))
         };
-        let (device, architecture, sm_count) = open().map_err(said)?;
+        let (device, architecture, sm_count, most_shared) = open().map_err(said)?;
         if architecture < OLDEST {
             let ((major, minor), (oldest, _)) = (architecture, OLDEST);
             return Err(format!(
@@ -103,11 +102,10 @@ impl Context {
                  `cpu`"
             ));
         }
-        // SAFETY: the device handle came from the driver.
+        let traits = Traits::with_variables(sm_count as usize, |name| std::env::var(name).ok())?;
+        // SAFETY: the device handle came from the driver. The context is never released.
         let context = unsafe { result::primary_ctx::retain(device) }.map_err(said)?;
-        let plain = std::env::var_os("AGON_PLAIN_KERNELS").is_some_and(|value| value == "1");
-        let traits = Traits { sm_count: sm_count as usize, plain };
-        Ok(Self { ordinal, device, context, traits, loaded: Mutex::default() })
+        Ok(Self { ordinal, context, traits, most_shared, loaded: Mutex::default() })
     }
 
     pub(super) fn name(&self) -> String {
@@ -116,6 +114,10 @@ impl Context {
 
     pub(super) fn traits(&self) -> Traits {
         self.traits
+    }
+
+    pub(super) fn handle(&self) -> sys::CUcontext {
+        self.context
     }
 
     /// Makes this the current context of the calling thread.
@@ -135,8 +137,8 @@ impl Context {
         self.check("creating a stream", result::stream::create(result::stream::StreamKind::NonBlocking))
     }
 
-    /// The entry point `kernel`, with up to `shared` bytes of dynamic shared memory.
-    pub(super) fn function(&self, kernel: &str, shared: usize) -> Result<sys::CUfunction> {
+    /// The entry point `kernel`, which may use all the shared memory of the GPU.
+    fn function(&self, kernel: &str) -> Result<sys::CUfunction> {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(&function) = loaded.functions.get(kernel) {
             return Ok(function);
@@ -164,12 +166,18 @@ impl Context {
                 })?
             }
         };
-        if shared > SHARED_BY_DEFAULT {
-            let attribute = sys::CUfunction_attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
-            // SAFETY: the function was just found.
-            let set = unsafe { result::function::set_function_attribute(function, attribute, shared as i32) };
-            self.check(&format!("giving `{kernel}` {shared} bytes of shared memory"), set)?;
-        }
+        use sys::CUfunction_attribute as Attribute;
+        let (own, most) = (
+            Attribute::CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES,
+            Attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
+        );
+        // SAFETY: the function was just found.
+        let set = unsafe {
+            result::function::get_function_attribute(function, own).and_then(|own| {
+                result::function::set_function_attribute(function, most, self.most_shared - own)
+            })
+        };
+        self.check(&format!("giving `{kernel}` its shared memory"), set)?;
         loaded.functions.insert(kernel.to_owned(), function);
         Ok(function)
     }
@@ -199,10 +207,31 @@ fn function_of(module: sys::CUmodule, kernel: &str) -> std::result::Result<sys::
     unsafe { result::module::get_function(module, name) }
 }
 
-impl Drop for Context {
-    fn drop(&mut self) {
-        // SAFETY: the context was retained once, and all streams are gone. Its modules are unloaded with it.
-        let _ = unsafe { result::primary_ctx::release(self.device) };
+/// A launch in the driver's terms.
+pub(super) struct Call {
+    pub(super) function: sys::CUfunction,
+    pub(super) blocks: [u32; 3],
+    pub(super) threads: [u32; 3],
+    pub(super) shared: u32,
+    /// The bytes of the arguments, and the address of each.
+    _values: Vec<Vec<u64>>,
+    pointers: Vec<*mut c_void>,
+}
+
+impl Call {
+    pub(super) fn new(context: &Context, launch: &Launch) -> Result<Self> {
+        let Launch { kernel, grid, parameters } = launch;
+        let mut values: Vec<Vec<u64>> = parameters.iter().map(|parameter| parameter.value()).collect();
+        let pointers = values.iter_mut().map(|value| value.as_mut_ptr().cast()).collect();
+        let shared = u32::try_from(grid.shared)
+            .map_err(|_| Error::TooLarge { kernel: kernel.clone(), size: grid.shared })?;
+        let function = context.function(kernel)?;
+        Ok(Self { function, blocks: grid.blocks, threads: grid.threads, shared, _values: values, pointers })
+    }
+
+    /// A pointer to the bytes of each argument, valid as long as `self` lives.
+    pub(super) fn pointers(&mut self) -> &mut [*mut c_void] {
+        &mut self.pointers
     }
 }
 

@@ -12,6 +12,11 @@ pub(super) struct Image {
     pub(super) bytes: &'static [u8],
 }
 
+/// Bytes at the alignment that the driver expects of a fat binary.
+#[allow(dead_code, reason = "a program without kernels has no images")]
+#[repr(C, align(64))]
+pub(super) struct Aligned<T>(pub(super) T);
+
 // Defines `IMAGES`, and `MISSING`, the reason why there are none. The build script writes it.
 include!(concat!(env!("OUT_DIR"), "/images.rs"));
 
@@ -68,5 +73,12 @@ mod tests {
             message,
             "the image `it`: expected a whole fat binary (`nvcc --fatbin`) or PTX, got 5 other bytes"
         );
+    }
+
+    #[test]
+    fn images_are_aligned() {
+        static IMAGE: Image = Image { file: "", kernels: &[], bytes: &Aligned(*b"odd").0 };
+        assert_eq!((IMAGE.bytes, IMAGE.bytes.as_ptr() as usize % 64), (&b"odd"[..], 0));
+        assert!(IMAGES.iter().all(|image| image.bytes.as_ptr() as usize % 64 == 0));
     }
 }

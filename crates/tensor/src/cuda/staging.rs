@@ -12,14 +12,17 @@ use crate::gpu::Address;
 /// Bytes of each half.
 const HALF: usize = 4 << 20;
 
-/// A double buffer: the CPU fills one half while the GPU reads the other.
+/// A double buffer: the CPU appends to one half while the GPU may still read the other. Small writes, of which a replayed step
+/// has a few, thus never wait for the GPU until a half is full, so the CPU runs ahead of it.
 #[derive(Debug)]
 pub(super) struct Staging {
     context: Arc<Context>,
     start: NonNull<u8>,
     /// An event per half, completed once the GPU has read it.
     read: [sys::CUevent; 2],
-    next: usize,
+    /// The half that is filled, and its first free byte.
+    half: usize,
+    used: usize,
 }
 
 // SAFETY: this value alone owns the memory; events may be used by any thread.
@@ -34,7 +37,7 @@ impl Staging {
         let event = || context.check("creating an event", result::event::create(flags));
         let read = [event()?, event()?];
         let start = NonNull::new(start.cast()).expect("memory that was allocated has an address");
-        Ok(Self { context: Arc::clone(context), start, read, next: 0 })
+        Ok(Self { context: Arc::clone(context), start, read, half: 0, used: 0 })
     }
 
     /// Copies `bytes` to the GPU; on return they may be reused.
@@ -48,23 +51,26 @@ impl Staging {
         stream: sys::CUstream,
     ) -> std::result::Result<(), DriverError> {
         for (number, part) in bytes.chunks(HALF).enumerate() {
-            let (half, read) = (self.next * HALF, self.read[self.next]);
-            // SAFETY: this value owns the event; an event that was never recorded counts as completed.
-            unsafe { result::event::synchronize(read) }?;
-            // SAFETY: the half is `HALF` bytes owned by this value that the GPU has finished reading.
+            if self.used + part.len() > HALF {
+                (self.half, self.used) = (1 - self.half, 0);
+                // SAFETY: this value owns the event; an event that was never recorded counts as completed.
+                unsafe { result::event::synchronize(self.read[self.half]) }?;
+            }
+            // SAFETY: these bytes of the half are owned by this value, and the GPU has finished reading them: the event
+            // behind their last copy has completed.
             let staged = unsafe {
-                let half = self.start.as_ptr().add(half);
-                half.copy_from_nonoverlapping(part.as_ptr(), part.len());
-                std::slice::from_raw_parts(half, part.len())
+                let free = self.start.as_ptr().add(self.half * HALF + self.used);
+                free.copy_from_nonoverlapping(part.as_ptr(), part.len());
+                std::slice::from_raw_parts(free, part.len())
             };
             let place = to.0.get() + (number * HALF) as u64;
-            // SAFETY: the caller guarantees the length of the destination; the half is not written again before the event
-            // recorded after the copy.
+            // SAFETY: the caller guarantees the length of the destination; these bytes are not written again before the
+            // event behind the last copy of their half.
             unsafe {
                 result::memcpy_htod_async(place, staged, stream)?;
-                result::event::record(read, stream)?;
+                result::event::record(self.read[self.half], stream)?;
             }
-            self.next = 1 - self.next;
+            self.used = (self.used + part.len()).next_multiple_of(64);
         }
         Ok(())
     }

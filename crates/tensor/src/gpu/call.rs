@@ -94,10 +94,14 @@ impl<'a> Call<'a> {
     /// Launches the kernel of this name; an empty grid is a no-op.
     ///
     /// # Errors
-    /// If a tensor is on another device, a size exceeds 32 bits, there is no such kernel, or the driver fails.
+    /// If a tensor is on another device, a size or the grid exceeds what kernels count with, there is no such kernel, or
+    /// the driver fails.
     pub fn launch_one(&self, kernel: String, grid: Grid, arguments: &[Argument<'_>]) -> Result<()> {
         if grid.blocks.contains(&0) {
             return Ok(());
+        }
+        if let Some(size) = grid.excess() {
+            return Err(Error::TooLarge { kernel, size });
         }
         let mut reached = Vec::new();
         let parameters =
@@ -119,9 +123,17 @@ impl<'a> Call<'a> {
             }
             Argument::Indices(indices) => Parameter::In(address_of(indices.on_gpu(self.gpu)?), "u32"),
             Argument::OutIndices(indices) => Parameter::Out(address_of(indices.on_gpu(self.gpu)?), "u32"),
-            Argument::Step(step) => Parameter::In(address_of(self.gpu.step(step)?), "u64"),
+            Argument::Step(step) => {
+                let slot = self.gpu.step(step)?;
+                address_of(Arc::clone(slot.memory()));
+                Parameter::In(slot.address(), "u64")
+            }
             Argument::Number(value) => Parameter::In(address_of(self.gpu.number(value, DType::F32)?), "f32"),
-            Argument::Cell(cell) => Parameter::In(address_of(Arc::clone(cell.memory())), cell.kind()),
+            Argument::Cell(cell) => {
+                let (memory, address) = cell.memory();
+                address_of(Arc::clone(memory));
+                Parameter::In(address, cell.kind())
+            }
             Argument::Table(bytes, kind) => Parameter::In(address_of(self.gpu.table(bytes)?), kind),
             Argument::Addresses(tensors, kind) => {
                 let mut table = Vec::with_capacity(tensors.len());
@@ -149,12 +161,15 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Converts a size to the 32 bits that kernels count with.
+    /// Converts a size to the 32 bits that kernels count with. The grid-stride loops of [`Grid::over`] add up to 2^18 to
+    /// an index before they compare it, so the largest sizes are refused too.
     ///
     /// # Errors
     /// [`Error::TooLarge`] if it does not fit.
     pub fn size(&self, size: usize) -> Result<u32> {
-        u32::try_from(size).map_err(|_| Error::TooLarge { kernel: self.name.into(), size })
+        let fits = |size: &u32| *size <= u32::MAX - Grid::MOST_STRIDE;
+        let too_large = || Error::TooLarge { kernel: self.name.into(), size };
+        u32::try_from(size).ok().filter(fits).ok_or_else(too_large)
     }
 }
 

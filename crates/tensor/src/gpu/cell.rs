@@ -2,29 +2,44 @@
 
 use std::sync::Arc;
 
-use super::{Gpu, Memory};
+use super::page::Slot;
+use super::{Address, Gpu, Memory};
 use crate::{Error, Result};
 
 /// GPU memory that the CPU writes between steps: the settings of an optimiser's step, the order of an epoch, the bytes
 /// of a data set.
 ///
-/// Kernels read it when they run, so a replayed step uses the latest content.
+/// Kernels read it when they run, so a replayed step uses the latest content. Small cells share memory, so that all of them
+/// that are written between two commands are copied at once.
 #[derive(Debug, Clone)]
 pub struct Cell {
     gpu: Arc<Gpu>,
-    memory: Arc<Memory>,
+    place: Place,
+    bytes: usize,
     kind: &'static str,
+}
+
+#[derive(Debug, Clone)]
+enum Place {
+    Small(Slot),
+    Own(Arc<Memory>),
 }
 
 impl Cell {
     /// Allocates `bytes`; `kind` is the kernel's type of one entry: `u8`, `struct of 36 bytes`.
     pub fn new(gpu: &Arc<Gpu>, bytes: usize, kind: &'static str) -> Result<Self> {
-        Ok(Self { gpu: Arc::clone(gpu), memory: Arc::new(gpu.allocate(bytes)?), kind })
+        /// Larger cells are not among those that are written in every step.
+        const SMALL: usize = 64;
+        let place = match bytes <= SMALL {
+            true => Place::Small(gpu.slot(bytes)?),
+            false => Place::Own(gpu.allocate(bytes)?),
+        };
+        Ok(Self { gpu: Arc::clone(gpu), place, bytes, kind })
     }
 
     /// Allocates another cell of the same size and kind on the same GPU.
     pub fn another(&self) -> Result<Self> {
-        Self::new(&self.gpu, self.memory.len(), self.kind)
+        Self::new(&self.gpu, self.bytes, self.kind)
     }
 
     /// Allocates a cell and writes `data` to it.
@@ -43,15 +58,26 @@ impl Cell {
     /// [`Error::Length`] if the number of bytes differs; [`Error::Recording`] within a step that is being recorded;
     /// or if the driver fails.
     pub fn write<T: bytemuck::NoUninit>(&self, data: &[T]) -> Result<()> {
-        let (bytes, expected) = (size_of_val(data), self.memory.len());
+        let (bytes, expected) = (size_of_val(data), self.bytes);
         if bytes != expected {
             return Err(Error::Length { shape: vec![expected], expected, values: bytes });
         }
-        self.gpu.upload(&self.memory, bytemuck::cast_slice(data))
+        match &self.place {
+            Place::Small(slot) => {
+                self.gpu.refuse_while_recording("copy data from the CPU")?;
+                self.gpu.write_slot(slot, bytemuck::cast_slice(data));
+                Ok(())
+            }
+            Place::Own(memory) => self.gpu.upload(memory, bytemuck::cast_slice(data)),
+        }
     }
 
-    pub(super) fn memory(&self) -> &Arc<Memory> {
-        &self.memory
+    /// The region of memory that holds the cell, and the address of the cell.
+    pub(super) fn memory(&self) -> (&Arc<Memory>, Address) {
+        match &self.place {
+            Place::Small(slot) => (slot.memory(), slot.address()),
+            Place::Own(memory) => (memory, memory.address()),
+        }
     }
 
     pub(super) fn kind(&self) -> &'static str {

@@ -9,6 +9,13 @@ use crate::Result;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address(pub NonZeroU64);
 
+impl Address {
+    /// The address this many bytes behind it.
+    pub(super) fn after(self, bytes: usize) -> Self {
+        Self(self.0.saturating_add(bytes as u64))
+    }
+}
+
 /// The launch configuration of a kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Grid {
@@ -21,9 +28,21 @@ pub struct Grid {
 }
 
 impl Grid {
+    /// The threads of the largest grid of [`Grid::over`], the stride of its kernels' loops.
+    pub(super) const MOST_STRIDE: u32 = 1024 * 256;
+
     /// `threads` threads in blocks of 256 along x, with at most 1024 blocks: kernels use grid-stride loops.
     pub fn over(threads: usize) -> Self {
         Self::of_blocks(threads.div_ceil(256).min(1024) as u32, 256)
+    }
+
+    /// A size that is too large, if there is one: the threads along x, which kernels count in 32 bits and of which CUDA
+    /// allows fewer than 2^31 blocks, or the blocks along y or z, of which it allows 65535.
+    pub(super) fn excess(&self) -> Option<usize> {
+        let [x, y, z] = self.blocks.map(|n| n as usize);
+        let of_threads = x * self.threads[0] as usize;
+        let is_too_large = of_threads > u32::MAX as usize || x > i32::MAX as usize;
+        if is_too_large { Some(of_threads) } else { [y, z].into_iter().find(|&n| n > 65_535) }
     }
 
     /// `blocks` blocks of `threads` threads along x.
@@ -104,22 +123,62 @@ pub enum Command {
         /// The number of bytes.
         bytes: usize,
     },
-    /// Set bytes of GPU memory to zero.
-    Clear {
+    /// Set bytes of GPU memory to one value.
+    Fill {
         /// The destination.
         to: Address,
+        /// The value of each byte.
+        value: u8,
         /// The number of bytes.
         bytes: usize,
     },
 }
 
-/// The properties of a GPU that the choice of kernels depends on.
+impl Command {
+    /// What is done, for errors.
+    pub fn doing(&self) -> String {
+        match self {
+            Self::Launch(launch) => format!("launching `{}`", launch.kernel),
+            Self::Copy { .. } => "copying within the GPU".into(),
+            Self::Fill { .. } => "filling memory".into(),
+        }
+    }
+}
+
+/// The properties of a GPU that the choice of kernels depends on, and the checks of its memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Traits {
     /// The number of streaming multiprocessors (SMs).
     pub sm_count: usize,
     /// Whether to launch the naive kernels instead of the fast ones.
     pub plain: bool,
+    /// Whether allocations have their exact sizes and freed memory is never reused, so that memory checkers see each
+    /// tensor.
+    pub exact_memory: bool,
+    /// Whether allocated memory is filled with NaN first, also in replays, so that unwritten elements are seen.
+    pub poison: bool,
+}
+
+impl Traits {
+    /// The properties of a GPU with this many SMs, as changed by the variables that `variable` looks up: `AGON_SMS` is
+    /// another number of SMs; `AGON_PLAIN_KERNELS`, `AGON_EXACT_MEMORY` and `AGON_POISON` are on if they are 1.
+    ///
+    /// # Errors
+    /// What is wrong with `AGON_SMS`.
+    pub fn with_variables(
+        sm_count: usize,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> std::result::Result<Self, String> {
+        let sm_count = match variable("AGON_SMS") {
+            None => sm_count,
+            Some(text) => text.parse().ok().filter(|&n| n > 0).ok_or_else(|| {
+                format!("AGON_SMS is `{text}`, wanted a number of SMs from 1; correct or unset it")
+            })?,
+        };
+        let is_on = |name| variable(name).is_some_and(|value| value == "1");
+        let (plain, exact_memory) = (is_on("AGON_PLAIN_KERNELS"), is_on("AGON_EXACT_MEMORY"));
+        Ok(Self { sm_count, plain, exact_memory, poison: is_on("AGON_POISON") })
+    }
 }
 
 /// The interface of a GPU stream. Commands run in the order of submission.
@@ -136,7 +195,8 @@ pub trait Driver: fmt::Debug + Send + Sync {
     /// [`Error::Image`](crate::Error::Image) for bytes in another format; or if the driver fails.
     fn add_image(&self, name: &str, bytes: &[u8]) -> Result<()>;
 
-    /// Rounds a size up to an allocation size class, so that similar sizes share cached memory.
+    /// Rounds a size up to an allocation size class, so that similar sizes share cached memory; not called with
+    /// [`Traits::exact_memory`].
     fn rounded(&self, bytes: usize) -> usize;
 
     /// Allocates `bytes`, aligned to 256; `None` if there is not enough free memory.
@@ -144,9 +204,6 @@ pub trait Driver: fmt::Debug + Send + Sync {
     /// # Errors
     /// If the driver fails in another way.
     fn allocate(&self, bytes: usize) -> Result<Option<Address>>;
-
-    /// Called when cached memory is reused; its next user writes it before reading.
-    fn reuse(&self, _address: Address, _bytes: usize) {}
 
     /// Frees memory once all submitted work is done.
     ///
@@ -192,4 +249,40 @@ pub trait Driver: fmt::Debug + Send + Sync {
 pub trait Replay: fmt::Debug + Send + Sync {
     /// Submits the commands once more.
     fn replay(&self) -> Result<()>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grids_that_cuda_or_a_thread_s_index_cannot_hold_are_seen() {
+        let grid = |blocks, threads| Grid { blocks, threads: [threads, 1, 1], shared: 0 };
+        assert_eq!(grid([1 << 22, 65_535, 65_535], 256).excess(), None);
+        assert_eq!(grid([1 << 24, 1, 1], 256).excess(), Some(1 << 32));
+        assert_eq!(grid([1 << 31, 1, 1], 1).excess(), Some(1 << 31));
+        assert_eq!(grid([1, 65_536, 1], 32).excess(), Some(65_536));
+        assert_eq!(grid([1, 1, 65_536], 32).excess(), Some(65_536));
+    }
+
+    #[test]
+    fn variables_change_the_number_of_sms_and_the_checks_of_memory() {
+        let traits = |set: &[(&str, &str)]| {
+            let found =
+                |name: &str| set.iter().find(|(own, _)| *own == name).map(|(_, value)| (*value).to_owned());
+            Traits::with_variables(132, found)
+        };
+        let plain = Traits { sm_count: 132, plain: false, exact_memory: false, poison: false };
+        assert_eq!(traits(&[("AGON_POISON", "0")]), Ok(plain));
+        let all = [
+            ("AGON_PLAIN_KERNELS", "1"),
+            ("AGON_EXACT_MEMORY", "1"),
+            ("AGON_POISON", "1"),
+            ("AGON_SMS", "4"),
+        ];
+        assert_eq!(traits(&all), Ok(Traits { sm_count: 4, plain: true, exact_memory: true, poison: true }));
+        for bad in ["0", "-1", "many"] {
+            assert!(traits(&[("AGON_SMS", bad)]).unwrap_err().contains(bad));
+        }
+    }
 }

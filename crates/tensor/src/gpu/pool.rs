@@ -48,14 +48,17 @@ impl Pool {
 
     pub(crate) fn allocate(self: &Arc<Self>, bytes: usize) -> Result<Memory> {
         // An empty region has no address, so it is at least one byte.
-        let size = self.driver.rounded(bytes.max(1));
+        let bytes_or_one = bytes.max(1);
+        let size = if self.is_exact() { bytes_or_one } else { self.driver.rounded(bytes_or_one) };
         let address = self.take(size)?;
-        self.driver.reuse(address, size);
         Ok(Memory { pool: Arc::clone(self), address, size, bytes })
     }
 
     fn take(&self, size: usize) -> Result<Address> {
-        let known = self.pieces().free.get_mut(&size).and_then(Vec::pop);
+        let known = match self.is_exact() {
+            true => None,
+            false => self.pieces().free.get_mut(&size).and_then(Vec::pop),
+        };
         let address = match (known, &self.above) {
             (Some(address), _) => address,
             (None, Some(above)) => above.take(size)?,
@@ -95,6 +98,15 @@ impl Pool {
         let mut pieces = self.pieces();
         pieces.statistics.used_bytes -= size;
         pieces.free.entry(size).or_default().push(address);
+        drop(pieces);
+        // A child keeps what was freed, because replays use it.
+        if self.is_exact() && self.above.is_none() {
+            self.release();
+        }
+    }
+
+    fn is_exact(&self) -> bool {
+        self.driver.traits().exact_memory
     }
 
     pub(crate) fn release(&self) {
@@ -143,6 +155,11 @@ impl Memory {
         self.address
     }
 
+    /// The number of bytes including those of rounding.
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
     /// Whether this region belongs to `pool`.
     pub(crate) fn is_of(&self, pool: &Arc<Pool>) -> bool {
         Arc::ptr_eq(&self.pool, pool)
@@ -163,5 +180,104 @@ impl fmt::Debug for Memory {
 impl Drop for Memory {
     fn drop(&mut self) {
         self.pool.give_back(self.address, self.size);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU64;
+
+    use super::super::{Command, Replay, Traits};
+    use super::*;
+
+    /// A driver that hands out addresses and keeps a list of them, with the sizes of what is allocated and freed.
+    #[derive(Debug)]
+    struct Addresses {
+        exact_memory: bool,
+        log: Arc<Mutex<Vec<(char, usize)>>>,
+    }
+
+    impl Driver for Addresses {
+        fn name(&self) -> String {
+            "addresses".into()
+        }
+
+        fn traits(&self) -> Traits {
+            Traits { sm_count: 1, plain: false, exact_memory: self.exact_memory, poison: false }
+        }
+
+        fn add_image(&self, _: &str, _: &[u8]) -> Result<()> {
+            unreachable!("nothing is launched")
+        }
+
+        fn rounded(&self, bytes: usize) -> usize {
+            bytes.next_multiple_of(256)
+        }
+
+        fn allocate(&self, bytes: usize) -> Result<Option<Address>> {
+            let mut log = self.log.lock().unwrap();
+            log.push(('+', bytes));
+            Ok(NonZeroU64::new(log.len() as u64 * 4096).map(Address))
+        }
+
+        unsafe fn free(&self, _: Address, bytes: usize) {
+            self.log.lock().unwrap().push(('-', bytes));
+        }
+
+        fn memory(&self) -> Result<[usize; 2]> {
+            Ok([0; 2])
+        }
+
+        unsafe fn write(&self, _: Address, _: &[u8]) -> Result<()> {
+            Ok(())
+        }
+
+        unsafe fn read(&self, _: Address, _: &mut [u8]) -> Result<()> {
+            Ok(())
+        }
+
+        unsafe fn run(&self, _: &Command) -> Result<()> {
+            Ok(())
+        }
+
+        unsafe fn prepare(&self, _: Vec<Command>) -> Result<Box<dyn Replay>> {
+            unreachable!("nothing is recorded")
+        }
+
+        fn wait(&self) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    fn pool(exact_memory: bool) -> (Arc<Pool>, Arc<Mutex<Vec<(char, usize)>>>) {
+        let log = Arc::<Mutex<_>>::default();
+        (Pool::of(Arc::new(Addresses { exact_memory, log: Arc::clone(&log) })), log)
+    }
+
+    #[test]
+    fn freed_memory_of_a_similar_size_is_reused() {
+        let (pool, log) = pool(false);
+        let first = pool.allocate(100).unwrap();
+        let address = first.address();
+        drop(first);
+        assert_eq!(pool.allocate(200).unwrap().address(), address);
+        drop(pool);
+        assert_eq!(*log.lock().unwrap(), [('+', 256), ('-', 256)]);
+    }
+
+    #[test]
+    fn exact_memory_has_the_asked_size_and_is_never_reused() {
+        let (pool, log) = pool(true);
+        drop(pool.allocate(100).unwrap());
+        drop(pool.allocate(100).unwrap());
+        assert_eq!(*log.lock().unwrap(), [('+', 100), ('-', 100), ('+', 100), ('-', 100)]);
+        // What a recording frees is not reused either, and is returned with the recording.
+        let child = Pool::below(&pool);
+        let addresses = [(); 2].map(|()| child.allocate(7).unwrap().address());
+        assert_ne!(addresses[0], addresses[1]);
+        assert_eq!(log.lock().unwrap().len(), 6);
+        drop(child);
+        assert_eq!(pool.statistics().held_bytes, 0);
+        assert_eq!(log.lock().unwrap()[6..], [('-', 7), ('-', 7)]);
     }
 }

@@ -93,6 +93,7 @@ impl Recording {
         if self.reads_number {
             self.gpu.step(number)?;
         }
+        self.gpu.flush()?;
         self.replay.replay()?;
         flops::add(self.flops);
         Ok(())

@@ -51,6 +51,18 @@ impl Tensor {
         Ok(copy)
     }
 
+    /// The elements of a tensor on the CPU as a constant on `device`, which is copied there even while a step is recorded: keep
+    /// it for later steps, and never overwrite it.
+    ///
+    /// # Errors
+    /// If the tensor is on a GPU already, or the device fails.
+    pub fn constant_on(&self, device: &Device) -> Result<Self> {
+        match device {
+            Device::Cpu => Ok(self.clone()),
+            Device::Cuda(gpu) => Ok(Self::on_gpu(gpu, gpu.constant(self.bytes()?)?, &self.shape, self.dtype)),
+        }
+    }
+
     /// Overwrites the elements with those of a tensor of the same shape and type on the same device. Other owners
     /// of the storage see the new elements on a GPU, and keep the old ones on the CPU.
     ///

@@ -5,7 +5,7 @@ use tensor::gpu::{Argument, Call, Grid};
 use tensor::{Error, FusedActivation, Kernel, Map2, Real, Slice, Storage, Tensor};
 
 use super::fast::Planes;
-use crate::launch::channels::{over_channels, over_elements};
+use crate::launch::channels::{self, over_channels, over_elements};
 use crate::ops::batch_norm::fast::{self, Layout, Norm};
 use crate::ops::batch_norm::gradients::{BatchNormGradAffine, coefficients, grad_input};
 use crate::ops::batch_norm::{BatchNorm, normalised};
@@ -44,7 +44,7 @@ impl Kernel<3, 4> for Pooled<'_> {
     fn launch(&self, call: Call<'_>, inputs: [&Tensor; 3], outputs: [&Tensor; 4]) -> tensor::Result<()> {
         let ([x, weight, bias], [y, statistics @ ..]) = (inputs, outputs);
         let [mean, _, rstd] = statistics;
-        over_channels(call, "batch_norm_statistics", &statistics, &[x], &[Argument::F32(self.eps as f32)])?;
+        channels::statistics(call, x, self.eps, statistics)?;
         call.size(x.len())?;
         let words = self.largest.words(call)?;
         let [y_out, x] = [Argument::Out(y), Argument::In(x)];

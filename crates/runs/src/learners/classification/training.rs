@@ -3,23 +3,27 @@
 use std::cell::OnceCell;
 use std::sync::Arc;
 
-use data::{Augmentation, Split};
+use data::{Augmentation, Resident, Split};
 use models::train::{ClassifierObjective, Train};
 use models::{EpochReport, Evaluation, Sequential, Trainer};
 use ndarray::{Array2, ArrayView2, Axis};
 use tensor::random::Stream;
-use tensor::{Indices, Tensor};
+use tensor::{Device, Indices, Tensor};
 
 use super::task::{ClassificationLoss, Task};
 use crate::subspaces::{Normaliser, Selection, Subspaces};
-use crate::training::batches::EVALUATED_AT_ONCE;
+use crate::training::batches::{EVALUATED_AT_ONCE, train_resident};
+use crate::training::evaluated::{Evaluated, until_failure};
 use crate::training::{Scalars, Setup, Training};
 use crate::{Error, Result};
 
 /// A classifier with its projected and normalised training images.
 pub(super) struct ClassifierTraining<'a> {
     trainer: Trainer<ClassifierObjective<'a>>,
-    train: Projected<'a>,
+    train: Source<'a>,
+    evaluated: Evaluated<'a>,
+    shape: [usize; 3],
+    device: Device,
     subspaces: Arc<Subspaces>,
     selection: Selection,
     normaliser: Normaliser,
@@ -27,6 +31,12 @@ pub(super) struct ClassifierTraining<'a> {
     test: (&'a Split, OnceCell<Array2<f32>>),
     batch: usize,
     shuffle: Stream,
+}
+
+/// The projected and normalised training images, in the memory of the CPU or of a GPU.
+enum Source<'a> {
+    Cpu(Projected<'a>),
+    Gpu(Resident),
 }
 
 /// The projected and normalised training images.
@@ -57,22 +67,43 @@ impl<'a> ClassifierTraining<'a> {
         let selection = subspaces.select(task.seen)?;
         let (normaliser, train) = Normaliser::fit(subspaces.project(&images.train, selection));
         let objective = ClassifierObjective::new(model, task.loss == ClassificationLoss::OneHotMse);
+        let mut trainer = setup.one_cycle(objective, task.weight_decay, task.decayed)?;
+        trainer.to_device(setup.device)?;
+        let [shuffle, augment] = ["shuffle", "augment"].map(|purpose| Stream::new(seed, purpose));
+        let (labels, shape) = (images.train.labels(), images.train.image_shape());
+        let evaluated = Evaluated::with_pixels(setup, &|split| {
+            normaliser.apply(subspaces.project(split, selection)).into_raw_vec_and_offset().0
+        })?;
+        let train = match setup.device {
+            Device::Cpu => Source::Cpu(Projected { pixels: train, labels, shape, crop: task.crop, augment }),
+            Device::Cuda(gpu) => {
+                let pixels = train.as_slice().expect("a matrix in standard layout");
+                let change =
+                    task.crop.map_or(Augmentation::None, |border| Augmentation::CropAndFlip { border });
+                let change = (change, augment);
+                Source::Gpu(Resident::with_pixels(gpu, &images.train, pixels, batch, shuffle, change)?)
+            }
+        };
+        let device = setup.device.clone();
         Ok(Self {
-            trainer: setup.one_cycle(objective, task.weight_decay, task.decayed)?,
-            train: Projected {
-                pixels: train,
-                labels: images.train.labels(),
-                shape: images.train.image_shape(),
-                crop: task.crop,
-                augment: Stream::new(seed, "augment"),
-            },
+            trainer,
+            train,
+            evaluated,
+            shape,
+            device,
             subspaces,
             selection,
             normaliser,
             test: (&images.test, OnceCell::new()),
             batch,
-            shuffle: Stream::new(seed, "shuffle"),
+            shuffle,
         })
+    }
+
+    /// Pixels as images `[n, c, h, w]`.
+    fn shaped(&self, pixels: &Tensor) -> tensor::Result<Tensor> {
+        let [c, h, w] = self.shape;
+        pixels.reshape(&[pixels.shape()[0], c, h, w])
     }
 }
 
@@ -113,13 +144,31 @@ impl Training for ClassifierTraining<'_> {
     }
 
     fn epoch(&mut self, epoch: u32) -> models::Result<EpochReport> {
-        let (train, first) = (&self.train, self.trainer.steps());
+        let [c, h, w] = self.shape;
+        let train = match &self.train {
+            Source::Cpu(train) => train,
+            Source::Gpu(resident) => {
+                let example = |number| {
+                    let (images, labels) = resident.gather(number)?;
+                    Ok((images.reshape(&[images.shape()[0], c, h, w])?, labels).into())
+                };
+                return train_resident(&mut self.trainer, resident, epoch, &|_| Ok(()), &example);
+            }
+        };
+        let first = self.trainer.steps();
         let rows = self.shuffle.permutation(train.pixels.nrows(), u64::from(epoch));
         let batches = (first..).zip(rows.chunks_exact(self.batch));
         self.trainer.epoch(epoch, batches.map(|(step, rows)| train.batch(rows, step)))
     }
 
     fn evaluate(&self, split: &Split) -> Result<Evaluation> {
+        if let Some(batches) = self.evaluated.resident(split) {
+            let batches = batches.map(|batch| {
+                let (images, labels) = batch?;
+                Ok((self.shaped(&images)?, labels))
+            });
+            return until_failure(Box::new(batches), |batches| self.trainer.evaluate(batches));
+        }
         let project = || self.normaliser.apply(self.subspaces.project(split, self.selection));
         let of_others;
         let images = match &self.test {
@@ -129,16 +178,15 @@ impl Training for ClassifierTraining<'_> {
                 &of_others
             }
         };
-        let [c, h, w] = self.train.shape;
+        let [c, h, w] = self.shape;
         let batch = |(chunk, labels): (ArrayView2<'_, f32>, &[u8])| {
             let pixels = chunk.as_slice().expect("chunks of rows are contiguous");
-            let images = Tensor::from_slice(pixels, &[chunk.nrows(), c, h, w]);
-            let labels = Indices::new(labels.iter().map(|&label| u32::from(label)).collect());
-            (images.expect("the pixels fill the images"), labels)
+            let images = Tensor::from_slice(pixels, &[chunk.nrows(), c, h, w])?.to_device(&self.device)?;
+            Ok((images, Indices::new(labels.iter().map(|&label| u32::from(label)).collect())))
         };
         let labels = split.labels().chunks(EVALUATED_AT_ONCE);
         let batches = images.axis_chunks_iter(Axis(0), EVALUATED_AT_ONCE).zip(labels).map(batch);
-        Ok(self.trainer.evaluate(batches)?)
+        until_failure(Box::new(batches), |batches| self.trainer.evaluate(batches))
     }
 
     fn observe(&self) -> Result<Scalars> {

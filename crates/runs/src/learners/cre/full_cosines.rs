@@ -10,6 +10,7 @@ use crate::names::{FULL_COSINE, FULL_ENCODER_COSINE};
 use crate::store::{Array, Arrays};
 use crate::training::Setup;
 use crate::training::batches::in_order;
+use crate::training::evaluated::until_failure;
 
 /// The number of permutations of the labels.
 const DRAWS: u64 = 3;
@@ -30,11 +31,13 @@ pub(super) fn of(setup: &Setup<'_>, trainer: &CreTrainer<'_>) -> Result<Arrays> 
     kinds.insert(0, own.clone());
     let mut start = 0;
     let batches = in_order(train)?.map(|(images, labels)| {
+        let images = images.to_device(setup.device)?;
         let rows = start..start + labels.len();
         start = rows.end;
-        (images, kinds.iter().map(|labels| Indices::new(labels[rows.clone()].to_vec())).collect())
+        let kinds = kinds.iter().map(|labels| Indices::new(labels[rows.clone()].to_vec()));
+        Ok((images, kinds.collect()))
     });
-    let conflicts = trainer.full_conflict(batches)?;
+    let conflicts = until_failure(Box::new(batches), |batches| trainer.full_conflict(batches))?;
     let mut finals = Arrays::new();
     for ([name, null], of) in [
         (FULL_COSINE, (|conflict| conflict.at_z) as fn(&FullConflict) -> f64),

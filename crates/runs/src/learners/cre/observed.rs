@@ -21,7 +21,7 @@ pub(super) fn of(setup: &Setup<'_>, model: &Cre, trainer: &CreTrainer<'_>) -> Re
     let (images, mut scalars) = (setup.images, Scalars::new());
     let batch: Vec<u32> = (0..setup.batch.min(images.train.len()) as u32).collect();
     let batch = data::gather(&images.train, batch)?;
-    for (layer, conflict) in trainer.layer_conflicts(&batch.images, &batch.labels)? {
+    for (layer, conflict) in trainer.layer_conflicts(&batch.images.to_device(setup.device)?, &batch.labels)? {
         scalars.insert(format!("layer_cosine/{layer}"), conflict.cosine);
         scalars.insert(format!("layer_norm_ratio/{layer}"), conflict.norm_ratio);
     }
@@ -29,7 +29,7 @@ pub(super) fn of(setup: &Setup<'_>, model: &Cre, trainer: &CreTrainer<'_>) -> Re
         return Ok(scalars);
     }
     let shown: Vec<u32> = (0..IMAGES.min(images.test.len()) as u32).collect();
-    let shown = data::gather(&images.test, shown)?;
+    let shown = data::gather(&images.test, shown)?.images.to_device(setup.device)?;
     let pca = images.pca()?;
     let n = COMPONENTS.min(pca.components().nrows());
     let rows = pca
@@ -39,8 +39,7 @@ pub(super) fn of(setup: &Setup<'_>, model: &Cre, trainer: &CreTrainer<'_>) -> Re
         .map(|&x| x as f32)
         .collect();
     let directions = Tensor::from_vec(rows, &[n, pca.mean().len()])?;
-    let sensitivity =
-        input_sensitivity(model, &shown.images, &directions, &Stream::new(setup.seed, "listening"))?;
+    let sensitivity = input_sensitivity(model, &shown, &directions, &Stream::new(setup.seed, "listening"))?;
     let named = |(component, value)| (format!("listening/{component:02}"), value);
     scalars.extend(sensitivity.into_iter().enumerate().map(named));
     Ok(scalars)

@@ -4,7 +4,7 @@ use data::Split;
 use models::train::{Evaluation, Metrics};
 use models::{Architecture, Cre, Example, ProbeTrainer, Representation, correct};
 use tensor::random::Stream;
-use tensor::{DType, Tensor};
+use tensor::{DType, Device, Tensor};
 
 use super::load_encoder;
 use crate::correct::{Reader, packed};
@@ -29,11 +29,12 @@ pub(super) fn heads(
     let model = architecture.build(&stream, DType::F32)?;
     let encoder: Vec<_> = trained.params().into_iter().chain(trained.buffers()).collect();
     load_encoder(&model, |name| encoder.iter().find(|(own, _)| own == name).map(|(_, param)| param.value()))?;
-    let images = setup.images;
-    let train = Cached::of(&model, &images.train)?;
-    let validation = images.validation.as_ref().map(|split| Cached::of(&model, split)).transpose()?;
-    let judged = validation.as_ref().unwrap_or(&train);
+    let (images, device) = (setup.images, setup.device);
     let mut trainer = ProbeTrainer::on_latents(&model, setup.optimiser)?;
+    trainer.to_device(device)?;
+    let train = Cached::of(&model, &images.train, device)?;
+    let validation = images.validation.as_ref().map(|split| Cached::of(&model, split, device)).transpose()?;
+    let judged = validation.as_ref().unwrap_or(&train);
     let order = stream.child("order");
     let ended = trainer.converge(
         most,
@@ -48,7 +49,7 @@ pub(super) fn heads(
             Ok::<_, Error>([mse, cross_entropy])
         },
     )?;
-    let Read { metrics, correct, errors } = Cached::of(&model, &images.test)?.read(&model)?;
+    let Read { metrics, correct, errors } = Cached::of(&model, &images.test, device)?.read(&model)?;
     let Evaluation { mse, accuracy, .. } = metrics.means()?;
     let mut finals = Arrays::from([
         (CONVERGED_ACCURACY.into(), Array::number(accuracy)),
@@ -62,23 +63,24 @@ pub(super) fn heads(
     Ok(finals)
 }
 
-/// The latents of images, computed once.
+/// The latents of images, computed once, in the memory of the CPU; examples of them are made on a device.
 struct Cached<'a> {
     split: &'a Split,
+    device: &'a Device,
     latents: Vec<f32>,
     /// The shape of a latent as the heads take it.
     shape: Vec<usize>,
 }
 
 impl<'a> Cached<'a> {
-    fn of(model: &Cre, split: &'a Split) -> Result<Self> {
+    fn of(model: &Cre, split: &'a Split, device: &'a Device) -> Result<Self> {
         let (mut latents, mut shape) = (vec![], vec![]);
         for (images, _) in in_order(split)? {
-            let z = model.latents(&images)?;
+            let z = model.latents(&images.to_device(device)?)?.to_device(&Device::Cpu)?;
             latents.extend_from_slice(z.as_slice::<f32>()?);
             shape = z.shape()[1..].to_vec();
         }
-        Ok(Self { split, latents, shape })
+        Ok(Self { split, device, latents, shape })
     }
 
     /// Some latents, with their images as targets.
@@ -88,8 +90,8 @@ impl<'a> Cached<'a> {
         let latents = batch.rows.iter().flat_map(|&row| &self.latents[row as usize * k..][..k]).copied();
         let (latents, shape) = (latents.collect(), [&[batch.rows.len()], self.shape.as_slice()].concat());
         Ok(Example {
-            images: Tensor::from_vec(latents, &shape)?,
-            target: Some(batch.images),
+            images: Tensor::from_vec(latents, &shape)?.to_device(self.device)?,
+            target: Some(batch.images.to_device(self.device)?),
             labels: batch.labels,
         })
     }
