@@ -7,7 +7,7 @@ use agon::ndarray::{ArrayViewD, ArrayViewMutD, Zip};
 use agon::prelude::*;
 use agon::tensor::{self, Update};
 
-/// `p = p - learning_rate sign(b1 m + (1 - b1) g)`, then `m = b2 m + (1 - b2) g`.
+/// `p = p - learning_rate sign(b1 m + (1 - b1) g)`, where `sign(0) = 0`; then `m = b2 m + (1 - b2) g`.
 struct LionStep(f64);
 
 impl Update<2, 1> for LionStep {
@@ -18,7 +18,10 @@ impl Update<2, 1> for LionStep {
     fn reference<A: Real>(&self, [p, m]: [ArrayViewMutD<'_, A>; 2], [g]: [ArrayViewD<'_, A>; 1]) {
         let [rate, b1, b2] = [self.0, 0.9, 0.99].map(A::from_f64);
         Zip::from(p).and(m).and(&g).for_each(|p, m, &g| {
-            *p -= rate * (b1 * *m + (A::one() - b1) * g).signum();
+            let direction = b1 * *m + (A::one() - b1) * g;
+            if direction != A::zero() {
+                *p -= rate * direction.signum();
+            }
             *m = b2 * *m + (A::one() - b2) * g;
         });
     }

@@ -55,11 +55,13 @@ fn xor_is_learned() {
 }
 
 #[test]
+#[cfg(feature = "data")]
 fn the_classifier_of_embedded_images_is_far_above_chance() {
     assert!(number_after(&output("mnist_mlp", &[]), "test accuracy ") > 70.0);
 }
 
 #[test]
+#[cfg(feature = "data")]
 fn a_folder_of_images_is_learned() {
     let folder = tempfile::tempdir().unwrap();
     for (class, colour) in [("blue", [20, 40, 220]), ("red", [230, 30, 30])] {
@@ -74,6 +76,7 @@ fn a_folder_of_images_is_learned() {
 }
 
 /// Stripes of a colour, darker in every second row, on a background that differs from image to image.
+#[cfg(feature = "data")]
 fn write_image(path: &Path, colour: [u8; 3], number: u8) {
     const SIDE: u32 = 20;
     let pixel = |row: u32, column: u32| match (row + column * u32::from(number % 3)) % 4 {
@@ -89,6 +92,7 @@ fn write_image(path: &Path, colour: [u8; 3], number: u8) {
 }
 
 #[test]
+#[cfg(feature = "data")]
 fn the_loss_of_the_variational_autoencoder_falls() {
     let text = output("vae", &[]);
     let [first, last] = ["epoch 1: loss ", "epoch 3: loss "].map(|words| number_after(&text, words));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{Gradients, Param, Result, Tape, Var};
+use crate::{Error, Gradients, Param, Result, Tape, Var};
 
 impl Gradients {
     /// The gradients of these parameters, multiplied by `max_norm / norm` if the Euclidean norm of all of them together is
@@ -12,8 +12,12 @@ impl Gradients {
     ///
     /// # Errors
     /// [`Error::NoGradient`](crate::Error::NoGradient) if the loss does not depend on one of them; or if their element types
-    /// differ.
+    /// differ; [`Error::Op`](crate::Error::Op) unless the norm is above 0 and in the range of `f32`.
     pub fn clipped(&self, params: &[(String, &Param)], max_norm: f64) -> Result<Self> {
+        if !(f64::from(f32::MIN_POSITIVE)..=f64::from(f32::MAX)).contains(&max_norm) {
+            let message = format!("expected a norm above 0 in the range of f32, got {max_norm}");
+            return Err(Error::Op { op: "clipped", message });
+        }
         let slots = params.iter().map(|(_, param)| self.slot(param)).collect::<Result<BTreeSet<usize>>>()?;
         let tape = Tape::without_gradients();
         let wide = |slot: usize| -> Result<Var<'_>> {
@@ -45,7 +49,6 @@ mod tests {
     use tensor::{DType, Tensor};
 
     use super::*;
-    use crate::Error;
 
     /// The gradients of two parameters, which are their weights in the loss, clipped at `max_norm`.
     fn clipped(max_norm: f64, dtype: DType) -> [Vec<f64>; 2] {
@@ -87,5 +90,8 @@ mod tests {
         let gradients = tape.backward(&x).unwrap();
         let refused = gradients.clipped(&[("p".into(), &param)], 1.0);
         assert!(matches!(refused, Err(Error::NoGradient { .. })));
+        for norm in [0.0, -1.0, 1e-50, 1e39, f64::INFINITY, f64::NAN] {
+            assert!(matches!(gradients.clipped(&[], norm), Err(Error::Op { .. })), "{norm}");
+        }
     }
 }

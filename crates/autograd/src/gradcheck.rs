@@ -201,8 +201,9 @@ impl GradCheck {
     /// The positions of the inputs to check, once the options are known to be valid.
     fn chosen(&self, n_inputs: usize) -> Result<Vec<usize>> {
         let refuse = |expected, got: String| Err(Error::CheckOption { expected, got });
-        if !(self.step > 0.0 && self.step <= 1.0) {
-            return refuse("a step above 0 and at most 1", self.step.to_string());
+        // A smaller step would move no element of size 1 by more than a few roundings.
+        if !(2f64.powi(-40)..=1.0).contains(&self.step) {
+            return refuse("a step of at least 2^-40 and at most 1", self.step.to_string());
         }
         if !(0.0..RESOLUTION).contains(&self.tolerance) {
             return refuse("a tolerance of at least 0 and below 0.001", self.tolerance.to_string());
@@ -262,9 +263,14 @@ fn needs_f64(what: String, value: &Tensor) -> Result<()> {
 
 /// Checks that two evaluations gave the same bits.
 pub(crate) fn must_repeat(what: impl Fn() -> String, first: &[f64], second: &[f64]) -> Result<()> {
-    match (0..first.len()).find(|&place| first[place].to_bits() != second[place].to_bits()) {
+    // An element that only one of them has differs.
+    let at = |values: &[f64], place: usize| values.get(place).copied().unwrap_or(f64::NAN);
+    let differs =
+        |&place: &usize| first.get(place).map(|x| x.to_bits()) != second.get(place).map(|x| x.to_bits());
+    match (0..first.len().max(second.len())).find(differs) {
         Some(place) => {
-            Err(Error::NonDeterministic { what: what(), place, first: first[place], second: second[place] })
+            let (first, second) = (at(first, place), at(second, place));
+            Err(Error::NonDeterministic { what: what(), place, first, second })
         }
         None => Ok(()),
     }

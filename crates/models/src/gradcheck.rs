@@ -6,7 +6,9 @@ use tensor::Tensor;
 
 use crate::{Mode, Module, Result};
 
-/// Compares the gradients of a module's output with respect to all its parameters with finite differences.
+/// Compares the gradients of a module's output with respect to its input and all its parameters with finite differences.
+///
+/// The input is named `input`.
 ///
 /// The parameters and the input are in `f64`. Parameters and buffers, such as running statistics, have their values again
 /// when the check ends. [`GradCheck::directions`] makes the check of a large module fast.
@@ -24,7 +26,7 @@ use crate::{Mode, Module, Result};
 ///     .then(Activation::Tanh);
 /// let x = Tensor::from_vec(vec![0.3, -1.2, 0.7, 2.0, 0.1, -0.4, 0.9, 0.5, -1.5], &[3, 3])?;
 /// let checked = check_gradients(&module, &x, Mode::Training { step: 0 }, &GradCheck::new())?;
-/// assert_eq!(checked.elements, 3 * 4 + 4 + 4 + 4);
+/// assert_eq!(checked.elements, 9 + 3 * 4 + 4 + 4 + 4);
 /// # Ok::<(), agon_models::Error>(())
 /// ```
 ///
@@ -33,7 +35,10 @@ use crate::{Mode, Module, Result};
 pub fn check_gradients(module: &dyn Module, x: &Tensor, mode: Mode, options: &GradCheck) -> Result<Checked> {
     let buffers: Vec<(&Param, Tensor)> =
         module.buffers().into_iter().map(|(_, buffer)| (buffer, buffer.value())).collect();
-    let checked = options.check_params(&module.params(), |tape| module.forward(&tape.constant(x), mode));
+    let input = Param::new(x.clone());
+    let mut checked_params = vec![("input".to_owned(), &input)];
+    checked_params.extend(module.params());
+    let checked = options.check_params(&checked_params, |tape| module.forward(&tape.param(&input)?, mode));
     buffers.into_iter().try_for_each(|(buffer, value)| buffer.set(value))?;
     checked
 }
@@ -82,12 +87,31 @@ mod tests {
         };
         let before = values(&module);
         for mode in [Mode::Training { step: 0 }, Mode::Evaluation] {
-            for (options, n) in [(GradCheck::new(), 24), (GradCheck::new().directions(2), 8)] {
+            for (options, n) in [(GradCheck::new(), 33), (GradCheck::new().directions(2), 10)] {
                 let checked = check_gradients(&module, &images(), mode, &options).unwrap();
                 assert_eq!(checked.elements, n, "{mode:?}");
                 assert_eq!(values(&module), before, "{mode:?}");
             }
         }
+    }
+
+    /// Passes no gradient to its input.
+    struct Cut;
+
+    impl Module for Cut {
+        fn forward<'t>(&self, x: &Var<'t>, _: Mode) -> Result<Var<'t>> {
+            Ok(x.mul(&x.detach())?)
+        }
+
+        fn params(&self) -> Vec<(String, &Param)> {
+            vec![]
+        }
+    }
+
+    #[test]
+    fn the_gradient_of_the_input_is_checked() {
+        let error = check_gradients(&Cut, &images(), Mode::Evaluation, &GradCheck::new()).unwrap_err();
+        assert!(error.to_string().starts_with("the gradient of `input` at [0, 0] is "), "{error}");
     }
 
     #[test]

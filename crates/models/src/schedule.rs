@@ -116,7 +116,6 @@ mod tests {
         assert_eq!((schedule.at(10).factor, schedule.at(99).factor), (0.0, 0.0));
     }
 
-    /// The learning rates and betas of PyTorch's `OneCycleLR(max_lr=1, total_steps=20)` for Adam.
     #[test]
     fn a_warmup_rises_to_the_start_of_the_cosine() {
         let schedule = Schedule::WarmupCosine { warmup: 5, steps: 15 };
@@ -130,6 +129,7 @@ mod tests {
         assert_eq!(message, "steps of the schedule: expected more than those of the warmup, got 5");
     }
 
+    /// The learning rates and betas of PyTorch's `OneCycleLR(max_lr=1, total_steps=20)` for Adam.
     #[test]
     fn one_cycle_is_that_of_pytorch() {
         let expected = [

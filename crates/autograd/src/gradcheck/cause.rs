@@ -109,7 +109,10 @@ impl Wrong<'_> {
         };
         let is_mirrored =
             |place: usize| close(self.derivatives[place][0], self.derivatives[mirrored(place)][1]);
-        (0..self.derivatives.len()).all(is_mirrored)
+        // A symmetric gradient is its own mirror image.
+        let differs = |place: usize| !close(self.derivatives[place][1], self.derivatives[mirrored(place)][1]);
+        let mut places = 0..self.derivatives.len();
+        places.clone().all(is_mirrored) && places.any(differs)
     }
 
     /// Whether the derivative is the contribution of one output, or lacks one.
@@ -145,6 +148,9 @@ mod tests {
         assert!(matches!(of([1.0, 2.0, -3.0, 0.5, 7.0, 11.0 * 1.0005], 5), Cause::Ratio(_)));
         // The rows of the transposed matrix: (1, 0.5), (2, 7), (-3, 11).
         assert_eq!(of([1.0, 0.5, 2.0, 7.0, -3.0, 11.0], 1), Cause::Transposed);
+        // A row is its own mirror image.
+        let row = cause(&right.map(|x| 1.0005 * x), &right, 0, &[1, 6]);
+        assert!(matches!(row, Cause::Factor(factor) if (factor - 1.0005).abs() < 1e-9), "{row:?}");
         assert_eq!(of([0.25, 2.0, -3.0, 0.5, 7.0, 11.0], 0), Cause::DroppedSum);
         assert_eq!(of([1.0, 1.75, -3.0, 0.5, 7.0, 11.0], 1), Cause::DroppedSum);
         assert_eq!(cause(&[1.0, 3.0], &[1.0, 0.0], 1, &[2]), Cause::Unknown);

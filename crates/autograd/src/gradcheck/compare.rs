@@ -31,6 +31,12 @@ pub(crate) fn compare<E: From<Error>>(
     value: &Value<'_, E>,
 ) -> Result<Comparison, E> {
     let centre = value(given.point)?;
+    if centre.len() != given.weights.len() {
+        let (what, place) =
+            ("number of elements of the output".into(), centre.len().min(given.weights.len()));
+        let [first, second] = [given.weights.len(), centre.len()].map(|n| n as f64);
+        return Err(Error::NonDeterministic { what, place, first, second }.into());
+    }
     let mut found = Comparison::default();
     for number in 0..given.point.len() {
         let input = Input { given, number, elements: given.point[number].to_f64_vec(), value };
@@ -157,7 +163,10 @@ impl<E: From<Error>> Input<'_, E> {
             let rough_sum = |steps: f64| -> Result<f64, E> {
                 let outputs = self.at(&line.direction, steps)?;
                 let rough = line.moved.iter().filter(|(_, moved)| moved.rough);
-                Ok(rough.map(|(output, _)| self.given.weights[*output] * outputs[*output]).sum())
+                let term = |(output, _): &(usize, Moved)| {
+                    self.given.weights[*output] * outputs.get(*output).copied().unwrap_or(f64::NAN)
+                };
+                Ok(rough.map(term).sum())
             };
             let roughness = roughness::of(&rough_sum)?;
             return Ok(Error::NotSmooth { place, roughness, analytic, numeric });
@@ -209,12 +218,12 @@ impl Comparison {
         checked.elements += 1;
         let error = (line.analytic - line.numeric).abs() / scale;
         checked.worst = checked.worst.max(if scale > 0.0 { error } else { 0.0 });
-        if allowed < RESOLUTION * numeric {
+        if line.is_rough() || allowed >= RESOLUTION * scale {
+            checked.untested.push(place());
+        } else if allowed < RESOLUTION * numeric {
             checked.smallest = if checked.resolved == 0 { numeric } else { checked.smallest.min(numeric) };
             checked.largest = checked.largest.max(numeric);
             checked.resolved += 1;
-        } else if allowed >= RESOLUTION * scale || line.is_rough() {
-            checked.untested.push(place());
         }
         if numeric >= self.largest {
             (self.largest, self.noise) = (numeric, allowed);

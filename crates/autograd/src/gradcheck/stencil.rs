@@ -59,14 +59,16 @@ pub(crate) fn along<E>(
     }
     let moved = |place: usize| {
         let here = centre[place];
-        let values = || ahead.iter().chain(&behind).map(|values| values[place]);
+        // An output that ends before this element has no value there.
+        let of = |values: &Vec<f64>| values.get(place).copied().unwrap_or(f64::NAN);
+        let values = || ahead.iter().chain(&behind).map(of);
         // Bits are compared, so NaN counts as a change.
         if values().all(|value| value.to_bits() == here.to_bits()) && here.is_finite() {
             return None;
         }
         let (mut slope, mut odd, mut even) = (0.0, 0.0, EVEN[0] * here);
         for (j, (ahead, behind)) in ahead.iter().zip(&behind).enumerate() {
-            let (ahead, behind) = (ahead[place], behind[place]);
+            let (ahead, behind) = (of(ahead), of(behind));
             slope += SLOPE[j] * (ahead - behind) / step;
             odd += ODD[j] * (ahead - behind);
             even += EVEN[j + 1] * (ahead + behind);

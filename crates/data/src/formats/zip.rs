@@ -2,7 +2,7 @@
 //!
 //! An archive ends with a directory of its entries, which names the place of each.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 
 use flate2::Crc;
 use flate2::read::DeflateDecoder;
@@ -37,6 +37,9 @@ pub(crate) fn entries(name: &str, bytes: &[u8]) -> Result<Vec<(String, Vec<u8>)>
         let entry = entry.ok_or_else(damaged("directory"))?;
         let [method, name_length, extra, comment] = [10, 28, 30, 32].map(|field| number(entry, field, 2));
         let [packed, size, place] = [20, 24, 42].map(|field| number(entry, field, 4));
+        if [packed, size, place].contains(&0xffff_ffff) {
+            return Err(wrong(name, "entry", "one below 4 GiB; store it as NPY", "a larger one (ZIP64)"));
+        }
         let of_name = part(bytes, at + ENTRY, name_length).ok_or_else(damaged("name of an entry"))?;
         at += ENTRY + name_length + extra + comment;
         let file = String::from_utf8_lossy(of_name).into_owned();
@@ -44,7 +47,7 @@ pub(crate) fn entries(name: &str, bytes: &[u8]) -> Result<Vec<(String, Vec<u8>)>
         let local = local.ok_or_else(damaged("header of an entry"))?;
         let begin = place + LOCAL + number(local, 26, 2) + number(local, 28, 2);
         let content = part(bytes, begin, packed).ok_or_else(damaged("content of an entry"))?;
-        let content = unpacked(name, content, method, left)?;
+        let content = unpacked(name, content, method, [size as u64, left])?;
         let mut crc = Crc::new();
         crc.update(&content);
         if content.len() != size || crc.sum() as usize != number(entry, 16, 4) {
@@ -56,8 +59,11 @@ pub(crate) fn entries(name: &str, bytes: &[u8]) -> Result<Vec<(String, Vec<u8>)>
     Ok(files)
 }
 
-fn unpacked(name: &str, content: &[u8], method: usize, most: u64) -> Result<Vec<u8>> {
+fn unpacked(name: &str, content: &[u8], method: usize, [size, most]: [u64; 2]) -> Result<Vec<u8>> {
     let mut unpacked = Vec::new();
+    // The size comes from the file: no more than the limit, and an error where the memory is not there.
+    let reserved = unpacked.try_reserve_exact(size.min(most) as usize);
+    reserved.map_err(|_| unreadable(name, "an entry", ErrorKind::OutOfMemory.into()))?;
     let read = match method {
         0 => Limited::new(content, most).read_to_end(&mut unpacked),
         8 => Limited::new(DeflateDecoder::new(content), most).read_to_end(&mut unpacked),

@@ -52,10 +52,15 @@ impl Adam {
         decays: impl Fn(&str, &[usize]) -> bool,
     ) -> Result<Self> {
         range::NON_NEGATIVE.check("weight_decay", weight_decay)?;
-        self.with_groups(|name, shape| {
-            let weight_decay = if decays(name, shape) { weight_decay } else { 0.0 };
-            ParamGroup { weight_decay, ..ParamGroup::DEFAULT }
-        })
+        let decays = self.moments.map(decays);
+        let own =
+            |place: usize| self.of_param.get(place).map_or(ParamGroup::DEFAULT, |&group| self.groups[group]);
+        let of_each = decays.iter().enumerate().map(|(place, &decays)| {
+            let weight_decay = if decays { weight_decay } else { 0.0 };
+            ParamGroup { weight_decay, ..own(place) }
+        });
+        let of_each = of_each.collect();
+        self.set_groups(of_each)
     }
 
     /// Sets the learning rate and the weight decay of each parameter by its name and shape.
@@ -77,8 +82,13 @@ impl Adam {
     ///
     /// # Errors
     /// [`Error::OutOfRange`](crate::Error::OutOfRange) if a factor or a decay is negative or not finite.
-    pub fn with_groups(mut self, group: impl Fn(&str, &[usize]) -> ParamGroup) -> Result<Self> {
+    pub fn with_groups(self, group: impl Fn(&str, &[usize]) -> ParamGroup) -> Result<Self> {
         let of_each = self.moments.map(group);
+        self.set_groups(of_each)
+    }
+
+    /// Sets the group of each parameter.
+    fn set_groups(mut self, of_each: Vec<ParamGroup>) -> Result<Self> {
         self.groups.clear();
         self.of_param.clear();
         for group in of_each {
@@ -128,6 +138,11 @@ mod tests {
         for (param, expected) in [(&fast, 2.0 * 0.95 - 0.1), (&slow, 2.0 - 0.01), (&frozen, 2.0)] {
             assert!((param.value().item().unwrap() - expected).abs() < 2e-9);
         }
+        // A decay that is set later keeps the learning rates: a frozen parameter stays frozen.
+        let mut adam = adam.with_weight_decay(0.5).unwrap();
+        let before = frozen.value().to_f64_vec();
+        adam.step(&params, &gradients).unwrap();
+        assert_eq!(frozen.value().to_f64_vec(), before);
         let negative = ParamGroup { learning_rate_factor: -1.0, ..ParamGroup::DEFAULT };
         assert!(adam.with_groups(|_, _| negative).is_err());
     }
