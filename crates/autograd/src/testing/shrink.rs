@@ -7,7 +7,7 @@ use std::sync::Arc;
 use proptest::strategy::{NewTree, Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
-/// How often the inner value is drawn anew for a smaller outer value, until the test fails again.
+/// How often the inner value is drawn again for a smaller outer value, until the test fails again.
 const DRAWS: u32 = 3;
 
 /// A strategy that depends on a value of another one.

@@ -41,7 +41,7 @@ unsafe impl Send for Context {}
 // SAFETY: as above; the mutable state is behind a lock.
 unsafe impl Sync for Context {}
 
-/// The GPUs that are open. They stay so: opening one again takes half a second and loads every kernel anew.
+/// The GPUs that are open. They stay so: opening one again takes half a second and loads every kernel again.
 static OPEN: Mutex<Vec<Arc<Context>>> = Mutex::new(Vec::new());
 
 impl Context {
