@@ -18,6 +18,7 @@ pub(crate) const EVALUATED_AT_ONCE: usize = 500;
 const LABELLED_SHARE: usize = 10;
 
 /// The source of training batches.
+#[expect(clippy::large_enum_variant, reason = "a run has one")]
 pub(crate) enum Source<'a> {
     Cpu(OnCpu<'a>),
     Gpu(OnGpu),

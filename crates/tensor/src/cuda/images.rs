@@ -79,6 +79,6 @@ mod tests {
     fn images_are_aligned() {
         static IMAGE: Image = Image { file: "", kernels: &[], bytes: &Aligned(*b"odd").0 };
         assert_eq!((IMAGE.bytes, IMAGE.bytes.as_ptr() as usize % 64), (&b"odd"[..], 0));
-        assert!(IMAGES.iter().all(|image| image.bytes.as_ptr() as usize % 64 == 0));
+        assert!(IMAGES.iter().all(|image| (image.bytes.as_ptr() as usize).is_multiple_of(64)));
     }
 }

@@ -190,11 +190,14 @@ mod tests {
     use super::super::{Command, Replay, Traits};
     use super::*;
 
+    /// What is allocated (`+`) and freed (`-`), with its size.
+    type Log = Arc<Mutex<Vec<(char, usize)>>>;
+
     /// A driver that hands out addresses and keeps a list of them, with the sizes of what is allocated and freed.
     #[derive(Debug)]
     struct Addresses {
         exact_memory: bool,
-        log: Arc<Mutex<Vec<(char, usize)>>>,
+        log: Log,
     }
 
     impl Driver for Addresses {
@@ -249,8 +252,8 @@ mod tests {
         }
     }
 
-    fn pool(exact_memory: bool) -> (Arc<Pool>, Arc<Mutex<Vec<(char, usize)>>>) {
-        let log = Arc::<Mutex<_>>::default();
+    fn pool(exact_memory: bool) -> (Arc<Pool>, Log) {
+        let log = Log::default();
         (Pool::of(Arc::new(Addresses { exact_memory, log: Arc::clone(&log) })), log)
     }
 

@@ -70,6 +70,7 @@ pub(super) struct AutoencoderTraining<'a> {
 }
 
 /// The batches, with masks where the config has them.
+#[expect(clippy::large_enum_variant, reason = "a run has one")]
 enum Source<'a> {
     Cpu {
         batches: Batches<'a>,
