@@ -11,7 +11,7 @@ pub trait Train {
     /// As [`Trainer::epoch`].
     fn epoch(&mut self, epoch: u32, batches: Batches<'_>) -> Result<EpochReport>;
 
-    /// As [`Trainer::learned`].
+    /// As [`Trainer::params_and_buffers`].
     fn params_and_buffers(&self) -> Vec<(String, &Param)>;
 
     /// As [`Trainer::state`].
