@@ -16,8 +16,10 @@ use crate::claims::named;
 use crate::error::Result;
 use crate::experiment::Paper;
 use crate::profile::Profile;
-use crate::reproduce::live::IN_PROGRESS;
 use runs::store::Results;
+
+/// The name of the line of the page's provenance that says how far a job is.
+pub(crate) const IN_PROGRESS: &str = "in progress";
 
 const TITLE: &str = "Do classification and reconstruction help or hurt each other in one representation?";
 

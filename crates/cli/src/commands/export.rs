@@ -246,7 +246,7 @@ mod tests {
         assert!(matches!(error, Error::Usage(_)));
         assert!(error.to_string().contains(&format!("did you mean `{}`", spec(0).folder_name())), "{error}");
         let error = exported(&folder, "").unwrap_err();
-        assert!(error.to_string().starts_with("3 runs begin with ``"), "{error}");
+        assert!(error.to_string().starts_with("the keys of 3 runs begin with ``"), "{error}");
         let nowhere = tempfile::tempdir().unwrap();
         assert!(matches!(exported(&nowhere, "ab"), Err(Error::Usage(_))));
     }

@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::experiment::Planned;
 use crate::job::Job;
 use crate::options::Options;
-use crate::page::Shown;
+use crate::page::{IN_PROGRESS, Shown};
 use crate::stored::results_file;
 use crate::sweep::finished::FinishedSweep;
 use runs::local::FinishedRuns;
@@ -135,9 +135,6 @@ impl<'a> Live<'a> {
         Ok(index)
     }
 }
-
-/// The name of the line of the page's provenance that says how far a job is.
-pub(crate) const IN_PROGRESS: &str = "in progress";
 
 fn rows(judged: &Judged) -> impl Iterator<Item = &Verdict> {
     judged.not_run.iter().chain(judged.section.iter().flat_map(|section| &section.rows))
