@@ -149,7 +149,7 @@ fn several_presets_and_sets_are_told_apart() {
     }
     std::fs::create_dir(folder.join("c")).unwrap();
     std::fs::rename(folder.join("b"), folder.join("c/a")).unwrap();
-    refused(folder, &["sweep", "--images", "a", "--images", "c/a"], "two folders of images are called a");
+    refused(folder, &["sweep", "--images", "a", "--images", "c/a"], "two folders of images are named a");
 }
 
 #[test]

@@ -105,7 +105,7 @@ fn a_closed_form_is_neither_evaluated_nor_probed_nor_exported() {
     let end: Value = serde_json::from_str(first.lines().last().unwrap()).unwrap();
     let key = end["key"].as_str().unwrap();
     for command in [&["eval", key][..], &["probe", key], &["export", key, "w.safetensors"]] {
-        refused(folder, command, &["is a closed form: nothing was trained"]);
+        refused(folder, command, &["is a closed form and has no trained parameters"]);
     }
     assert!(!folder.join("w.safetensors").exists());
 }

@@ -193,6 +193,10 @@ fn a_check_that_resolves_nothing_is_refused() {
         [&row(&[0.2])],
     );
     assert!(matches!(hidden, Err(Error::Unresolved { elements: 1, .. })), "{hidden:?}");
+    // The right gradient is not called wrong.
+    let far_above = row(&[1e17]);
+    let right = gradcheck(move |[x]| x.scale(1e-6)?.add(&x.tape().constant(&far_above)), [&row(&[0.2])]);
+    assert!(matches!(right, Err(Error::Unresolved { elements: 1, .. })), "{right:?}");
     let constant = gradcheck(|[x]| x.scale(0.0), [&row(&[0.2, 0.3])]);
     assert!(matches!(constant, Err(Error::Unresolved { elements: 2, .. })), "{constant:?}");
     let empty = gradcheck(|[x]| x.tanh(), [&row(&[])]);
