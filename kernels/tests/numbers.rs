@@ -83,8 +83,14 @@ fn sums_of_many_terms_of_one_thread_are_compensated() {
     let call = |name| gpu.call(name, DType::F32).expect("the device works");
 
     let (sum, x) = (tenths(&[1]), tenths(&[1, 1, N, 16]));
-    let arguments =
-        [Argument::Out(&sum), Argument::In(&x), Argument::U32(1), Argument::U32(1), Argument::Size(16 * N)];
+    let arguments = [
+        Argument::Out(&sum),
+        Argument::In(&x),
+        Argument::Size(16 * N),
+        Argument::U32(1),
+        Argument::U32(1),
+        Argument::Size(16 * N),
+    ];
     call("sum_of_channels").launch("sum_of_channels", Grid::of_blocks(1, 256), &arguments).expect("it runs");
     close("sum_of_channels", sum.to_f64_vec()[0], (16 * N) as f64 * tenth);
 
@@ -99,13 +105,14 @@ fn sums_of_many_terms_of_one_thread_are_compensated() {
     call("one_hot_mse").launch("one_hot_mse_parts", Grid::of_blocks(1, 32), &arguments).expect("it runs");
     close("one_hot_mse", sum.to_f64_vec()[0], N as f64 * tenth * tenth);
 
-    // The sums of an epoch: four compensated ones, the number of known conflicts, and the number of finite losses.
-    let sums = there(Tensor::zeros(&[10], DType::F32));
+    // The sums of an epoch: five compensated ones, the number of known conflicts, and the number of finite losses.
+    let sums = there(Tensor::zeros(&[12], DType::F32));
     let (loss, x, y) = (tenths(&[]), tenths(&[1]), tenths(&[1]));
     let steps = 4_000;
     for _ in 0..steps {
         let arguments = [
             Argument::Out(&sums),
+            Argument::In(&loss),
             Argument::In(&loss),
             Argument::In(&loss),
             Argument::In(&x),
@@ -115,15 +122,17 @@ fn sums_of_many_terms_of_one_thread_are_compensated() {
         call("account_step").launch("account_step", Grid::of_blocks(1, 32), &arguments).expect("it runs");
     }
     let sums = sums.to_f64_vec();
-    close("the MSE of an epoch", sums[0], f64::from(steps) * tenth);
-    close("the cross-entropy of an epoch", sums[2], f64::from(steps) * tenth);
-    assert_eq!([sums[4], sums[6], sums[8], sums[9]], [f64::from(steps); 4]);
+    close("the loss of an epoch", sums[0], f64::from(steps) * tenth);
+    close("the MSE of an epoch", sums[2], f64::from(steps) * tenth);
+    close("the cross-entropy of an epoch", sums[4], f64::from(steps) * tenth);
+    assert_eq!([sums[6], sums[8], sums[10], sums[11]], [f64::from(steps); 4]);
 
     // Gradients of many elements.
-    let sums = there(Tensor::zeros(&[10], DType::F32));
+    let sums = there(Tensor::zeros(&[12], DType::F32));
     let (x, y) = (tenths(&[N]), there(Tensor::full(0.7, &[N], DType::F32)));
     let arguments = [
         Argument::Out(&sums),
+        Argument::In(&loss),
         Argument::In(&loss),
         Argument::In(&loss),
         Argument::In(&x),
@@ -132,8 +141,8 @@ fn sums_of_many_terms_of_one_thread_are_compensated() {
     ];
     call("account_step").launch("account_step", Grid::of_blocks(1, 32), &arguments).expect("it runs");
     let sums = sums.to_f64_vec();
-    close("the cosine", sums[4], 1.0);
-    close("the norm ratio", sums[6], tenth / f64::from(0.7f32));
+    close("the cosine", sums[6], 1.0);
+    close("the norm ratio", sums[8], tenth / f64::from(0.7f32));
 }
 
 /// `f` on the device in every order of threads, for inputs of these values.
