@@ -148,7 +148,8 @@ fn adam_stores_the_settings_of_the_steps_that_it_uses() {
     assert_eq!(used() - before, one);
     let part = |adam: Adam| adam.with_weight_decay_where(0.1, |name, _| name != "p1").unwrap();
     let (mut of_here, mut of_there) = (part(adam(&here)), part(decayed));
-    assert!(used() - before > one);
+    // The settings of a second group lie on the same page.
+    assert_eq!(used() - before, one);
     steps(&mut of_here, &here, 0..STEPS);
     steps(&mut of_there, &there, 0..STEPS);
     assert_equal(&there, &here, &device);
