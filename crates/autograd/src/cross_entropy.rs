@@ -115,7 +115,7 @@ mod tests {
             let tape = Tape::without_gradients();
             let plain = tape.constant(&x).softmax_cross_entropy(&Indices::new(vec![2, 0, 1])).unwrap();
             let own = loss(CrossEntropy::default(), &x, &[2, 0, 1]).unwrap();
-            // About ten roundings of numbers of about 1, in the accumulator type.
+            // About ten roundings of elements of magnitude 1, in the accumulator type.
             assert!((own - plain.value().item().unwrap()).abs() <= 20.0 * dtype.accumulator().epsilon());
         }
     }

@@ -16,7 +16,7 @@ mod recorded {
     static SEEN: Mutex<(usize, Compared)> =
         Mutex::new((0, Compared { cases: 0, derivatives: 0, worst: 0.0 }));
 
-    /// The numbers of operations and of large calls so far.
+    /// The counts of operations and of large calls so far.
     static LARGE: Mutex<(usize, usize)> = Mutex::new((0, 0));
 
     pub(super) fn gradients<O: Cases<N, M>, const N: usize, const M: usize>() {

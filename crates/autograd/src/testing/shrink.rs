@@ -14,7 +14,7 @@ const DRAWS: u32 = 3;
 pub trait Then: Strategy + Sized {
     /// Draws a value, then one from the strategy that `then` makes of it, such as a shape and a tensor of it. As
     /// [`Strategy::prop_flat_map`], but a failing case shrinks the first value as far as it goes, with new second ones,
-    /// before it shrinks the second: a small tensor of any numbers says more than a large one of zeros.
+    /// before it shrinks the second: a small tensor of any elements is easier to read than a large one of zeros.
     ///
     /// ```
     /// use agon_autograd::testing::proptest::prelude::*;

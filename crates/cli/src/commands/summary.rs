@@ -73,7 +73,7 @@ pub(super) fn text(outcome: &Outcome, has_table: bool) -> String {
     lines
 }
 
-/// The numbers of claims, or of exact facts, by conclusion; a row that repeats another is not counted.
+/// The counts of claims, or of exact facts, by conclusion; a row that repeats another is not counted.
 fn counts(rows: &[Verdict], claims: bool) -> Vec<(Conclusion, usize)> {
     let is_counted = |row: &&Verdict| (row.kind != Kind::Exact) == claims && row.same_as.is_none();
     let count = |of| rows.iter().filter(is_counted).filter(|row| row.conclusion == of).count();
