@@ -15,10 +15,10 @@ use super::zip;
 use crate::{Error, Result};
 
 /// The largest file in bytes.
-const MOST_BYTES: u64 = 1 << 36;
+const MAX_BYTES: u64 = 1 << 36;
 
 /// The largest number of axes.
-const MOST_AXES: usize = 32;
+const MAX_AXES: usize = 32;
 
 /// An array as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub fn read_npz(path: &Path) -> Result<BTreeMap<String, Npy>> {
 }
 
 fn content(path: &Path) -> Result<Vec<u8>> {
-    files::read(path, MOST_BYTES).map_err(|cause| Error::Io { file: path.display().to_string(), cause })
+    files::read(path, MAX_BYTES).map_err(|cause| Error::Io { file: path.display().to_string(), cause })
 }
 
 /// Parses an NPZ file in memory; `name` is its name in errors.
@@ -91,9 +91,9 @@ pub fn parse(name: &str, bytes: &[u8]) -> Result<Npy> {
     let (shape, _) = shape.ok_or_else(missing("shape"))?;
     let sizes = shape.split(',').map(str::trim).filter(|size| !size.is_empty());
     let sizes = sizes.map(str::parse::<usize>).collect::<std::result::Result<Vec<usize>, _>>();
-    let sizes = sizes.ok().filter(|sizes| sizes.len() <= MOST_AXES);
+    let sizes = sizes.ok().filter(|sizes| sizes.len() <= MAX_AXES);
     let shape =
-        sizes.ok_or_else(|| wrong(name, "shape", format!("at most {MOST_AXES} sizes"), shape.to_owned()))?;
+        sizes.ok_or_else(|| wrong(name, "shape", format!("at most {MAX_AXES} sizes"), shape.to_owned()))?;
     let array = Npy { name: name.to_owned(), descr, shape, bytes: values.to_vec() };
     let width = array.descr.get(2..).and_then(|digits| digits.parse::<usize>().ok());
     let claimed = array.shape.iter().try_fold(width.unwrap_or(0), |bytes, &size| bytes.checked_mul(size));
