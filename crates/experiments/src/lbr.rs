@@ -100,7 +100,7 @@ pub(crate) fn questions(
     family(label, member, members.collect(), data)
 }
 
-/// The alignment of codes under each of these noises, with the number behind each.
+/// The alignment of codes under each of these noises, each with its place on the axis.
 pub(crate) fn alignments(
     label: &str,
     member: &str,

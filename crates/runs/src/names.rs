@@ -54,7 +54,7 @@ pub const CONVERGED_REACHED: &str = "probes/converged_reached";
 /// images for as many epochs, of fully connected autoencoders.
 pub const PCA_HEADS_MSE: &str = "probes/pca_heads_mse";
 
-/// Test accuracy of a classifier that was trained so.
+/// Test accuracy of a classifier of the same architecture trained on these components.
 pub const PCA_HEADS_ACCURACY: &str = "probes/pca_heads_accuracy";
 
 /// Cosine of the gradients of both losses of all training images at z, and the same with permuted labels, one a draw.

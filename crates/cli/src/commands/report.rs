@@ -61,7 +61,10 @@ fn committed(selection: &Selection) -> Option<(Profile, PathBuf)> {
     let found = folders
         .iter()
         .flat_map(|folder| COMMITTED.map(|profile| (profile, Path::new(folder).join(profile.name()))));
-    found.into_iter().find(|(_, folder)| folder.join("verdicts.csv").is_file())
+    let (profile, folder) = found.into_iter().find(|(_, folder)| folder.join("verdicts.csv").is_file())?;
+    // Messages name the folder without `..`.
+    let is_here = folder.is_relative();
+    Some((profile, if is_here { folder } else { folder.canonicalize().unwrap_or(folder) }))
 }
 
 /// Shows committed results; nothing but the page is written.

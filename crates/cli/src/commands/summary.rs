@@ -42,6 +42,10 @@ pub(super) fn text(outcome: &Outcome, has_table: bool) -> String {
             line(&format!("  {} {:<24}{n:>5}", conclusion.symbol(), conclusion.words()));
         }
     }
+    let repeated = rows.iter().filter(|row| row.same_as.is_some()).count();
+    if repeated > 0 {
+        line(&format!("not counted: {} with the runs of another", text::count(repeated, "row")));
+    }
     let missed: Vec<&Verdict> = rows.iter().filter(|row| row.conclusion.is_failure()).collect();
     for row in missed.iter().take(MAX_NAMED) {
         line(&format!("≠ {}: {}", row.source, row.about()));
