@@ -102,9 +102,9 @@ impl<O: Op<N, M>, const N: usize, const M: usize> Op<N, M> for Mistaken<O> {
         &self,
         saved: &O::Saved,
         grad_outputs: [&Tensor; M],
-        wanted: [bool; N],
+        needed: [bool; N],
     ) -> Result<[Option<Tensor>; N]> {
-        let mut gradients = self.op.backward(saved, grad_outputs, wanted)?;
+        let mut gradients = self.op.backward(saved, grad_outputs, needed)?;
         self.calls.set(self.calls.get() + 1);
         if let Some(gradient) = gradients[self.input].take() {
             gradients[self.input] = self.mistake.in_gradient(&gradient, self.calls.get())?;
