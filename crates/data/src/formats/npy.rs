@@ -98,7 +98,7 @@ pub fn parse(name: &str, bytes: &[u8]) -> Result<Npy> {
     let width = array.descr.get(2..).and_then(|digits| digits.parse::<usize>().ok());
     let claimed = array.shape.iter().try_fold(width.unwrap_or(0), |bytes, &size| bytes.checked_mul(size));
     if width.is_none() || claimed != Some(array.bytes.len()) {
-        let expected = format!("those of `{}` elements of shape {:?}", array.descr, array.shape);
+        let expected = format!("bytes of dtype `{}` and shape {:?}", array.descr, array.shape);
         return Err(wrong(name, "values", expected, format!("{} bytes", array.bytes.len())));
     }
     Ok(array)

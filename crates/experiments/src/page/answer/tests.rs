@@ -54,9 +54,7 @@ fn the_sentence_follows_the_decided_rows() {
     let open = Conclusion::Undecided;
     assert!(first(&[holds, open, open]).starts_with("Where it is decided, neither task gains"));
     assert_eq!(first(&[open]), ON_SYNERGY.open);
-    assert!(
-        first(&[Conclusion::NotConverged]).ends_with("open here: the networks had not converged.")
-    );
+    assert!(first(&[Conclusion::NotConverged]).ends_with("open here: the networks had not converged."));
     assert!(
         answers(&[row(ClaimId::C1, "", 0, Conclusion::NotRun)], None)[0]
             .evidence
