@@ -44,8 +44,8 @@ impl Op<1> for Softplus {
         Ok((tensor::run(self, [x])?, x.clone()))
     }
 
-    fn backward(&self, x: &Tensor, [dy]: [&Tensor; 1], [wanted]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
-        Ok([run_if(wanted, &SoftplusGrad, [x, dy])?])
+    fn backward(&self, x: &Tensor, [dy]: [&Tensor; 1], [needed]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
+        Ok([run_if(needed, &SoftplusGrad, [x, dy])?])
     }
 }
 

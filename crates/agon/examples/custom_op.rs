@@ -2,7 +2,7 @@
 #![allow(clippy::print_stdout, reason = "an example")]
 
 use agon::autograd::ops::mul::Mul;
-use agon::autograd::{self, Error, if_wanted};
+use agon::autograd::{self, Error, if_needed};
 use agon::prelude::*;
 use agon::tensor;
 
@@ -53,16 +53,16 @@ impl Op<2> for Huber {
         &self,
         [x, y]: &[Tensor; 2],
         [dz]: [&Tensor; 1],
-        wanted: [bool; 2],
+        needed: [bool; 2],
     ) -> autograd::Result<[Option<Tensor>; 2]> {
-        let grad = |wanted, inputs| {
-            if_wanted(wanted, || {
+        let grad = |needed, inputs| {
+            if_needed(needed, || {
                 let [slope] = tensor::run(&HuberSlope { delta: self.delta }, inputs)?;
                 let [grad] = tensor::run(&Mul, [&slope, dz])?;
                 Ok(grad)
             })
         };
-        Ok([grad(wanted[0], [x, y])?, grad(wanted[1], [y, x])?])
+        Ok([grad(needed[0], [x, y])?, grad(needed[1], [y, x])?])
     }
 }
 

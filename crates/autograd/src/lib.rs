@@ -40,7 +40,7 @@ pub use cross_entropy::CrossEntropy;
 pub use error::{Error, Result};
 pub use gradcheck::{GradCheck, gradcheck};
 pub use gradients::Gradients;
-pub use op::{Op, if_wanted, run_if};
+pub use op::{Op, if_needed, run_if};
 pub use param::Param;
 pub use tape::Tape;
 pub use tape::anomaly::NonFinite;

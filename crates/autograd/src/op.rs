@@ -52,8 +52,8 @@ use crate::{Error, Result};
 ///         Ok((tensor::run(self, [x])?, x.clone()))
 ///     }
 ///
-///     fn backward(&self, x: &Tensor, [dy]: [&Tensor; 1], [wanted]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
-///         Ok([run_if(wanted, &SoftplusGrad, [x, dy])?])
+///     fn backward(&self, x: &Tensor, [dy]: [&Tensor; 1], [needed]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
+///         Ok([run_if(needed, &SoftplusGrad, [x, dy])?])
 ///     }
 /// }
 ///
@@ -80,38 +80,38 @@ pub trait Op<const N: usize, const M: usize = 1>: fmt::Debug + Send + 'static {
     /// If the operation does not support these inputs.
     fn forward(&self, inputs: [&Tensor; N]) -> Result<([Tensor; M], Self::Saved)>;
 
-    /// Computes the contributions to the gradients of the `wanted` inputs from the gradients of the outputs.
+    /// Computes the contributions to the gradients of the `needed` inputs from the gradients of the outputs.
     ///
-    /// It returns `Some` for exactly the wanted inputs. Accumulation over several uses of an input is left to
+    /// It returns `Some` for exactly the needed inputs. Accumulation over several uses of an input is left to
     /// [`Tape::backward`](crate::Tape::backward). Each contribution has the shape, the element
     /// type and the device of its input; anything else is an [`Error::InvalidGradient`].
     fn backward(
         &self,
         saved: &Self::Saved,
         grad_outputs: [&Tensor; M],
-        wanted: [bool; N],
+        needed: [bool; N],
     ) -> Result<[Option<Tensor>; N]>;
 }
 // ANCHOR_END: op
 
-/// Computes the contribution to a gradient if it is wanted, for [`Op::backward`].
+/// Computes the contribution to a gradient if it is needed, for [`Op::backward`].
 ///
 /// # Errors
 /// Those of `compute`.
-pub fn if_wanted(wanted: bool, compute: impl FnOnce() -> Result<Tensor>) -> Result<Option<Tensor>> {
-    wanted.then(compute).transpose()
+pub fn if_needed(needed: bool, compute: impl FnOnce() -> Result<Tensor>) -> Result<Option<Tensor>> {
+    needed.then(compute).transpose()
 }
 
-/// [`if_wanted`] for a contribution that one kernel computes.
+/// [`if_needed`] for a contribution that one kernel computes.
 ///
 /// # Errors
 /// As [`tensor::run`].
 pub fn run_if<K: Kernel<N, 1>, const N: usize>(
-    wanted: bool,
+    needed: bool,
     kernel: &K,
     inputs: [&Tensor; N],
 ) -> Result<Option<Tensor>> {
-    if_wanted(wanted, || {
+    if_needed(needed, || {
         let [contribution] = tensor::run(kernel, inputs)?;
         Ok(contribution)
     })

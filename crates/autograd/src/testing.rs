@@ -72,12 +72,12 @@ pub mod suite;
 ///         Ok((tensor::run(self, [x])?, x.clone()))
 ///     }
 ///
-///     fn backward(&self, x: &Tensor, [dy]: [&Tensor; 1], [wanted]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
+///     fn backward(&self, x: &Tensor, [dy]: [&Tensor; 1], [needed]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
 ///         let dx = || -> Result<Tensor> {
 ///             let [dx] = tensor::run(&SquareGrad, [x, dy])?;
 ///             Ok(dx)
 ///         };
-///         Ok([wanted.then(dx).transpose()?])
+///         Ok([needed.then(dx).transpose()?])
 ///     }
 /// }
 ///

@@ -59,9 +59,9 @@ impl<O: Cases<N, M>, const N: usize, const M: usize> Op<N, M> for Emulated<O> {
         &self,
         (device, saved): &Self::Saved,
         grad_outputs: [&Tensor; M],
-        wanted: [bool; N],
+        needed: [bool; N],
     ) -> Result<[Option<Tensor>; N]> {
-        let gradients = self.op.backward(saved, all_to(device, grad_outputs)?.each_ref(), wanted)?;
+        let gradients = self.op.backward(saved, all_to(device, grad_outputs)?.each_ref(), needed)?;
         let moved =
             gradients.into_iter().map(|gradient| gradient.map(|g| g.to_device(&Device::Cpu)).transpose());
         let moved = moved.collect::<tensor::Result<Vec<_>>>()?;

@@ -73,9 +73,9 @@ impl Op<1> for RowNorm {
         &self,
         [x, y]: &[Tensor; 2],
         [dy]: [&Tensor; 1],
-        [wanted]: [bool; 1],
+        [needed]: [bool; 1],
     ) -> autograd::Result<[Option<Tensor>; 1]> {
-        Ok([run_if(wanted, &RowNormGrad, [x, y, dy])?])
+        Ok([run_if(needed, &RowNormGrad, [x, y, dy])?])
     }
 }
 

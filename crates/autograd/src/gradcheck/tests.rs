@@ -4,7 +4,7 @@ use tensor::DType;
 
 use super::*;
 use crate::Op;
-use crate::op::if_wanted;
+use crate::op::if_needed;
 
 mod hidden;
 
@@ -22,9 +22,9 @@ impl Op<1> for Double {
     fn forward(&self, [x]: [&Tensor; 1]) -> Result<([Tensor; 1], ())> {
         Ok(([crate::ops::add::sum(x, x)?], ()))
     }
-    fn backward(&self, (): &(), [dy]: [&Tensor; 1], [wanted]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
+    fn backward(&self, (): &(), [dy]: [&Tensor; 1], [needed]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
         let doubled = dy.to_f64_vec().iter().map(|dy| 2.0 * dy).collect();
-        Ok([if_wanted(wanted, || Ok(Tensor::from_vec::<f64>(self.0(doubled), dy.shape())?))?])
+        Ok([if_needed(needed, || Ok(Tensor::from_vec::<f64>(self.0(doubled), dy.shape())?))?])
     }
 }
 
@@ -90,9 +90,9 @@ impl Op<1> for Each {
         let values = x.to_f64_vec().into_iter().map(self.0[0]).collect();
         Ok(([Tensor::from_vec::<f64>(values, x.shape())?], x.clone()))
     }
-    fn backward(&self, x: &Tensor, [dy]: [&Tensor; 1], [wanted]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
+    fn backward(&self, x: &Tensor, [dy]: [&Tensor; 1], [needed]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
         let slopes = x.to_f64_vec().into_iter().zip(dy.to_f64_vec()).map(|(x, dy)| self.0[1](x) * dy);
-        Ok([if_wanted(wanted, || Ok(Tensor::from_vec::<f64>(slopes.collect(), dy.shape())?))?])
+        Ok([if_needed(needed, || Ok(Tensor::from_vec::<f64>(slopes.collect(), dy.shape())?))?])
     }
 }
 

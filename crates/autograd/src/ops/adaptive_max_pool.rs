@@ -51,9 +51,9 @@ impl Op<1> for AdaptiveMaxPool {
         &self,
         places: &Places,
         [dy]: [&Tensor; 1],
-        [wanted]: [bool; 1],
+        [needed]: [bool; 1],
     ) -> Result<[Option<Tensor>; 1]> {
-        Ok([places.backward(dy, wanted)?])
+        Ok([places.backward(dy, needed)?])
     }
 }
 

@@ -30,9 +30,9 @@ impl Op<2> for Add {
         &self,
         (): &(),
         [grad_output]: [&Tensor; 1],
-        wanted: [bool; 2],
+        needed: [bool; 2],
     ) -> Result<[Option<Tensor>; 2]> {
-        Ok(wanted.map(|wanted| wanted.then(|| grad_output.clone())))
+        Ok(needed.map(|needed| needed.then(|| grad_output.clone())))
     }
 }
 

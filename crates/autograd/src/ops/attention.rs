@@ -13,7 +13,7 @@ use tensor::{Error, Kernel, Real, Slice, Storage, Tensor};
 
 use self::fast::Rows;
 use self::lanes::Sizes;
-use crate::op::if_wanted;
+use crate::op::if_needed;
 use crate::{Op, Result, Var};
 
 /// `softmax(scale q k^T) v` in each head of each example, with `scale = (d / n_heads)^-1/2`.
@@ -249,9 +249,9 @@ impl Op<1> for Attention {
         &self,
         Saved { qkv, y, lse }: &Saved,
         [dy]: [&Tensor; 1],
-        [wanted]: [bool; 1],
+        [needed]: [bool; 1],
     ) -> Result<[Option<Tensor>; 1]> {
-        Ok([if_wanted(wanted, || {
+        Ok([if_needed(needed, || {
             let [dqkv] = tensor::run(&AttentionGrad(*self), [qkv, y, lse, dy])?;
             Ok(dqkv)
         })?])

@@ -80,9 +80,9 @@ impl Op<2> for BatchMatMul {
         &self,
         saved: &[Tensor; 2],
         [dc]: [&Tensor; 1],
-        wanted: [bool; 2],
+        needed: [bool; 2],
     ) -> Result<[Option<Tensor>; 2]> {
-        self.0.gradients_by(saved.each_ref(), dc, wanted, |product, factors| {
+        self.0.gradients_by(saved.each_ref(), dc, needed, |product, factors| {
             let [product] = tensor::run(&Self(product), factors)?;
             Ok(product)
         })

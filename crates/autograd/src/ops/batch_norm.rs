@@ -14,7 +14,7 @@ use self::fast::{Layout, Norm};
 use self::gradients::{BatchNormGradAffine, BatchNormGradInput};
 use crate::launch::channels::{self, over_elements};
 use crate::moments::{Moments, check_eps};
-use crate::op::if_wanted;
+use crate::op::if_needed;
 use crate::ops::cast::cast;
 use crate::{Op, Result, Var};
 
@@ -53,10 +53,10 @@ impl Kernel<3, 4> for BatchNorm {
         check_eps("batch_norm", self.eps)?;
         let [x, weight, bias] = inputs;
         let &[n, c, ref plane @ ..] = x else {
-            return Err(Error::shape("batch_norm", WANTED, &inputs));
+            return Err(Error::shape("batch_norm", EXPECTED, &inputs));
         };
         if weight != [c] || bias != [c] {
-            return Err(Error::shape("batch_norm", WANTED, &inputs));
+            return Err(Error::shape("batch_norm", EXPECTED, &inputs));
         }
         if n * plane.iter().product::<usize>() < 2 {
             let expected = "at least two values of each channel in training, since one has no variance";
@@ -121,7 +121,7 @@ pub(crate) fn relu_flag(activation: FusedActivation) -> Argument<'static> {
     Argument::U32(u32::from(activation == FusedActivation::Relu))
 }
 
-const WANTED: &str = "x [n, c, ..], a weight [c] and a bias [c]";
+const EXPECTED: &str = "x [n, c, ..], a weight [c] and a bias [c]";
 
 /// The tensors that [`BatchNorm`] saves.
 #[derive(Debug)]
@@ -142,27 +142,27 @@ impl Saved {
         Self { x, weight, bias, mean: mean.clone(), rstd }
     }
 
-    /// The gradients of the `wanted` inputs, by a kernel of the gradients of weight and bias, from `x`, `weight`, `bias`,
+    /// The gradients of the `needed` inputs, by a kernel of the gradients of weight and bias, from `x`, `weight`, `bias`,
     /// `mean`, `rstd` and `dy`, and one of the gradient of `x`.
     pub(crate) fn gradients(
         &self,
         of_affine: &impl Kernel<6, 2>,
         of_input: &impl Kernel<10, 1>,
         [dy, dmean, dvariance]: [&Tensor; 3],
-        [wanted_x, wanted_weight, wanted_bias]: [bool; 3],
+        [needed_x, needed_weight, needed_bias]: [bool; 3],
     ) -> Result<[Option<Tensor>; 3]> {
         let Self { x, weight, bias, mean, rstd } = self;
-        if [wanted_x, wanted_weight, wanted_bias] == [false; 3] {
+        if [needed_x, needed_weight, needed_bias] == [false; 3] {
             return Ok([None, None, None]);
         }
         let [dweight, dbias] = tensor::run(of_affine, [x, weight, bias, mean, rstd, dy])?;
-        let dx = if_wanted(wanted_x, || {
+        let dx = if_needed(needed_x, || {
             let inputs = [x, dy, weight, bias, mean, rstd, &dweight, &dbias, dmean, dvariance];
             let [dx] = tensor::run(of_input, inputs)?;
             Ok(dx)
         })?;
-        let dweight = if_wanted(wanted_weight, || cast(&dweight, x.dtype()))?;
-        let dbias = if_wanted(wanted_bias, || cast(&dbias, x.dtype()))?;
+        let dweight = if_needed(needed_weight, || cast(&dweight, x.dtype()))?;
+        let dbias = if_needed(needed_bias, || cast(&dbias, x.dtype()))?;
         Ok([dx, dweight, dbias])
     }
 }
@@ -182,11 +182,11 @@ impl Op<3, 3> for BatchNorm {
         &self,
         saved: &Saved,
         grad_outputs: [&Tensor; 3],
-        wanted: [bool; 3],
+        needed: [bool; 3],
     ) -> Result<[Option<Tensor>; 3]> {
         let activation = self.activation;
         let (of_affine, of_input) = (BatchNormGradAffine { activation }, BatchNormGradInput { activation });
-        saved.gradients(&of_affine, &of_input, grad_outputs, wanted)
+        saved.gradients(&of_affine, &of_input, grad_outputs, needed)
     }
 }
 

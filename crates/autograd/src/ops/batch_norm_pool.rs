@@ -52,9 +52,9 @@ impl Op<3, 3> for BatchNormPool {
         &self,
         (saved, largest): &Self::Saved,
         grad_outputs: [&Tensor; 3],
-        wanted: [bool; 3],
+        needed: [bool; 3],
     ) -> Result<[Option<Tensor>; 3]> {
-        saved.gradients(&GradAffine { largest }, &GradInput { largest }, grad_outputs, wanted)
+        saved.gradients(&GradAffine { largest }, &GradInput { largest }, grad_outputs, needed)
     }
 }
 

@@ -7,7 +7,7 @@ use tensor::{DType, Error, FusedActivation, Kernel, Real, Slice, Storage, Tensor
 use crate::epilogue;
 use crate::launch::channels::over_elements;
 use crate::moments::check_eps;
-use crate::op::if_wanted;
+use crate::op::if_needed;
 use crate::ops::batch_norm::fast::{self, Layout, Norm};
 use crate::ops::batch_norm::gradients::BatchNormGradAffine;
 use crate::ops::batch_norm::{Saved, normalised, relu_flag};
@@ -167,20 +167,20 @@ impl Op<3> for BatchNormRunning {
         &self,
         (Saved { x, weight, bias, mean, rstd }, of_activation): &Self::Saved,
         [dy]: [&Tensor; 1],
-        [wanted_x, wanted_weight, wanted_bias]: [bool; 3],
+        [needed_x, needed_weight, needed_bias]: [bool; 3],
     ) -> Result<[Option<Tensor>; 3]> {
         let dy = &epilogue::backward(of_activation, dy)?;
-        let dx = if_wanted(wanted_x, || {
+        let dx = if_needed(needed_x, || {
             let [dx] = tensor::run(&BatchNormRunningGradInput, [dy, weight, rstd])?;
             Ok(dx)
         })?;
-        if !wanted_weight && !wanted_bias {
+        if !needed_weight && !needed_bias {
             return Ok([dx, None, None]);
         }
         let kernel = BatchNormGradAffine { activation: FusedActivation::Identity };
         let [dweight, dbias] = tensor::run(&kernel, [x, weight, bias, mean, rstd, dy])?;
-        let dweight = if_wanted(wanted_weight, || cast(&dweight, x.dtype()))?;
-        let dbias = if_wanted(wanted_bias, || cast(&dbias, x.dtype()))?;
+        let dweight = if_needed(needed_weight, || cast(&dweight, x.dtype()))?;
+        let dbias = if_needed(needed_bias, || cast(&dbias, x.dtype()))?;
         Ok([dx, dweight, dbias])
     }
 }

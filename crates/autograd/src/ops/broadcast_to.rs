@@ -8,7 +8,7 @@ use tensor::{Kernel, Real, Slice, Tensor, sums, vector};
 
 use crate::launch::axes::{Axes, strides};
 use crate::launch::{elementwise, sum_over};
-use crate::op::if_wanted;
+use crate::op::if_needed;
 use crate::{Op, Result, Var};
 
 /// Broadcasts a tensor to `shape`: missing leading axes are added, axes of length 1 are repeated.
@@ -136,9 +136,9 @@ impl Op<1> for BroadcastTo {
         &self,
         shape: &Vec<usize>,
         [dy]: [&Tensor; 1],
-        [wanted]: [bool; 1],
+        [needed]: [bool; 1],
     ) -> Result<[Option<Tensor>; 1]> {
-        Ok([if_wanted(wanted, || {
+        Ok([if_needed(needed, || {
             let [dx] = tensor::run(&SumTo { shape: shape.clone() }, [dy])?;
             Ok(dx)
         })?])

@@ -5,7 +5,7 @@ use tensor::gpu::Call;
 use tensor::{DType, Kernel, Real, Storage, Tensor};
 
 use crate::launch::elementwise;
-use crate::op::if_wanted;
+use crate::op::if_needed;
 use crate::{Op, Result, Var};
 
 /// Rounds each element to the nearest value of `dtype`; nothing is copied if the type is already `dtype`.
@@ -62,9 +62,9 @@ impl Op<1> for Cast {
         &self,
         &of_x: &DType,
         [dy]: [&Tensor; 1],
-        [wanted]: [bool; 1],
+        [needed]: [bool; 1],
     ) -> Result<[Option<Tensor>; 1]> {
-        Ok([if_wanted(wanted, || cast(dy, of_x))?])
+        Ok([if_needed(needed, || cast(dy, of_x))?])
     }
 }
 

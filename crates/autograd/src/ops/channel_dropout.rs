@@ -6,7 +6,7 @@ use tensor::random::Stream;
 use tensor::{Error, Kernel, Real, Slice, Tensor, rows};
 
 use crate::launch::elementwise;
-use crate::op::if_wanted;
+use crate::op::if_needed;
 use crate::ops::dropout::Dropout;
 use crate::{Op, Result, Var};
 
@@ -78,8 +78,8 @@ impl Op<1> for ChannelDropout {
         Ok((tensor::run(self, inputs)?, ()))
     }
 
-    fn backward(&self, (): &(), [dy]: [&Tensor; 1], [wanted]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
-        Ok([if_wanted(wanted, || {
+    fn backward(&self, (): &(), [dy]: [&Tensor; 1], [needed]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
+        Ok([if_needed(needed, || {
             let [dx] = tensor::run(self, [dy])?;
             Ok(dx)
         })?])

@@ -2,7 +2,7 @@
 
 use tensor::{Error, Map, Real, Tensor};
 
-use crate::op::if_wanted;
+use crate::op::if_needed;
 use crate::ops::mul::Mul;
 use crate::{Op, Result, Var};
 
@@ -65,8 +65,8 @@ impl Op<1> for Clamp {
         Ok((tensor::run(self, [x])?, x.clone()))
     }
 
-    fn backward(&self, x: &Tensor, [dy]: [&Tensor; 1], [wanted]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
-        Ok([if_wanted(wanted, || {
+    fn backward(&self, x: &Tensor, [dy]: [&Tensor; 1], [needed]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
+        Ok([if_needed(needed, || {
             let [inside] = tensor::run(&Inside(*self), [x])?;
             let [dx] = tensor::run(&Mul, [&inside, dy])?;
             Ok(dx)

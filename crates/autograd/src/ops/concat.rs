@@ -5,7 +5,7 @@ use tensor::gpu::{Argument, Call};
 use tensor::{Kernel, Real, Slice, Tensor};
 
 use crate::launch::elementwise;
-use crate::op::if_wanted;
+use crate::op::if_needed;
 use crate::ops::slice::part;
 use crate::{Op, Result, Var};
 
@@ -73,13 +73,13 @@ impl Op<2> for Concat {
         &self,
         &middle: &usize,
         [grad_output]: [&Tensor; 1],
-        [wanted_x, wanted_y]: [bool; 2],
+        [needed_x, needed_y]: [bool; 2],
     ) -> Result<[Option<Tensor>; 2]> {
         let axis = self.axis;
         let end = grad_output.shape()[axis];
         Ok([
-            if_wanted(wanted_x, || part(grad_output, axis, 0, middle))?,
-            if_wanted(wanted_y, || part(grad_output, axis, middle, end))?,
+            if_needed(needed_x, || part(grad_output, axis, 0, middle))?,
+            if_needed(needed_y, || part(grad_output, axis, middle, end))?,
         ])
     }
 }

@@ -21,7 +21,7 @@ pub(crate) use self::kernels::{ConvGradInput, ConvGradWeight, convolved, of_rank
 pub(crate) use self::non_finite::grad_input as fast_grad_input;
 pub use self::prepared::{PreparedConv2d, RunningNorm};
 use crate::epilogue;
-use crate::op::{if_wanted, run_if};
+use crate::op::{if_needed, run_if};
 use crate::{Op, Result, Var};
 
 /// `y[n, o] = activation(bias[o] + sum over c of x[n, c] * weight[o, c])`, for images `[n, c, h, w]`, a weight
@@ -106,18 +106,18 @@ fn gradients(
     geometry: Geometry,
     [x, weight]: [&Tensor; 2],
     dy: &Tensor,
-    wanted: [bool; 2],
+    needed: [bool; 2],
 ) -> Result<[Option<Tensor>; 2]> {
     let trailing = |tensor: &Tensor| [tensor.shape()[2], tensor.shape()[3]];
     Ok([
-        run_if(wanted[0], &ConvGradInput { geometry, image: trailing(x) }, [dy, weight])?,
-        run_if(wanted[1], &ConvGradWeight { geometry, kernel: trailing(weight) }, [x, dy])?,
+        run_if(needed[0], &ConvGradInput { geometry, image: trailing(x) }, [dy, weight])?,
+        run_if(needed[1], &ConvGradWeight { geometry, kernel: trailing(weight) }, [x, dy])?,
     ])
 }
 
 /// The gradient with respect to a bias that was added to every pixel of its channel.
-pub(crate) fn bias_gradient(dy: &Tensor, wanted: bool) -> Result<Option<Tensor>> {
-    if_wanted(wanted, || {
+pub(crate) fn bias_gradient(dy: &Tensor, needed: bool) -> Result<Option<Tensor>> {
+    if_needed(needed, || {
         let [dbias] = tensor::run(&SumOfChannels, [dy])?;
         Ok(dbias)
     })
@@ -139,12 +139,12 @@ impl<const N: usize> Op<N> for Conv2d<N> {
         &self,
         (inputs, of_activation): &Self::Saved,
         [dy]: [&Tensor; 1],
-        wanted: [bool; N],
+        needed: [bool; N],
     ) -> Result<[Option<Tensor>; N]> {
         let dsum = epilogue::backward(of_activation, dy)?;
-        let (wanted, wanted_bias) = split_inputs(&wanted);
-        let [dx, dweight] = gradients(self.geometry, inputs.each_ref(), &dsum, wanted)?;
-        let dbias = bias_gradient(&dsum, wanted_bias.unwrap_or(false))?;
+        let (needed, needed_bias) = split_inputs(&needed);
+        let [dx, dweight] = gradients(self.geometry, inputs.each_ref(), &dsum, needed)?;
+        let dbias = bias_gradient(&dsum, needed_bias.unwrap_or(false))?;
         let mut contributions = [dx, dweight, dbias].into_iter();
         Ok(std::array::from_fn(|_| contributions.next().flatten()))
     }

@@ -80,12 +80,12 @@ impl Transposed {
         &self,
         [x, weight]: [&Tensor; 2],
         dy: &Tensor,
-        wanted: [bool; 2],
+        needed: [bool; 2],
     ) -> Result<[Option<Tensor>; 2]> {
         let kernel = [weight.shape()[2], weight.shape()[3]];
         Ok([
-            run_if(wanted[0], &Conv2d::without_bias(self.geometry), [dy, weight])?,
-            run_if(wanted[1], &ConvGradWeight { geometry: self.geometry, kernel }, [dy, x])?,
+            run_if(needed[0], &Conv2d::without_bias(self.geometry), [dy, weight])?,
+            run_if(needed[1], &ConvGradWeight { geometry: self.geometry, kernel }, [dy, x])?,
         ])
     }
 }
@@ -145,12 +145,12 @@ impl<const N: usize> Op<N> for ConvTranspose2d<N> {
         &self,
         (inputs, of_activation): &Self::Saved,
         [dy]: [&Tensor; 1],
-        wanted: [bool; N],
+        needed: [bool; N],
     ) -> Result<[Option<Tensor>; N]> {
         let dsum = epilogue::backward(of_activation, dy)?;
-        let (wanted, wanted_bias) = conv2d::split_inputs(&wanted);
-        let [dx, dweight] = self.attributes.gradients(inputs.each_ref(), &dsum, wanted)?;
-        let dbias = conv2d::bias_gradient(&dsum, wanted_bias.unwrap_or(false))?;
+        let (needed, needed_bias) = conv2d::split_inputs(&needed);
+        let [dx, dweight] = self.attributes.gradients(inputs.each_ref(), &dsum, needed)?;
+        let dbias = conv2d::bias_gradient(&dsum, needed_bias.unwrap_or(false))?;
         let mut contributions = [dx, dweight, dbias].into_iter();
         Ok(std::array::from_fn(|_| contributions.next().flatten()))
     }

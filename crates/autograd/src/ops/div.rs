@@ -2,7 +2,7 @@
 
 use tensor::{Map2, Real, Tensor};
 
-use crate::op::if_wanted;
+use crate::op::if_needed;
 use crate::{Op, Result, Var};
 
 /// `x / y` for two tensors of equal shape.
@@ -46,17 +46,17 @@ impl Op<2> for Div {
         &self,
         [quotient, y]: &[Tensor; 2],
         [grad_output]: [&Tensor; 1],
-        [wanted_x, wanted_y]: [bool; 2],
+        [needed_x, needed_y]: [bool; 2],
     ) -> Result<[Option<Tensor>; 2]> {
-        if !(wanted_x || wanted_y) {
+        if !(needed_x || needed_y) {
             return Ok([None, None]);
         }
         let [dx] = tensor::run(self, [grad_output, y])?;
-        let dy = if_wanted(wanted_y, || {
+        let dy = if_needed(needed_y, || {
             let [dy] = tensor::run(&DivisorGrad, [quotient, &dx])?;
             Ok(dy)
         })?;
-        Ok([wanted_x.then_some(dx), dy])
+        Ok([needed_x.then_some(dx), dy])
     }
 }
 

@@ -7,7 +7,7 @@ use tensor::random::Stream;
 use tensor::{Error, Kernel, Real, Slice, Tensor, rows};
 
 use crate::launch::elementwise;
-use crate::op::if_wanted;
+use crate::op::if_needed;
 use crate::{Op, Result, Var};
 
 /// The number of random words in one block of a [`Stream`].
@@ -120,8 +120,8 @@ impl Op<1> for Dropout {
         Ok((tensor::run(self, inputs)?, ()))
     }
 
-    fn backward(&self, (): &(), [dy]: [&Tensor; 1], [wanted]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
-        Ok([if_wanted(wanted, || {
+    fn backward(&self, (): &(), [dy]: [&Tensor; 1], [needed]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
+        Ok([if_needed(needed, || {
             let [dx] = tensor::run(self, [dy])?;
             Ok(dx)
         })?])

@@ -35,8 +35,8 @@ impl Op<1> for Exp {
         Ok(([y.clone()], y))
     }
 
-    fn backward(&self, y: &Tensor, [dy]: [&Tensor; 1], [wanted]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
-        Ok([run_if(wanted, &Mul, [y, dy])?])
+    fn backward(&self, y: &Tensor, [dy]: [&Tensor; 1], [needed]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
+        Ok([run_if(needed, &Mul, [y, dy])?])
     }
 }
 

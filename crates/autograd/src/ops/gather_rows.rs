@@ -4,7 +4,7 @@ use ndarray::{Array3, ArrayD, ArrayViewD};
 use tensor::gpu::{Argument, Call, Grid};
 use tensor::{Indices, Kernel, Real, Slice, Tensor};
 
-use crate::op::if_wanted;
+use crate::op::if_needed;
 use crate::ops::scatter_rows::ScatterRows;
 use crate::{Error, Op, Result, Var};
 
@@ -95,8 +95,8 @@ impl Op<1> for GatherRows {
         Ok((tensor::run(self, [x])?, t))
     }
 
-    fn backward(&self, &t: &usize, [dy]: [&Tensor; 1], [wanted]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
-        Ok([if_wanted(wanted, || {
+    fn backward(&self, &t: &usize, [dy]: [&Tensor; 1], [needed]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
+        Ok([if_needed(needed, || {
             let [dx] = tensor::run(&ScatterRows { rows: self.rows.clone(), t }, [dy])?;
             Ok(dx)
         })?])

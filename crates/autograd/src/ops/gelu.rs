@@ -66,8 +66,8 @@ impl Op<1> for Gelu {
         Ok((tensor::run(self, [x])?, x.clone()))
     }
 
-    fn backward(&self, x: &Tensor, [dy]: [&Tensor; 1], [wanted]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
-        Ok([run_if(wanted, &GeluGrad, [x, dy])?])
+    fn backward(&self, x: &Tensor, [dy]: [&Tensor; 1], [needed]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
+        Ok([run_if(needed, &GeluGrad, [x, dy])?])
     }
 }
 

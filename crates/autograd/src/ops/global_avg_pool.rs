@@ -6,7 +6,7 @@ use tensor::sums::pairwise;
 use tensor::{Kernel, Real, Slice, Tensor, planes, vector};
 
 use crate::launch::channels::a_warp_for_each;
-use crate::op::if_wanted;
+use crate::op::if_needed;
 use crate::ops::conv2d::of_rank_4;
 use crate::{Op, Result, Var};
 
@@ -100,9 +100,9 @@ impl Op<1> for GlobalAvgPool {
         &self,
         &image: &[usize; 2],
         [dy]: [&Tensor; 1],
-        [wanted]: [bool; 1],
+        [needed]: [bool; 1],
     ) -> Result<[Option<Tensor>; 1]> {
-        Ok([if_wanted(wanted, || {
+        Ok([if_needed(needed, || {
             let [dx] = tensor::run(&GlobalAvgPoolGrad { image }, [dy])?;
             Ok(dx)
         })?])

@@ -11,7 +11,7 @@ use tensor::{DType, Error, Kernel, Real, Slice, Storage, Tensor, rows};
 use crate::launch::channels::a_warp_for_each;
 use crate::launch::parts::{sum_of_parts, terms_of_part};
 use crate::moments::{Moments, check_eps};
-use crate::op::if_wanted;
+use crate::op::if_needed;
 use crate::{Op, Result, Var};
 
 /// The number of rows of one task, and of one partial sum over rows.
@@ -236,17 +236,17 @@ impl Op<3> for LayerNorm {
         &self,
         Saved { x, weight, mean, rstd }: &Saved,
         [dy]: [&Tensor; 1],
-        [wanted_x, wanted_weight, wanted_bias]: [bool; 3],
+        [needed_x, needed_weight, needed_bias]: [bool; 3],
     ) -> Result<[Option<Tensor>; 3]> {
-        let dx = if_wanted(wanted_x, || {
+        let dx = if_needed(needed_x, || {
             let [dx] = tensor::run(&LayerNormGradInput, [x, weight, mean, rstd, dy])?;
             Ok(dx)
         })?;
-        if !wanted_weight && !wanted_bias {
+        if !needed_weight && !needed_bias {
             return Ok([dx, None, None]);
         }
         let [dweight, dbias] = tensor::run(&LayerNormGradAffine, [x, mean, rstd, dy])?;
-        Ok([dx, wanted_weight.then_some(dweight), wanted_bias.then_some(dbias)])
+        Ok([dx, needed_weight.then_some(dweight), needed_bias.then_some(dbias)])
     }
 }
 

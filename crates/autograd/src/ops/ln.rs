@@ -29,8 +29,8 @@ impl Op<1> for Ln {
         Ok((tensor::run(self, [x])?, x.clone()))
     }
 
-    fn backward(&self, x: &Tensor, [dy]: [&Tensor; 1], [wanted]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
-        Ok([run_if(wanted, &Div, [dy, x])?])
+    fn backward(&self, x: &Tensor, [dy]: [&Tensor; 1], [needed]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
+        Ok([run_if(needed, &Div, [dy, x])?])
     }
 }
 

@@ -117,8 +117,8 @@ impl Op<1> for LogSoftmax {
         Ok((tensor::run(self, [x])?, x.clone()))
     }
 
-    fn backward(&self, x: &Tensor, [dy]: [&Tensor; 1], [wanted]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
-        Ok([run_if(wanted, &LogSoftmaxGrad, [x, dy])?])
+    fn backward(&self, x: &Tensor, [dy]: [&Tensor; 1], [needed]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
+        Ok([run_if(needed, &LogSoftmaxGrad, [x, dy])?])
     }
 }
 

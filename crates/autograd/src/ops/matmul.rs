@@ -6,7 +6,7 @@ use tensor::sums::pairwise;
 use tensor::{FusedActivation, Init, Kernel, Matrix, Real, Slice, Tensor, gemm_f32};
 
 use crate::launch::tile::{Epilogue, epilogue_arguments, launch_product};
-use crate::op::if_wanted;
+use crate::op::if_needed;
 use crate::{Op, Result, Var};
 
 /// `op(A) op(B)`, where `op` is the identity or the transpose. No matrix is transposed in memory.
@@ -95,9 +95,9 @@ impl MatMul {
         &self,
         factors: [&Tensor; 2],
         dc: &Tensor,
-        wanted: [bool; 2],
+        needed: [bool; 2],
     ) -> Result<[Option<Tensor>; 2]> {
-        self.gradients_by(factors, dc, wanted, |product, factors| {
+        self.gradients_by(factors, dc, needed, |product, factors| {
             let [product] = tensor::run(&product, factors)?;
             Ok(product)
         })
@@ -108,15 +108,15 @@ impl MatMul {
         &self,
         [a, b]: [&Tensor; 2],
         dc: &Tensor,
-        wanted: [bool; 2],
+        needed: [bool; 2],
         multiply: impl Fn(MatMul, [&Tensor; 2]) -> Result<Tensor>,
     ) -> Result<[Option<Tensor>; 2]> {
         let product = |transpose_a, transpose_b, x, y| multiply(MatMul { transpose_a, transpose_b }, [x, y]);
-        let da = if_wanted(wanted[0], || match self.transpose_a {
+        let da = if_needed(needed[0], || match self.transpose_a {
             false => product(false, !self.transpose_b, dc, b),
             true => product(self.transpose_b, true, b, dc),
         })?;
-        let db = if_wanted(wanted[1], || match self.transpose_b {
+        let db = if_needed(needed[1], || match self.transpose_b {
             false => product(!self.transpose_a, false, a, dc),
             true => product(true, self.transpose_a, dc, a),
         })?;
@@ -167,9 +167,9 @@ impl Op<2> for MatMul {
         &self,
         saved: &[Tensor; 2],
         [dc]: [&Tensor; 1],
-        wanted: [bool; 2],
+        needed: [bool; 2],
     ) -> Result<[Option<Tensor>; 2]> {
-        self.gradients(saved.each_ref(), dc, wanted)
+        self.gradients(saved.each_ref(), dc, needed)
     }
 }
 

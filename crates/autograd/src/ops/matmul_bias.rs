@@ -5,7 +5,7 @@ use tensor::gpu::Call;
 use tensor::{FusedActivation, Init, Kernel, Real, Slice, Tensor};
 
 use crate::epilogue;
-use crate::op::if_wanted;
+use crate::op::if_needed;
 use crate::ops::broadcast_to::SumTo;
 use crate::ops::matmul::MatMul;
 use crate::{Op, Result, Var};
@@ -70,11 +70,11 @@ impl Op<3> for MatMulBias {
         &self,
         (matrices, of_activation): &Self::Saved,
         [dc]: [&Tensor; 1],
-        [wanted_a, wanted_b, wanted_bias]: [bool; 3],
+        [needed_a, needed_b, needed_bias]: [bool; 3],
     ) -> Result<[Option<Tensor>; 3]> {
         let dsum = epilogue::backward(of_activation, dc)?;
-        let [da, db] = self.product.gradients(matrices.each_ref(), &dsum, [wanted_a, wanted_b])?;
-        let dbias = if_wanted(wanted_bias, || {
+        let [da, db] = self.product.gradients(matrices.each_ref(), &dsum, [needed_a, needed_b])?;
+        let dbias = if_needed(needed_bias, || {
             let [dbias] = tensor::run(&SumTo { shape: vec![dc.shape()[1]] }, [&dsum])?;
             Ok(dbias)
         })?;

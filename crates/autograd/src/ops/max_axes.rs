@@ -63,9 +63,9 @@ impl Op<1> for MaxAxes {
         &self,
         saved: &Saved,
         [dy]: [&Tensor; 1],
-        [wanted]: [bool; 1],
+        [needed]: [bool; 1],
     ) -> Result<[Option<Tensor>; 1]> {
-        let of_rows = saved.places.backward(&dy.reshape(&[dy.len(), 1, 1, 1])?, wanted)?;
+        let of_rows = saved.places.backward(&dy.reshape(&[dy.len(), 1, 1, 1])?, needed)?;
         let back = |rows: Tensor| -> Result<Tensor> {
             let moved = rows.reshape(&saved.moved)?;
             match &saved.to_end {

@@ -86,9 +86,9 @@ impl Op<1> for MaxPool2d {
         &self,
         places: &Places,
         [dy]: [&Tensor; 1],
-        [wanted]: [bool; 1],
+        [needed]: [bool; 1],
     ) -> Result<[Option<Tensor>; 1]> {
-        Ok([places.backward(dy, wanted)?])
+        Ok([places.backward(dy, needed)?])
     }
 }
 

@@ -2,7 +2,7 @@
 
 use tensor::{Map2, Real, Tensor};
 
-use crate::op::if_wanted;
+use crate::op::if_needed;
 use crate::ops::mul::Mul;
 use crate::{Op, Result, Var};
 
@@ -38,8 +38,8 @@ impl Map2 for Share {
 }
 
 /// The gradient of `x` from `max(x, y)`, which is also that of `x` from `min` after the two are exchanged.
-pub(crate) fn share_of(x: &Tensor, y: &Tensor, grad_output: &Tensor, wanted: bool) -> Result<Option<Tensor>> {
-    if_wanted(wanted, || {
+pub(crate) fn share_of(x: &Tensor, y: &Tensor, grad_output: &Tensor, needed: bool) -> Result<Option<Tensor>> {
+    if_needed(needed, || {
         let [share] = tensor::run(&Share, [x, y])?;
         let [dx] = tensor::run(&Mul, [&share, grad_output])?;
         Ok(dx)
@@ -60,9 +60,9 @@ impl Op<2> for Maximum {
         &self,
         [x, y]: &[Tensor; 2],
         [grad_output]: [&Tensor; 1],
-        [wanted_x, wanted_y]: [bool; 2],
+        [needed_x, needed_y]: [bool; 2],
     ) -> Result<[Option<Tensor>; 2]> {
-        Ok([share_of(x, y, grad_output, wanted_x)?, share_of(y, x, grad_output, wanted_y)?])
+        Ok([share_of(x, y, grad_output, needed_x)?, share_of(y, x, grad_output, needed_y)?])
     }
 }
 

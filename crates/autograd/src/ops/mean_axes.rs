@@ -5,7 +5,7 @@ use tensor::gpu::Call;
 use tensor::{Kernel, Real, Slice, Tensor};
 
 use crate::launch::sum_over;
-use crate::op::if_wanted;
+use crate::op::if_needed;
 use crate::ops::sum_axes::{SumAxes, with_shape};
 use crate::{Op, Result, Var};
 
@@ -63,9 +63,9 @@ impl Op<1> for MeanAxes {
         &self,
         x: &Vec<usize>,
         [dy]: [&Tensor; 1],
-        [wanted]: [bool; 1],
+        [needed]: [bool; 1],
     ) -> Result<[Option<Tensor>; 1]> {
-        Ok([if_wanted(wanted, || self.0.gradient(x, dy, 1.0 / self.0.count(x) as f64))?])
+        Ok([if_needed(needed, || self.0.gradient(x, dy, 1.0 / self.0.count(x) as f64))?])
     }
 }
 

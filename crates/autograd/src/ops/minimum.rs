@@ -34,9 +34,9 @@ impl Op<2> for Minimum {
         &self,
         [x, y]: &[Tensor; 2],
         [grad_output]: [&Tensor; 1],
-        [wanted_x, wanted_y]: [bool; 2],
+        [needed_x, needed_y]: [bool; 2],
     ) -> Result<[Option<Tensor>; 2]> {
-        Ok([share_of(y, x, grad_output, wanted_x)?, share_of(x, y, grad_output, wanted_y)?])
+        Ok([share_of(y, x, grad_output, needed_x)?, share_of(x, y, grad_output, needed_y)?])
     }
 }
 

@@ -7,7 +7,7 @@ use tensor::{DType, Kernel, Real, Slice, Storage, Tensor, vector};
 
 use crate::launch::elementwise;
 use crate::launch::parts::mean_of_parts;
-use crate::op::if_wanted;
+use crate::op::if_needed;
 use crate::{Op, Result, Var};
 
 /// `mean((x - y)^2)` over all elements of two tensors of equal, non-empty shape, in the accumulator type.
@@ -107,13 +107,13 @@ impl Op<2> for Mse {
         &self,
         [x, y]: &[Tensor; 2],
         [dloss]: [&Tensor; 1],
-        wanted: [bool; 2],
+        needed: [bool; 2],
     ) -> Result<[Option<Tensor>; 2]> {
         let gradient = |x, y| -> Result<Tensor> {
             let [dx] = tensor::run(&MseGrad, [x, y, dloss])?;
             Ok(dx)
         };
-        Ok([if_wanted(wanted[0], || gradient(x, y))?, if_wanted(wanted[1], || gradient(y, x))?])
+        Ok([if_needed(needed[0], || gradient(x, y))?, if_needed(needed[1], || gradient(y, x))?])
     }
 }
 

@@ -33,9 +33,9 @@ impl Op<2> for Mul {
         &self,
         [x, y]: &[Tensor; 2],
         [grad_output]: [&Tensor; 1],
-        [wanted_x, wanted_y]: [bool; 2],
+        [needed_x, needed_y]: [bool; 2],
     ) -> Result<[Option<Tensor>; 2]> {
-        Ok([run_if(wanted_x, self, [y, grad_output])?, run_if(wanted_y, self, [x, grad_output])?])
+        Ok([run_if(needed_x, self, [y, grad_output])?, run_if(needed_y, self, [x, grad_output])?])
     }
 }
 

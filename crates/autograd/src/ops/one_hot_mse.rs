@@ -6,7 +6,7 @@ use tensor::sums::PairwiseSum;
 use tensor::{DType, Indices, Kernel, Real, Slice, Storage, Tensor, vector};
 
 use crate::launch::parts::mean_of_parts;
-use crate::op::if_wanted;
+use crate::op::if_needed;
 use crate::{Error, Op, Result, Var};
 
 /// `mean((x - one_hot(label))^2)` over rows and classes for `x: [n, c]`, in the accumulator type.
@@ -164,9 +164,9 @@ impl Op<1> for OneHotMse {
         &self,
         x: &Tensor,
         [dloss]: [&Tensor; 1],
-        [wanted]: [bool; 1],
+        [needed]: [bool; 1],
     ) -> Result<[Option<Tensor>; 1]> {
-        Ok([if_wanted(wanted, || {
+        Ok([if_needed(needed, || {
             let [dx] = tensor::run(&OneHotMseGrad { labels: &self.labels }, [x, dloss])?;
             Ok(dx)
         })?])

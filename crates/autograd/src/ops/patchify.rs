@@ -5,7 +5,7 @@ use tensor::gpu::{Argument, Call};
 use tensor::{Error, Kernel, Real, Slice, Tensor, rows};
 
 use crate::launch::elementwise;
-use crate::op::if_wanted;
+use crate::op::if_needed;
 use crate::ops::unpatchify::Unpatchify;
 use crate::{Op, Result, Var};
 
@@ -115,9 +115,9 @@ impl Op<1> for Patchify {
         &self,
         &size: &[usize; 2],
         [dy]: [&Tensor; 1],
-        [wanted]: [bool; 1],
+        [needed]: [bool; 1],
     ) -> Result<[Option<Tensor>; 1]> {
-        Ok([if_wanted(wanted, || {
+        Ok([if_needed(needed, || {
             let [dx] = tensor::run(&Unpatchify { side: self.side, size }, [dy])?;
             Ok(dx)
         })?])

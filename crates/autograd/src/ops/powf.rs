@@ -2,7 +2,7 @@
 
 use tensor::{Map, Real, Tensor};
 
-use crate::op::if_wanted;
+use crate::op::if_needed;
 use crate::ops::mul::Mul;
 use crate::ops::scale::scaled;
 use crate::{Op, Result, Var};
@@ -38,8 +38,8 @@ impl Op<1> for Powf {
     }
 
     /// `dx = exponent x^(exponent - 1) dy`; zero everywhere if the exponent is zero.
-    fn backward(&self, x: &Tensor, [dy]: [&Tensor; 1], [wanted]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
-        Ok([if_wanted(wanted, || {
+    fn backward(&self, x: &Tensor, [dy]: [&Tensor; 1], [needed]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
+        Ok([if_needed(needed, || {
             let scaled = scaled(dy, self.exponent)?;
             if self.exponent == 0.0 {
                 return Ok(scaled);

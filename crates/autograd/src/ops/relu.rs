@@ -49,8 +49,8 @@ impl Op<1> for Relu {
         Ok(([y.clone()], y))
     }
 
-    fn backward(&self, y: &Tensor, [dy]: [&Tensor; 1], [wanted]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
-        Ok([run_if(wanted, &ReluGrad, [y, dy])?])
+    fn backward(&self, y: &Tensor, [dy]: [&Tensor; 1], [needed]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
+        Ok([run_if(needed, &ReluGrad, [y, dy])?])
     }
 }
 

@@ -2,7 +2,7 @@
 
 use tensor::Tensor;
 
-use crate::op::if_wanted;
+use crate::op::if_needed;
 use crate::{Op, Result, Var};
 
 /// The same elements in row-major order in another shape. Nothing is copied.
@@ -26,9 +26,9 @@ impl Op<1> for Reshape {
         &self,
         shape: &Vec<usize>,
         [dy]: [&Tensor; 1],
-        [wanted]: [bool; 1],
+        [needed]: [bool; 1],
     ) -> Result<[Option<Tensor>; 1]> {
-        Ok([if_wanted(wanted, || Ok(dy.reshape(shape)?))?])
+        Ok([if_needed(needed, || Ok(dy.reshape(shape)?))?])
     }
 }
 

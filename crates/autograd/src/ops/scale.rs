@@ -2,7 +2,7 @@
 
 use tensor::{Map, Real, Tensor};
 
-use crate::op::if_wanted;
+use crate::op::if_needed;
 use crate::{Op, Result, Var};
 
 /// `factor x`, element-wise.
@@ -34,8 +34,8 @@ impl Op<1> for Scale {
         Ok((tensor::run(self, [x])?, ()))
     }
 
-    fn backward(&self, (): &(), [dy]: [&Tensor; 1], [wanted]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
-        Ok([if_wanted(wanted, || scaled(dy, self.factor))?])
+    fn backward(&self, (): &(), [dy]: [&Tensor; 1], [needed]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
+        Ok([if_needed(needed, || scaled(dy, self.factor))?])
     }
 }
 

@@ -5,7 +5,7 @@ use tensor::gpu::Call;
 use tensor::sums::pairwise;
 use tensor::{Indices, Kernel, Real, Slice, Tensor};
 
-use crate::op::if_wanted;
+use crate::op::if_needed;
 use crate::ops::gather_rows::{GatherRows, check, launch_rows};
 use crate::{Op, Result, Var};
 
@@ -89,8 +89,8 @@ impl Op<1> for ScatterRows {
         Ok((tensor::run(self, [x])?, ()))
     }
 
-    fn backward(&self, (): &(), [dy]: [&Tensor; 1], [wanted]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
-        Ok([if_wanted(wanted, || {
+    fn backward(&self, (): &(), [dy]: [&Tensor; 1], [needed]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
+        Ok([if_needed(needed, || {
             let [dx] = tensor::run(&GatherRows { rows: self.rows.clone() }, [dy])?;
             Ok(dx)
         })?])

@@ -5,7 +5,7 @@ use tensor::gpu::{Argument, Call};
 use tensor::{Indices, Kernel, Real, Slice, Tensor};
 
 use crate::launch::elementwise;
-use crate::op::if_wanted;
+use crate::op::if_needed;
 use crate::{Error, Op, Result, Var};
 
 /// `x` where the mask is set, `y` elsewhere, for two tensors of equal shape. An element that is not selected has no
@@ -66,16 +66,16 @@ impl Op<2> for Select {
         &self,
         (): &(),
         [dz]: [&Tensor; 1],
-        [wanted_x, wanted_y]: [bool; 2],
+        [needed_x, needed_y]: [bool; 2],
     ) -> Result<[Option<Tensor>; 2]> {
         let nothing = Tensor::zeros_on(&dz.device(), dz.shape(), dz.dtype())?;
-        let selected = |wanted, [x, y]: [&Tensor; 2]| {
-            if_wanted(wanted, || {
+        let selected = |needed, [x, y]: [&Tensor; 2]| {
+            if_needed(needed, || {
                 let [selected] = tensor::run(self, [x, y])?;
                 Ok(selected)
             })
         };
-        Ok([selected(wanted_x, [dz, &nothing])?, selected(wanted_y, [&nothing, dz])?])
+        Ok([selected(needed_x, [dz, &nothing])?, selected(needed_y, [&nothing, dz])?])
     }
 }
 

@@ -51,8 +51,8 @@ impl Op<1> for Sigmoid {
         Ok(([y.clone()], y))
     }
 
-    fn backward(&self, y: &Tensor, [dy]: [&Tensor; 1], [wanted]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
-        Ok([run_if(wanted, &SigmoidGrad, [y, dy])?])
+    fn backward(&self, y: &Tensor, [dy]: [&Tensor; 1], [needed]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
+        Ok([run_if(needed, &SigmoidGrad, [y, dy])?])
     }
 }
 

@@ -5,7 +5,7 @@ use tensor::gpu::{Argument, Call};
 use tensor::{Kernel, Real, Tensor};
 
 use crate::launch::elementwise;
-use crate::op::if_wanted;
+use crate::op::if_needed;
 use crate::{Op, Result, Var};
 
 /// The elements `start..end` along `axis`.
@@ -131,9 +131,9 @@ impl Op<1> for Slice {
         &self,
         x: &Vec<usize>,
         [dy]: [&Tensor; 1],
-        [wanted]: [bool; 1],
+        [needed]: [bool; 1],
     ) -> Result<[Option<Tensor>; 1]> {
-        Ok([if_wanted(wanted, || {
+        Ok([if_needed(needed, || {
             let [dx] = tensor::run(&SliceGrad { slice: *self, x }, [dy])?;
             Ok(dx)
         })?])

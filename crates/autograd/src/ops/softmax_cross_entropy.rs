@@ -8,7 +8,7 @@ use tensor::sums::pairwise;
 use tensor::{DType, Indices, Kernel, Real, Slice, Storage, Tensor};
 
 use crate::launch::parts::mean_of_parts;
-use crate::op::if_wanted;
+use crate::op::if_needed;
 use crate::{Error, Op, Result, Var};
 
 /// `mean over rows of -log softmax(x)[label]` for logits `[n, c]`, in the accumulator type.
@@ -173,9 +173,9 @@ impl Op<1> for SoftmaxCrossEntropy {
         &self,
         logits: &Tensor,
         [dloss]: [&Tensor; 1],
-        [wanted]: [bool; 1],
+        [needed]: [bool; 1],
     ) -> Result<[Option<Tensor>; 1]> {
-        Ok([if_wanted(wanted, || {
+        Ok([if_needed(needed, || {
             let [dx] = tensor::run(&SoftmaxCrossEntropyGrad { labels: &self.labels }, [logits, dloss])?;
             Ok(dx)
         })?])

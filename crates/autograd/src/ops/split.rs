@@ -5,7 +5,7 @@ use tensor::gpu::{Argument, Call};
 use tensor::{Kernel, Real, Slice, Tensor, vector};
 
 use crate::launch::elementwise;
-use crate::op::if_wanted;
+use crate::op::if_needed;
 use crate::{Op, Result, Var};
 
 /// Passes `z` to two heads; in the backward pass, `dz = weight dfirst + (1 - weight) dsecond`.
@@ -72,9 +72,9 @@ impl Op<1, 2> for Split {
         &self,
         (): &(),
         [dfirst, dsecond]: [&Tensor; 2],
-        [wanted]: [bool; 1],
+        [needed]: [bool; 1],
     ) -> Result<[Option<Tensor>; 1]> {
-        Ok([if_wanted(wanted, || {
+        Ok([if_needed(needed, || {
             let [dz] = tensor::run(&Mix { weight: self.weight }, [dfirst, dsecond])?;
             Ok(dz)
         })?])

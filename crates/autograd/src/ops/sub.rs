@@ -2,7 +2,7 @@
 
 use tensor::{Map2, Real, Tensor};
 
-use crate::op::if_wanted;
+use crate::op::if_needed;
 use crate::ops::scale::scaled;
 use crate::{Op, Result, Var};
 
@@ -32,9 +32,9 @@ impl Op<2> for Sub {
         &self,
         (): &(),
         [grad_output]: [&Tensor; 1],
-        [wanted_x, wanted_y]: [bool; 2],
+        [needed_x, needed_y]: [bool; 2],
     ) -> Result<[Option<Tensor>; 2]> {
-        Ok([wanted_x.then(|| grad_output.clone()), if_wanted(wanted_y, || scaled(grad_output, -1.0))?])
+        Ok([needed_x.then(|| grad_output.clone()), if_needed(needed_y, || scaled(grad_output, -1.0))?])
     }
 }
 

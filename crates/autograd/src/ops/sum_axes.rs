@@ -6,7 +6,7 @@ use tensor::{Kernel, Real, Slice, Tensor, sums, vector};
 
 use crate::launch::axes::{Axes, strides};
 use crate::launch::{elementwise, sum_over};
-use crate::op::if_wanted;
+use crate::op::if_needed;
 use crate::{Op, Result, Var};
 
 /// The sum over `axes`, in the type of the input; the sum over an empty axis is 0.
@@ -182,9 +182,9 @@ impl Op<1> for SumAxes {
         &self,
         x: &Vec<usize>,
         [dy]: [&Tensor; 1],
-        [wanted]: [bool; 1],
+        [needed]: [bool; 1],
     ) -> Result<[Option<Tensor>; 1]> {
-        Ok([if_wanted(wanted, || self.gradient(x, dy, 1.0))?])
+        Ok([if_needed(needed, || self.gradient(x, dy, 1.0))?])
     }
 }
 

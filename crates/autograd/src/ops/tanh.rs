@@ -50,8 +50,8 @@ impl Op<1> for Tanh {
         Ok(([y.clone()], y))
     }
 
-    fn backward(&self, y: &Tensor, [dy]: [&Tensor; 1], [wanted]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
-        Ok([run_if(wanted, &TanhGrad, [y, dy])?])
+    fn backward(&self, y: &Tensor, [dy]: [&Tensor; 1], [needed]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
+        Ok([run_if(needed, &TanhGrad, [y, dy])?])
     }
 }
 // ANCHOR_END: op

@@ -6,7 +6,7 @@ use tensor::{Kernel, Real, Slice, Tensor};
 
 use crate::launch::axes::{Axes, strides};
 use crate::launch::elementwise;
-use crate::op::if_wanted;
+use crate::op::if_needed;
 use crate::{Op, Result, Var};
 
 /// Axis `i` of the output is axis `axes[i]` of the input. Elements are moved, because tensors have no strides.
@@ -185,8 +185,8 @@ impl Op<1> for Transpose {
         Ok((tensor::run(self, [x])?, ()))
     }
 
-    fn backward(&self, (): &(), [dy]: [&Tensor; 1], [wanted]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
-        Ok([if_wanted(wanted, || {
+    fn backward(&self, (): &(), [dy]: [&Tensor; 1], [needed]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
+        Ok([if_needed(needed, || {
             let [dx] = tensor::run(&self.inverse(), [dy])?;
             Ok(dx)
         })?])

@@ -4,7 +4,7 @@ use ndarray::{ArrayD, ArrayViewD};
 use tensor::gpu::Call;
 use tensor::{Error, Kernel, Real, Slice, Tensor, rows};
 
-use crate::op::if_wanted;
+use crate::op::if_needed;
 use crate::ops::patchify::{Patchify, divides, launch_patches, runs};
 use crate::{Op, Result, Var};
 
@@ -76,8 +76,8 @@ impl Op<1> for Unpatchify {
         Ok((tensor::run(self, inputs)?, ()))
     }
 
-    fn backward(&self, (): &(), [dy]: [&Tensor; 1], [wanted]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
-        Ok([if_wanted(wanted, || {
+    fn backward(&self, (): &(), [dy]: [&Tensor; 1], [needed]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
+        Ok([if_needed(needed, || {
             let [dtokens] = tensor::run(&Patchify { side: self.side }, [dy])?;
             Ok(dtokens)
         })?])

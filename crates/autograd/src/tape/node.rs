@@ -56,8 +56,8 @@ struct Recorded<O: Op<N, M>, const N: usize, const M: usize> {
 impl<O: Op<N, M>, const N: usize, const M: usize> Backward for Recorded<O, N, M> {
     fn backward(&self, grad_outputs: &[Tensor], inputs: &[Option<usize>]) -> Result<Vec<Option<Tensor>>> {
         let grad_outputs = std::array::from_fn(|output| &grad_outputs[output]);
-        let wanted = std::array::from_fn(|input| inputs[input].is_some());
-        Ok(self.op.backward(&self.saved, grad_outputs, wanted)?.into())
+        let needed = std::array::from_fn(|input| inputs[input].is_some());
+        Ok(self.op.backward(&self.saved, grad_outputs, needed)?.into())
     }
 
     fn name(&self) -> &'static str {

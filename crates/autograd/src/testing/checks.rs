@@ -31,23 +31,23 @@ where
     let (outputs, saved) = op.forward(inputs)?;
     must_repeat(|| format!("output of {}", O::NAME), &flat(&outputs), &flat(&op.forward(inputs)?.0))?;
     let weights = numbered(&outputs);
-    let elements = |wanted| -> Result<[Option<Vec<f64>>; N]> {
-        Ok(gradients(op, inputs, &saved, &weights, wanted)?.map(|gradient| Some(gradient?.to_f64_vec())))
+    let elements = |needed| -> Result<[Option<Vec<f64>>; N]> {
+        Ok(gradients(op, inputs, &saved, &weights, needed)?.map(|gradient| Some(gradient?.to_f64_vec())))
     };
     let analytic = elements([true; N])?.map(Option::unwrap_or_default);
     // The whole first, so that a result that changes from call to call is not mistaken for one that depends on the subset.
     for subset in (0..1u32 << N).rev() {
-        let wanted = std::array::from_fn(|input| subset >> input & 1 == 1);
-        for (input, alone) in elements(wanted)?.iter().enumerate() {
+        let needed = std::array::from_fn(|input| subset >> input & 1 == 1);
+        for (input, alone) in elements(needed)?.iter().enumerate() {
             let Some(alone) = alone else { continue };
             let same =
                 must_repeat(|| format!("gradient of input {input} of {}", O::NAME), &analytic[input], alone);
-            match wanted == [true; N] {
+            match needed == [true; N] {
                 true => same?,
                 false => same.map_err(|_| Error::UnsteadyGradient {
                     op: O::NAME,
                     input,
-                    requested: wanted.into(),
+                    requested: needed.into(),
                 })?,
             }
         }
@@ -71,15 +71,15 @@ pub(super) fn gradients<O, const N: usize, const M: usize>(
     inputs: [&Tensor; N],
     saved: &O::Saved,
     grad_outputs: &[Tensor; M],
-    wanted: [bool; N],
+    needed: [bool; N],
 ) -> Result<[Option<Tensor>; N]>
 where
     O: Op<N, M>,
 {
-    let mut gradients = op.backward(saved, grad_outputs.each_ref(), wanted)?;
+    let mut gradients = op.backward(saved, grad_outputs.each_ref(), needed)?;
     let got = gradients.each_ref().map(Option::is_some);
-    if got != wanted {
-        return Err(Error::WrongGradients { op: O::NAME, requested: wanted.into(), got: got.into() });
+    if got != needed {
+        return Err(Error::WrongGradients { op: O::NAME, requested: needed.into(), got: got.into() });
     }
     for (input, gradient) in gradients.iter_mut().enumerate().filter(|(_, gradient)| gradient.is_some()) {
         *gradient = Some(Layout::of(inputs[input]).admit(O::NAME, input, gradient.take())?);

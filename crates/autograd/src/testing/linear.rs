@@ -30,8 +30,8 @@ where
         let u = weights(shape, 100 + input as u64);
         let at_u = with(case, input, &u)?;
         let at_zero = with(case, input, &Tensor::zeros(shape, DType::F64))?;
-        let wanted = std::array::from_fn(|other| other == input);
-        let gradients = gradients(&case.op, case.inputs.each_ref(), &saved, &v, wanted)?;
+        let needed = std::array::from_fn(|other| other == input);
+        let gradients = gradients(&case.op, case.inputs.each_ref(), &saved, &v, needed)?;
         let pulled = gradients[input].as_ref().expect("the requested gradient was returned");
         let (mut forward, mut sizes) = (0.0, 0.0);
         for ((at_u, at_zero), v) in at_u.iter().zip(&at_zero).zip(&v) {

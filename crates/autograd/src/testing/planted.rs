@@ -135,9 +135,9 @@ impl<O: Op<N, M>, const N: usize, const M: usize> Op<N, M> for Mistaken<O> {
         &self,
         saved: &O::Saved,
         grad_outputs: [&Tensor; M],
-        wanted: [bool; N],
+        needed: [bool; N],
     ) -> Result<[Option<Tensor>; N]> {
-        let mut gradients = self.op.backward(saved, grad_outputs, wanted)?;
+        let mut gradients = self.op.backward(saved, grad_outputs, needed)?;
         self.calls.set(self.calls.get() + 1);
         if gradients[self.input].is_some() {
             let mistaken =

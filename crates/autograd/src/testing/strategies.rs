@@ -210,8 +210,8 @@ mod tests {
     fn special_values_have_nan_both_infinities_both_zeros_and_ties() {
         let all: Vec<f64> = samples(special_values(&[16])).iter().flat_map(Tensor::to_f64_vec).collect();
         assert!(all.iter().any(|x| x.is_nan()));
-        for wanted in [f64::INFINITY, f64::NEG_INFINITY, 0.0, -0.0, 1.0] {
-            assert!(all.iter().filter(|x| x.to_bits() == wanted.to_bits()).count() > 1, "{wanted}");
+        for value in [f64::INFINITY, f64::NEG_INFINITY, 0.0, -0.0, 1.0] {
+            assert!(all.iter().filter(|x| x.to_bits() == value.to_bits()).count() > 1, "{value}");
         }
     }
 

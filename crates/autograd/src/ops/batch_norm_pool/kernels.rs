@@ -88,7 +88,7 @@ fn fit(largest: &Largest, x: &[usize], of_channels: &[&[usize]], dy: &[usize]) -
     largest.shapes([x]).is_ok_and(is_pooled) && of_channels.iter().all(|shape| *shape == [x[1]])
 }
 
-const WANTED: &str = "the inputs and outputs of batch_norm_pool";
+const EXPECTED: &str = "the inputs and outputs of batch_norm_pool";
 
 /// The gradients of `weight` and `bias`, as [`BatchNormGradAffine`].
 #[derive(Debug, Clone, Copy)]
@@ -110,7 +110,7 @@ impl Kernel<6, 2> for GradAffine<'_> {
             [x, of_channels @ .., dy] if fit(self.largest, x, &of_channels, dy) => {
                 Ok([vec![x[1]], vec![x[1]]])
             }
-            _ => Err(Error::shape(self.name(), WANTED, &inputs)),
+            _ => Err(Error::shape(self.name(), EXPECTED, &inputs)),
         }
     }
 
@@ -162,7 +162,7 @@ impl Kernel<10, 1> for GradInput<'_> {
     fn shapes(&self, inputs: [&[usize]; 10]) -> tensor::Result<[Vec<usize>; 1]> {
         match inputs {
             [x, dy, of_channels @ ..] if fit(self.largest, x, &of_channels, dy) => Ok([x.to_vec()]),
-            _ => Err(Error::shape(self.name(), WANTED, &inputs)),
+            _ => Err(Error::shape(self.name(), EXPECTED, &inputs)),
         }
     }
 

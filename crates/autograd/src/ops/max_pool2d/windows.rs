@@ -8,7 +8,7 @@ use tensor::{Kernel, Real, Slice, Storage, Tensor, elements, planes};
 
 use super::MaxPool2d;
 use crate::Result;
-use crate::op::if_wanted;
+use crate::op::if_needed;
 use crate::ops::conv2d::of_rank_4;
 
 /// The maximum of each window, and its position `row * w + column` in its image: the first maximum in row-major
@@ -390,8 +390,8 @@ pub struct Places {
 
 impl Places {
     /// Scatters each `dy` to the position of its maximum.
-    pub(crate) fn backward(&self, dy: &Tensor, wanted: bool) -> Result<Option<Tensor>> {
-        if_wanted(wanted, || {
+    pub(crate) fn backward(&self, dy: &Tensor, needed: bool) -> Result<Option<Tensor>> {
+        if_needed(needed, || {
             let kernel = LargestGrad { image: self.image, windows: self.windows };
             let [dx] = tensor::run(&kernel, [dy, &self.place_of])?;
             Ok(dx)

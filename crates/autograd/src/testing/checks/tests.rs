@@ -15,7 +15,7 @@ struct Planted(Mistake);
 enum Mistake {
     None,
     TooLarge,
-    IgnoresWanted,
+    IgnoresNeeded,
     ForgetsOne,
     DependsOnTheOther,
     NarrowSum,
@@ -44,10 +44,10 @@ impl Op<2> for Planted {
         Ok(([sum], ()))
     }
 
-    fn backward(&self, (): &(), [dz]: [&Tensor; 1], wanted: [bool; 2]) -> Result<[Option<Tensor>; 2]> {
+    fn backward(&self, (): &(), [dz]: [&Tensor; 1], needed: [bool; 2]) -> Result<[Option<Tensor>; 2]> {
         let factor = match self.0 {
             Mistake::TooLarge => 1.001,
-            Mistake::DependsOnTheOther if wanted != [true; 2] => 2.0,
+            Mistake::DependsOnTheOther if needed != [true; 2] => 2.0,
             _ => 1.0,
         };
         let scaled = dz.to_f64_vec().iter().map(|dz| factor * dz).collect();
@@ -62,9 +62,9 @@ impl Op<2> for Planted {
             _ => scaled,
         };
         Ok(match self.0 {
-            Mistake::IgnoresWanted => [Some(scaled.clone()), Some(scaled)],
-            Mistake::ForgetsOne => [wanted[0].then_some(scaled), None],
-            _ => wanted.map(|wanted| wanted.then(|| scaled.clone())),
+            Mistake::IgnoresNeeded => [Some(scaled.clone()), Some(scaled)],
+            Mistake::ForgetsOne => [needed[0].then_some(scaled), None],
+            _ => needed.map(|needed| needed.then(|| scaled.clone())),
         })
     }
 }
@@ -154,7 +154,7 @@ fn directional_checks_detect_mistakes_in_large_calls_only() {
 
 #[test]
 fn an_unrequested_and_a_missing_gradient_are_refused() {
-    for mistake in [Mistake::IgnoresWanted, Mistake::ForgetsOne] {
+    for mistake in [Mistake::IgnoresNeeded, Mistake::ForgetsOne] {
         let outcome = finite_differences(&case(mistake));
         assert!(matches!(outcome, Err(Error::WrongGradients { .. })), "{mistake:?}");
     }
