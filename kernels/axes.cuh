@@ -4,12 +4,12 @@
 #include "common.cuh"
 
 // Adjacent axes are merged by the host, so few remain; the innermost is last.
-constexpr unsigned MOST_AXES = 8;
+constexpr unsigned MAX_AXES = 8;
 
 struct Axes {
     unsigned rank;
-    unsigned lengths[MOST_AXES];
-    unsigned strides[MOST_AXES];
+    unsigned lengths[MAX_AXES];
+    unsigned strides[MAX_AXES];
 
     // The offset of element `i` in the order of these axes.
     __device__ __forceinline__ unsigned place(unsigned i) const {
@@ -18,7 +18,7 @@ struct Axes {
         unsigned place = 0;
         // Unrolled, so that every index is constant and the lengths stay in constant memory.
 #pragma unroll
-        for (unsigned axis = MOST_AXES; axis > 0; axis--) {
+        for (unsigned axis = MAX_AXES; axis > 0; axis--) {
             if (axis > rank) continue;
             place += i % lengths[axis - 1] * strides[axis - 1];
             i /= lengths[axis - 1];

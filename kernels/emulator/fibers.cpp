@@ -20,11 +20,11 @@ thread_local Block* running = nullptr;
 
 namespace {
 
-constexpr unsigned MOST_THREADS = 1024;
+constexpr unsigned MAX_THREADS = 1024;
 constexpr size_t STACK = 64 << 10;
 // The limit of static shared memory per block.
-constexpr size_t MOST_SHARED = 227 << 10;
-constexpr size_t MOST_STATIC_SHARED = 48 << 10;
+constexpr size_t MAX_SHARED = 227 << 10;
+constexpr size_t MAX_STATIC_SHARED = 48 << 10;
 
 struct Array {
     const void* key;
@@ -64,17 +64,17 @@ char* map(size_t bytes) {
 
 // One arena per host thread, because creating a thousand stacks takes longer than most launches.
 struct Arena {
-    const size_t shared_size = (MOST_SHARED + page() - 1) / page() * page();
-    char* stacks = map(MOST_THREADS * STACK);
+    const size_t shared_size = (MAX_SHARED + page() - 1) / page() * page();
+    char* stacks = map(MAX_THREADS * STACK);
     char* shared = map(shared_size + page());
 
     Arena() {
         // The lowest page of each stack, and the page after the shared memory, are guard pages.
-        for (size_t i = 0; stacks && i < MOST_THREADS; i++) mprotect(stacks + i * STACK, page(), PROT_NONE);
+        for (size_t i = 0; stacks && i < MAX_THREADS; i++) mprotect(stacks + i * STACK, page(), PROT_NONE);
         if (shared) mprotect(shared_end(), page(), PROT_NONE);
     }
     ~Arena() {
-        munmap(stacks, MOST_THREADS * STACK);
+        munmap(stacks, MAX_THREADS * STACK);
         munmap(shared, shared_size + page());
     }
     char* shared_end() { return shared + shared_size; }
@@ -280,7 +280,7 @@ void* shared_memory(const void* key, size_t bytes, size_t alignment) {
     }
     // Arrays are separated by a gap of NaN.
     const size_t start = (grid->static_shared + 15) / 16 * 16 + alignment % 16, end = start + bytes + 16;
-    if (end > MOST_STATIC_SHARED) fail("the block has more than 48 KiB of static shared memory");
+    if (end > MAX_STATIC_SHARED) fail("the block has more than 48 KiB of static shared memory");
     if (arena().shared + end > reinterpret_cast<char*>(grid->dynamic_shared)) {
         fail("the block has more than 227 KiB of shared memory");
     }
@@ -300,12 +300,12 @@ const char* run_grid(dim3 of_grid, dim3 of_block, size_t dynamic_shared, unsigne
     static thread_local std::string said;
     const uint64_t n_threads = uint64_t(of_block.x) * of_block.y * of_block.z;
     const uint64_t n_blocks = uint64_t(of_grid.x) * of_grid.y * of_grid.z;
-    if (n_threads == 0 || n_threads > MOST_THREADS) return "a block has between 1 and 1024 threads";
+    if (n_threads == 0 || n_threads > MAX_THREADS) return "a block has between 1 and 1024 threads";
     if (n_blocks == 0 || of_grid.y > 65535 || of_grid.z > 65535 || n_blocks > 0x7fffffff) {
         return "a grid has at least one block, and at most 65535 along y and along z";
     }
     if (!arena().stacks || !arena().shared) return "no memory for the stacks of a block";
-    if (dynamic_shared > MOST_SHARED) return "a block has at most 227 KiB of shared memory";
+    if (dynamic_shared > MAX_SHARED) return "a block has at most 227 KiB of shared memory";
     catch_faults();
     Grid grid(of_grid, of_block, order);
     // At the very end of the shared memory, so that an index past it hits the guard page.

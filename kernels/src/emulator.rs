@@ -41,7 +41,7 @@ impl Setting {
             return Device::Cuda(Gpu::new(Emulator { setting: self, memory: Arc::default() }));
         };
         let ordinal = name.strip_prefix("cuda:").and_then(|ordinal| ordinal.parse().ok());
-        let ordinal = ordinal.unwrap_or_else(|| panic!("AGON_TEST_DEVICE is `{name}`, wanted cuda:N"));
+        let ordinal = ordinal.unwrap_or_else(|| panic!("AGON_TEST_DEVICE is `{name}`: expected cuda:N"));
         let Traits { sm_count, plain, .. } = self.traits;
         let opened = Device::cuda_with(ordinal, |traits| Traits { sm_count, plain, ..traits });
         opened.unwrap_or_else(|error| panic!("{error}"))

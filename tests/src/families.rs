@@ -11,7 +11,7 @@ use tensor::random::Stream;
 use tensor::{DType, Indices, Tensor};
 
 /// A model family.
-pub struct Family {
+pub struct ModelFamily {
     /// Its name in `book/cre.md` or `book/lbr.md`.
     pub name: &'static str,
     /// A batch size at which its loops and matrix multiplications run on several threads.
@@ -21,11 +21,11 @@ pub struct Family {
 }
 
 /// All model families; add new ones here. Tests check gradients, linearity, determinism and memory of each.
-pub const FAMILIES: [Family; 12] = [
-    Family { name: "FC-S", batch: 128, instance: |dtype, n| fully_connected(Size::S, dtype, n) },
-    Family { name: "FC-M", batch: 128, instance: |dtype, n| fully_connected(Size::M, dtype, n) },
-    Family { name: "FC-L", batch: 128, instance: |dtype, n| fully_connected(Size::L, dtype, n) },
-    Family {
+pub const FAMILIES: [ModelFamily; 12] = [
+    ModelFamily { name: "FC-S", batch: 128, instance: |dtype, n| fully_connected(Size::S, dtype, n) },
+    ModelFamily { name: "FC-M", batch: 128, instance: |dtype, n| fully_connected(Size::M, dtype, n) },
+    ModelFamily { name: "FC-L", batch: 128, instance: |dtype, n| fully_connected(Size::L, dtype, n) },
+    ModelFamily {
         name: "CNN-S",
         batch: 16,
         instance: |dtype, n| {
@@ -33,7 +33,7 @@ pub const FAMILIES: [Family; 12] = [
             cre(model.expect("the settings are legal"), 784, dtype, n)
         },
     },
-    Family {
+    ModelFamily {
         name: "CNN-L/16",
         batch: 8,
         instance: |dtype, n| {
@@ -41,13 +41,13 @@ pub const FAMILIES: [Family; 12] = [
             cre(model.expect("the settings are legal"), 3072, dtype, n)
         },
     },
-    Family { name: "ViT-S", batch: 32, instance: |dtype, n| transformer(0.0, dtype, n) },
-    Family {
+    ModelFamily { name: "ViT-S", batch: 32, instance: |dtype, n| transformer(0.0, dtype, n) },
+    ModelFamily {
         name: "ViT-S, half of the patches removed",
         batch: 32,
         instance: |dtype, n| transformer(0.5, dtype, n),
     },
-    Family {
+    ModelFamily {
         name: "MLP",
         batch: 64,
         instance: |dtype, n| {
@@ -55,7 +55,7 @@ pub const FAMILIES: [Family; 12] = [
             single(model.expect("the settings are legal"), &[48], Loss::CrossEntropy, dtype, n)
         },
     },
-    Family {
+    ModelFamily {
         name: "ResNet9",
         batch: 4,
         instance: |dtype, n| {
@@ -64,7 +64,7 @@ pub const FAMILIES: [Family; 12] = [
             single(model.expect("the settings are legal"), &[3, 16, 16], Loss::OneHot, dtype, n)
         },
     },
-    Family {
+    ModelFamily {
         name: "MLPAE",
         batch: 64,
         instance: |dtype, n| {
@@ -79,7 +79,7 @@ pub const FAMILIES: [Family; 12] = [
             single(model.expect("the settings are legal"), &[3, 4, 4], Loss::Reconstruction, dtype, n)
         },
     },
-    Family {
+    ModelFamily {
         name: "DCAE",
         batch: 8,
         instance: |dtype, n| {
@@ -88,7 +88,7 @@ pub const FAMILIES: [Family; 12] = [
             single(model.expect("the settings are legal"), &[3, 8, 8], Loss::Reconstruction, dtype, n)
         },
     },
-    Family { name: "ResNet autoencoder, plan 18", batch: 2, instance: |dtype, n| residual(dtype, n) },
+    ModelFamily { name: "ResNet autoencoder, plan 18", batch: 2, instance: |dtype, n| residual(dtype, n) },
 ];
 
 /// A model with its batch.

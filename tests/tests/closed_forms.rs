@@ -18,7 +18,7 @@ const EXAMPLES: usize = 40;
 /// The tolerance above the optimum after training, and below it for rounding, relative to the loss of predicting zero.
 const GAP: f64 = 1e-8;
 const BELOW: f64 = 1e-10;
-const MOST_STEPS: usize = 20_000;
+const MAX_STEPS: usize = 20_000;
 
 /// Centred inputs, and targets: the concatenation of the inputs and of labels that are partly linear in them, each scaled
 /// by the root of its weight. The mean squared error is then `lambda MSE + (1 - lambda) MSE of the labels`, independent
@@ -76,7 +76,7 @@ impl Problem {
             })
             .unwrap();
         let mut error = f64::INFINITY;
-        for _ in 0..MOST_STEPS {
+        for _ in 0..MAX_STEPS {
             if error <= optimum + GAP / 10.0 {
                 break;
             }

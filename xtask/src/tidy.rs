@@ -48,11 +48,12 @@ impl fmt::Display for Finding {
     }
 }
 
-const RULES: [fn(&Tree) -> Vec<Finding>; 12] = [
+const RULES: [fn(&Tree) -> Vec<Finding>; 13] = [
     manifests::of_every_crate,
     lock::of_foreign_crates,
     openings::of_every_file,
     length::of_every_file,
+    length::in_the_readme,
     lists::are_complete,
     launches::of_every_kernel,
     links::lead_somewhere,

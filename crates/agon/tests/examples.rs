@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// The longest example, in lines.
-const MOST_LINES: usize = 79;
+const MAX_LINES: usize = 79;
 
 /// The standard output of an example.
 fn output(name: &str, arguments: &[&Path]) -> String {
@@ -38,7 +38,7 @@ fn every_example_is_short_and_has_a_test() {
         if path.extension().is_some_and(|ending| ending == "rs") {
             let (name, text) =
                 (path.file_stem().unwrap().to_str().unwrap(), fs::read_to_string(&path).unwrap());
-            assert!(text.lines().count() <= MOST_LINES, "{name}");
+            assert!(text.lines().count() <= MAX_LINES, "{name}");
             assert!(this.contains(&format!("output(\"{name}\"")), "{name} is not run");
             n_examples += 1;
         }

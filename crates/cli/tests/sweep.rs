@@ -247,6 +247,26 @@ fn a_plan_counts_the_runs_that_lack_their_data() {
 }
 
 #[test]
+fn a_plan_for_a_gpu_needs_none_and_says_what_it_assumes() {
+    let folder = tempfile::tempdir().unwrap();
+    let only = ["--only", "cnn-l-lambda-sweep,fc-lambda-sweep"];
+    let plan = [&["plan", "--profile", "smoke", "--device", "cuda:0", "--minutes", "30"][..], &only].concat();
+    let text = printed(folder.path(), &plan);
+    for part in ["30 min on one H200", "30 % of 67 TFLOP/s", "  1. ", "--device cuda:0 --only"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let all = json(folder.path(), &plan);
+    assert_eq!(all["runs_left"], 0);
+    let seconds = all["seconds"].as_f64().unwrap();
+    // A little less than they take.
+    let minutes = format!("{}", seconds / 61.0);
+    let less =
+        [&["plan", "--profile", "smoke", "--device", "cuda:0", "--minutes", &minutes][..], &only].concat();
+    let less = json(folder.path(), &less);
+    assert!(less["runs_left"].as_u64().unwrap() > 0 && less["seconds"].as_f64().unwrap() < seconds, "{less}");
+}
+
+#[test]
 fn every_result_is_also_json() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

@@ -69,7 +69,7 @@ pub enum Error {
     /// The files of a known set are in none of the folders searched.
     #[error("`{name}` is in none of {}; {hint}", list(.looked))]
     NotFound {
-        /// The set.
+        /// The data set.
         name: &'static str,
         /// The folders that were searched, in order.
         looked: Vec<PathBuf>,

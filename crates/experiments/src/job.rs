@@ -52,17 +52,17 @@ impl Job {
         observer: &dyn Observer,
     ) -> Result<Self> {
         let hardware = options.hardware()?;
-        let wanted: Vec<Run> =
+        let planned_runs: Vec<Run> =
             planned.iter().flat_map(|planned| &planned.runs).map(|run| run.clone().on(hardware)).collect();
-        let data = local::open_data(&wanted, options.data.as_deref())?;
+        let data = local::open_data(&planned_runs, options.data.as_deref())?;
         for (name, why) in &data.missing {
             observer.note(&format!(
                 "{name} is not here, and what needs it is reported as not run: {}",
                 why.message
             ));
         }
-        let here = |wanted: &[Run]| {
-            let mut runs = local::with_needed(wanted);
+        let here = |of: &[Run]| {
+            let mut runs = local::with_needed(of);
             runs.retain(|run| data.open.contains_key(&run.config.data));
             runs
         };
@@ -70,7 +70,7 @@ impl Job {
             let runs: Vec<Run> = planned.runs.iter().map(|run| run.clone().on(hardware)).collect();
             Stage { name: planned.experiment.info().name.into(), runs: here(&runs) }
         };
-        let (runs, stages) = (here(&wanted), planned.iter().map(stage).collect());
+        let (runs, stages) = (here(&planned_runs), planned.iter().map(stage).collect());
         Ok(Self { runs, stages, data, store, hardware })
     }
 

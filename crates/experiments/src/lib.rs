@@ -11,7 +11,7 @@ pub mod advice;
 mod profile;
 pub mod experiment;
 pub mod claims;
-pub mod schedule;
+pub mod order;
 pub mod sweep;
 pub mod grid;
 mod families;

@@ -44,7 +44,7 @@ const LAMBDA: f64 = 0.9;
 const LATENT: usize = 16;
 
 /// The validation images of a set: a sixth of its training images, and no more than this.
-const MOST_VALIDATION: usize = 5_000;
+const MAX_VALIDATION: usize = 5_000;
 
 /// The training images for which the batch and the epochs of presets are meant; a smaller set takes as many steps.
 const ENOUGH_IMAGES: u32 = 5_000;
@@ -52,7 +52,7 @@ const ENOUGH_IMAGES: u32 = 5_000;
 /// For smaller sets: the smallest number of steps per epoch, the smallest batch, and the largest number of epochs.
 const FEWEST_STEPS: usize = 10;
 const SMALLEST_BATCH: usize = 8;
-const MOST_EPOCHS: u32 = 200;
+const MAX_EPOCHS: u32 = 200;
 
 /// A CRE in the quick profile, and a model of the LBR paper.
 const CRE: [u32; 2] = [100, 7];
@@ -73,12 +73,7 @@ pub const ALL: &[Preset] = &[
     preset("recurrent", "fc-m that sees its own reconstruction error again", recurrent, CRE),
     preset("pca-heads", "heads on the first principal components", |input| heads(Features::Pca, input), CRE),
     preset("random-heads", "heads on random projections", |input| heads(Features::Random, input), CRE),
-    preset(
-        "mlp",
-        "classifier: a perceptron of four widths",
-        |_| classifier(Classifier::Mlp { depth: 4 }),
-        LBR,
-    ),
+    preset("mlp", "classifier: a multilayer perceptron", |_| classifier(Classifier::Mlp { depth: 4 }), LBR),
     preset(
         "resnet9",
         "classifier: ResNet9, an eighth as wide",
@@ -143,7 +138,7 @@ impl Preset {
         let steps = epochs * (ENOUGH_IMAGES / batch);
         let fitting = (n / FEWEST_STEPS).clamp(SMALLEST_BATCH, batch as usize).min(n.max(1));
         let steps_an_epoch = (n / fitting).max(1) as u32;
-        (fitting, epochs.max(steps.div_ceil(steps_an_epoch)).min(MOST_EPOCHS.max(epochs)))
+        (fitting, epochs.max(steps.div_ceil(steps_an_epoch)).min(MAX_EPOCHS.max(epochs)))
     }
 
     /// The config on these images.
@@ -201,7 +196,7 @@ impl InputSpec {
 /// All images of a set: a sixth of those for training chooses the epoch, but no more than 5,000.
 pub fn whole(name: &str, set: &data::Dataset) -> DataConfig {
     let n = set.train.len();
-    let validation = (n / 6).min(MOST_VALIDATION);
+    let validation = (n / 6).min(MAX_VALIDATION);
     DataConfig::new(name, n - validation, validation, set.test.len())
 }
 

@@ -8,15 +8,15 @@ use system::nearest::nearest;
 /// The size of a reproduction. Profiles share the runs that they have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Profile {
-    /// One minute: shows that everything works and decides nothing.
+    /// For a first look; decides nothing.
     Smoke,
-    /// Five minutes on two cores: the main questions of both papers, on the embedded images.
+    /// The default.
     Quick,
-    /// Half an hour on two cores: every experiment, on the embedded images and on parts of other data sets.
+    /// All that the embedded images and parts of other data sets can answer.
     Standard,
-    /// Hours on two cores: the main questions on whole data sets.
+    /// Whole data sets.
     Paper,
-    /// Everything in the papers, with fine grids: for a GPU or a cluster.
+    /// For a GPU or a cluster.
     Full,
 }
 
@@ -27,6 +27,28 @@ impl Profile {
     /// Whether its verdicts count. If not, every claim is undecided; exact facts are checked all the same.
     pub fn decides(self) -> bool {
         self != Self::Smoke
+    }
+
+    /// The time on two cores, for help texts; a test compares README and book with it.
+    pub fn time(self) -> &'static str {
+        match self {
+            Self::Smoke => "one minute",
+            Self::Quick => "5 minutes",
+            Self::Standard => "half an hour",
+            Self::Paper => "a night",
+            Self::Full => "weeks",
+        }
+    }
+
+    /// What it computes, for help texts; a test compares the book with it.
+    pub fn purpose(self) -> &'static str {
+        match self {
+            Self::Smoke => "shows that everything works, decides nothing",
+            Self::Quick => "the main questions of both papers, on the embedded images",
+            Self::Standard => "every experiment, on the embedded images and on parts of other data sets",
+            Self::Paper => "the main questions on whole data sets",
+            Self::Full => "everything in the papers, with fine grids, for a GPU or a cluster",
+        }
     }
 
     /// The name on the command line and of the output folder.
@@ -55,5 +77,25 @@ impl FromStr for Profile {
         Self::ALL.into_iter().find(|profile| profile.name() == text).ok_or_else(|| {
             format!("no profile `{text}`{}; there are {}", nearest(text, &names), names.join(", "))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readme_and_book_name_the_profiles_with_these_times() {
+        let read = |file: &str| {
+            std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../").to_owned() + file).unwrap()
+        };
+        let (readme, commands) = (read("README.md"), read("book/commands.md"));
+        for profile in Profile::ALL {
+            let row = format!("| `{profile}` | {} | {} |", profile.time(), profile.purpose());
+            assert!(commands.contains(&row), "{row}");
+        }
+        for profile in [Profile::Smoke, Profile::Quick, Profile::Standard] {
+            assert!(readme.contains(profile.time()), "{profile}");
+        }
     }
 }

@@ -24,10 +24,10 @@ mod tests {
         let bytes: Vec<f32> = (0..=255u8).map(|byte| (f32::from(byte) / 255.0 - 0.5) / 0.5).collect();
         let x = Tensor::from_slice(&bytes, &[16, 16]).unwrap();
         let unit = affine(&x, 0.5, 0.5).unwrap();
-        let wanted: Vec<f32> = bytes.iter().map(|x| (x + 1.0) / 2.0).collect();
-        assert_eq!(unit.as_slice::<f32>().unwrap(), wanted);
+        let expected: Vec<f32> = bytes.iter().map(|x| (x + 1.0) / 2.0).collect();
+        assert_eq!(unit.as_slice::<f32>().unwrap(), expected);
         let back = affine(&unit, 2.0, -1.0).unwrap();
-        let wanted: Vec<f32> = wanted.iter().map(|x| 2.0 * x - 1.0).collect();
-        assert_eq!(back.as_slice::<f32>().unwrap(), wanted);
+        let expected: Vec<f32> = expected.iter().map(|x| 2.0 * x - 1.0).collect();
+        assert_eq!(back.as_slice::<f32>().unwrap(), expected);
     }
 }

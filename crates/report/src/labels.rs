@@ -129,13 +129,13 @@ fn cost(
     cost + 15.0 * nearer as f64
 }
 
-/// The positions nearest to `wanted`, in the same order and at least `gap` apart.
-pub(crate) fn spread_apart(wanted: &[f64], gap: f64) -> Vec<f64> {
-    let mut order: Vec<usize> = (0..wanted.len()).collect();
-    order.sort_by(|&a, &b| wanted[a].total_cmp(&wanted[b]));
+/// The positions nearest to `targets`, in the same order and at least `gap` apart.
+pub(crate) fn spread_apart(targets: &[f64], gap: f64) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..targets.len()).collect();
+    order.sort_by(|&a, &b| targets[a].total_cmp(&targets[b]));
     // Clusters of touching labels, each with a centre and members, merged until none touch.
     let mut clusters: Vec<Vec<usize>> = Vec::new();
-    let centre = |cluster: &[usize]| cluster.iter().map(|&i| wanted[i]).sum::<f64>() / cluster.len() as f64;
+    let centre = |cluster: &[usize]| cluster.iter().map(|&i| targets[i]).sum::<f64>() / cluster.len() as f64;
     let half = |cluster: &[usize]| gap * cluster.len() as f64 / 2.0;
     for i in order {
         let mut cluster = vec![i];
@@ -148,7 +148,7 @@ pub(crate) fn spread_apart(wanted: &[f64], gap: f64) -> Vec<f64> {
         }
         clusters.push(cluster);
     }
-    let mut places = vec![0.0; wanted.len()];
+    let mut places = vec![0.0; targets.len()];
     for cluster in clusters {
         let first = centre(&cluster) - half(&cluster) + gap / 2.0;
         for (step, i) in cluster.into_iter().enumerate() {
@@ -197,14 +197,14 @@ mod tests {
     proptest! {
         #[test]
         fn spread_labels_keep_their_order_and_distance(
-            wanted in prop::collection::vec(0.0..100.0f64, 0..8),
+            targets in prop::collection::vec(0.0..100.0f64, 0..8),
         ) {
-            let places = spread_apart(&wanted, 10.0);
-            for a in 0..wanted.len() {
+            let places = spread_apart(&targets, 10.0);
+            for a in 0..targets.len() {
                 for b in 0..a {
                     prop_assert!((places[a] - places[b]).abs() > 10.0 - 1e-9);
-                    let keeps_order = (wanted[a] < wanted[b]) == (places[a] < places[b]);
-                    prop_assert!(keeps_order || wanted[a] == wanted[b]);
+                    let keeps_order = (targets[a] < targets[b]) == (places[a] < places[b]);
+                    prop_assert!(keeps_order || targets[a] == targets[b]);
                 }
             }
         }

@@ -167,11 +167,11 @@ const MARKERS: [Marker; 10] = [
 ];
 
 /// The largest opacity of [`diverging`]: text on top stays readable on light and on dark paper.
-const MOST_OPAQUE: f64 = 0.6;
+const MAX_OPAQUE: f64 = 0.6;
 
 /// The colour and opacity of a value's distance from a centre, from -1 (blue) over 0 (transparent) to 1 (vermilion).
 pub(crate) fn diverging(share: f64) -> (Colour, f64) {
-    (CATEGORIES[usize::from(share > 0.0)], MOST_OPAQUE * share.abs().min(1.0))
+    (CATEGORIES[usize::from(share > 0.0)], MAX_OPAQUE * share.abs().min(1.0))
 }
 
 /// Lengths of strokes and gaps; the empty one is a solid line.

@@ -104,8 +104,8 @@ impl Plot<'_> {
                 }
             }
         }
-        let wanted: Vec<f64> = beside.iter().map(|(y, _)| *y).collect();
-        let levels = labels::spread_apart(&wanted, 1.25 * REFERENCE_SIZE);
+        let targets: Vec<f64> = beside.iter().map(|(y, _)| *y).collect();
+        let levels = labels::spread_apart(&targets, 1.25 * REFERENCE_SIZE);
         for ((_, label), y) in beside.iter().zip(levels) {
             match self.labels_inside {
                 true => canvas.text(

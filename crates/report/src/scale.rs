@@ -62,7 +62,7 @@ impl Ruler {
             });
         }
         let at = (self.transformed(value)? - self.low) / (self.high - self.low);
-        // Slightly outside is rounding.
+        // A position slightly outside is a rounding error.
         if !(-1e-9..=1.0 + 1e-9).contains(&at) {
             return Err(self.off_scale(value, "a value inside its range; widen it"));
         }

@@ -101,6 +101,12 @@ pub trait Learner {
         false
     }
 
+    /// The FLOP of a closed form of `n` training images of `d` pixels, besides the principal components of
+    /// [`Learner::fits_components`]; for estimates of time.
+    fn closed_form_flops(&self, _n: f64, _d: f64) -> f64 {
+        0.0
+    }
+
     /// Heads that are trained on a frozen encoder after the last of `epochs` epochs: their architecture, and for how many epochs
     /// at most; for estimates of time.
     fn heads_at_end(&self, _images: &Images, _epochs: u32) -> Option<(Architecture, u32)> {

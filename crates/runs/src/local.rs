@@ -19,7 +19,7 @@ use tensor::Device;
 
 pub use self::data::{Data, Missing, open_data};
 use self::devices::Devices;
-pub use self::estimate::Estimate;
+pub use self::estimate::{Estimate, Parts, Rates};
 use self::memory::Memory;
 pub use self::observer::{Observer, Quiet};
 use self::queue::{Queue, Task};

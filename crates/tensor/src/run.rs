@@ -8,7 +8,9 @@ use ndarray::ArrayViewMutD;
 
 use crate::gpu::{Call, Gpu};
 use crate::memory::check_allocation;
-use crate::{DType, Device, Element, Error, Kernel, Result, Slice, Storage, Tensor, Update, elements, flops};
+use crate::{
+    DType, Device, Element, Error, Kernel, Result, Slice, Storage, Tensor, Update, dry_run, elements, flops,
+};
 
 /// Runs `kernel` on the device and in the type of its inputs.
 ///
@@ -19,6 +21,10 @@ where
     K: Kernel<N, M>,
 {
     let outputs = match common_device(kernel.name(), &inputs)? {
+        Device::Cpu if dry_run::is_on() => {
+            let dtype = dtype_of_call(kernel, inputs)?;
+            dry_run::zeros(kernel, inputs, kernel.output_dtypes().map(|stored| stored.dtype(dtype)))
+        }
         Device::Cpu => on_cpu(kernel, inputs, !REFERENCES_ONLY.get()),
         Device::Cuda(gpu) => on_gpu(kernel, &gpu, inputs),
     }?;
@@ -131,6 +137,11 @@ where
         let all: Vec<_> =
             all.into_iter().map(|(state, inputs)| (state.map(|tensor| &*tensor), inputs)).collect();
         return kernel.launch(call, &all);
+    }
+    if dry_run::is_on() {
+        let states = all.iter().flat_map(|(state, _)| state.iter().map(|tensor| &**tensor));
+        dry_run::add_update(states, all.iter().flat_map(|(_, inputs)| inputs.iter().copied()));
+        return Ok(());
     }
     all.into_iter().try_for_each(|(state, inputs)| update_on_cpu(kernel, dtype, state, inputs))
 }
@@ -323,6 +334,20 @@ mod tests {
         let ones = Tensor::full(1.0, &[1000], DType::BF16);
         let [sum] = run(&Sum, [&ones]).unwrap();
         assert_eq!((sum.dtype(), sum.item().unwrap()), (DType::F32, 1000.0));
+    }
+
+    #[test]
+    fn a_dry_run_counts_kernels_and_bytes_and_computes_nothing() {
+        let (x, mut state) = (Tensor::full(1.0, &[1000], DType::BF16), Tensor::full(8.0, &[3], DType::F32));
+        let two = Tensor::full(2.0, &[3], DType::F32);
+        let ((sum, updated), counts) =
+            dry_run::dry_run(|| (run(&Sum, [&x]), update(&Halve, [&mut state], [&two])));
+        updated.unwrap();
+        assert_eq!((sum.unwrap()[0].item().unwrap(), state.to_f64_vec()), (0.0, vec![8.0; 3]));
+        // 1,000 elements of 2 bytes are read and a sum of 4 written; 3 of 4 bytes are read, written, and read from `two`.
+        let expected = dry_run::Counts { flops: 0, bytes: 2_004, updated_bytes: 36, kernels: 2 };
+        assert_eq!(counts, expected);
+        assert_eq!(run(&Sum, [&x]).unwrap()[0].item().unwrap(), 1_000.0);
     }
 
     #[test]

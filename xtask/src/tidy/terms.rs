@@ -51,7 +51,10 @@ pub(super) fn are_standard(tree: &Tree) -> Vec<Finding> {
         }
         for (index, line) in text.lines().enumerate() {
             let (word, instead) = IN_MESSAGES;
-            let before = line.split_once(&format!(": {word} ")).map_or("", |(before, _)| before);
+            let before = [":", ","]
+                .iter()
+                .find_map(|mark| line.split_once(&format!("{mark} {word} ")))
+                .map_or("", |(before, _)| before);
             if !is_document && before.matches('"').count() % 2 == 1 {
                 findings.push(Finding::new(
                     path,
@@ -103,6 +106,7 @@ mod tests {
     fn messages_say_what_is_expected() {
         let message = |word: &str| found("a.rs", &format!("    Err(\"size: {word} 1, got 2\")\n"));
         assert_eq!(message("wanted"), ["a.rs:1: \"wanted\" in a message: write expected"]);
+        assert_eq!(found("a.rs", &format!("    Err(\"size 2, {} 1\")\n", "wanted")).len(), 1);
         assert!(message("expected").is_empty());
         assert!(found("a.rs", &format!("Case {{ inputs: {} }}\n", "wanted")).is_empty());
     }

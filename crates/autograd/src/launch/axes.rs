@@ -4,7 +4,7 @@ use tensor::gpu::Call;
 use tensor::{Error, Result};
 
 /// The maximum number of axes of a kernel.
-const MOST_AXES: usize = 8;
+const MAX_AXES: usize = 8;
 
 /// Lengths and strides, outermost first; axes of length 1 are dropped and contiguous axes are merged.
 #[derive(Debug, PartialEq)]
@@ -51,16 +51,16 @@ impl Axes {
     ///
     /// # Errors
     /// If there are too many axes, or a stride does not fit into 32 bits.
-    pub(crate) fn words(&self, call: Call<'_>) -> Result<[u32; 1 + 2 * MOST_AXES]> {
-        if self.0.len() > MOST_AXES {
-            let expected = format!("at most {MOST_AXES} non-contiguous axes");
+    pub(crate) fn words(&self, call: Call<'_>) -> Result<[u32; 1 + 2 * MAX_AXES]> {
+        if self.0.len() > MAX_AXES {
+            let expected = format!("at most {MAX_AXES} non-contiguous axes");
             let lengths: Vec<usize> = self.0.iter().map(|&(length, _)| length).collect();
             return Err(Error::shape("axes", &expected, &[&lengths]));
         }
-        let mut words = [0; 1 + 2 * MOST_AXES];
+        let mut words = [0; 1 + 2 * MAX_AXES];
         words[0] = self.0.len() as u32;
         for (axis, &(length, stride)) in self.0.iter().enumerate() {
-            (words[1 + axis], words[1 + MOST_AXES + axis]) = (call.size(length)?, call.size(stride)?);
+            (words[1 + axis], words[1 + MAX_AXES + axis]) = (call.size(length)?, call.size(stride)?);
         }
         Ok(words)
     }

@@ -23,7 +23,7 @@ use experiments::preset_sweep::Swept;
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// The largest size of a sweep's measurements.
-const MOST_BYTES: u64 = 1 << 28;
+const MAX_BYTES: u64 = 1 << 28;
 
 /// The arguments of `agon compare`.
 #[derive(Debug, Args)]
@@ -131,7 +131,7 @@ fn swept(file: &Path) -> Result<Swept> {
     let refused = |why: String| {
         Error::Usage(format!("{} holds no sweep: {why}; run `agon sweep` again", file.display()))
     };
-    let text = system::files::read_text(file, MOST_BYTES).map_err(|error| refused(error.to_string()))?;
+    let text = system::files::read_text(file, MAX_BYTES).map_err(|error| refused(error.to_string()))?;
     let swept: Swept = serde_json::from_str(&text).map_err(|error| refused(error.to_string()))?;
     let whole = swept.cells.iter().all(|cell| cell.values.len() == swept.varied.len());
     whole.then_some(swept).ok_or_else(|| refused("a cell lacks values".into()))

@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
+use system::terminal;
 use system::text::line;
 
-use super::output::print_result;
+use super::output::{print_result, wrapped};
 use crate::error::Result;
 
 /// The duration of the matrix multiplication benchmark.
@@ -85,7 +86,7 @@ pub(crate) fn command(args: &Doctor) -> Result<ExitCode> {
     ];
     let healthy = healthy(&checks);
     let json = serde_json::json!({ "main_job_can_run": healthy, "checks": checks });
-    print_result(args.json, &json, || text(&checks))?;
+    print_result(args.json, &json, || text(&checks, terminal::width()))?;
     Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -93,7 +94,8 @@ fn healthy(checks: &[Check]) -> bool {
     checks.iter().all(|check| check.state != State::Problem)
 }
 
-fn text(checks: &[Check]) -> String {
+/// The table; details that do not fit into the columns of the terminal continue below their beginning.
+fn text(checks: &[Check], columns: Option<usize>) -> String {
     let width = checks.iter().map(|check| check.what.chars().count()).max().unwrap_or(0);
     let row = |Check { what, state, detail }: &Check| {
         let state = match state {
@@ -101,7 +103,11 @@ fn text(checks: &[Check]) -> String {
             State::Note => "note",
             State::Problem => "problem",
         };
-        format!("{state:<7}  {what:<width$}  {}\n", line(detail))
+        let (head, detail) = (format!("{state:<7}  {what:<width$}  "), line(detail));
+        match columns {
+            Some(columns) => format!("{head}{}\n", wrapped(&detail, columns, head.chars().count())),
+            None => format!("{head}{detail}\n"),
+        }
     };
     let lines: String = checks.iter().map(row).collect();
     let verdict = match checks.iter().filter(|check| check.state == State::Problem).count() {
@@ -121,14 +127,18 @@ mod tests {
         let mut checks = vec![Check::ok("a", "good"), Check::note("longer", "less")];
         assert!(healthy(&checks));
         assert!(
-            text(&checks).starts_with("ok       a       good\nnote     longer  less\n"),
+            text(&checks, None).starts_with("ok       a       good\nnote     longer  less\n"),
             "{}",
-            text(&checks)
+            text(&checks, None)
         );
-        assert!(text(&checks).contains("can run here"));
+        assert!(text(&checks, None).contains("can run here"));
         checks.push(Check::problem("b", "bad"));
         assert!(!healthy(&checks));
-        assert!(text(&checks).ends_with("cannot run here: fix the problem above\n"), "{}", text(&checks));
+        assert!(
+            text(&checks, None).ends_with("cannot run here: fix the problem above\n"),
+            "{}",
+            text(&checks, None)
+        );
         let json = serde_json::to_value(&checks[2]).unwrap();
         assert_eq!(json, serde_json::json!({ "what": "b", "state": "problem", "said": "bad" }));
     }

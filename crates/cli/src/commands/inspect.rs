@@ -22,7 +22,7 @@ use system::nearest::nearest;
 const SHORT: usize = 72;
 
 /// The maximum number of text coordinates printed of an axis.
-const MOST_WORDS: usize = 4;
+const MAX_WORDS: usize = 4;
 
 /// The arguments of `agon inspect`.
 #[derive(Debug, Args)]
@@ -187,8 +187,8 @@ impl Axis {
             Range::Integers(Some([least, greatest])) => format!("{least} to {greatest}"),
             Range::Numbers(None) | Range::Integers(None) => "none".to_owned(),
             Range::Texts(texts) => {
-                let more = if texts.len() > MOST_WORDS { ", …" } else { "" };
-                short(&(texts[..texts.len().min(MOST_WORDS)].join(", ") + more))
+                let more = if texts.len() > MAX_WORDS { ", …" } else { "" };
+                short(&(texts[..texts.len().min(MAX_WORDS)].join(", ") + more))
             }
         };
         [self.name.clone(), self.length.to_string(), range, self.unit.clone(), self.description.clone()]

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 const IN_CHILD: &str = "AGON_IN_LIMITED_CHILD";
 
 /// The maximum address space of the child, sufficient for our largest results.
-const MOST_MEMORY: u64 = 4 << 30;
+const MAX_MEMORY: u64 = 4 << 30;
 
 /// The exit code of Rust programs after a panic.
 const PANICKED: i32 = 101;
@@ -66,11 +66,11 @@ fn wait(child: &mut Child, most: Duration) -> std::io::Result<Option<ExitStatus>
 
 /// Limits CPU time too, for a child whose parent has ended, and disables core dumps.
 fn limit_this_process(most: Duration) -> rustix::io::Result<()> {
-    for (resource, wanted) in
-        [(Resource::As, MOST_MEMORY), (Resource::Cpu, most.as_secs().saturating_add(1)), (Resource::Core, 0)]
+    for (resource, limit) in
+        [(Resource::As, MAX_MEMORY), (Resource::Cpu, most.as_secs().saturating_add(1)), (Resource::Core, 0)]
     {
         let Rlimit { current, maximum } = getrlimit(resource);
-        let lower = |known: Option<u64>| Some(known.map_or(wanted, |known| known.min(wanted)));
+        let lower = |known: Option<u64>| Some(known.map_or(limit, |known| known.min(limit)));
         setrlimit(resource, Rlimit { current: lower(current), maximum: lower(maximum) })?;
     }
     Ok(())

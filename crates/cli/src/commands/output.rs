@@ -129,9 +129,45 @@ pub(crate) fn about(seconds: f64) -> String {
     }
 }
 
+/// The words of a text in lines of at most `columns`, of which all but the first begin with `indent` spaces; the first begins
+/// at that column. Where fewer than 20 columns remain, all lines stand below, indented by 4.
+pub(super) fn wrapped(text: &str, columns: usize, indent: usize) -> String {
+    let (indent, mut at) = if columns < indent + 20 { (4, columns) } else { (indent, indent) };
+    let mut out = String::new();
+    for (number, word) in text.split(' ').enumerate() {
+        let length = word.chars().count();
+        let is_first = number == 0 && at == indent;
+        if !is_first && at + 1 + length > columns {
+            out += "\n";
+            out += &" ".repeat(indent);
+            at = indent;
+        } else if !is_first {
+            out.push(' ');
+            at += 1;
+        }
+        out += word;
+        at += length;
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_texts_continue_below_their_beginning_or_where_there_is_room() {
+        assert_eq!(wrapped("one two three", 25, 5), "one two three");
+        assert_eq!(
+            wrapped("a word after another word of it", 25, 5),
+            "a word after another\n     word of it"
+        );
+        assert_eq!(wrapped("one two", 24, 5), "\n    one two");
+        assert_eq!(
+            wrapped("unbreakable/and/longer/than/a/line x", 25, 5),
+            "unbreakable/and/longer/than/a/line\n     x"
+        );
+    }
 
     #[test]
     fn sizes_and_times_have_suitable_units() {

@@ -1,5 +1,7 @@
 //! `agon plan`: prints which runs would be computed, and an estimate of the time.
 
+mod fit;
+
 use std::collections::{BTreeMap, HashSet};
 use std::process::ExitCode;
 
@@ -10,10 +12,11 @@ use system::text;
 
 use super::output::{duration, print_json, print_text};
 use super::selection::Selection;
-use crate::error::Result;
+use super::values::minutes;
+use crate::error::{Error, Result};
 use experiments::experiment::Info;
 use experiments::job::Job;
-use runs::local::{self, Estimate, Quiet};
+use runs::local::{self, Estimate, Parts, Quiet};
 use runs::run::Run;
 use runs::training::Hardware;
 
@@ -22,6 +25,10 @@ use runs::training::Hardware;
 pub(crate) struct Plan {
     #[command(flatten)]
     selection: Selection,
+    /// Only the runs that fit into this time on one H200, in the order in which to compute them; requires --device cuda:N,
+    /// which need not be here
+    #[arg(long, value_name = "MINUTES", value_parser = minutes)]
+    minutes: Option<f64>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -38,20 +45,23 @@ struct Entry {
     /// The number of runs shared with earlier experiments.
     shared: usize,
     without_data: usize,
-    /// Seconds, estimated from a few steps of each model.
+    /// Estimated seconds.
     seconds: f64,
+    /// The same by what they are spent on.
+    parts: Parts,
     /// Seconds of the runs without their data, estimated with noise of the same size.
     seconds_without_data: f64,
 }
 
 impl Entry {
     fn text(&self, jobs: usize) -> String {
-        let Self { name, title, runs, stored, shared, without_data, seconds, seconds_without_data } = self;
+        let Self { name, title, runs, stored, shared, without_data, seconds, seconds_without_data, .. } =
+            self;
         let absent = match without_data {
             0 => String::new(),
             n => {
                 let with = duration(seconds + seconds_without_data);
-                format!("; {n} of them lack their data, with which it is about {with}")
+                format!("; {n} of them lack their data: about {with} with it")
             }
         };
         format!(
@@ -62,8 +72,16 @@ impl Entry {
     }
 }
 
-pub(crate) fn command(Plan { selection, json }: &Plan) -> Result<ExitCode> {
+pub(crate) fn command(Plan { selection, minutes, json }: &Plan) -> Result<ExitCode> {
     let options = selection.options();
+    if let Some(minutes) = minutes {
+        let device = &options.resources.device;
+        if !device.starts_with("cuda") {
+            let what = format!("`--minutes` plans for a GPU: expected `--device cuda:N`, got `{device}`");
+            return Err(Error::Usage(what));
+        }
+        return fit::command(&selection.planned_elsewhere()?, &options, *minutes, *json);
+    }
     let planned = selection.planned()?;
     // Missing sets are reported below.
     let Job { data, store, hardware, .. } = Job::read_only(&planned, &options, &Quiet)?;
@@ -73,7 +91,7 @@ pub(crate) fn command(Plan { selection, json }: &Plan) -> Result<ExitCode> {
     for planned in planned {
         let runs = runs_on(hardware, &planned.runs);
         let (mut stored, mut shared, mut absent) = (0, 0, 0);
-        let (mut seconds, mut seconds_without_data) = (0.0, 0.0);
+        let (mut parts, mut seconds_without_data) = (Parts::default(), 0.0);
         for run in &runs {
             let Some(images) = data.open.get(&run.config.data) else {
                 absent += 1;
@@ -88,11 +106,10 @@ pub(crate) fn command(Plan { selection, json }: &Plan) -> Result<ExitCode> {
             } else if !known.insert(spec.key()) {
                 shared += 1;
             } else {
-                seconds += estimate.seconds(run)?;
+                parts = parts + estimate.parts(run)?.divided(jobs);
             }
         }
         let &Info { name, title, .. } = planned.experiment.info();
-        let [seconds, seconds_without_data] = [seconds, seconds_without_data].map(|of| of / jobs as f64);
         let entry = Entry {
             name,
             title,
@@ -100,8 +117,9 @@ pub(crate) fn command(Plan { selection, json }: &Plan) -> Result<ExitCode> {
             stored,
             shared,
             without_data: absent,
-            seconds,
-            seconds_without_data,
+            seconds: parts.total(),
+            parts,
+            seconds_without_data: seconds_without_data / jobs as f64,
         };
         if !json {
             // Each line is printed as soon as it is known, since timing the models takes a while.
@@ -111,6 +129,7 @@ pub(crate) fn command(Plan { selection, json }: &Plan) -> Result<ExitCode> {
     }
     let seconds: f64 = entries.iter().map(|entry| entry.seconds).sum();
     let seconds_without_data: f64 = entries.iter().map(|entry| entry.seconds_without_data).sum();
+    let [timed, scaled] = estimate.sources();
     if *json {
         let absent: BTreeMap<&String, &String> =
             data.missing.iter().map(|(name, why)| (name, &why.message)).collect();
@@ -119,6 +138,8 @@ pub(crate) fn command(Plan { selection, json }: &Plan) -> Result<ExitCode> {
             "at_once": jobs,
             "seconds": seconds,
             "seconds_without_data": seconds_without_data,
+            "models_timed": timed,
+            "models_scaled": scaled,
             "absent": absent,
         }))?;
         return Ok(ExitCode::SUCCESS);
@@ -133,6 +154,10 @@ pub(crate) fn command(Plan { selection, json }: &Plan) -> Result<ExitCode> {
         n => format!("; {} lack their data, with them about {}", text::count(n, "run"), duration(with)),
     };
     print_text(&format!("in total about {} of training{absent}\n", duration(seconds)))?;
+    print_text(&format!(
+        "estimated: {} timed on a few images, {scaled} scaled by FLOPs and memory traffic\n",
+        text::count(timed, "model")
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use experiments::Profile;
 use experiments::experiment::Planned;
 use experiments::options::Options;
-use experiments::schedule::scheduled;
+use experiments::order::scheduled;
 use runs::local::Resources;
 use runs::run::keep::Keep;
 use runs::settings::Setting;
@@ -19,10 +19,7 @@ use runs::slurm::Engine;
 
 #[derive(Debug, Args)]
 pub(crate) struct Selection {
-    /// The size of the job: smoke (one minute, decides nothing), quick (5 minutes on two cores: the main questions),
-    /// standard (half an hour: every experiment), paper (hours: whole data sets), full (a GPU or a cluster) [default:
-    /// quick]
-    #[arg(long)]
+    #[arg(long, help = profiles())]
     profile: Option<Profile>,
     /// Only these experiments, or those of a paper: cre, lbr
     #[arg(long, value_name = "NAME", num_args = 1.., value_delimiter = ',')]
@@ -42,6 +39,13 @@ pub(crate) struct Selection {
     /// Set a value of the config, as in `seeds=[0,1,2]`; can be repeated
     #[arg(short = 's', long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
+}
+
+/// The help of `--profile`.
+fn profiles() -> String {
+    let each = |profile: Profile| format!("\n- {profile} ({}): {}", profile.time(), profile.purpose());
+    let each: String = Profile::ALL.into_iter().map(each).collect();
+    format!("The size of the job, with its time on two cores [default: {}]:{each}", Profile::Quick)
 }
 
 impl Selection {

@@ -13,7 +13,7 @@ use system::nearest::nearest;
 use system::text;
 
 /// The maximum number of candidates in a message.
-const MOST_LISTED: usize = 5;
+const MAX_LISTED: usize = 5;
 
 /// The arguments that select a run.
 #[derive(Debug, Args)]
@@ -143,7 +143,7 @@ pub(super) fn named<'s>(specs: &'s [RunSpec], text: &str) -> Result<&'s RunSpec>
             )))
         }
         _ => {
-            let listed: Vec<String> = found.iter().take(MOST_LISTED).map(|spec| spec.folder_name()).collect();
+            let listed: Vec<String> = found.iter().take(MAX_LISTED).map(|spec| spec.folder_name()).collect();
             let what = format!(
                 "the keys of {} runs begin with `{text}`: {}; give a longer prefix",
                 found.len(),

@@ -13,7 +13,7 @@ use experiments::reproduce::Outcome;
 const WIDTH: usize = 60;
 
 /// Failed facts and missing data sets that are named.
-const MOST_NAMED: usize = 4;
+const MAX_NAMED: usize = 4;
 
 /// The width of the table where that of the terminal is unknown.
 const TABLE_WIDTH: usize = 160;
@@ -43,19 +43,19 @@ pub(super) fn text(outcome: &Outcome, has_table: bool) -> String {
         }
     }
     let missed: Vec<&Verdict> = rows.iter().filter(|row| row.conclusion.is_failure()).collect();
-    for row in missed.iter().take(MOST_NAMED) {
+    for row in missed.iter().take(MAX_NAMED) {
         line(&format!("≠ {}: {}", row.source, row.about()));
     }
-    if missed.len() > MOST_NAMED {
-        line(&format!("≠ and {} more", missed.len() - MOST_NAMED));
+    if missed.len() > MAX_NAMED {
+        line(&format!("≠ and {} more", missed.len() - MAX_NAMED));
     }
     if !failed.is_empty() {
         line(&format!("{}: `agon runs --each` says why", text::count(failed.len(), "failed run")));
     }
     let no_data = without_data(rows);
     if !no_data.is_empty() {
-        let named = no_data.iter().take(MOST_NAMED).copied().collect::<Vec<_>>().join(", ");
-        let more = if no_data.len() > MOST_NAMED { ", …" } else { "" };
+        let named = no_data.iter().take(MAX_NAMED).copied().collect::<Vec<_>>().join(", ");
+        let more = if no_data.len() > MAX_NAMED { ", …" } else { "" };
         line(&format!("without data: {named}{more}"));
         line("  `agon data list` says how to get them");
     }

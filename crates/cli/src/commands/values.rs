@@ -17,8 +17,16 @@ pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
 
 /// Parses a positive number of seconds.
 pub(super) fn seconds(text: &str) -> Result<f64, String> {
-    let expected = || "expected a number of seconds above 0".to_owned();
-    text.parse().ok().filter(|seconds: &f64| seconds.is_finite() && *seconds > 0.0).ok_or_else(expected)
+    positive(text).ok_or_else(|| "expected a number of seconds above 0".into())
+}
+
+/// Parses a positive number of minutes.
+pub(super) fn minutes(text: &str) -> Result<f64, String> {
+    positive(text).ok_or_else(|| "expected a number of minutes above 0".into())
+}
+
+fn positive(text: &str) -> Option<f64> {
+    text.parse().ok().filter(|number: &f64| number.is_finite() && *number > 0.0)
 }
 
 /// Parses the side of images.

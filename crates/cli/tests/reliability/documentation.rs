@@ -22,10 +22,7 @@ const INSTEAD: [(&str, &str); 17] = [
     ("cargo xtask reproduce --profile standard", "half an hour of training"),
     ("cargo xtask reproduce --profile paper", "hours of training"),
     ("cargo xtask reproduce --profile full", "days of training"),
-    (
-        "target/release/agon plan --profile full",
-        "minutes of timing large models; `tests/sweep.rs` plans less",
-    ),
+    ("target/release/agon plan --profile full", "larger models than needed; `tests/sweep.rs` plans less"),
     ("cargo xtask reproduce --device cuda:0", "`cargo xtask gpu`, on a GPU"),
     ("cargo xtask kernels", "`cargo xtask ci`"),
     ("cargo install", "a build of the program whose tests these are"),

@@ -17,13 +17,13 @@ use super::zip;
 use crate::{Error, Result};
 
 /// The largest file in bytes.
-const MOST_BYTES: u64 = 1 << 36;
+const MAX_BYTES: u64 = 1 << 36;
 
 /// The largest header in bytes: that of a plain array has about a hundred.
-const MOST_HEADER: u64 = 1 << 20;
+const MAX_HEADER: u64 = 1 << 20;
 
 /// The largest number of axes.
-const MOST_AXES: usize = 32;
+const MAX_AXES: usize = 32;
 
 /// An array as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub fn read_npz(path: &Path) -> Result<BTreeMap<String, Npy>> {
 
 fn opened(path: &Path) -> Result<(String, File)> {
     let name = path.display().to_string();
-    match files::open(path, MOST_BYTES) {
+    match files::open(path, MAX_BYTES) {
         Ok(file) => Ok((name, file)),
         Err(cause) => Err(Error::Io { file: name, cause }),
     }
@@ -104,8 +104,8 @@ fn parse_from(name: &str, source: &mut dyn Read, length: u64) -> Result<Npy> {
     // From version 2 on the length has four bytes.
     let of_header = next("header", if version == 1 { 2 } else { 4 })?;
     let of_header = of_header.iter().rev().fold(0, |length, &byte| length << 8 | u64::from(byte));
-    if of_header > MOST_HEADER {
-        return Err(wrong(name, "header", format!("at most {MOST_HEADER} bytes"), of_header.to_string()));
+    if of_header > MAX_HEADER {
+        return Err(wrong(name, "header", format!("at most {MAX_HEADER} bytes"), of_header.to_string()));
     }
     let (descr, shape) = parse_header(name, &next("header", of_header)?)?;
     let width = descr.get(2..).and_then(|digits| digits.parse::<u64>().ok());
@@ -137,9 +137,9 @@ fn parse_header(name: &str, header: &[u8]) -> Result<(String, Vec<usize>)> {
     let (shape, _) = shape.ok_or_else(missing("shape"))?;
     let sizes = shape.split(',').map(str::trim).filter(|size| !size.is_empty());
     let sizes = sizes.map(str::parse::<usize>).collect::<std::result::Result<Vec<usize>, _>>();
-    let sizes = sizes.ok().filter(|sizes| sizes.len() <= MOST_AXES);
+    let sizes = sizes.ok().filter(|sizes| sizes.len() <= MAX_AXES);
     let shape =
-        sizes.ok_or_else(|| wrong(name, "shape", format!("at most {MOST_AXES} sizes"), shape.to_owned()))?;
+        sizes.ok_or_else(|| wrong(name, "shape", format!("at most {MAX_AXES} sizes"), shape.to_owned()))?;
     Ok((descr, shape))
 }
 

@@ -12,7 +12,7 @@ use super::stored::{Limited, may_unpack_to, unreadable, wrong};
 use crate::Result;
 
 /// The largest number of entries.
-const MOST_ENTRIES: u64 = 4_096;
+const MAX_ENTRIES: u64 = 4_096;
 
 /// The record at the end, without its comment, the header of an entry in the directory, and the header before its content.
 const END: u64 = 22;
@@ -33,8 +33,8 @@ pub(crate) fn for_entries(
     let end = last.windows(END as usize).rposition(|window| window.starts_with(b"PK\x05\x06"));
     let end = end.map(|at| &last[at..]).ok_or_else(damaged("last bytes"))?;
     let (n, mut at) = (number(end, 10, 2), number(end, 16, 4));
-    if n > MOST_ENTRIES {
-        return Err(wrong(name, "entries", format!("at most {MOST_ENTRIES}"), n.to_string()));
+    if n > MAX_ENTRIES {
+        return Err(wrong(name, "entries", format!("at most {MAX_ENTRIES}"), n.to_string()));
     }
     // All entries together may unpack to no more than a limit for the file.
     let mut left = may_unpack_to(archive.length);

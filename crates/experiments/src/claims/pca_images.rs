@@ -45,7 +45,7 @@ impl Experiment for PcaImages {
     fn grid(&self, profile: Profile) -> Grid {
         let sets = match profile {
             Profile::Smoke => vec![fashion(profile)],
-            // Their own size: the Gram matrix of 2,000 images does not mind how many pixels they have.
+            // Images of their own size: the Gram matrix has a row for each image, not for each pixel.
             _ => vec![
                 DataConfig::new("tiny-imagenet", 2_000, 0, 10),
                 DataConfig::new("imagenette", 9_469, 0, 10),

@@ -96,7 +96,7 @@ fn a_small_set_takes_as_many_steps_as_a_large_one() {
         assert_eq!(fc_m.training(n), (batch, epochs), "{n}");
     }
     // One image a batch, and no more epochs than a user wants to wait for.
-    assert_eq!((fc_m.training(1), fc_m.training(0)), ((1, MOST_EPOCHS), (1, MOST_EPOCHS)));
+    assert_eq!((fc_m.training(1), fc_m.training(0)), ((1, MAX_EPOCHS), (1, MAX_EPOCHS)));
 }
 
 #[test]

@@ -41,7 +41,7 @@ fn p_holds(row: &Verdict) -> f64 {
 
 /// The p-values and the number of rows of one claim.
 #[derive(Default)]
-struct Family {
+struct PValues {
     holds: Vec<f64>,
     fails: Vec<f64>,
 }
@@ -57,13 +57,13 @@ pub fn within_claims(mut rows: Vec<&mut Verdict>) {
         }
     }
     for claim in &claims {
-        let mut family = Family::default();
+        let mut p_values = PValues::default();
         for row in rows.iter().filter(|row| is_of(row, claim) && decides(row) && row.same_as.is_none()) {
-            family.holds.push(p_holds(row));
-            family.fails.extend(row.tests.iter().map(|test| test.p_short));
+            p_values.holds.push(p_holds(row));
+            p_values.fails.extend(row.tests.iter().map(|test| test.p_short));
         }
-        let n_rows = family.holds.len();
-        let divisors = [divisor(family.holds), divisor(family.fails)];
+        let n_rows = p_values.holds.len();
+        let divisors = [divisor(p_values.holds), divisor(p_values.fails)];
         for row in rows.iter_mut().filter(|row| is_of(row, claim) && decides(row)) {
             decide_among(row, n_rows, divisors);
         }

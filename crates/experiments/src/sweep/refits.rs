@@ -42,7 +42,7 @@ pub(crate) fn controlled(online: &Curves<'_>, refitted: &Curves<'_>) -> Result<(
             if !matches {
                 let reader = reader.words();
                 failures.push(format!(
-                    "control failed: {label} at λ = 1, MSE {again:.3} of the {reader}, {own:.3} of the own decoder"
+                    "control failed: {label} at λ = 1, MSE {again:.3} of the {reader}, {own:.3} of its own decoder"
                 ));
             }
         }

@@ -114,8 +114,8 @@ fn a_row_about_a_weight_that_the_grid_lacks_is_not_run_and_names_it() {
             for lambdas in starved.iter().filter(|_| mixes(&grid)) {
                 let grid = Grid { lambdas: lambdas.to_vec(), ..grid.clone() };
                 for row in rows(experiment, &grid, &MadeUp::default()) {
-                    let wanted = lambdas_of(&row).into_iter().find(|lambda| !lambdas.contains(lambda));
-                    let Some(wanted) = wanted else { continue };
+                    let absent = lambdas_of(&row).into_iter().find(|lambda| !lambdas.contains(lambda));
+                    let Some(absent) = absent else { continue };
                     missing += 1;
                     assert_eq!(
                         row.conclusion,
@@ -124,7 +124,7 @@ fn a_row_about_a_weight_that_the_grid_lacks_is_not_run_and_names_it() {
                         experiment.info().name
                     );
                     let names =
-                        row.got.contains(&format!("λ = {wanted}")) || row.got.starts_with("the grid has no");
+                        row.got.contains(&format!("λ = {absent}")) || row.got.starts_with("the grid has no");
                     assert!(names, "{}, λ {lambdas:?}: {row:?}", experiment.info().name);
                 }
             }

@@ -19,9 +19,9 @@ function elsewhere(name) {
   return `for k = ${others.join(", ")}, not for k = ${size().k}`;
 }
 
-/** The index of the value that is nearest to `wanted`, the first of equals. */
-function nearest(values, wanted) {
-  const distances = values.map((value) => Math.abs(value - wanted));
+/** The index of the value that is nearest to `target`, the first of equals. */
+function nearest(values, target) {
+  const distances = values.map((value) => Math.abs(value - target));
   return distances.indexOf(Math.min(...distances));
 }
 

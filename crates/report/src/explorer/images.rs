@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::raster::encode;
 
 /// The largest number of images.
-const MOST_IMAGES: usize = 10;
+const MAX_IMAGES: usize = 10;
 
 /// Test images and their reconstructions, 8 bits per channel.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,8 +34,8 @@ impl Images {
         if n == 0 {
             return Err(Error::Empty { of, expected: "image" });
         }
-        if n > MOST_IMAGES {
-            return Err(mismatch(&of, &format!("at most {MOST_IMAGES} images"), n.to_string()));
+        if n > MAX_IMAGES {
+            return Err(mismatch(&of, &format!("at most {MAX_IMAGES} images"), n.to_string()));
         }
         if let Some(label) = self.labels.iter().find(|&&label| label >= model.classes.len()) {
             let expected = format!("labels below {}, the number of classes", model.classes.len());

@@ -5,7 +5,7 @@ use crate::svg::escape;
 use crate::verdict::{Conclusion, Kind, Verdict};
 
 /// The largest number of columns, one for each data set and model; with more, a column is a data set.
-const MOST_COLUMNS: usize = 10;
+const MAX_COLUMNS: usize = 10;
 
 /// A verdict with the name of its experiment.
 type Row<'a> = (&'a Verdict, &'a str);
@@ -100,7 +100,7 @@ fn columns(claims: &[Claim<'_>]) -> (Vec<Column>, bool) {
         columns
     };
     match distinct(true) {
-        columns if columns.len() <= MOST_COLUMNS => (columns, true),
+        columns if columns.len() <= MAX_COLUMNS => (columns, true),
         _ => (distinct(false), false),
     }
 }

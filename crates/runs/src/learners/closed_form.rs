@@ -47,6 +47,19 @@ impl Learner for ClosedForm {
         }
     }
 
+    fn fits_components(&self, _: &Images) -> bool {
+        matches!(self.question, Question::Alignment { .. } | Question::Front { .. })
+    }
+
+    fn closed_form_flops(&self, n: f64, d: f64) -> f64 {
+        match self.question {
+            Question::Alignment { .. } | Question::Front { .. } => SOLUTION * product(d),
+            Question::Optimum { task } => task.flops(),
+            // The Gram matrix of the images and its eigendecomposition.
+            Question::Bands { .. } => 2.0 * n * n * d + DECOMPOSITION * product(n),
+        }
+    }
+
     fn classifies(&self) -> bool {
         false
     }
@@ -95,6 +108,17 @@ pub enum Question {
         #[serde(serialize_with = "models::range::steps")]
         shown: usize,
     },
+}
+
+/// The time of a symmetric eigendecomposition, in multiplications of matrices of its size.
+pub(crate) const DECOMPOSITION: f64 = 10.0;
+
+/// The time of a closed form given the covariance, in multiplications of matrices of its size.
+const SOLUTION: f64 = 30.0;
+
+/// The FLOP of multiplying two matrices of `d` rows and columns.
+pub(crate) fn product(d: f64) -> f64 {
+    2.0 * d.powi(3)
 }
 
 /// The weights of reconstruction at which the exact front is solved, dense near the first percent of excess error.

@@ -1,92 +1,162 @@
-//! Estimates the duration of runs from a few steps of each model.
+//! Estimates the duration of runs: the work of each model is counted, and a few models are timed.
+
+mod rates;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Add;
+use std::time::Instant;
 
 use ::data::{Dataset, Origin, Split};
 use ndarray::Array4;
-use tensor::Device;
+use serde::Serialize;
+use tensor::{Counts, Device};
 
+pub use self::rates::Rates;
+use self::rates::Timed;
 use super::data::Data;
 use crate::Result;
 use crate::images::{DataConfig, Images};
+use crate::learners::closed_form::{DECOMPOSITION, product};
 use crate::learners::frozen_probe::{Features, FrozenProbe};
 use crate::learners::{LearnerConfig, RunConfig};
 use crate::run::Run;
 
-/// Measured times, by model and geometry of the images.
+/// Estimated times, by model and geometry of the images.
 pub struct Estimate<'d> {
     data: &'d Data,
-    device: Device,
-    timed: HashMap<String, Timed>,
+    /// The device on which models are timed, if any are.
+    device: Option<Device>,
+    rates: Rates,
+    models: HashMap<String, Timed>,
+    /// By how much steps and evaluations of the timed models are slower than their work at the assumed rates, by family:
+    /// models that differ in sizes alone.
+    slower: HashMap<String, [f64; 2]>,
+    /// The seconds spent on timing.
+    spent: f64,
     /// The data whose principal components are counted.
     fitted: HashSet<DataConfig>,
 }
 
-/// The measured times of a model.
-#[derive(Debug, Clone, Copy)]
-struct Timed {
-    /// The part of a step that does not depend on the batch, such as that of the optimiser, in seconds.
-    fixed: f64,
-    /// The seconds of a step for each image of its batch.
-    image: f64,
-    /// The seconds of evaluating an image.
-    evaluated: f64,
+/// The seconds of a run by what they are spent on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Parts {
+    /// The steps of the optimiser.
+    pub training: f64,
+    /// The evaluation after each epoch.
+    pub evaluation: f64,
+    /// Heads trained on a frozen encoder at the end, with their evaluation.
+    pub heads: f64,
+    /// Principal components and closed forms of the training images, on the CPU.
+    pub closed_forms: f64,
 }
 
-/// The images of the first measurement of a model: batch norms take no fewer, and even the largest models are done with
-/// them in seconds.
+impl Parts {
+    /// The seconds of all parts.
+    pub fn total(self) -> f64 {
+        self.training + self.evaluation + self.heads + self.closed_forms
+    }
+
+    /// The parts where `n` runs at once take this long together.
+    #[must_use]
+    pub fn divided(self, n: usize) -> Self {
+        let Self { training, evaluation, heads, closed_forms } = self;
+        let [training, evaluation, heads, closed_forms] =
+            [training, evaluation, heads, closed_forms].map(|seconds| seconds / n as f64);
+        Self { training, evaluation, heads, closed_forms }
+    }
+}
+
+impl Add for Parts {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            training: self.training + other.training,
+            evaluation: self.evaluation + other.evaluation,
+            heads: self.heads + other.heads,
+            closed_forms: self.closed_forms + other.closed_forms,
+        }
+    }
+}
+
+/// The number of images with which work is counted and a model is first timed: batch norms take no fewer.
 const FEW_IMAGES: usize = 2;
 
 /// Measurements go on with more images, at most a batch, until a step takes as many seconds: long compared with the
-/// milliseconds by which measurements scatter, and short enough to time a hundred models in minutes.
+/// milliseconds by which measurements scatter.
 const STEP_S: f64 = 0.1;
 
-/// Each takes at least this many times the images of the one before, so that the fixed part of a step is told from the rest.
+/// Each takes at least this many times the images of the one before, so that the fixed part of a step can be separated.
 const LEAST_RATIO: usize = 8;
+
+/// All measurements together take about as many seconds; further models are scaled by their work.
+const BUDGET_S: f64 = 5.0;
+
+/// The steps of a first measurement, with its evaluation.
+const STEPS: f64 = 4.0;
 
 /// The assumed throughput of one core in f64, in FLOP per second.
 const RATE: f64 = 2e10;
 
-/// The time of a symmetric eigendecomposition, in multiplications of matrices of its size.
-const DECOMPOSITION: f64 = 10.0;
-
-/// The time of a closed form, in multiplications of matrices with a row for each pixel.
-const CLOSED_FORM: f64 = 30.0;
-
 impl<'d> Estimate<'d> {
-    /// An estimate without measurements.
+    /// An estimate for this device. The first model of each family is timed on it, while that takes seconds; the others are
+    /// scaled by their work.
     pub fn new(data: &'d Data, device: Device) -> Self {
-        Self { data, device, timed: HashMap::new(), fitted: HashSet::new() }
+        let rates = if device == Device::Cpu { Rates::CORE } else { Rates::H200 };
+        Self { device: Some(device), ..Self::at(data, rates) }
     }
 
-    /// The seconds that a run takes on one core; 0 if its data are missing and of unknown size. Missing images of known size
-    /// are replaced by others. The principal components of its images are part of the first run that needs them.
+    /// An estimate from the work of models and these rates alone, for a device that need not be here.
+    pub fn at(data: &'d Data, rates: Rates) -> Self {
+        let (models, slower, fitted) = Default::default();
+        Self { data, device: None, rates, models, slower, spent: 0.0, fitted }
+    }
+
+    /// The numbers of models that were timed and that were scaled by their work.
+    pub fn sources(&self) -> [usize; 2] {
+        [self.slower.len(), self.models.len() - self.slower.len()]
+    }
+
+    /// The seconds that a run takes, on one core or a GPU of its own; 0 if its data are missing and of unknown size. Missing
+    /// images of known size are replaced by others. The principal components of its images are part of the first run that
+    /// needs them.
     ///
     /// # Errors
     /// If its model cannot be built.
     pub fn seconds(&mut self, run: &Run) -> Result<f64> {
+        self.parts(run).map(Parts::total)
+    }
+
+    /// [`Estimate::seconds`] by part.
+    ///
+    /// # Errors
+    /// If its model cannot be built.
+    pub fn parts(&mut self, run: &Run) -> Result<Parts> {
         let RunConfig { learner, data, epochs, .. } = &run.config;
-        let Some(images) = self.images(data, FEW_IMAGES)? else { return Ok(0.0) };
-        let mut seconds = self.components(run, &images);
+        let Some(images) = self.images(data, FEW_IMAGES)? else { return Ok(Parts::default()) };
+        let closed_forms = self.components(run, &images);
         if !learner.learns() {
-            return Ok(seconds + CLOSED_FORM * product(&images) / RATE);
+            let answer = learner.closed_form_flops(data.train as f64, images.n_pixels() as f64) / RATE;
+            return Ok(Parts { closed_forms: closed_forms + answer, ..Parts::default() });
         }
-        let epochs_in_all = f64::from(*epochs) + learner.epochs_at_end();
-        seconds += epochs_in_all * self.epoch(run, &images)?;
+        let n_epochs = f64::from(*epochs) + learner.epochs_at_end();
+        let [training, evaluation] = self.epoch(run, &images)?.map(|seconds| n_epochs * seconds);
+        let mut parts = Parts { training, evaluation, closed_forms, heads: 0.0 };
         if let Some((model, most)) = learner.heads_at_end(&images, *epochs) {
             let mut heads = run.clone();
             heads.config.learner = LearnerConfig::from(FrozenProbe::new(Features::Random, model));
-            seconds += f64::from(most) * self.epoch(&heads, &images)?;
+            parts.heads = f64::from(most) * self.epoch(&heads, &images)?.iter().sum::<f64>();
         }
-        Ok(seconds)
+        Ok(parts)
     }
 
-    /// The seconds of an epoch: its steps, and the evaluation after it.
-    fn epoch(&mut self, run: &Run, images: &Images) -> Result<f64> {
-        let DataConfig { train, validation, test, .. } = run.config.data;
-        let Timed { fixed, image, evaluated } = self.timed(run, images)?;
-        let steps = (train / run.config.batch) as f64;
-        Ok(steps * (fixed + image * run.config.batch as f64) + (validation + test) as f64 * evaluated)
+    /// The seconds of the steps of an epoch, and of the evaluation after it.
+    fn epoch(&mut self, run: &Run, images: &Images) -> Result<[f64; 2]> {
+        let RunConfig { data: DataConfig { train, validation, test, .. }, batch, .. } = run.config;
+        let timed = self.timed(run, images)?;
+        Ok([(train / batch) as f64 * timed.step(batch), (validation + test) as f64 * timed.evaluated])
     }
 
     /// The seconds of fitting the principal components of the training images: of their covariance and its
@@ -97,24 +167,51 @@ impl<'d> Estimate<'d> {
             return 0.0;
         }
         let d = images.n_pixels() as f64;
-        (2.0 * data.train as f64 * d * d + DECOMPOSITION * product(images)) / RATE
+        (2.0 * data.train as f64 * d * d + DECOMPOSITION * product(d)) / RATE
     }
 
-    /// The times of a model, measured once for each geometry: on few images first, and on more until a step takes [`STEP_S`].
+    /// The times of a model, estimated once for each geometry.
     fn timed(&mut self, run: &Run, images: &Images) -> Result<Timed> {
-        let mut timed = run.clone();
-        timed.config.learner.time_alike();
+        let mut model = run.clone();
+        model.config.learner.time_alike();
         let geometry = (images.train.image_shape(), images.classes.len());
-        let model = serde_json::to_string(&timed.config.learner).expect("a config is plain data");
-        let name = format!("{geometry:?} {model}");
-        if let Some(known) = self.timed.get(&name) {
+        let learner = serde_json::to_string(&model.config.learner).expect("a config is plain data");
+        let name = format!("{geometry:?} {learner}");
+        if let Some(known) = self.models.get(&name) {
             return Ok(*known);
         }
-        let whole = timed.config.batch;
+        let counted = [FEW_IMAGES, 2 * FEW_IMAGES].map(|n| -> Result<(usize, [Counts; 2])> {
+            let Some(images) = self.images(&model.config.data, n)? else { return Ok(Default::default()) };
+            let mut counted = model.clone();
+            counted.config.batch = images.train.len();
+            Ok((images.train.len(), counted.count_work(&images)?))
+        });
+        let [few, more] = counted;
+        let by_work = Timed::of(&self.rates, [few?, more?]);
+        let family: String = learner.chars().filter(|letter| !letter.is_ascii_digit()).collect();
+        let found = match (self.slower.get(&family), &self.device) {
+            (Some(slower), _) => by_work.slower(*slower),
+            (None, Some(device)) if self.spent + STEPS * by_work.step(FEW_IMAGES) < BUDGET_S => {
+                let (start, device) = (Instant::now(), device.clone());
+                let (measured, slower) = self.measured(&mut model, &by_work, &device)?;
+                self.spent += start.elapsed().as_secs_f64();
+                self.slower.insert(family, slower);
+                measured
+            }
+            _ => by_work.slower(self.usual()),
+        };
+        self.models.insert(name, found);
+        Ok(found)
+    }
+
+    /// Times a model, on few images first, and on more until a step takes [`STEP_S`]; also returns by how much steps and
+    /// evaluations are slower than by their work.
+    fn measured(&self, run: &mut Run, by_work: &Timed, device: &Device) -> Result<(Timed, [f64; 2])> {
+        let whole = run.config.batch;
         let mut time = |n: usize| {
-            timed.config.batch = n;
-            match self.images(&timed.config.data, n)? {
-                Some(images) => timed.time(&images, &self.device),
+            run.config.batch = n;
+            match self.images(&run.config.data, n)? {
+                Some(images) => run.time(&images, device),
                 None => Ok([0.0; 2]),
             }
         };
@@ -128,8 +225,18 @@ impl<'d> Estimate<'d> {
             found = Timed { fixed: (long - image * more as f64).max(0.0), image, evaluated };
             (n, step) = (more, long);
         }
-        self.timed.insert(name, found);
-        Ok(found)
+        let ratio = |measured: f64, by_work: f64| if by_work > 0.0 { measured / by_work } else { 1.0 };
+        let slower = [ratio(step, by_work.step(n)), ratio(found.evaluated, by_work.evaluated)];
+        Ok((found, slower))
+    }
+
+    /// By how much the median of the timed models is slower than by its work.
+    fn usual(&self) -> [f64; 2] {
+        [0, 1].map(|part| {
+            let mut all: Vec<f64> = self.slower.values().map(|slower| slower[part]).collect();
+            all.sort_by(f64::total_cmp);
+            all.get(all.len() / 2).copied().unwrap_or(1.0)
+        })
     }
 
     /// The first `n` training and test images of a set, or others of their size; `None` if that is unknown.
@@ -154,71 +261,5 @@ impl<'d> Estimate<'d> {
         let set = Dataset::new(&config.name, &names, split()?, split()?, origin)?;
         let config = DataConfig { train: n, validation: 0, test: n, ..config.clone() };
         Images::of(&config, &set).map(Some)
-    }
-}
-
-/// The FLOP of multiplying two matrices with a row and a column for each pixel.
-fn product(images: &Images) -> f64 {
-    2.0 * (images.n_pixels() as f64).powi(3)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use models::{AdamConfig, Architecture, fc, fc::Size};
-
-    use super::*;
-    use crate::learners::cre;
-    use crate::training::Hardware;
-
-    fn run(lambda: f64, epochs: u32) -> Run {
-        let data = DataConfig::new("fashion-mnist", 1_000, 0, 100);
-        let model = Architecture::Fc(fc::Config::of(Size::S, 4));
-        let (optimiser, hardware) = (AdamConfig::PAPER, Hardware::Cpu);
-        let learner = cre(model, lambda);
-        Run {
-            config: RunConfig { data, rotation: None, learner, optimiser, batch: 50, epochs, hardware },
-            seed: 0,
-        }
-    }
-
-    /// The measured times are fixed, so that no clock decides.
-    fn estimate(data: &Data) -> Estimate<'_> {
-        let mut estimate = Estimate::new(data, Device::Cpu);
-        let images = estimate.images(&run(0.5, 1).config.data, FEW_IMAGES).unwrap().unwrap();
-        for run in [run(0.5, 1), heads(&images)] {
-            estimate.timed(&run, &images).unwrap();
-        }
-        for timed in estimate.timed.values_mut() {
-            *timed = Timed { fixed: 1.0, image: 0.1, evaluated: 0.01 };
-        }
-        estimate
-    }
-
-    fn heads(images: &Images) -> Run {
-        let (model, _) = run(1.0, 1).config.learner.heads_at_end(images, 1).unwrap();
-        let mut heads = run(1.0, 1);
-        heads.config.learner = LearnerConfig::from(FrozenProbe::new(Features::Random, model));
-        heads
-    }
-
-    #[test]
-    fn a_model_is_timed_once_and_its_epochs_heads_and_components_are_counted() {
-        let data = Data { open: HashMap::new(), missing: BTreeMap::new() };
-        let mut estimate = estimate(&data);
-        let n = estimate.timed.len();
-        let (d, epoch) = (784.0f64, 20.0 * (1.0 + 50.0 * 0.1) + 100.0 * 0.01);
-        let components = (2.0 * 1_000.0 * d * d + DECOMPOSITION * 2.0 * d.powi(3)) / RATE;
-        let close = |got: f64, wanted: f64| assert!((got - wanted).abs() < 1e-9 * wanted, "{got} {wanted}");
-        // A classifier alone, the first of its images.
-        close(estimate.seconds(&run(0.0, 3)).unwrap(), components + 3.0 * epoch);
-        // Heads on components, for as many epochs.
-        close(estimate.seconds(&run(1.0, 3)).unwrap(), 6.0 * epoch);
-        close(estimate.seconds(&run(0.5, 3)).unwrap(), (3.0 + 7.0 / 3.0) * epoch);
-        assert_eq!(estimate.timed.len(), n);
-        let unknown = DataConfig::new("a set of mine", 10, 0, 10);
-        let unknown = Run { config: RunConfig { data: unknown, ..run(0.5, 3).config }, seed: 0 };
-        assert_eq!(estimate.seconds(&unknown).unwrap(), 0.0);
     }
 }

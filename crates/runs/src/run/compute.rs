@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use models::{EpochReport, Evaluation};
-use tensor::{Device, Tensor, flops};
+use tensor::{Counts, Device, Tensor, dry_run, flops};
 
 use super::Run;
 use super::finals::{AT_END, absent, of_representation};
@@ -78,6 +78,26 @@ impl Run {
             let start = Instant::now();
             training.evaluate(&images.test)?;
             Ok([step, start.elapsed().as_secs_f64() / images.test.len() as f64])
+        });
+        ended.map_err(Error::from)
+    }
+
+    /// Counts the work of one training step on these images, and of evaluating the test images, without computing them.
+    ///
+    /// # Errors
+    /// If the model cannot be built or trained.
+    pub fn count_work(&self, images: &Images) -> Result<[Counts; 2]> {
+        self.config.check_parameters(images)?;
+        let ended = self.learn(images, None, &Device::Cpu, false, |training| {
+            let (report, step) = dry_run(|| training.epoch(1));
+            let steps = report.map_err(Error::from)?.steps as u64;
+            if steps != 1 {
+                let what = format!("work of a step: expected as many images as a batch, got {steps} steps");
+                return Err(Error::Usage(what).into());
+            }
+            let (evaluated, evaluation) = dry_run(|| training.evaluate(&images.test));
+            evaluated?;
+            Ok([step, evaluation])
         });
         ended.map_err(Error::from)
     }

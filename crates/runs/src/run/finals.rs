@@ -41,7 +41,7 @@ const COLUMNS: usize = 4_096;
 const ROWS: usize = 512;
 
 /// The maximum bytes of stored test latents; more would fill memory and disk unused.
-const MOST_LATENTS: usize = 512 << 20;
+const MAX_LATENTS: usize = 512 << 20;
 
 /// The reason why this final measure is absent, if it is.
 pub fn why_absent(run: &FinishedRun, what: &str) -> Option<String> {
@@ -188,7 +188,7 @@ fn wide(codes: &[f32], k: usize) -> Array2<f64> {
 /// An estimate of the peak memory in bytes of the final measures, with latents of `k` dimensions.
 pub(super) fn bytes(images: &Images, k: usize) -> u64 {
     let d = images.n_pixels();
-    let latents = images.test.len().saturating_mul(k).saturating_mul(4).min(MOST_LATENTS);
+    let latents = images.test.len().saturating_mul(k).saturating_mul(4).min(MAX_LATENTS);
     let probes = if k <= LARGEST_PROBED { bytes_of_probes(images, k) } else { 0 };
     // A batch as bytes, in f32, and reconstructed.
     let batch = EVALUATED_AT_ONCE.min(images.test.len()).saturating_mul(9 * d);
@@ -228,11 +228,11 @@ fn codes(
         let Representation { z, .. } = made;
         if codes.is_empty() {
             let all = (z.len() / labels.len()).saturating_mul(n);
-            if all > MOST_LATENTS / size_of::<f32>() {
+            if all > MAX_LATENTS / size_of::<f32>() {
                 let k = z.len() / labels.len();
                 return Err(Error::Usage(format!(
                     "{n} latents of {k} dimensions take more than the {} MiB that are kept; test on fewer images (`data.test`)",
-                    MOST_LATENTS >> 20
+                    MAX_LATENTS >> 20
                 )));
             }
             codes.reserve_exact(all);

@@ -12,7 +12,7 @@ use super::commands::Commands;
 use crate::error::cluster::{Error, Result};
 
 /// The maximum size in bytes of a record or a task log.
-const MOST_BYTES: u64 = 1 << 26;
+const MAX_BYTES: u64 = 1 << 26;
 
 /// `jobs/` beside the run store: a folder per submission, and the lock of the submitting process.
 ///
@@ -82,7 +82,7 @@ impl Jobs {
         let Some(newest) = numbers(&self.folder).into_iter().max() else { return Ok(None) };
         let folder = self.folder.join(number(newest));
         let file = folder.join("job.json");
-        let text = match files::read(&file, MOST_BYTES) {
+        let text = match files::read(&file, MAX_BYTES) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             read => read.map_err(|source| Error::Unreadable { file: file.clone(), source })?,
         };
@@ -167,7 +167,7 @@ impl Job {
         logs.sort();
         let said: Vec<(PathBuf, String)> = logs
             .into_iter()
-            .filter_map(|path| Some((path.clone(), files::read_text(&path, MOST_BYTES).ok()?)))
+            .filter_map(|path| Some((path.clone(), files::read_text(&path, MAX_BYTES).ok()?)))
             .collect();
         let complains = |(_, text): &&(PathBuf, String)| text.contains("error:");
         match said.iter().find(complains).or(said.iter().find(|(_, text)| !text.is_empty())) {

@@ -19,7 +19,7 @@ pub const SHORTEST: f64 = 300.0;
 pub const MOST: usize = 1_000;
 
 /// The maximum size of a task list in bytes.
-const MOST_BYTES: u64 = 1 << 30;
+const MAX_BYTES: u64 = 1 << 30;
 
 /// The work of one task.
 #[derive(Debug, Clone)]
@@ -90,7 +90,7 @@ impl Read {
     /// If the file cannot be read, is not a task list, or has no such task.
     pub fn open(list: &Path, task: Option<usize>) -> Result<Self> {
         let unreadable = |source| Error::Unreadable { file: list.into(), source };
-        let file = BufReader::new(files::open(list, MOST_BYTES).map_err(unreadable)?);
+        let file = BufReader::new(files::open(list, MAX_BYTES).map_err(unreadable)?);
         let (mut read, mut lines) = (Self { runs: vec![], keys: vec![] }, 0);
         for line in file.lines() {
             let line = line.map_err(unreadable)?;

@@ -167,7 +167,7 @@ impl<'a> Call<'a> {
     /// # Errors
     /// [`Error::TooLarge`] if it does not fit.
     pub fn size(&self, size: usize) -> Result<u32> {
-        let fits = |size: &u32| *size <= u32::MAX - Grid::MOST_STRIDE;
+        let fits = |size: &u32| *size <= u32::MAX - Grid::MAX_STRIDE;
         let too_large = || Error::TooLarge { kernel: self.name.into(), size };
         u32::try_from(size).ok().filter(fits).ok_or_else(too_large)
     }

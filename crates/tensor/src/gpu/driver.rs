@@ -29,7 +29,7 @@ pub struct Grid {
 
 impl Grid {
     /// The threads of the largest grid of [`Grid::over`], the stride of its kernels' loops.
-    pub(super) const MOST_STRIDE: u32 = 1024 * 256;
+    pub(super) const MAX_STRIDE: u32 = 1024 * 256;
 
     /// `threads` threads in blocks of 256 along x, with at most 1024 blocks: kernels use grid-stride loops.
     pub fn over(threads: usize) -> Self {
@@ -172,7 +172,7 @@ impl Traits {
         let sm_count = match variable("AGON_SMS") {
             None => sm_count,
             Some(text) => text.parse().ok().filter(|&n| n > 0).ok_or_else(|| {
-                format!("AGON_SMS is `{text}`, wanted a number of SMs from 1; correct or unset it")
+                format!("AGON_SMS is `{text}`: expected a number of SMs from 1; correct or unset it")
             })?,
         };
         let is_on = |name| variable(name).is_some_and(|value| value == "1");

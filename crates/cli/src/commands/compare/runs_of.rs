@@ -72,7 +72,7 @@ pub(super) fn compare(keys: [&str; 2], out: &Path) -> Result<Comparison> {
         true => "the interval is over the test images, paired; only several seeds tell chance in training from an effect: \
                  `agon sweep`"
             .into(),
-        false => "two runs tell no effect from chance in training; `agon sweep` trains several seeds".into(),
+        false => "two runs cannot separate an effect from chance in training; `agon sweep` trains several seeds".into(),
     };
     Ok(comparison)
 }

@@ -16,7 +16,7 @@ use runs::settings::{Setting, values};
 use runs::training::Hardware;
 
 /// The largest number of runs of a sweep: more are a slip of the keyboard.
-const MOST_RUNS: usize = 100_000;
+const MAX_RUNS: usize = 100_000;
 
 /// The seeds of a sweep.
 #[derive(Debug, Clone)]
@@ -66,8 +66,8 @@ pub(super) fn resolve(args: &Sweep, folders: &[OpenFolder], hardware: Hardware) 
     }
     let n = axes.iter().map(|axis| axis.values.len()).product::<usize>();
     let n_runs = n.saturating_mul(models.len() * sets.len() * args.seeds.0.len());
-    if n_runs > MOST_RUNS {
-        return Err(Error::Usage(format!("the sweep has {n_runs} runs: expected at most {MOST_RUNS}")));
+    if n_runs > MAX_RUNS {
+        return Err(Error::Usage(format!("the sweep has {n_runs} runs: expected at most {MAX_RUNS}")));
     }
     let several: Vec<&Axis> = axes.iter().filter(|axis| axis.values.len() > 1).collect();
     let mut varied: Vec<String> = several.iter().map(|axis| axis.key.clone()).collect();

@@ -11,7 +11,7 @@ use experiments::preset_sweep::Contrast;
 use runs::shell;
 
 /// Of more differences, only those of the first quantity are printed, and those that exclude 0.
-const MOST_DIFFERENCES: usize = 12;
+const MAX_DIFFERENCES: usize = 12;
 
 /// Means, differences, and what to type next.
 pub(super) fn text(swept: &Swept, folder: &Path, out: &Path) -> String {
@@ -34,7 +34,7 @@ pub(super) fn text(swept: &Swept, folder: &Path, out: &Path) -> String {
     let mut text = format!("{}\nmeans over seeds [95 % interval]\n{}", swept.title(), table(&header, &rows));
     let all = swept.differences.len();
     let first = quantities.first().map_or("", |quantity| quantity.name);
-    let is_shown = |of: &&Contrast| all <= MOST_DIFFERENCES || of.quantity == first || of.differs();
+    let is_shown = |of: &&Contrast| all <= MAX_DIFFERENCES || of.quantity == first || of.differs();
     let shown: Vec<&Contrast> = swept.differences.iter().filter(is_shown).collect();
     if all > 0 {
         let rows: Vec<Vec<String>> = (shown.iter())

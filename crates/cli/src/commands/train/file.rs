@@ -12,7 +12,7 @@ use runs::run::Run;
 use runs::run::ranges::check_finite;
 
 /// The maximum size of a config in bytes; ours have a few hundred.
-const MOST_BYTES: u64 = 1 << 20;
+const MAX_BYTES: u64 = 1 << 20;
 
 /// The run as a config file that [`read`] accepts.
 ///
@@ -42,7 +42,7 @@ pub(super) fn read(path: &Path) -> Result<Map<String, Value>> {
         file: path.into(),
         why: error.to_string().trim_end().into(),
     };
-    let text = files::read_text(path, MOST_BYTES).map_err(|error| refused(&error))?;
+    let text = files::read_text(path, MAX_BYTES).map_err(|error| refused(&error))?;
     let fields: Map<String, Value> = toml::from_str(&text).map_err(|error| refused(&error))?;
     for (key, value) in &fields {
         check_finite(value, key).map_err(|error| refused(&error))?;

@@ -81,6 +81,17 @@ impl LinearOptimum {
         }
     }
 
+    /// The FLOP of all steps: encoder and decoder, forward and twice as much
+    /// backward.
+    pub(super) fn flops(&self) -> f64 {
+        let columns = self.coins.unwrap_or(self.side * self.side);
+        let views = match self.problem {
+            Problem::Joint { .. } => 1,
+            Problem::Denoising { views, .. } => views,
+        };
+        12.0 * (SAMPLES * views * columns * self.k) as f64 * self.steps as f64
+    }
+
     /// The gap between the trained loss and the optimum, over steps and at the end. The joint loss is a sum over samples and
     /// pixels divided by both counts; the gap of denoising is that of the exact expectation, relative to the optimum.
     pub(super) fn train(&self, images: &Images) -> Result<(Scalars, Arrays)> {

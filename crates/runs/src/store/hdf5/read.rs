@@ -14,10 +14,10 @@ use super::{
 };
 
 /// The maximum compression ratio of deflate, which bounds the data in a file of known size.
-const MOST_COMPRESSION: u64 = 1032;
+const MAX_COMPRESSION: u64 = 1032;
 
 /// The maximum depth of groups; a file could hold a group that contains itself.
-const MOST_GROUPS: usize = 16;
+const MAX_GROUPS: usize = 16;
 
 /// The results in a file, and its SHA-256 as [`seal::check`] returns it.
 pub(super) fn read(path: &Path) -> Result<(Results, Option<String>)> {
@@ -69,8 +69,8 @@ impl Reader<'_> {
     }
 
     fn group(&self, group: &Group, results: &mut Results, depth: usize) -> Result<()> {
-        if depth > MOST_GROUPS {
-            return Err(self.error(&format!("at most {MOST_GROUPS} groups in each other"), "more".into()));
+        if depth > MAX_GROUPS {
+            return Err(self.error(&format!("at most {MAX_GROUPS} groups in each other"), "more".into()));
         }
         for inner in self.expect("groups", group.groups())? {
             self.group(&inner, results, depth + 1)?;
@@ -150,7 +150,7 @@ impl Reader<'_> {
         let shape = self.expect(&format!("a shape of `{name}`"), data.get_shape())?;
         let bytes = shape.iter().try_fold(size_of::<T>() as u64, |product, &n| product.checked_mul(n as u64));
         match bytes {
-            Some(bytes) if bytes / MOST_COMPRESSION <= self.length => {
+            Some(bytes) if bytes / MAX_COMPRESSION <= self.length => {
                 self.expect(&format!("the data of `{name}`"), data.read_raw())
             }
             _ => Err(self.error(

@@ -27,7 +27,7 @@ use super::{Convolution, Epilogue, vector};
 use crate::Isa;
 
 /// `y[o][i] = sum over c and t of x[c][s i + t - before] * weight[o][c][t]` for a stride `s`, or the gradient of a convolution
-/// by its input.
+/// with respect to its input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Correlation {
     n: usize,

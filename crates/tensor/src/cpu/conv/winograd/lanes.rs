@@ -87,7 +87,7 @@ pub(super) unsafe fn scatter<S: Simd>(
     let runs = &runs[..S::LANES];
     let end = runs.iter().map(|run| run.end).max().unwrap_or(0);
     let whole = runs.iter().map(|run| run.end).min().unwrap_or(0);
-    // SAFETY: as the caller guarantees; where a run ends within a square, the lanes in it alone are touched.
+    // SAFETY: as the caller guarantees; where a run ends within a square, only the lanes of the run are accessed.
     unsafe {
         for p in (0..end).step_by(S::LANES) {
             let mut square = S::square();

@@ -60,7 +60,7 @@ pub fn scheduled(profile: Profile, names: &[String]) -> Result<Vec<&'static dyn 
     if matches!(profile, Profile::Quick | Profile::Paper) {
         experiments.retain(|one| {
             let name = one.info().name;
-            place(name).is_some() || names.iter().any(|wanted| wanted == name)
+            place(name).is_some() || names.iter().any(|named| named == name)
         });
     }
     experiments.sort_by_key(|one| place(one.info().name).unwrap_or(order.len()));
@@ -72,9 +72,9 @@ mod tests {
     use super::*;
     use crate::experiment::Planned;
 
-    fn names(profile: Profile, wanted: &[&str]) -> Vec<&'static str> {
-        let wanted: Vec<String> = wanted.iter().map(|&name| name.to_owned()).collect();
-        scheduled(profile, &wanted).unwrap().iter().map(|one| one.info().name).collect()
+    fn names(profile: Profile, names: &[&str]) -> Vec<&'static str> {
+        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        scheduled(profile, &names).unwrap().iter().map(|one| one.info().name).collect()
     }
 
     #[test]
