@@ -67,8 +67,8 @@ pub enum Error {
     },
     /// Two parts of a model with separate optimisers share a parameter.
     #[error(
-        "`{first}` and `{second}` are one parameter, which the optimisers of both parts would step; expected parts that \
-         share none, so tie weights within a part or train with one optimiser (`LossTrainer`)"
+        "`{first}` and `{second}` are the same parameter, in two parts with separate optimisers; expected parts that share no \
+         parameter: tie weights within a part, or train with one optimiser (`LossTrainer`)"
     )]
     Shared {
         /// The parameter's name in the first part.

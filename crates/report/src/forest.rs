@@ -113,7 +113,7 @@ fn colour(conclusion: Conclusion) -> Colour {
     match conclusion {
         Conclusion::Holds | Conclusion::ExactMet => Style::category(0).colour,
         Conclusion::DoesNotHold | Conclusion::ExactMissed => Style::category(1).colour,
-        Conclusion::Undecided | Conclusion::NotTrained | Conclusion::NotRun => QUIET,
+        Conclusion::Undecided | Conclusion::NotConverged | Conclusion::NotRun => QUIET,
     }
 }
 

@@ -99,6 +99,14 @@ pub enum Error {
         /// What the bytes are.
         got: String,
     },
+    /// An image of compiled kernels has the name of another one.
+    #[error(
+        "the image `{name}`: expected the bytes that were loaded under this name, got others; choose another name"
+    )]
+    ImageName {
+        /// The name of the image.
+        name: String,
+    },
     /// A size exceeds the 32-bit index range of GPU kernels.
     #[error("{kernel}: a size of {size} is more than the kernels of a GPU count to ({max}); split the batch", max = u32::MAX)]
     TooLarge {

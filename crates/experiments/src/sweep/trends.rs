@@ -171,7 +171,7 @@ pub fn judged(
     untrained.extend((more > 0).then(|| format!("and {more} more")));
     let alone = row.conclusion.words();
     let got = format!("{}; by its values alone: {alone}; {}", listed(untrained), row.got);
-    Ok(Verdict { got, conclusion: Conclusion::NotTrained, ..row })
+    Ok(Verdict { got, conclusion: Conclusion::NotConverged, ..row })
 }
 
 /// The largest number of untrained points that a row names.

@@ -64,7 +64,7 @@ pub(crate) fn check_count([n, c, rows, columns]: [usize; 4]) -> tensor::Result<(
 }
 
 /// The number of positions that `f32` represents exactly.
-const MAX_PIXELS: usize = 1 << 24;
+pub(crate) const MAX_PIXELS: usize = 1 << 24;
 
 /// Whether `x` replaces `largest`: the first NaN does and stays.
 #[inline(always)]
