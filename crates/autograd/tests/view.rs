@@ -1,7 +1,10 @@
 //! The view of a tape: its nodes, edges and gradient norms, and names that are safe in pages.
 #![allow(clippy::unwrap_used)]
 
-use agon_autograd::{Gradients, Param, Result, Tape, Var};
+use agon_autograd::testing::cases::Cases;
+use agon_autograd::{Gradients, Param, Result, Tape, Var, for_each_arity, for_each_op};
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
 use tensor::{DType, Tensor};
 
 /// `mse(tanh(x w) , x w)`, with a constant x and a parameter w, and an operation on which the loss does not depend.
@@ -105,4 +108,23 @@ fn a_tape_with_nothing_recorded_has_an_empty_view() {
     let view = Tape::new().view();
     assert!(view.nodes().is_empty() && view.edges().next().is_none());
     assert!(view.html("empty").contains("</svg>"));
+}
+
+/// Asserts that the tensors which the operation saves are known.
+fn tells_what_it_saves<O: Cases<N, M>, const N: usize, const M: usize>() {
+    let case = O::cases().new_tree(&mut TestRunner::deterministic()).unwrap().current();
+    let (_, saved) = case.op.forward(case.inputs.each_ref()).unwrap();
+    assert!(O::saved_tensors(&saved).is_some(), "{} must list its saved tensors", O::NAME);
+}
+
+macro_rules! all_tell {
+    ($($module:ident::$op:ident $(<$($n_inputs:tt),+>)?,)*) => {$({
+        use agon_autograd::ops::$module::$op;
+        for_each_arity!(tells_what_it_saves [$op $(<$($n_inputs),+>)?] ());
+    })*};
+}
+
+#[test]
+fn every_operation_tells_what_it_saves() {
+    for_each_op!(all_tell);
 }

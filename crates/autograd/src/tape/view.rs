@@ -44,7 +44,7 @@ pub struct View {
 #[non_exhaustive]
 pub struct ViewNode {
     /// What the node is.
-    pub kind: Kind,
+    pub kind: NodeKind,
     /// The name of the operation, or of the value: its kind, unless [`View::with_names`] names it.
     pub name: String,
     /// The nodes of the inputs, as indices into [`View::nodes`].
@@ -65,7 +65,7 @@ pub struct ViewNode {
 
 /// The kinds of nodes of a [`View`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum NodeKind {
     /// A value without a gradient.
     Constant,
     /// A value with a gradient, from [`Tape::input`].
@@ -76,7 +76,7 @@ pub enum Kind {
     Operation,
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for NodeKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Constant => "constant",
@@ -96,16 +96,16 @@ impl Tape {
         let mut view = View { nodes: Vec::new(), params: HashMap::new() };
         let mut node_of: HashMap<usize, usize> = HashMap::new();
         for recorded in &state.nodes {
-            let mut node = ViewNode::new(Kind::Operation, recorded.outputs());
+            let mut node = ViewNode::new(NodeKind::Operation, recorded.outputs());
             for input in recorded.inputs() {
                 let (index, shape) = match input {
-                    Err(shape) => (view.value(Kind::Constant, 0..0, shape), shape),
+                    Err(shape) => (view.value(NodeKind::Constant, 0..0, shape), shape),
                     Ok(slot) => {
                         let shape = &*state.slots[slot].shape;
                         let index = *node_of.entry(slot).or_insert_with(|| match ids.get(&slot) {
-                            None => view.value(Kind::Input, slot..slot + 1, shape),
+                            None => view.value(NodeKind::Input, slot..slot + 1, shape),
                             Some(&id) => {
-                                let index = view.value(Kind::Parameter, slot..slot + 1, shape);
+                                let index = view.value(NodeKind::Parameter, slot..slot + 1, shape);
                                 view.params.insert(id, index);
                                 index
                             }
@@ -128,7 +128,7 @@ impl Tape {
 
 impl View {
     /// Adds a value and returns its index.
-    fn value(&mut self, kind: Kind, slots: Range<usize>, shape: &[usize]) -> usize {
+    fn value(&mut self, kind: NodeKind, slots: Range<usize>, shape: &[usize]) -> usize {
         let (name, output_shapes) = (kind.to_string(), vec![shape.to_vec()]);
         self.nodes.push(ViewNode { name, output_shapes, ..ViewNode::new(kind, slots) });
         self.nodes.len() - 1
@@ -185,7 +185,7 @@ impl View {
 }
 
 impl ViewNode {
-    fn new(kind: Kind, slots: Range<usize>) -> Self {
+    fn new(kind: NodeKind, slots: Range<usize>) -> Self {
         let (name, saved_bytes) = (String::new(), None);
         let (inputs, input_shapes, output_shapes) = (Vec::new(), Vec::new(), Vec::new());
         Self {
@@ -207,15 +207,17 @@ impl ViewNode {
             shapes.iter().map(|shape| format!("{shape:?}")).collect::<Vec<_>>().join(" · ")
         };
         match self.kind {
-            Kind::Operation => format!("{} → {}", listed(&self.input_shapes), listed(&self.output_shapes)),
+            NodeKind::Operation => {
+                format!("{} → {}", listed(&self.input_shapes), listed(&self.output_shapes))
+            }
             _ => listed(&self.output_shapes),
         }
     }
 
     fn saved(&self) -> String {
         match (self.kind, self.saved_bytes) {
-            (Kind::Operation, Some(bytes)) => scaled(bytes as f64, "B"),
-            (Kind::Operation, None) => "?".into(),
+            (NodeKind::Operation, Some(bytes)) => scaled(bytes as f64, "B"),
+            (NodeKind::Operation, None) => "?".into(),
             _ => String::new(),
         }
     }

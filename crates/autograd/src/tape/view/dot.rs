@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Kind, View};
+use super::{NodeKind, View};
 
 impl View {
     /// The graph in DOT: `dot -Tsvg` draws it.
@@ -10,9 +10,9 @@ impl View {
         let mut text = String::from("digraph tape {\n  node [fontname=\"sans-serif\"];\n");
         for (index, (node, [name, shapes, values @ ..])) in self.nodes.iter().zip(self.rows()).enumerate() {
             let shape = match node.kind {
-                Kind::Operation => "box",
-                Kind::Constant => "plaintext",
-                Kind::Input | Kind::Parameter => "ellipse",
+                NodeKind::Operation => "box",
+                NodeKind::Constant => "plaintext",
+                NodeKind::Input | NodeKind::Parameter => "ellipse",
             };
             let _ = write!(text, "  n{index} [shape={shape}, label=\"{}\\n{shapes}", quoted(&name));
             for (title, value) in

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Kind, View, ViewNode, escape};
+use super::{NodeKind, View, ViewNode, escape};
 
 /// The page; `{{title}}` and `{{svg}}` stand for the title and the drawing.
 const PAGE: &str = include_str!("page.html");
@@ -60,7 +60,7 @@ impl View {
             let (y, step, kind) = (middle(index), steps[index], node.kind);
             let reached = if node.gradient_norm.is_some() { " reached" } else { "" };
             let _ = write!(svg, "<g class=\"node {kind}{reached}\" data-step=\"{step}\"");
-            if kind == Kind::Operation {
+            if kind == NodeKind::Operation {
                 let _ = write!(svg, " data-words=\"");
                 escape(&mut svg, &format!("{} {}", node.name, node.shapes()));
                 svg.push('"');
@@ -89,8 +89,8 @@ impl View {
     fn steps(&self) -> Vec<usize> {
         let mut operations = 0;
         let step = |node: &ViewNode| {
-            operations += usize::from(node.kind == Kind::Operation);
-            operations + usize::from(node.kind != Kind::Operation)
+            operations += usize::from(node.kind == NodeKind::Operation);
+            operations + usize::from(node.kind != NodeKind::Operation)
         };
         self.nodes.iter().map(step).collect()
     }
