@@ -240,6 +240,10 @@ impl Op<1> for Attention {
 
     type Saved = Saved;
 
+    fn saved_tensors(saved: &Saved) -> Option<Vec<&Tensor>> {
+        Some(vec![&saved.qkv, &saved.y, &saved.lse])
+    }
+
     fn forward(&self, [qkv]: [&Tensor; 1]) -> Result<([Tensor; 1], Saved)> {
         let [y, lse] = tensor::run(self, [qkv])?;
         Ok(([y.clone()], Saved { qkv: qkv.clone(), y, lse }))

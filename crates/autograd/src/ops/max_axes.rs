@@ -33,6 +33,10 @@ impl Op<1> for MaxAxes {
 
     type Saved = Saved;
 
+    fn saved_tensors(saved: &Saved) -> Option<Vec<&Tensor>> {
+        Some(vec![saved.places.tensor()])
+    }
+
     fn forward(&self, [x]: [&Tensor; 1]) -> Result<([Tensor; 1], Saved)> {
         let of_sum = SumAxes { axes: self.axes.clone(), keep: self.keep };
         let (shape, count) = (of_sum.shape(Self::NAME, x.shape())?, of_sum.count(x.shape()));

@@ -389,6 +389,11 @@ pub struct Places {
 }
 
 impl Places {
+    /// The positions.
+    pub(crate) fn tensor(&self) -> &Tensor {
+        &self.place_of
+    }
+
     /// Scatters each `dy` to the position of its maximum.
     pub(crate) fn backward(&self, dy: &Tensor, needed: bool) -> Result<Option<Tensor>> {
         if_needed(needed, || {
