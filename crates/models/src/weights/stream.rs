@@ -7,7 +7,7 @@ use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use tensor::{Element, Tensor};
 
 /// The largest header in bytes, that of the format.
-const MOST_HEADER: u64 = 100_000_000;
+const MAX_HEADER: u64 = 100_000_000;
 
 /// The header of a file of `length` bytes, whose tensors fill the rest of the file.
 pub(super) fn header(source: &mut impl Read, length: u64) -> Result<Metadata, String> {
@@ -15,9 +15,9 @@ pub(super) fn header(source: &mut impl Read, length: u64) -> Result<Metadata, St
     let mut of_header = [0; 8];
     source.read_exact(&mut of_header).map_err(|error| damaged(&error))?;
     let of_header = u64::from_le_bytes(of_header);
-    if of_header > MOST_HEADER {
+    if of_header > MAX_HEADER {
         let refused =
-            format!("expected a header of at most {MOST_HEADER} bytes, got one of {of_header} bytes");
+            format!("expected a header of at most {MAX_HEADER} bytes, got one of {of_header} bytes");
         return Err(damaged(&refused));
     }
     let mut text = Vec::new();
