@@ -113,7 +113,7 @@ pub enum Error {
         misfits: Vec<String>,
     },
     /// There were no batches to train on or to evaluate.
-    #[error("no batches were given; is the data set smaller than one batch?")]
+    #[error("no batch: expected at least one whole batch of images, got fewer; use a smaller batch")]
     NoBatches,
 }
 

@@ -108,7 +108,7 @@ pub enum Error {
         name: String,
     },
     /// A size exceeds the 32-bit index range of GPU kernels.
-    #[error("{kernel}: a size of {size} is more than the kernels of a GPU count to ({max}); split the batch", max = u32::MAX)]
+    #[error("{kernel}: a size of {size} exceeds the 32-bit indices of the CUDA kernels ({max}); use smaller batches", max = u32::MAX)]
     TooLarge {
         /// The kernel.
         kernel: String,
@@ -141,7 +141,7 @@ pub enum Error {
         what: String,
     },
     /// A step that is being recorded used something that cannot be replayed.
-    #[error("a recorded step is replayed without the CPU: {why}")]
+    #[error("this step cannot be recorded: {why}")]
     Recording {
         /// The unsupported action.
         why: String,
