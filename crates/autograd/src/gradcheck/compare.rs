@@ -53,17 +53,21 @@ pub(crate) fn compare<E: From<Error>>(
                 // Never within if either is not finite.
                 (allowed, within((line.analytic - line.numeric).abs(), allowed))
             };
-            let (allowed, is_within) = judged(line);
-            if is_within {
+            let mut accept = |line: &Line, allowed: f64| -> Result<(), E> {
                 if allowed >= RESOLUTION * scale || line.is_rough() {
                     input.require_smooth(line)?;
                 }
                 found.add(line, allowed, scale, || input.place(line));
+                Ok(())
+            };
+            let (allowed, is_within) = judged(line);
+            if is_within {
+                accept(line, allowed)?;
             } else if let Some(noise) = line.absorbed(&centre, given.weights) {
                 found.add_untested(input.place(line), noise);
             } else {
                 match input.measured_again(&centre, line)?.map(|line| (judged(&line), line)) {
-                    Some(((allowed, true), line)) => found.add(&line, allowed, scale, || input.place(&line)),
+                    Some(((allowed, true), line)) => accept(&line, allowed)?,
                     _ => return Err(input.refusal(&lines, place, allowed)?.into()),
                 }
             }

@@ -285,7 +285,7 @@ mod tests {
         assert!(big_endian.tensor().unwrap_err().to_string().contains("got `>f4`"));
     }
 
-    /// A file that counts the bytes that are read of it.
+    /// A file that counts the bytes that are read from it.
     struct Counted<'a>(Cursor<&'a [u8]>, &'a Cell<usize>);
 
     impl Read for Counted<'_> {
