@@ -31,7 +31,7 @@ impl Op<1> for AdaptiveMaxPool {
     type Saved = Places;
 
     fn saved_tensors(places: &Places) -> Option<Vec<&Tensor>> {
-        Some(vec![places.tensor()])
+        Some(vec![&places.place_of])
     }
 
     fn forward(&self, [x]: [&Tensor; 1]) -> Result<([Tensor; 1], Places)> {

@@ -13,7 +13,7 @@ use tensor::{Error, Kernel, Real, Slice, Storage, Tensor};
 
 use self::fast::Rows;
 use self::lanes::Sizes;
-use crate::op::if_needed;
+use crate::op::run_if;
 use crate::{Op, Result, Var};
 
 /// `softmax(scale q k^T) v` in each head of each example, with `scale = (d / n_heads)^-1/2`.
@@ -255,10 +255,7 @@ impl Op<1> for Attention {
         [dy]: [&Tensor; 1],
         [needed]: [bool; 1],
     ) -> Result<[Option<Tensor>; 1]> {
-        Ok([if_needed(needed, || {
-            let [dqkv] = tensor::run(&AttentionGrad(*self), [qkv, y, lse, dy])?;
-            Ok(dqkv)
-        })?])
+        Ok([run_if(needed, &AttentionGrad(*self), [qkv, y, lse, dy])?])
     }
 }
 

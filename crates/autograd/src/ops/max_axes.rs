@@ -34,7 +34,7 @@ impl Op<1> for MaxAxes {
     type Saved = Saved;
 
     fn saved_tensors(saved: &Saved) -> Option<Vec<&Tensor>> {
-        Some(vec![saved.places.tensor()])
+        Some(vec![&saved.places.place_of])
     }
 
     fn forward(&self, [x]: [&Tensor; 1]) -> Result<([Tensor; 1], Saved)> {

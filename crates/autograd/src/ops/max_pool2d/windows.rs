@@ -385,15 +385,10 @@ pub(crate) fn forward(x: &Tensor, largest: Largest) -> Result<(Tensor, Places)> 
 pub struct Places {
     image: [usize; 2],
     windows: Windows,
-    place_of: Tensor,
+    pub(crate) place_of: Tensor,
 }
 
 impl Places {
-    /// The positions.
-    pub(crate) fn tensor(&self) -> &Tensor {
-        &self.place_of
-    }
-
     /// Scatters each `dy` to the position of its maximum.
     pub(crate) fn backward(&self, dy: &Tensor, needed: bool) -> Result<Option<Tensor>> {
         if_needed(needed, || {
