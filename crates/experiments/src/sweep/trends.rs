@@ -135,7 +135,8 @@ pub fn rows(results: &Results, trends: &[&Trend]) -> Result<Vec<Verdict>> {
             let of = Evidence::among(curves, &all)?;
             let finding = (trend.find)(&of, &tier).transpose();
             let applies = finding.is_some();
-            let finding = finding.unwrap_or_else(|| Err(Error::NotRun("the grid has no family of this kind".into())));
+            let finding =
+                finding.unwrap_or_else(|| Err(Error::NotRun("the grid has no family of this kind".into())));
             let about = About::of(trend.source, trend.claim, curves);
             let expected = (trend.expected)(curves, &tier);
             rows.push((trend.source, applies, judged(about, expected, finding, &of)?));
