@@ -90,7 +90,7 @@ impl Left {
         let of_left: &[f32] = bytemuck::cast_slice(self.panels.bytes());
         let Right { columns, steps, .. } = right;
         if columns.in_place {
-            // SAFETY: handed on.
+            // SAFETY: as the caller guarantees.
             return unsafe {
                 in_place::multiply::<S>(out.elements, out.row_stride, of_left, self.rows, right, init);
             };

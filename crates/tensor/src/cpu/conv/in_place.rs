@@ -99,7 +99,7 @@ unsafe fn tile<S: Simd>(
     macro_rules! of_rows {
         ($($rows:literal)*) => {
             match rows {
-                // SAFETY: handed on.
+                // SAFETY: as the caller guarantees.
                 $($rows => unsafe { kernel::<S, $rows>(left, source, steps, parts, to, row_stride, is_added) },)*
                 _ => unreachable!("a tile has 1 to 13 rows"),
             }

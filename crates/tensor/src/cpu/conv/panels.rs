@@ -18,13 +18,13 @@ impl<'a, S: Simd> Lanes<'a, S> {
     /// The CPU supports `S`.
     #[inline(always)]
     unsafe fn new(vector: &'a Vector, first: usize) -> Self {
-        // SAFETY: handed on.
+        // SAFETY: as the caller guarantees.
         let mut runs = [(unsafe { S::mask(0) }, 0); MAX_RUNS];
         let mut n_runs = 0;
         for run in &vector.runs[..vector.n_runs] {
             let lanes = run.lanes >> first & (u16::MAX >> (16 - S::LANES));
             if lanes != 0 {
-                // SAFETY: handed on.
+                // SAFETY: as the caller guarantees.
                 runs[n_runs] = (unsafe { S::mask(lanes) }, run.origin as isize + first as isize);
                 n_runs += 1;
             }

@@ -144,7 +144,7 @@ unsafe fn of_block<S: Simd, R: Axis, C: Axis>(
     let block = Block { sizes, tiling, groups, tiles, of_point };
     let n_rows = sizes.o.div_ceil(weights.rows);
     let rows = |index: usize| index * weights.rows..sizes.o.min((index + 1) * weights.rows);
-    // SAFETY: handed on; channels have parts of `tiles` of their own, and rows of `y`.
+    // SAFETY: as the caller guarantees; channels have parts of `tiles` of their own, and rows of `y`.
     unsafe {
         if is_shared {
             let channels = |task: usize| task * CHANNELS_OF_TASK..sizes.c.min((task + 1) * CHANNELS_OF_TASK);
@@ -246,12 +246,12 @@ each_isa! {
         let len = R::OUT * tiling.rows * width * S::LANES;
         let mut outputs = floats(len.next_multiple_of(S::LANES * S::LANES));
         let outputs: &mut [f32] = bytemuck::cast_slice_mut(outputs.bytes_mut());
-        // SAFETY: handed on.
+        // SAFETY: as the caller guarantees.
         let zero = unsafe { S::zero() };
         // Zero times a finite number is zero, times any other NaN.
         let mut check = zero;
         for row in 0..n_rows {
-            // SAFETY: handed on.
+            // SAFETY: as the caller guarantees.
             let bias = epilogue.bias.map(|bias| unsafe { S::splat(bias[rows.start + row]) });
             for (index, group) in groups.iter().enumerate() {
                 let to = outputs.as_mut_ptr();
@@ -371,7 +371,7 @@ impl Weights {
         let elements: &mut [f32] = bytemuck::cast_slice_mut(panels.bytes_mut());
         elements.par_chunks_mut(of_rows).enumerate().for_each(|(index, panels)| {
             let rows = index * rows..sizes.o.min((index + 1) * rows);
-            // SAFETY: handed on.
+            // SAFETY: as the caller guarantees.
             unsafe { transform_weight::<S, R, C>(panels, sizes, weight, rows) };
         });
         Self { of, panels, rows, inner, of_rows }

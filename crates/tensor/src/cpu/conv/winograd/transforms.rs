@@ -66,7 +66,7 @@ const fn at(place: usize) -> usize {
 #[inline(always)]
 unsafe fn polynomials<S: Simd, A: Axis>(d: &Line<S>) -> Line<S> {
     let (zeros, pairs) = (A::SET.zeros, A::SET.pairs);
-    // SAFETY: handed on.
+    // SAFETY: as the caller guarantees.
     unsafe {
         let mut out = [S::zero(); MOST];
         unroll!(pair in [0 1 2] below pairs => {
@@ -100,7 +100,7 @@ unsafe fn polynomials<S: Simd, A: Axis>(d: &Line<S>) -> Line<S> {
 #[inline(always)]
 unsafe fn powers<S: Simd, A: Axis>(d: &Line<S>, columns: usize, is_divided: bool) -> Line<S> {
     let (zeros, pairs) = (A::SET.zeros, A::SET.pairs);
-    // SAFETY: handed on.
+    // SAFETY: as the caller guarantees.
     unsafe {
         let mut out = [S::zero(); MOST];
         unroll!(pair in [0 1 2] below pairs => {
@@ -132,7 +132,7 @@ unsafe fn powers<S: Simd, A: Axis>(d: &Line<S>, columns: usize, is_divided: bool
 #[inline(always)]
 unsafe fn transposed_powers<S: Simd, A: Axis>(m: &Line<S>, columns: usize, is_divided: bool) -> Line<S> {
     let (zeros, pairs) = (A::SET.zeros, A::SET.pairs);
-    // SAFETY: handed on.
+    // SAFETY: as the caller guarantees.
     unsafe {
         let mut out = [S::zero(); MOST];
         unroll!(pair in [0 1 2] below pairs => {
@@ -178,7 +178,7 @@ impl<A: Axis> Matrix for OfInput<A> {
 
     #[inline(always)]
     unsafe fn times<S: Simd>(d: &Line<S>) -> Line<S> {
-        // SAFETY: handed on.
+        // SAFETY: as the caller guarantees.
         unsafe {
             let (mut out, plain) = match A::PHASES {
                 Phases::One => return polynomials::<S, A>(d),
@@ -200,7 +200,7 @@ impl<A: Axis> Matrix for OfOutput<A> {
 
     #[inline(always)]
     unsafe fn times<S: Simd>(y: &Line<S>) -> Line<S> {
-        // SAFETY: handed on.
+        // SAFETY: as the caller guarantees.
         unsafe {
             let (mut out, plain) = match A::PHASES {
                 Phases::One => return powers::<S, A>(y, OUTPUTS, false),
@@ -219,7 +219,7 @@ impl<A: Axis> Matrix for OfOutput<A> {
 impl<A: Axis> Turned for OfOutput<A> {
     #[inline(always)]
     unsafe fn transposed_times<S: Simd>(m: &Line<S>) -> Line<S> {
-        // SAFETY: handed on.
+        // SAFETY: as the caller guarantees.
         unsafe {
             let mut out = transposed_powers::<S, A>(m, OUTPUTS, false);
             match A::PHASES {
@@ -246,7 +246,7 @@ impl<A: Axis> Matrix for OfKernel<A> {
 
     #[inline(always)]
     unsafe fn times<S: Simd>(g: &Line<S>) -> Line<S> {
-        // SAFETY: handed on.
+        // SAFETY: as the caller guarantees.
         unsafe {
             if !A::HAS_PHASES {
                 return powers::<S, A>(g, A::TAPS, true);
@@ -261,7 +261,7 @@ impl<A: Axis> Matrix for OfKernel<A> {
 impl<A: Axis> Turned for OfKernel<A> {
     #[inline(always)]
     unsafe fn transposed_times<S: Simd>(m: &Line<S>) -> Line<S> {
-        // SAFETY: handed on.
+        // SAFETY: as the caller guarantees.
         unsafe {
             if !A::HAS_PHASES {
                 return transposed_powers::<S, A>(m, A::TAPS, true);
@@ -282,10 +282,10 @@ impl<A: Axis> Turned for OfKernel<A> {
 unsafe fn times<S: Simd, M: Matrix>(line: &Line<S>) -> Line<S> {
     #[inline(never)]
     unsafe fn apart<S: Simd, M: Matrix>(line: &Line<S>) -> Line<S> {
-        // SAFETY: handed on.
+        // SAFETY: as the caller guarantees.
         unsafe { M::times::<S>(line) }
     }
-    // SAFETY: handed on.
+    // SAFETY: as the caller guarantees.
     unsafe { if matches!(S::ISA, Isa::Portable) { apart::<S, M>(line) } else { M::times::<S>(line) } }
 }
 
@@ -297,10 +297,10 @@ unsafe fn times<S: Simd, M: Matrix>(line: &Line<S>) -> Line<S> {
 unsafe fn transposed_times<S: Simd, M: Turned>(line: &Line<S>) -> Line<S> {
     #[inline(never)]
     unsafe fn apart<S: Simd, M: Turned>(line: &Line<S>) -> Line<S> {
-        // SAFETY: handed on.
+        // SAFETY: as the caller guarantees.
         unsafe { M::transposed_times::<S>(line) }
     }
-    // SAFETY: handed on.
+    // SAFETY: as the caller guarantees.
     unsafe {
         if matches!(S::ISA, Isa::Portable) { apart::<S, M>(line) } else { M::transposed_times::<S>(line) }
     }
@@ -316,7 +316,7 @@ pub(super) unsafe fn to_points<S: Simd, R: Matrix, C: Matrix>(
     load: impl Fn(usize, usize) -> S::Vector,
     mut store: impl FnMut(usize, S::Vector),
 ) {
-    // SAFETY: handed on.
+    // SAFETY: as the caller guarantees.
     unsafe {
         let mut rows = [[S::zero(); MOST]; MOST];
         unroll!(i < R::COLUMNS => {
@@ -343,7 +343,7 @@ pub(super) unsafe fn from_points<S: Simd, R: Turned, C: Turned>(
     load: impl Fn(usize) -> S::Vector,
     mut store: impl FnMut(usize, usize, S::Vector),
 ) {
-    // SAFETY: handed on.
+    // SAFETY: as the caller guarantees.
     unsafe {
         let mut rows = [[S::zero(); MOST]; MOST];
         unroll!(j < C::ROWS => {
