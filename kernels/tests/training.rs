@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use autograd::{Gradients, Param, Tape};
 use data::{Augmentation, Batches, Resident, Split};
 use kernels::Setting;
 use models::train::{ClassifierObjective, Objective};
 use models::{
     Activation, Adam, AdamConfig, Cre, CreTrainer, DeviceBatches, EpochReport, Flatten, Linear, LossTrainer,
-    Mixing, Schedule, Sequential, Trainer, fc,
+    Mixing, Optimiser, Schedule, ScheduleValue, Sequential, Trainer, fc,
 };
 use ndarray::Array4;
 use tensor::gpu::Gpu;
@@ -204,6 +205,49 @@ fn recorded_steps_have_the_bits_of_steps_that_are_launched_one_by_one() {
     }
 }
 
+/// A trainer of both losses as one, whose learning rate changes from step to step.
+fn single_loss(model: &Cre, optimiser: impl Optimiser + 'static) -> LossTrainer<'_> {
+    let schedule = Schedule::Cosine { steps: 20 };
+    let trainer =
+        LossTrainer::new(model.params(), model.buffers(), optimiser, schedule, |tape, example, mode| {
+            let losses = model.losses_of(tape, example, 0.3, mode)?;
+            Ok(losses.mse.add(&losses.cross_entropy)?)
+        });
+    trainer.expect("the settings are valid")
+}
+
+/// Gradient descent of another crate, which keeps nothing in device memory.
+struct ByValue;
+
+impl Optimiser for ByValue {
+    fn apply(
+        &mut self,
+        params: &[(String, &Param)],
+        gradients: &Gradients,
+        schedule_value: ScheduleValue,
+    ) -> models::Result<()> {
+        for (_, param) in params {
+            let tape = Tape::without_gradients();
+            let step = tape.constant(gradients.param(param)?).scale(0.1 * schedule_value.factor)?;
+            let moved = tape.constant(&param.value()).sub(&step)?.value().clone();
+            param.update(|value| value.assign(&moved))?;
+        }
+        Ok(())
+    }
+
+    fn to_device(&mut self, _: &[(String, &Param)]) -> models::Result<()> {
+        Ok(())
+    }
+
+    fn state(&self) -> Vec<(String, Tensor)> {
+        vec![]
+    }
+
+    fn load(&mut self, _: &[(String, &Param)], _: &dyn Fn(&str) -> Option<Tensor>) -> models::Result<()> {
+        Ok(())
+    }
+}
+
 #[test]
 fn an_epoch_equals_that_on_the_cpu_for_every_kind_of_training() {
     let models = [model(), model()];
@@ -213,20 +257,17 @@ fn an_epoch_equals_that_on_the_cpu_for_every_kind_of_training() {
     // A single loss, without other reported values.
     let models = [model(), model()];
     let single = models.each_ref().map(|model| {
-        let adam = Adam::new(&model.params(), AdamConfig::PAPER).unwrap();
-        LossTrainer::new(
-            model.params(),
-            model.buffers(),
-            adam,
-            Schedule::Cosine { steps: 20 },
-            |tape, example, mode| {
-                let losses = model.losses_of(tape, example, 0.3, mode)?;
-                Ok(losses.mse.add(&losses.cross_entropy)?)
-            },
-        )
-        .unwrap()
+        single_loss(model, Adam::new(&model.params(), AdamConfig::PAPER).expect("the settings are valid"))
     });
     epochs_agree("a single loss", Setting::ALL[0], single);
+
+    // An optimiser whose learning rate is an argument of its kernels runs step by step.
+    let models = [model(), model()];
+    epochs_agree(
+        "a rate by value",
+        Setting::ALL[0],
+        models.each_ref().map(|model| single_loss(model, ByValue)),
+    );
 
     // A cross-entropy without an MSE.
     for squared_labels in [false, true] {

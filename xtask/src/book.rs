@@ -12,6 +12,7 @@ use crate::tidy::tree::Tree;
 
 mod html;
 mod operations;
+mod site;
 mod stage;
 
 const REQUIREMENTS: &str = "book/requirements.txt";
@@ -35,7 +36,8 @@ pub(crate) struct Options {
     /// Open the book in a browser
     #[arg(long)]
     pub(crate) open: bool,
-    /// Write the pages into this folder instead of out/book/site; it must be empty or hold a book
+    /// Write a static site into this folder, which must be empty or hold a book: the book, in api/ the documentation of the
+    /// crates, and the page of the committed results
     #[arg(long, value_name = "DIR")]
     pub(crate) site: Option<PathBuf>,
 }
@@ -57,7 +59,7 @@ pub(crate) fn run(repo: &Repo, options: &Options) -> anyhow::Result<()> {
     let site = options.site.clone().unwrap_or_else(|| SITE.into());
     // The shell of `repo` runs in its root, and so does a path that a user gives.
     let site = repo.join(site);
-    build(repo, &mdbook, &site)?;
+    build(repo, &mdbook, &site, options.site.is_some())?;
     if options.open {
         let page = site.join("index.html");
         let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
@@ -96,8 +98,9 @@ fn install(repo: &Repo) -> anyhow::Result<()> {
         .context("cannot install mdBook; is there a network?")
 }
 
-/// Builds the pages into `site`, and checks that every link in them has its target.
-fn build(repo: &Repo, mdbook: &Path, site: &Path) -> anyhow::Result<()> {
+/// Builds the pages into `site`, `with_others` those of the crates and the results too, and checks that every link of the book has
+/// its target.
+fn build(repo: &Repo, mdbook: &Path, site: &Path, with_others: bool) -> anyhow::Result<()> {
     ensure!(
         !site.exists() || site.join("index.html").is_file() || site.read_dir()?.next().is_none(),
         "{} exists and is not a book; name an empty folder",
@@ -105,8 +108,15 @@ fn build(repo: &Repo, mdbook: &Path, site: &Path) -> anyhow::Result<()> {
     );
     let stage = repo.join(STAGE);
     repo.sh.remove_path(&stage)?;
-    stage::write(&Tree::read(repo.root())?, repo.root(), &stage)?;
+    let tree = Tree::read(repo.root())?;
+    stage::write(&tree, repo.root(), &stage)?;
+    if with_others {
+        site::link(&stage, &tree)?;
+    }
     cmd!(repo.sh, "{mdbook} build {stage} --dest-dir {site}").run().context("mdBook failed")?;
+    if with_others {
+        site::write(repo, site)?;
+    }
     let dead = html::dead_links(site)?;
     dead.iter().for_each(|link| status!("{link}"));
     ensure!(dead.is_empty(), "book: {} in the pages", words::count(dead.len(), "dead link"));

@@ -63,7 +63,7 @@ const RESERVE: Duration = Duration::from_secs(90);
 
 // Required steps first, cheapest first; then optional steps in order of how often they fail: lints and documentation,
 // which uses the artifacts of clippy, before the longer steps.
-const STEPS: [Step; 12] = [
+const STEPS: [Step; 13] = [
     Step {
         name: "format",
         alone: "cargo fmt --all --check -- crates/autograd/src/ops/*.rs crates/runs/src/learners/*.rs",
@@ -92,6 +92,13 @@ const STEPS: [Step; 12] = [
         run: package,
     },
     Step { name: "book", alone: "cargo xtask book", cost_s: 30, need: Need::Required, run: book },
+    Step {
+        name: "features",
+        alone: "for feature in '' data testing theory; do cargo check -p agon --no-default-features --features \"$feature\"; done",
+        cost_s: 90,
+        need: Need::Required,
+        run: features,
+    },
     Step { name: "test", alone: "cargo xtask test", cost_s: 780, need: Need::Required, run: test },
     Step {
         name: "clippy",
@@ -215,6 +222,19 @@ fn package(repo: &Repo) -> anyhow::Result<()> {
     cmd!(repo.sh, "cargo package --quiet --no-verify --allow-dirty {published...}")
         .run()
         .context("a published crate cannot be packed")
+}
+
+/// Checks the facade without its default features, and with each feature alone: other builds enable all of them.
+fn features(repo: &Repo) -> anyhow::Result<()> {
+    let manifest: toml::Table = repo.sh.read_file("crates/agon/Cargo.toml")?.parse()?;
+    let table = manifest.get("features").and_then(toml::Value::as_table).context("agon has no features")?;
+    let names = table.keys().map(String::as_str).filter(|name| *name != "default");
+    for name in [""].into_iter().chain(names) {
+        cmd!(repo.sh, "cargo check --package=agon --no-default-features --features={name} {PROFILE...}")
+            .run()
+            .with_context(|| format!("agon does not build with the features `{name}` alone"))?;
+    }
+    Ok(())
 }
 
 fn test(repo: &Repo) -> anyhow::Result<()> {

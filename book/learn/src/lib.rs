@@ -16,6 +16,8 @@ pub mod matrix;
 pub mod adam;
 pub mod alignment;
 pub mod attention;
+pub mod block;
+pub mod block_sum;
 pub mod broadcast;
 pub mod conv;
 pub mod cross_entropy;
@@ -27,6 +29,7 @@ pub mod layer_norm;
 pub mod matmul;
 pub mod split;
 pub mod tanh;
+pub mod tile;
 pub mod walk;
 
 use std::io::{self, Write};
@@ -52,17 +55,19 @@ pub struct Exercise {
 }
 
 /// All exercises: those of the chapters in their order, then those in which a line is wrong.
-pub const ALL: [Exercise; 20] = [
+pub const ALL: [Exercise; 22] = [
     tanh::EXERCISE,
     walk::EXERCISE,
     matmul::EXERCISE,
     broadcast::EXERCISE,
+    tile::EXERCISE,
     conv::EXERCISE,
     layer_norm::EXERCISE,
     attention::EXERCISE,
     cross_entropy::EXERCISE,
     adam::EXERCISE,
     dropout::EXERCISE,
+    block_sum::EXERCISE,
     split::EXERCISE,
     alignment::EXERCISE,
     interval::EXERCISE,

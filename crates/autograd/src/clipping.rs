@@ -1,10 +1,14 @@
 //! Gradient clipping by norm.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
 use crate::{Error, Gradients, Param, Result, Tape, Var};
 
 impl Gradients {
+    /// The norms at which gradients may be clipped: above 0 in the range of `f32`, in which a GPU computes.
+    pub const CLIP_NORMS: RangeInclusive<f64> = f32::MIN_POSITIVE as f64..=f32::MAX as f64;
+
     /// The gradients of these parameters, multiplied by `max_norm / norm` if the Euclidean norm of all of them together is
     /// larger than `max_norm` (Pascanu, Mikolov and Bengio, 2013, arXiv 1211.5063).
     ///
@@ -12,9 +16,9 @@ impl Gradients {
     ///
     /// # Errors
     /// [`Error::NoGradient`](crate::Error::NoGradient) if the loss does not depend on one of them; or if their element types
-    /// differ; [`Error::Op`](crate::Error::Op) unless the norm is above 0 and in the range of `f32`.
+    /// differ; [`Error::Op`](crate::Error::Op) unless the norm is one of [`Gradients::CLIP_NORMS`].
     pub fn clipped(&self, params: &[(String, &Param)], max_norm: f64) -> Result<Self> {
-        if !(f64::from(f32::MIN_POSITIVE)..=f64::from(f32::MAX)).contains(&max_norm) {
+        if !Self::CLIP_NORMS.contains(&max_norm) {
             let message = format!("expected a norm above 0 in the range of f32, got {max_norm}");
             return Err(Error::Op { op: "clipped", message });
         }

@@ -113,13 +113,16 @@ pub enum Error {
         /// The actual one.
         got: String,
     },
-    /// Finite differences resolve no derivative, so the comparison is vacuous.
+    /// Finite differences resolve no derivative with respect to an input, so the comparison is vacuous.
     #[error(
-        "gradcheck: none of {elements} derivatives is large enough to check: the largest finite difference is {largest:e}, and \
-         rounding alone may give {noise:e}; scale the function, or remove inputs that it does not depend on"
+        "gradcheck: none of the {elements} derivatives with respect to {input} is large enough to check: the largest finite \
+         difference is {largest:e}, and rounding alone may give {noise:e}; scale the function, or leave out inputs that it \
+         does not depend on with `GradCheck::only`"
     )]
     Unresolved {
-        /// The number of derivatives.
+        /// The input or parameter.
+        input: String,
+        /// The number of its derivatives.
         elements: usize,
         /// The largest magnitude by finite differences.
         largest: f64,

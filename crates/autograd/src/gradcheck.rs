@@ -42,6 +42,9 @@ pub struct Checked {
     /// Where an error of 0.1 % of the largest derivative with respect to the same input would be below the noise: nothing
     /// is known about these derivatives.
     pub untested: Vec<Place>,
+    /// The inputs or parameters, by position among the checked ones, of which no derivative is resolved: as far as finite
+    /// differences show, the function does not depend on them.
+    pub unresolved: Vec<usize>,
 }
 
 /// Compares the gradients of `f` with finite differences, for every element of every input.
@@ -67,7 +70,7 @@ pub struct Checked {
 /// [`Error::InvalidGradient`], with the name of an operation whose `backward` returns another shape or element type;
 /// [`Error::NonFiniteGradient`]; [`Error::WrongGradient`] with the place, both values and a likely cause;
 /// [`Error::NotSmooth`] near a kink, a jump or a singular point; [`Error::Unresolved`] if no derivative is above the
-/// noise; [`Error::NeedsF64`]; the errors of `f` itself.
+/// noise, or nothing is known about those of one input; [`Error::NeedsF64`]; the errors of `f` itself.
 pub fn gradcheck<E: From<Error>, const N: usize>(
     f: impl for<'t> Fn([Var<'t>; N]) -> Result<Var<'t>, E>,
     inputs: [&Tensor; N],
@@ -250,7 +253,7 @@ impl GradCheck {
             must_repeat(|| format!("gradient of {variable}"), first, second)?;
         }
         let given = Derivatives { variables, point, analytic: &analytic, weights: &weight.to_f64_vec() };
-        compare(self, &given, &value)?.not_vacuous().map_err(E::from)
+        compare(self, &given, &value)?.not_vacuous(variables).map_err(E::from)
     }
 }
 

@@ -44,4 +44,5 @@ pub use op::{Op, if_needed, run_if};
 pub use param::Param;
 pub use tape::Tape;
 pub use tape::anomaly::NonFinite;
+pub use tape::view::{NodeKind, View, ViewNode};
 pub use var::Var;

@@ -1,5 +1,6 @@
 //! The interface of a differentiable operation.
 
+use std::any::Any;
 use std::fmt;
 
 use tensor::{DType, Device, Kernel, Tensor};
@@ -91,8 +92,33 @@ pub trait Op<const N: usize, const M: usize = 1>: fmt::Debug + Send + 'static {
         grad_outputs: [&Tensor; M],
         needed: [bool; N],
     ) -> Result<[Option<Tensor>; N]>;
+
+    /// The tensors in `saved`, whose bytes [`Tape::view`](crate::Tape::view) shows; `None` if they are unknown. The
+    /// default knows those of a tensor, a pair of tensors, and types without tensors; other types list theirs here.
+    fn saved_tensors(saved: &Self::Saved) -> Option<Vec<&Tensor>> {
+        saved_tensors(saved)
+    }
 }
 // ANCHOR_END: op
+
+/// The tensors in a saved value of a common type.
+fn saved_tensors(saved: &dyn Any) -> Option<Vec<&Tensor>> {
+    if let Some(saved) = saved.downcast_ref::<Tensor>() {
+        return Some(vec![saved]);
+    }
+    if let Some(saved) = saved.downcast_ref::<[Tensor; 2]>() {
+        return Some(saved.iter().collect());
+    }
+    if let Some((pair, other)) = saved.downcast_ref::<([Tensor; 2], Option<Tensor>)>() {
+        return Some(pair.iter().chain(other).collect());
+    }
+    let is_plain = saved.is::<()>()
+        || saved.is::<usize>()
+        || saved.is::<Vec<usize>>()
+        || saved.is::<[usize; 2]>()
+        || saved.is::<DType>();
+    is_plain.then(Vec::new)
+}
 
 /// Computes the contribution to a gradient if it is needed, for [`Op::backward`].
 ///

@@ -1,6 +1,6 @@
 //! The differentiable operations, one file each, in the recommended reading order.
 //!
-//! To add one, write its file here, its kernel `kernels/<op>.cu`, and its line in [`for_each_op!`](crate::for_each_op).
+//! To add one, write its file here, its kernel `kernels/<op>.cu` unless it launches those of others, and its line in [`for_each_op!`](crate::for_each_op).
 //! That line declares its module and runs its gradient checks and its precision checks in every element type on the CPU
 //! and on the emulated GPU.
 
@@ -38,10 +38,12 @@ macro_rules! for_each_op {
             broadcast_to::BroadcastTo,
             sum_axes::SumAxes,
             mean_axes::MeanAxes,
+            max_axes::MaxAxes,
             gather_rows::GatherRows,
             scatter_rows::ScatterRows,
             matmul::MatMul,
             matmul_bias::MatMulBias,
+            batch_matmul::BatchMatMul,
             layer_norm::LayerNorm,
             batch_norm::BatchNorm,
             batch_norm_running::BatchNormRunning,

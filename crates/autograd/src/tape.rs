@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
 
-use tensor::Tensor;
+use tensor::{Tensor, flops};
 
 use self::anomaly::AnomalyDetector;
 use self::kept::{KeptGradients, KeptSlots};
@@ -15,6 +15,7 @@ use crate::{Error, Gradients, Op, Param, Result, Var, ops};
 
 mod node;
 mod kept;
+pub(crate) mod view;
 mod mixed_precision;
 pub(crate) mod anomaly;
 
@@ -125,17 +126,17 @@ impl Tape {
         if inputs.iter().any(|input| !std::ptr::eq(input.tape, self)) {
             return Err(Error::MixedTapes { op: O::NAME });
         }
-        let (outputs, saved) = op.forward(inputs.map(|input| &input.value))?;
+        let (forward, flops) = flops::count(|| op.forward(inputs.map(|input| &input.value)));
+        let (outputs, saved) = forward?;
         if let Some(anomalies) = &self.anomalies {
             anomalies.check_outputs(O::NAME, &outputs);
         }
-        let slots = inputs.map(|input| input.slot);
-        if slots.iter().all(Option::is_none) {
+        if inputs.iter().all(|input| input.slot.is_none()) {
             return Ok(outputs.map(|value| Var { tape: self, value, slot: None }));
         }
         let mut state = self.state.borrow_mut();
-        let first_output = state.slots.len();
-        state.nodes.push(Node::new(op, saved, slots, first_output));
+        let node = Node::new(op, saved, inputs, state.slots.len(), flops);
+        state.nodes.push(node);
         Ok(outputs.map(|value| {
             let slot = Some(state.new_slot(&value));
             Var { tape: self, value, slot }

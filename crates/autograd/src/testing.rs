@@ -5,7 +5,7 @@
 //! property tests, and [`proptest`] is the version that they belong to.
 //!
 //! Random cases are the same in every run unless `AGON_SEED` is set, to a number or to `random`; a seed that fails is kept
-//! in `tests/seeds.txt` of the tested crate and tried first from then on. `AGON_CASES` sets the number of cases.
+//! in `tests/seeds.txt` of the tested crate and tried first from then on. `AGON_CASES` sets the number of cases, from 1.
 //!
 //! A CUDA kernel of an operation is compared with its reference by the same checks, on the emulator; its build compiles the
 //! kernels of this repository only, so those of other crates run on a GPU alone.
@@ -141,7 +141,7 @@ macro_rules! op_tests {
         }
 
         #[test]
-        fn large_numbers_stay_finite_and_kinks_have_the_documented_derivative() {
+        fn large_values_stay_finite_and_kinks_have_the_documented_derivative() {
             $(suite::extreme_values::<$op, _, _>();)+
         }
 

@@ -50,6 +50,7 @@ fn report_without_arguments_shows_the_committed_results_and_changes_none_of_them
         fs::copy(repository.join("results/standard").join(file), to).unwrap();
     }
     let before = files(&folder.path().join("results"));
+    succeeded(&mut agon(folder.path(), &["report", "--profile", "standard"]));
     let output = succeeded(&mut agon(folder.path(), &["report"]));
     assert_eq!(files(&folder.path().join("results")), before);
     let page = fs::read_to_string(folder.path().join("out/report.html")).unwrap();

@@ -117,7 +117,7 @@ impl Format {
     }
 }
 
-/// A split of one-channel images.
+/// The split of the one-channel images and labels of two IDX files.
 pub(crate) fn split(images: Idx<3>, labels: Idx<1>, n_classes: usize) -> Result<Split> {
     let [n, h, w] = images.dims;
     let images = Array4::from_shape_vec((n, 1, h, w), images.values)

@@ -350,7 +350,7 @@ fn names(dir: &Path, classes: &[Class], skipped: &[Skipped]) -> Result<Vec<Strin
     if !(1..=MAX_CLASSES).contains(&classes.len()) {
         let expected = format!("between 1 and {MAX_CLASSES} folders of JPEG or PNG images");
         let got = match skipped.first() {
-            Some(first) => format!("{}; the first that is left out is {first}", classes.len()),
+            Some(first) => format!("{}; the first that was skipped is {first}", classes.len()),
             None => classes.len().to_string(),
         };
         return Err(wrong(&dir.display().to_string(), "classes", expected, got));

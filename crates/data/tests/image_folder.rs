@@ -167,7 +167,7 @@ fn hidden_and_empty_folders_of_splits_are_skipped_and_unsupported_formats_are_na
     fs::write(folder.path().join("a/1.webp"), "an image").unwrap();
     let message = complaint(folder.path());
     assert!(
-        message.contains("got 0; the first that is left out is `DIR/a`: no class")
+        message.contains("got 0; the first that was skipped is `DIR/a`: no class")
             && message.contains("1 webp"),
         "{message}"
     );

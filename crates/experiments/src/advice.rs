@@ -174,7 +174,7 @@ pub fn advise(images: &Split, mut observe: impl FnMut(&str)) -> Result<Advice> {
         false => match held_out::judged(images, &mut observe) {
             Ok(held_out) => advice.held_out = Some(held_out),
             Err(Error::Runs(error)) => {
-                advice.too_few = Some(format!("half of the images are too few: {error}"))
+                advice.too_few = Some(format!("too few images to hold out half of them: {error}"))
             }
             Err(error) => return Err(error),
         },

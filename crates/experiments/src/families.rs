@@ -53,7 +53,7 @@ pub(crate) fn coarse(profile: Profile) -> Vec<f64> {
     }
 }
 
-/// Coarse in full, three otherwise.
+/// The coarse grid of λ in the profile `full`, three values otherwise.
 pub(crate) fn few(profile: Profile) -> Vec<f64> {
     if profile == Profile::Full { COARSE.to_vec() } else { THREE.to_vec() }
 }
@@ -89,7 +89,7 @@ pub(crate) fn cifar10(profile: Profile) -> DataConfig {
     }
 }
 
-/// A family with what the profile says.
+/// A family of models with the batch size and the epochs of the profile.
 fn family(profile: Profile, label: &str, member: &str, members: Vec<Member>) -> Family {
     let (batch, epochs) = match profile {
         Profile::Smoke => (100, 2),

@@ -52,7 +52,7 @@ pub struct Family {
 pub struct Member {
     /// A few words, such as `k = 4`.
     pub label: String,
-    /// The number behind them.
+    /// The value of the setting that varies, such as k.
     pub number: f64,
     /// The learner, without λ: each run has that of its point.
     pub learner: LearnerConfig,

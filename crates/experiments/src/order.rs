@@ -20,7 +20,7 @@ const QUICK: &[&str] = &[
     "linear-optimum",
 ];
 
-/// The experiments of the paper profile. What follows an experiment and needs only its runs costs nothing.
+/// The experiments of the paper profile. Experiments that reuse the runs of earlier ones come directly after them.
 const PAPER: &[&str] = &[
     "vit-lambda-sweep",
     "paired-synergy",

@@ -54,7 +54,7 @@ const FEWEST_STEPS: usize = 10;
 const SMALLEST_BATCH: usize = 8;
 const MAX_EPOCHS: u32 = 200;
 
-/// A CRE in the quick profile, and a model of the LBR paper.
+/// Batch size and epochs of a CRE in the quick profile, and of a model of the LBR paper.
 const CRE: [u32; 2] = [100, 7];
 const LBR: [u32; 2] = [100, 12];
 

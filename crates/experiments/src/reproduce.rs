@@ -241,7 +241,7 @@ fn decide_together(rows: &mut [Verdict], sections: &mut [Section]) {
 /// The row as a profile may state it: one that decides nothing leaves every claim undecided.
 fn stated(row: Verdict, profile: Profile) -> Verdict {
     match row.conclusion {
-        Conclusion::Holds | Conclusion::DoesNotHold | Conclusion::NotTrained if !profile.decides() => {
+        Conclusion::Holds | Conclusion::DoesNotHold | Conclusion::NotConverged if !profile.decides() => {
             let got = format!("the profile {profile} decides nothing; {}", row.got);
             Verdict { got, conclusion: Conclusion::Undecided, ..row }
         }

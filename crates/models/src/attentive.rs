@@ -8,7 +8,7 @@ use crate::module::params_of;
 use crate::{Linear, Mode, Module, Result, SelfAttention, init};
 
 /// One learned query for each class, attention of the queries to the tokens `[n, t, d]` of each example, and one affine layer
-/// from all that was pooled to the class scores `[n, classes]`.
+/// from all that was pooled to the logits `[n, classes]`.
 ///
 /// Where a latent is a set of tokens, a reader of their mean misses what single tokens hold. Attentive probing of frozen
 /// tokens is that of Chen et al. 2022 (arXiv 2202.03026) and El-Nouby et al. 2024 (arXiv 2401.08541); they pool by one query,

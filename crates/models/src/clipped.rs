@@ -3,7 +3,8 @@
 use autograd::{Gradients, Param};
 use tensor::Tensor;
 
-use crate::{Optimiser, Result, ScheduleValue, range};
+use crate::range::Range;
+use crate::{Optimiser, Result, ScheduleValue};
 
 /// An optimiser that clips the norm of all gradients together before each step, as [`Gradients::clipped`].
 ///
@@ -27,9 +28,9 @@ impl<O: Optimiser> Clipped<O> {
     /// Clips gradients of a larger norm than `max_norm` for this optimiser.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`](crate::Error::OutOfRange) unless the norm is finite and above 0.
+    /// [`Error::OutOfRange`](crate::Error::OutOfRange) unless the norm is one of [`Gradients::CLIP_NORMS`].
     pub fn new(optimiser: O, max_norm: f64) -> Result<Self> {
-        range::POSITIVE.check("max_norm", max_norm)?;
+        Range::of(Gradients::CLIP_NORMS).check("max_norm", max_norm)?;
         Ok(Self { optimiser, max_norm })
     }
 }
@@ -57,6 +58,10 @@ impl<O: Optimiser> Optimiser for Clipped<O> {
         self.optimiser.apply(params, &gradients.clipped(params, self.max_norm)?, schedule_value)
     }
 
+    fn records(&self) -> bool {
+        self.optimiser.records()
+    }
+
     fn to_device(&mut self, params: &[(String, &Param)]) -> Result<()> {
         self.optimiser.to_device(params)
     }
@@ -76,7 +81,7 @@ mod tests {
     use tensor::DType;
 
     use super::*;
-    use crate::{Schedule, Sgd, SgdConfig};
+    use crate::{Error, Schedule, Sgd, SgdConfig};
 
     #[test]
     fn a_step_has_at_most_the_length_of_the_learning_rate_times_the_limit() {
@@ -95,6 +100,22 @@ mod tests {
                 assert!((got - expected).abs() < 1e-15, "{got} {expected}");
             }
         }
-        assert!(Clipped::new(sgd, 0.0).is_err());
+    }
+
+    #[test]
+    fn a_norm_is_accepted_if_a_step_accepts_it() {
+        let params: Vec<(String, &Param)> = vec![];
+        let gradients = {
+            let tape = Tape::new();
+            tape.backward(&tape.input(&Tensor::full(1.0, &[], DType::F32))).unwrap()
+        };
+        for norm in [0.0, -1.0, 1e-300, 1e-39, 2e-38, 1.0, 3e38, 1e39, 1e300, f64::INFINITY, f64::NAN] {
+            let config = SgdConfig { learning_rate: 0.5, momentum: 0.0, nesterov: false };
+            let clipped = Clipped::new(Sgd::new(&params, config).unwrap(), norm);
+            assert_eq!(clipped.is_ok(), gradients.clipped(&params, norm).is_ok(), "{norm}");
+            if let Err(error) = clipped {
+                assert!(matches!(error, Error::OutOfRange { setting: "max_norm", .. }), "{norm}: {error}");
+            }
+        }
     }
 }

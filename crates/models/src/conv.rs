@@ -13,7 +13,7 @@ use crate::{BatchNorm, Mode, Module, Result, init};
 
 /// A convolution with a square kernel: `[n, inputs, h, w]` to `[n, outputs, h', w']`.
 ///
-/// In evaluation on the CPU in `f32`, a batch norm that follows is part of the weight, which is prepared once and kept
+/// In evaluation on the CPU in `f32`, a batch norm that follows is folded into the weight, which is prepared once and kept
 /// until a parameter changes or training continues.
 ///
 /// ```

@@ -28,7 +28,7 @@ pub enum Part {
     Encoder,
     /// The decoder, from latent to image.
     Decoder,
-    /// The classifier, from latent to class scores.
+    /// The classifier, from latent to logits.
     Classifier,
 }
 
@@ -53,7 +53,7 @@ pub struct Representation {
     pub z: Tensor,
     /// The reconstruction, in the shape of the images.
     pub reconstruction: Tensor,
-    /// The class scores, `[n, classes]`.
+    /// The logits, `[n, classes]`.
     pub logits: Tensor,
 }
 
@@ -64,7 +64,7 @@ pub struct Losses<'t> {
     pub mse: Var<'t>,
     /// The mean cross-entropy of the classification.
     pub cross_entropy: Var<'t>,
-    /// The class scores.
+    /// The logits.
     pub logits: Var<'t>,
     /// The latent passed to the decoder; its gradient is that of the MSE alone.
     pub z_for_decoder: Var<'t>,
@@ -263,7 +263,7 @@ impl Cre {
         })
     }
 
-    /// Computes latent, reconstruction and class scores of a batch of unmasked images, without gradients. A split latent is
+    /// Computes latent, reconstruction and logits of a batch of unmasked images, without gradients. A split latent is
     /// returned as a whole.
     ///
     /// # Errors
@@ -286,7 +286,7 @@ impl Cre {
         Ok(self.encode(&tape.constant(images), Mode::Evaluation)?.value().clone())
     }
 
-    /// Reconstruction and class scores of [latents](Self::latents), with nothing recorded.
+    /// Reconstruction and logits of [latents](Self::latents), with nothing recorded.
     ///
     /// # Errors
     /// If the latents' shape does not fit.

@@ -67,8 +67,8 @@ pub enum Error {
     },
     /// Two parts of a model with separate optimisers share a parameter.
     #[error(
-        "`{first}` and `{second}` are one parameter, which the optimisers of both parts would step; expected parts that \
-         share none, so tie weights within a part or train with one optimiser (`LossTrainer`)"
+        "`{first}` and `{second}` are the same parameter, in two parts with separate optimisers; expected parts that share no \
+         parameter: tie weights within a part, or train with one optimiser (`LossTrainer`)"
     )]
     Shared {
         /// The parameter's name in the first part.
@@ -113,7 +113,7 @@ pub enum Error {
         misfits: Vec<String>,
     },
     /// There were no batches to train on or to evaluate.
-    #[error("no batches were given; is the data set smaller than one batch?")]
+    #[error("no batch: expected at least one whole batch of images, got fewer; use a smaller batch")]
     NoBatches,
 }
 

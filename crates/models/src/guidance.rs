@@ -12,7 +12,7 @@ use crate::{Activation, Autoencoder, BatchNorm, Example, Flatten, Linear, Mode, 
 /// The width of the non-linear probe in the paper.
 pub const PROBE_WIDTH: usize = 1024;
 
-/// A linear probe: an affine map from latents to class scores.
+/// A linear probe: an affine map from latents to logits.
 ///
 /// # Errors
 /// If a size is zero.
@@ -22,7 +22,7 @@ pub fn linear_probe(latent: usize, classes: usize, stream: &Stream, dtype: DType
     Ok(layers.then_with(stream, |stream| Linear::new(latent, classes, stream, dtype)))
 }
 
-/// A non-linear probe: two hidden layers with batch norm and ReLU, and an affine map to class scores.
+/// A non-linear probe: two hidden layers with batch norm and ReLU, and an affine map to logits.
 ///
 /// # Errors
 /// If a size is zero.
@@ -54,7 +54,7 @@ pub struct Guided {
 /// The outputs of a probe for a batch, on the tape.
 #[derive(Debug)]
 pub struct ProbeOutput<'t> {
-    /// The class scores, `[n, classes]`.
+    /// The logits, `[n, classes]`.
     pub logits: Var<'t>,
     /// The mean cross-entropy.
     pub cross_entropy: Var<'t>,

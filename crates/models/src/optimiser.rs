@@ -57,7 +57,8 @@ pub trait Optimiser: Send {
         Ok(())
     }
 
-    /// The second half of [`Optimiser::step`]: launches the kernels; a recorded step replays this part.
+    /// The second half of [`Optimiser::step`]: launches the kernels; a recorded step replays this part, if
+    /// [`Optimiser::records`].
     ///
     /// # Errors
     /// If a parameter has no gradient.
@@ -67,6 +68,13 @@ pub trait Optimiser: Send {
         gradients: &Gradients,
         schedule_value: ScheduleValue,
     ) -> Result<()>;
+
+    /// Whether a GPU may record [`Optimiser::apply`] in one step and replay it in the others. Then what changes from step to
+    /// step, such as the learning rate, must be in device memory, written by [`Optimiser::prepare`]: a replay repeats every
+    /// value that was passed to a kernel, and runs nothing on the CPU. The default is no: each step launches its kernels.
+    fn records(&self) -> bool {
+        false
+    }
 
     /// Moves the state of each parameter to the parameter's current device.
     fn to_device(&mut self, params: &[(String, &Param)]) -> Result<()>;
@@ -143,6 +151,10 @@ impl Optimiser for Adam {
         self.apply(params, gradients)
     }
 
+    fn records(&self) -> bool {
+        true
+    }
+
     fn to_device(&mut self, params: &[(String, &Param)]) -> Result<()> {
         self.to_device(params)
     }
@@ -168,6 +180,10 @@ impl Optimiser for Sgd {
         schedule_value: ScheduleValue,
     ) -> Result<()> {
         self.apply(params, gradients, schedule_value)
+    }
+
+    fn records(&self) -> bool {
+        true
     }
 
     fn to_device(&mut self, params: &[(String, &Param)]) -> Result<()> {

@@ -7,7 +7,7 @@
 
 use std::fmt;
 use std::ops::Bound::{self, Excluded, Included, Unbounded};
-use std::ops::RangeBounds;
+use std::ops::{RangeBounds, RangeInclusive};
 
 use serde::{Serialize, Serializer};
 
@@ -26,6 +26,10 @@ impl Range {
         ALL.iter().find(|(known, _)| *known == name).map(|(_, range)| *range)
     }
 
+    pub(crate) fn of(range: RangeInclusive<f64>) -> Self {
+        Self { least: Included(*range.start()), most: Included(*range.end()) }
+    }
+
     /// Whether the range contains this value.
     pub fn contains(self, value: f64) -> bool {
         value.is_finite() && (self.least, self.most).contains(&value)
@@ -40,9 +44,9 @@ impl Range {
 /// Displays a range such as `from 0 and below 1`.
 impl fmt::Display for Range {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let number = |bound: f64| match bound.abs() < 1e-5 && bound != 0.0 {
-            true => format!("{bound:e}"),
-            false => bound.to_string(),
+        let number = |bound: f64| match bound.abs() {
+            1e-5..1e16 | 0.0 => bound.to_string(),
+            _ => format!("{bound:e}"),
         };
         match self.least {
             Included(least) => write!(f, "from {}", number(least))?,

@@ -201,7 +201,7 @@ impl Recurrent {
         sums.into_iter().map(Metrics::means).collect()
     }
 
-    /// Latent, reconstruction and class scores of a batch at every step, from the first.
+    /// Latent, reconstruction and logits of a batch at every step, from the first.
     ///
     /// # Errors
     /// If the images' shape does not fit.

@@ -200,8 +200,8 @@ mod tests {
         autoencoder(&config, &Stream::new(0, "init"), DType::F32)
     }
 
-    /// Parameter counts, fact LBR C14 of `book/lbr.md`. Only the two affine layers depend on the latent, so the largest
-    /// models are counted from the smallest.
+    /// Parameter counts, fact LBR C14 of `book/lbr.md`. Only the two affine layers depend on the latent, so the counts of
+    /// the largest models follow from those of the smallest.
     #[test]
     fn the_parameter_counts_are_those_of_the_specification() {
         const CODE: usize = 512 * 7 * 7;

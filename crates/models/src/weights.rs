@@ -34,13 +34,16 @@
 //! ```
 
 mod config;
+mod stream;
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use autograd::Param;
 use half::{bf16, f16};
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use safetensors::tensor::{Dtype, TensorView};
 use system::files;
 use tensor::{DType, Device, Element, Tensor};
 
@@ -125,8 +128,14 @@ fn write_with(path: &Path, tensors: &[(String, Tensor)], metadata: Option<(Strin
 /// [`Error::File`] if the file cannot be read, is not a complete safetensors file, or has tensors of a type other than
 /// f64, f32, f16 and bf16.
 pub fn read(path: &Path) -> Result<BTreeMap<String, Tensor>> {
-    let bytes = files::read(path, MAX_BYTES).map_err(|error| failure(path, "read", error))?;
-    read_from(path, &bytes)
+    let (mut file, length) = opened(path)?;
+    parse(&mut file, length).map_err(|reason| failure(path, "read", reason))
+}
+
+/// A file of at most [`MAX_BYTES`], and its length.
+fn opened(path: &Path) -> Result<(File, u64)> {
+    let opened = files::open(path, MAX_BYTES).and_then(|file| Ok((file.metadata()?.len(), file)));
+    opened.map(|(length, file)| (file, length)).map_err(|error| failure(path, "read", error))
 }
 
 /// [`read`] for bytes in memory; `path` appears in errors.
@@ -134,18 +143,17 @@ pub fn read(path: &Path) -> Result<BTreeMap<String, Tensor>> {
 /// # Errors
 /// As [`read`].
 pub fn read_from(path: &Path, bytes: &[u8]) -> Result<BTreeMap<String, Tensor>> {
-    parse(bytes).map_err(|reason| failure(path, "read", reason))
+    parse(&mut &*bytes, bytes.len() as u64).map_err(|reason| failure(path, "read", reason))
 }
 
-fn parse(bytes: &[u8]) -> std::result::Result<BTreeMap<String, Tensor>, String> {
-    let stored = SafeTensors::deserialize(bytes);
-    let stored = stored.map_err(|error| format!("not a whole safetensors file: {error}"))?;
-    let loaded = stored.iter().filter(|(name, _)| name.rsplit('.').next() != Some(PASSED_OVER));
-    let parsed = loaded.map(|(name, view)| {
-        let tensor = to_tensor(&view).map_err(|reason| format!("{name}: {reason}"))?;
-        Ok((name.to_owned(), tensor))
-    });
-    parsed.collect()
+fn parse(source: &mut impl Read, length: u64) -> std::result::Result<BTreeMap<String, Tensor>, String> {
+    let header = stream::header(source, length)?;
+    let mut tensors = BTreeMap::new();
+    let is_loaded = |name: &str| name.rsplit('.').next() != Some(PASSED_OVER);
+    stream::for_tensors(source, &header, is_loaded, |name, tensor| {
+        tensors.insert(name, tensor);
+    })?;
+    Ok(tensors)
 }
 
 fn failure(path: &Path, doing: &'static str, reason: impl ToString) -> Error {
@@ -175,24 +183,6 @@ fn to_bytes(tensor: &Tensor) -> Vec<u8> {
     }
 }
 
-fn to_tensor(view: &TensorView<'_>) -> std::result::Result<Tensor, String> {
-    fn of<const N: usize, T: Element>(
-        view: &TensorView<'_>,
-        from: fn([u8; N]) -> T,
-    ) -> tensor::Result<Tensor> {
-        let (elements, _) = view.data().as_chunks::<N>();
-        Tensor::from_vec(elements.iter().map(|&bytes| from(bytes)).collect(), view.shape())
-    }
-    let tensor = match view.dtype() {
-        Dtype::F64 => of(view, f64::from_le_bytes),
-        Dtype::F32 => of(view, f32::from_le_bytes),
-        Dtype::F16 => of(view, f16::from_le_bytes),
-        Dtype::BF16 => of(view, bf16::from_le_bytes),
-        other => return Err(format!("expected f64, f32, f16 or bf16, got {other:?}")),
-    };
-    tensor.map_err(|error| error.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -202,6 +192,10 @@ mod tests {
     use super::*;
     use crate::cnn::cnn_s;
     use crate::{Cre, Module, Part};
+
+    fn parse(bytes: &[u8]) -> std::result::Result<BTreeMap<String, Tensor>, String> {
+        super::parse(&mut &*bytes, bytes.len() as u64)
+    }
 
     fn model(seed: u64, dtype: DType) -> Cre {
         cnn_s(1, 10, &Stream::new(seed, "init"), dtype).unwrap()

@@ -145,7 +145,7 @@ fn a_parameter_of_two_parts_is_refused_by_name_and_one_listed_twice_in_a_part_is
         Cre::new(encoder, decoder, classifier, &[4])
     };
     let across = cre([[false, true], [true, false], [false, false]]);
-    let message = "`encoder.1.weight` and `decoder.0.weight` are one parameter";
+    let message = "`encoder.1.weight` and `decoder.0.weight` are the same parameter";
     for refused in [
         CreTrainer::new(&across, AdamConfig::PAPER, 0.5).err().unwrap(),
         ProbeTrainer::new(&across, AdamConfig::PAPER).err().unwrap(),

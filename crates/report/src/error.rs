@@ -25,7 +25,7 @@ pub enum Error {
     },
 
     /// A point is outside its own spread, so a band would not contain its line.
-    #[error("{of}: point {point} has {axis} = {value} outside its spread {low} to {high}")]
+    #[error("{of}: point {point} has {axis} = {value} outside its interval {low} to {high}")]
     OutsideSpread {
         /// The figure, panel and series.
         of: String,

@@ -33,7 +33,7 @@ pub fn forest(rows: &[Verdict]) -> Option<Drawing> {
         return None;
     }
     let label = |(row, effect): &(&Verdict, &Effect)| -> String {
-        let text = format!("{}  {}: {}", row.source, of(row), effect.quantity);
+        let text = name(row, &effect.quantity);
         match text.chars().count() {
             n if n > LONGEST => text.chars().take(LONGEST - 1).chain(['…']).collect(),
             _ => text,
@@ -82,10 +82,13 @@ pub fn forest(rows: &[Verdict]) -> Option<Drawing> {
     Some(Drawing { svg, width: width.ceil(), height: height.ceil() })
 }
 
-/// Data set and model of a row.
-fn of(row: &Verdict) -> String {
+/// Claim, data set and model of a row, and its quantity, without the model if it begins with that.
+fn name(row: &Verdict, quantity: &str) -> String {
+    let rest = quantity.strip_prefix(row.model.as_str()).and_then(|rest| rest.strip_prefix(": "));
     let parts = [row.data.as_str(), row.model.as_str()];
-    parts.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; ")
+    let about = parts.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; ");
+    let about = if about.is_empty() { about } else { format!("{about}: ") };
+    format!("{}  {about}{}", row.source, rest.unwrap_or(quantity))
 }
 
 fn interval(canvas: &mut Canvas, axis: &Axis, (row, effect): &(&Verdict, &Effect), y: f64) {
@@ -110,7 +113,7 @@ fn colour(conclusion: Conclusion) -> Colour {
     match conclusion {
         Conclusion::Holds | Conclusion::ExactMet => Style::category(0).colour,
         Conclusion::DoesNotHold | Conclusion::ExactMissed => Style::category(1).colour,
-        Conclusion::Undecided | Conclusion::NotTrained | Conclusion::NotRun => QUIET,
+        Conclusion::Undecided | Conclusion::NotConverged | Conclusion::NotRun => QUIET,
     }
 }
 
@@ -172,6 +175,16 @@ mod tests {
         assert_eq!(svg.matches("<circle").count(), 3);
         assert!(svg.contains("&lt;MNIST&gt;") && !svg.contains("<MNIST>"));
         assert!(forest(&rows[4..5]).is_none());
+    }
+
+    #[test]
+    fn a_name_has_no_empty_part_and_no_part_twice() {
+        let named = |data: &str, model: &str, quantity: &str| {
+            name(&Verdict { data: data.into(), model: model.into(), ..row("", [0.0; 3]) }, quantity)
+        };
+        assert_eq!(named("MNIST", "ViT-S", "ViT-S: gap"), "C8  MNIST; ViT-S: gap");
+        assert_eq!(named("MNIST", "ViT", "ViT-S: gap"), "C8  MNIST; ViT: ViT-S: gap");
+        assert_eq!(named("", "", "MNIST, K = 4"), "C8  MNIST, K = 4");
     }
 
     #[test]

@@ -160,7 +160,7 @@ impl Ruler {
             return Err(self.contradiction("has no positions, expected at least one"));
         }
         if positions.windows(2).any(|pair| pair[0].at >= pair[1].at) {
-            return Err(self.contradiction("has positions out of order, expected each above the one before"));
+            return Err(self.contradiction("has positions out of order, expected strictly increasing ones"));
         }
         if self.axis.range.is_some() {
             return Err(self.contradiction("has positions and a range, expected one of them"));

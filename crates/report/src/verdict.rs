@@ -151,7 +151,7 @@ pub enum Conclusion {
     /// profile that only tests the pipeline.
     Undecided,
     /// The networks of the claim were not trained to convergence.
-    NotTrained,
+    NotConverged,
     /// The exact fact is met.
     ExactMet,
     /// The exact fact is missed: a regression.
@@ -167,7 +167,7 @@ impl Conclusion {
         Self::Holds,
         Self::DoesNotHold,
         Self::Undecided,
-        Self::NotTrained,
+        Self::NotConverged,
         Self::ExactMet,
         Self::ExactMissed,
         Self::NotRun,
@@ -179,7 +179,7 @@ impl Conclusion {
             Self::Holds => "holds",
             Self::DoesNotHold => "does not hold",
             Self::Undecided => "undecided",
-            Self::NotTrained => "not trained to the end",
+            Self::NotConverged => "not converged",
             Self::ExactMet => "exact",
             Self::ExactMissed => "not exact",
             Self::NotRun => "not run",
@@ -192,7 +192,7 @@ impl Conclusion {
             Self::Holds => '✓',
             Self::DoesNotHold => '✗',
             Self::Undecided => '?',
-            Self::NotTrained => '…',
+            Self::NotConverged => '…',
             Self::ExactMet => '=',
             Self::ExactMissed => '≠',
             Self::NotRun => '–',
@@ -210,7 +210,7 @@ impl Conclusion {
             Self::Holds => 'h',
             Self::DoesNotHold => 'x',
             Self::Undecided => 'u',
-            Self::NotTrained => 't',
+            Self::NotConverged => 't',
             Self::ExactMet => 'e',
             Self::ExactMissed => 'f',
             Self::NotRun => 'n',
@@ -224,7 +224,7 @@ impl Conclusion {
             Self::ExactMissed => 0,
             Self::DoesNotHold => 1,
             Self::Undecided => 2,
-            Self::NotTrained => 3,
+            Self::NotConverged => 3,
             Self::Holds | Self::ExactMet => 4,
             Self::NotRun => 5,
         }

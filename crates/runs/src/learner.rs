@@ -154,7 +154,7 @@ pub trait Learner {
     /// # Errors
     /// If it cannot be computed, or the learner is not a closed form.
     fn answer(&self, _images: &Images) -> Result<(Scalars, Arrays)> {
-        Err(Error::Usage(format!("{} is not a closed form; train it", self.label())))
+        Err(Error::Usage(format!("{}: expected a closed form, got a learner that is trained", self.label())))
     }
 
     /// Initialises the learner and calls `work` once with it.

@@ -11,7 +11,7 @@ pub use self::sentences::{in_words, is_of_other_type, plain};
 use crate::run::ranges::check_finite;
 use crate::{Error, Result};
 
-/// The maximum number of parts of a key.
+/// The maximum number of levels of a setting's key.
 const DEEPEST: usize = 32;
 
 /// One `key=value` of the command line; dots in the key select nested fields, as in `model.latent`.
@@ -80,7 +80,8 @@ pub fn with_settings<C: Serialize + DeserializeOwned>(config: C, settings: &[Set
         // Each missing part adds a nesting level, and the deserializer recurses as deep.
         if parts.len() > DEEPEST {
             let start: String = key.chars().take(40).collect();
-            let what = format!("the key `{start}…` has {} parts: expected at most {DEEPEST}", parts.len());
+            let what =
+                format!("the setting `{start}…` has {} levels: expected at most {DEEPEST}", parts.len());
             return Err(Error::Usage(what));
         }
         check_finite(value, key)?;
@@ -181,7 +182,7 @@ mod tests {
     fn a_key_of_thousands_of_parts_is_refused_and_exhausts_no_stack() {
         let setting = Setting { key: "a.".repeat(100_000), value: Value::from(1) };
         let message = with_settings(Value::Null, &[setting]).unwrap_err().to_string();
-        assert!(message.contains("has 100001 parts") && message.len() < 200, "{message}");
+        assert!(message.contains("has 100001 levels") && message.len() < 200, "{message}");
     }
 
     #[derive(Debug, PartialEq, Serialize, Deserialize)]

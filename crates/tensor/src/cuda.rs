@@ -113,7 +113,7 @@ impl Driver for Cuda {
         self.traits
     }
 
-    fn add_image(&self, name: &str, bytes: &[u8]) -> Result<()> {
+    unsafe fn add_image(&self, name: &str, bytes: &[u8]) -> Result<()> {
         self.queue.context.add_image(name, bytes)
     }
 

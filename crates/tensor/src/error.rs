@@ -99,8 +99,16 @@ pub enum Error {
         /// What the bytes are.
         got: String,
     },
+    /// An image of compiled kernels has the name of another one.
+    #[error(
+        "the image `{name}`: expected the bytes that were loaded under this name, got others; choose another name"
+    )]
+    ImageName {
+        /// The name of the image.
+        name: String,
+    },
     /// A size exceeds the 32-bit index range of GPU kernels.
-    #[error("{kernel}: a size of {size} is more than the kernels of a GPU count to ({max}); split the batch", max = u32::MAX)]
+    #[error("{kernel}: a size of {size} exceeds the 32-bit indices of the CUDA kernels ({max}); use smaller batches", max = u32::MAX)]
     TooLarge {
         /// The kernel.
         kernel: String,
@@ -133,7 +141,7 @@ pub enum Error {
         what: String,
     },
     /// A step that is being recorded used something that cannot be replayed.
-    #[error("a recorded step is replayed without the CPU: {why}")]
+    #[error("this step cannot be recorded: {why}")]
     Recording {
         /// The unsupported action.
         why: String,

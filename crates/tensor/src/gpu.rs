@@ -78,14 +78,18 @@ impl Gpu {
     /// (`nvcc --fatbin`) or PTX. Images are loaded once per name and shared by all streams on this GPU; entry points of this
     /// crate take precedence.
     ///
-    /// A kernel is trusted like those of this crate: it must access no memory beyond its arguments.
+    /// # Safety
+    /// Every later launch of an entry point of the image is a safe call, so each must be sound for all arguments that the
+    /// program passes to it: it has the parameters that the launch lists, in their order and of their types; it accesses no
+    /// memory beyond the tensors among them; and it writes to no input.
     ///
     /// # Errors
-    /// [`Error::Image`] for other or truncated bytes; [`Error::Driver`] if the driver does not load the image;
-    /// [`Error::Recording`] while a step is recorded.
-    pub fn add_image(&self, name: &str, bytes: &[u8]) -> Result<()> {
+    /// [`Error::Image`] for other or truncated bytes; [`Error::ImageName`] for a name under which other bytes are loaded;
+    /// [`Error::Driver`] if the driver does not load the image; [`Error::Recording`] while a step is recorded.
+    pub unsafe fn add_image(&self, name: &str, bytes: &[u8]) -> Result<()> {
         self.refuse_while_recording("load kernels")?;
-        self.driver.add_image(name, bytes)
+        // SAFETY: the caller guarantees it.
+        unsafe { self.driver.add_image(name, bytes) }
     }
 
     /// Statistics of the memory used by this stream's tensors.

@@ -62,6 +62,15 @@ pub trait Kernel<const N: usize, const M: usize>: Sync {
         [Storage::Same; M]
     }
 
+    /// The floating-point operations of matrix multiplications and convolutions in this kernel, for inputs of these shapes.
+    ///
+    /// A multiplication and an addition count one each, so `[m, k]` times `[k, n]` counts `2 m k n`. A convolution
+    /// counts every kernel offset of every output pixel, including those that read padding. Element-wise work counts
+    /// zero, so most kernels keep this default; unsupported shapes count zero too.
+    fn flops(&self, _inputs: [&[usize]; N]) -> u64 {
+        0
+    }
+
     // ANCHOR: implementations
     /// The reference implementation, written for readability.
     fn reference<A: Real>(&self, inputs: [ArrayViewD<'_, A>; N]) -> [ArrayD<A>; M];
@@ -74,16 +83,6 @@ pub trait Kernel<const N: usize, const M: usize>: Sync {
         let _ = (call, inputs, outputs);
         Err(Error::NoCudaKernel { kernel: self.name().into() })
     }
-    // ANCHOR_END: implementations
-
-    /// The floating-point operations of matrix multiplications and convolutions in this kernel, for inputs of these shapes.
-    ///
-    /// A multiplication and an addition count one each, so `[m, k]` times `[k, n]` counts `2 m k n`. A convolution
-    /// counts every kernel offset of every output pixel, including those that read padding. Element-wise work counts
-    /// zero, so most kernels keep this default; unsupported shapes count zero too.
-    fn flops(&self, _inputs: [&[usize]; N]) -> u64 {
-        0
-    }
 
     /// The fast path for `f32`; returns `false` if there is none for these inputs.
     ///
@@ -91,6 +90,7 @@ pub trait Kernel<const N: usize, const M: usize>: Sync {
     fn fast(&self, _inputs: [Slice<'_>; N], _outputs: [&mut [f32]; M]) -> bool {
         false
     }
+    // ANCHOR_END: implementations
 }
 
 /// The element type of an input or output, relative to the type of the call.

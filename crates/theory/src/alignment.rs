@@ -36,7 +36,11 @@ impl Alignment {
     pub fn impact(&self, clean: &Self) -> Result<Array1<f64>> {
         let (expected, got) = (self.alignment.len(), clean.alignment.len());
         if got != expected {
-            return Err(Error::shape("alignment without noise", format!("{expected} dimensions"), got));
+            return Err(Error::shape(
+                "noise-free reference alignment",
+                format!("{expected} dimensions"),
+                got,
+            ));
         }
         Ok(100.0 * (&self.alignment - &clean.alignment) / &clean.alignment)
     }

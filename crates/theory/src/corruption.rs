@@ -198,7 +198,7 @@ impl NoiseMoments<'_> {
         second
     }
 
-    /// `rows (same_patch bd(S) + added)` for `rows: [r, d]`; `None` if it is a multiple of the rows.
+    /// `rows (same_patch bd(S) + added)` for `rows: [r, d]`, as in [`NoiseMoments`]; `None` if it is a multiple of the rows.
     pub(crate) fn along(
         &self,
         rows: ArrayView2<'_, f64>,

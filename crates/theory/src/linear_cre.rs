@@ -160,7 +160,7 @@ impl LinearCre {
         Ok(apply(&self.decoder, &self.codes(x)?, self.mean.view()))
     }
 
-    /// The class scores, `[n, classes]`; the highest is the prediction.
+    /// The logits, `[n, classes]`; the highest is the prediction.
     ///
     /// Fails as [`LinearCre::codes`] does.
     pub fn scores(&self, x: ArrayView2<'_, f64>) -> Result<Array2<f64>> {

@@ -29,7 +29,7 @@ fn precision<O: Cases<N, M>, const N: usize, const M: usize>(setting: Setting) {
     }
 }
 
-fn extreme_numbers<O: Cases<N, M>, const N: usize, const M: usize>() {
+fn extreme_values<O: Cases<N, M>, const N: usize, const M: usize>() {
     for_all(O::cases(), |case| extremes::large_magnitudes(&on_device(case, Setting::ALL[0])));
     extremes::kinks::<Emulated<O>, N, M>().expect("kinks have their documented derivatives");
 }
@@ -57,7 +57,7 @@ macro_rules! kernels_of {
 
             #[test]
             fn the_kernels_keep_large_values_finite_and_give_kinks_their_documented_derivative() {
-                autograd::for_each_arity!(super::extreme_numbers [$op $(<$($n_inputs),+>)?] ());
+                autograd::for_each_arity!(super::extreme_values [$op $(<$($n_inputs),+>)?] ());
             }
         }
     )*};

@@ -25,7 +25,8 @@ impl Programs {
         let sh = &repo.sh;
         let _in_copy = sh.push_dir(copy);
         let packages = ["--package=agon-tensor", "--package=agon-autograd", "--package=agon-models"];
-        let tests = ["--lib", "--test=every_op", "--test=golden", "--test=routing"];
+        let tests =
+            ["--lib", "--test=every_op", "--test=golden", "--test=incorrect_backward", "--test=routing"];
         let messages =
             cmd!(sh, "cargo test --release --no-run {packages...} {tests...} --message-format=json --quiet")
                 .env("CARGO_TARGET_DIR", repo.target())

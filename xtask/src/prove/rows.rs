@@ -40,7 +40,7 @@ pub(crate) const ROWS: [Row; 22] = [
         &[
             Tests(&["--test", "every_op", "gradients_agree_with_finite_differences"]),
             Tests(&["--test", "every_op", "gradients_of_large_calls"]),
-            Tests(&["--test", "dishonest"]),
+            Tests(&["--test", "incorrect_backward"]),
             Tests(&["--lib", "gradcheck::"]),
             Tests(&["--lib", "testing::"]),
         ],

@@ -16,7 +16,7 @@ pub(super) fn of_foreign_crates(tree: &Tree) -> Vec<Finding> {
     let Some(text) = tree.get(LOCK) else { return vec![] };
     let packages = match text.parse::<Table>() {
         Ok(mut lock) => lock.remove("package"),
-        Err(error) => return vec![Finding::new(LOCK, 1, format!("expected TOML: {error}"))],
+        Err(error) => return vec![Finding::new(LOCK, 1, format!("expected valid TOML: {error}"))],
     };
     let packages = packages.as_ref().and_then(Value::as_array).into_iter().flatten();
     packages.filter_map(|package| Some(Finding::new(LOCK, 1, of_one(package)?))).collect()

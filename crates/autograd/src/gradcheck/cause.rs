@@ -16,6 +16,8 @@ pub enum Cause {
     Sign,
     /// The gradient is the right one with its last two axes exchanged.
     Transposed,
+    /// The gradient is the right one with its elements in reverse order.
+    Reversed,
     /// The derivative is the contribution of one output alone, or that of one output is missing.
     DroppedSum,
     /// Every derivative with respect to this input is this many times the right one.
@@ -32,6 +34,7 @@ impl fmt::Display for Cause {
             Self::Zero => f.write_str("; it is zero, so a contribution is missing"),
             Self::Sign => f.write_str("; the sign is wrong"),
             Self::Transposed => f.write_str("; the gradient is transposed"),
+            Self::Reversed => f.write_str("; the elements of the gradient are in reverse order"),
             Self::DroppedSum => {
                 f.write_str("; a sum was dropped: the contributions of single outputs are not added up")
             }
@@ -77,6 +80,8 @@ impl Wrong<'_> {
             Cause::Zero
         } else if self.is_transposed() {
             Cause::Transposed
+        } else if self.is_reversed() {
+            Cause::Reversed
         } else if close(ratio, -1.0) {
             Cause::Sign
         } else if self.is_part_of_a_sum() {
@@ -99,20 +104,26 @@ impl Wrong<'_> {
         self.derivatives.iter().all(is_off)
     }
 
-    /// Whether every element is the derivative with respect to its mirror image.
     fn is_transposed(&self) -> bool {
         let Some([.., rows, columns]) = self.shape else { return false };
         let matrix = rows * columns;
-        let mirrored = |place: usize| {
+        self.is_permuted(|place| {
             let (first, inside) = (place / matrix * matrix, place % matrix);
             first + inside % rows * columns + inside / rows
-        };
-        let is_mirrored =
-            |place: usize| close(self.derivatives[place][0], self.derivatives[mirrored(place)][1]);
-        // A symmetric gradient is its own mirror image.
-        let differs = |place: usize| !close(self.derivatives[place][1], self.derivatives[mirrored(place)][1]);
+        })
+    }
+
+    fn is_reversed(&self) -> bool {
+        self.shape.is_some() && self.is_permuted(|place| self.derivatives.len() - 1 - place)
+    }
+
+    /// Whether every element is the derivative with respect to another one.
+    fn is_permuted(&self, other: impl Fn(usize) -> usize) -> bool {
+        let is_of_other = |place: usize| close(self.derivatives[place][0], self.derivatives[other(place)][1]);
+        // Equal derivatives may stand in any order.
+        let differs = |place: usize| !close(self.derivatives[place][1], self.derivatives[other(place)][1]);
         let mut places = 0..self.derivatives.len();
-        places.clone().all(is_mirrored) && places.any(differs)
+        places.clone().all(is_of_other) && places.any(differs)
     }
 
     /// Whether the derivative is the contribution of one output, or lacks one.
@@ -148,7 +159,9 @@ mod tests {
         assert!(matches!(of([1.0, 2.0, -3.0, 0.5, 7.0, 11.0 * 1.0005], 5), Cause::Ratio(_)));
         // The rows of the transposed matrix: (1, 0.5), (2, 7), (-3, 11).
         assert_eq!(of([1.0, 0.5, 2.0, 7.0, -3.0, 11.0], 1), Cause::Transposed);
-        // A row is its own mirror image.
+        let reversed = [11.0, 7.0, 0.5, -3.0, 2.0, 1.0];
+        assert_eq!(of(reversed, 0), Cause::Reversed);
+        // The transpose of a row is the row.
         let row = cause(&right.map(|x| 1.0005 * x), &right, 0, &[1, 6]);
         assert!(matches!(row, Cause::Factor(factor) if (factor - 1.0005).abs() < 1e-9), "{row:?}");
         assert_eq!(of([0.25, 2.0, -3.0, 0.5, 7.0, 11.0], 0), Cause::DroppedSum);

@@ -40,6 +40,7 @@ pub(crate) fn compare<E: From<Error>>(
     let mut found = Comparison::default();
     for number in 0..given.point.len() {
         let input = Input { given, number, elements: given.point[number].to_f64_vec(), value };
+        found.inputs.push(OfInput::default());
         let lines =
             options.directions_of(&input).into_iter().map(|direction| input.measure(&centre, direction));
         let lines = lines.collect::<Result<Vec<Line>, E>>()?;
@@ -47,12 +48,28 @@ pub(crate) fn compare<E: From<Error>>(
         let largest = slopes.filter(|slope| slope.is_finite()).fold(0.0, f64::max);
         for (place, line) in lines.iter().enumerate() {
             let scale = largest.max(line.terms);
-            let allowed = line.noise + (ROUNDINGS * f64::EPSILON + options.tolerance) * scale;
-            // Never within if either is not finite.
-            match within((line.analytic - line.numeric).abs(), allowed) {
-                true => found.add(line, allowed, scale, || input.place(line)),
-                false if line.is_absorbed(&centre, given.weights) => found.add_untested(input.place(line)),
-                false => return Err(input.refusal(&lines, place, allowed)?.into()),
+            let judged = |line: &Line| {
+                let allowed = line.noise + (ROUNDINGS * f64::EPSILON + options.tolerance) * scale;
+                // Never within if either is not finite.
+                (allowed, within((line.analytic - line.numeric).abs(), allowed))
+            };
+            let mut accept = |line: &Line, allowed: f64| -> Result<(), E> {
+                if allowed >= RESOLUTION * scale || line.is_rough() {
+                    input.require_smooth(line)?;
+                }
+                found.add(line, allowed, scale, || input.place(line));
+                Ok(())
+            };
+            let (allowed, is_within) = judged(line);
+            if is_within {
+                accept(line, allowed)?;
+            } else if let Some(noise) = line.absorbed(&centre, given.weights) {
+                found.add_untested(input.place(line), noise);
+            } else {
+                match input.measured_again(&centre, line)?.map(|line| (judged(&line), line)) {
+                    Some(((allowed, true), line)) => accept(&line, allowed)?,
+                    _ => return Err(input.refusal(&lines, place, allowed)?.into()),
+                }
             }
         }
     }
@@ -66,6 +83,7 @@ pub(crate) fn within(difference: f64, allowed: f64) -> bool {
 }
 
 /// The direction of a line through the point.
+#[derive(Clone)]
 struct Direction {
     along: Along,
     /// The elements that move, each with its share of the distance.
@@ -80,6 +98,8 @@ struct Line {
     numeric: f64,
     /// The tolerance due to rounding, of this line alone: for a strongly curved neighbour, it is mostly curvature.
     noise: f64,
+    /// How far `numeric` may be off, where the outputs are not smooth too.
+    uncertainty: f64,
     /// The sum of the magnitudes whose sum is the derivative.
     terms: f64,
     /// The outputs that changed, with their positions.
@@ -87,11 +107,12 @@ struct Line {
 }
 
 impl Line {
-    /// Whether the outputs did not move, and the gradient is so small that rounding may have kept them: a bias before a
-    /// batch norm, or an output of a much larger size.
-    fn is_absorbed(&self, centre: &[f64], weights: &[f64]) -> bool {
+    /// The size of a gradient that rounding may hide, if the outputs did not move and the gradient is below it: a bias before
+    /// a batch norm, or an output of a much larger size.
+    fn absorbed(&self, centre: &[f64], weights: &[f64]) -> Option<f64> {
         let size: f64 = centre.iter().zip(weights).map(|(y, weight)| (y * weight).abs()).sum();
-        self.moved.is_empty() && self.analytic.abs() <= f64::EPSILON * size / self.direction.step
+        let hidden = f64::EPSILON * size / self.direction.step;
+        (self.moved.is_empty() && self.analytic.abs() <= hidden).then_some(hidden)
     }
 
     fn is_rough(&self) -> bool {
@@ -109,10 +130,16 @@ impl GradCheck {
             shares: vec![(place, 1.0)],
             step: self.step * scale(*x),
         };
+        // The steps are exact where `x + step * share * scale` crosses no power of two.
+        let grid = f64::EPSILON / self.step;
         let direction = |number: usize| {
             let mut words = Stream::new(number as u64, "gradcheck directions").sequence(input.number as u64);
-            // Odd sixteenths, so that these steps are nearly exact too and no element stands still.
-            let share = |x: &f64| ((16.0 * words.uniform()).floor() - 7.5) / 8.0 * scale(*x);
+            let share = |x: &f64| {
+                // From 1/2 to 1 with either sign: no element stands still, and hardly two have equal shares.
+                let uniform = 2.0 * words.uniform() - 1.0;
+                let magnitude = ((1.0 + uniform.abs()) / (2.0 * grid)).floor() * grid;
+                magnitude.copysign(uniform) * scale(*x)
+            };
             let shares = input.elements.iter().map(share).enumerate().collect();
             Direction { along: Along::Direction(number), shares, step: self.step }
         };
@@ -146,14 +173,59 @@ impl<E: From<Error>> Input<'_, E> {
         let moved = stencil::along(centre, direction.step, &|steps| self.at(&direction, steps))?;
         let (weights, gradient) = (self.given.weights, &self.given.analytic[self.number]);
         let terms = direction.shares.iter().map(|&(place, share)| share * gradient[place]);
-        let noise = |(output, moved): &(usize, Moved)| weights[*output].abs() * moved.allowed(direction.step);
+        let step = direction.step;
+        let sum = |of: &dyn Fn(&Moved) -> f64| {
+            moved.iter().map(|(output, moved)| weights[*output].abs() * of(moved)).sum()
+        };
         Ok(Line {
             analytic: terms.clone().sum(),
             terms: terms.map(f64::abs).sum(),
             numeric: moved.iter().map(|(output, moved)| weights[*output] * moved.slope).sum(),
-            noise: moved.iter().map(noise).sum(),
+            noise: sum(&|moved| moved.allowed(step)),
+            uncertainty: sum(&|moved| moved.uncertainty(step)),
             direction,
             moved,
+        })
+    }
+
+    /// The line at half the step, with the noise of both: that of one stencil is estimated from two samples, and may be too
+    /// small by chance. `None` if it is not smooth, which more samples do not change.
+    fn measured_again(&self, centre: &[f64], line: &Line) -> Result<Option<Line>, E> {
+        if line.is_rough() {
+            return Ok(None);
+        }
+        let direction = Direction { step: line.direction.step / 2.0, ..line.direction.clone() };
+        let again = self.measure(centre, direction)?;
+        let [noise, uncertainty] =
+            [again.noise.max(2.0 * line.noise), again.uncertainty.max(2.0 * line.uncertainty)];
+        Ok((!again.is_rough()).then_some(Line { noise, uncertainty, ..again }))
+    }
+
+    /// Refuses a derivative that is accepted only because of outputs that are not smooth, such as a kink whose height is
+    /// small beside the output.
+    fn require_smooth(&self, line: &Line) -> Result<(), E> {
+        match self.roughness(line, &Moved::is_loud)? {
+            Some(roughness) => {
+                let (place, analytic, numeric) = (self.place(line), line.analytic, line.numeric);
+                Err(Error::NotSmooth { place, roughness, analytic, numeric }.into())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// What the chosen outputs, summed, have along the line; `None` if that is nothing but rounding errors.
+    fn roughness(&self, line: &Line, chosen: &dyn Fn(&Moved) -> bool) -> Result<Option<Roughness>, E> {
+        let chosen: Vec<usize> =
+            line.moved.iter().filter(|(_, moved)| chosen(moved)).map(|(output, _)| *output).collect();
+        if chosen.is_empty() {
+            return Ok(None);
+        }
+        roughness::of(&|steps| {
+            let outputs = self.at(&line.direction, steps)?;
+            let term = |&output: &usize| {
+                self.given.weights[output] * outputs.get(output).copied().unwrap_or(f64::NAN)
+            };
+            Ok(chosen.iter().map(term).sum())
         })
     }
 
@@ -168,15 +240,7 @@ impl<E: From<Error>> Input<'_, E> {
             return Ok(Error::NonFiniteGradient { place, analytic, numeric });
         }
         if line.is_rough() {
-            let rough_sum = |steps: f64| -> Result<f64, E> {
-                let outputs = self.at(&line.direction, steps)?;
-                let rough = line.moved.iter().filter(|(_, moved)| moved.rough);
-                let term = |(output, _): &(usize, Moved)| {
-                    self.given.weights[*output] * outputs.get(*output).copied().unwrap_or(f64::NAN)
-                };
-                Ok(rough.map(term).sum())
-            };
-            let roughness = roughness::of(&rough_sum)?;
+            let roughness = self.roughness(line, &|moved| moved.rough)?.unwrap_or(Roughness::TooSteep);
             return Ok(Error::NotSmooth { place, roughness, analytic, numeric });
         }
         let contribution = |(output, moved): &(usize, Moved)| self.given.weights[*output] * moved.slope;
@@ -205,41 +269,73 @@ impl<E> Input<'_, E> {
 /// The result of [`compare`].
 #[derive(Default)]
 pub(crate) struct Comparison {
-    pub(crate) checked: Checked,
-    /// The largest derivative by finite differences, resolved or not, and what rounding may add to it.
+    checked: Checked,
+    /// One for each input.
+    inputs: Vec<OfInput>,
+}
+
+/// Statistics of the derivatives with respect to one input.
+#[derive(Clone, Default)]
+struct OfInput {
+    elements: usize,
+    resolved: usize,
+    /// The largest by finite differences, resolved or not.
     largest: f64,
+    /// The most by which one may be off.
     noise: f64,
 }
 
 impl Comparison {
-    /// The statistics, or an error if finite differences resolve no derivative.
-    pub(crate) fn not_vacuous(self) -> Result<Checked> {
-        let Self { checked, largest, noise } = self;
-        match checked.resolved {
-            0 => Err(Error::Unresolved { elements: checked.elements, largest, noise }),
-            _ => Ok(checked),
-        }
+    /// The statistics.
+    pub(crate) fn checked(self) -> Checked {
+        let unresolved = self.inputs.iter().enumerate().filter(|(_, input)| input.resolved == 0);
+        let unresolved = unresolved.map(|(number, _)| number).collect();
+        Checked { unresolved, ..self.checked }
     }
 
-    fn add_untested(&mut self, place: Place) {
+    /// The statistics, or an error if nothing is known about an input: none of its derivatives is resolved, and they may be as
+    /// large as a thousandth of those that are.
+    pub(crate) fn not_vacuous(self, variables: &[Variable]) -> Result<Checked> {
+        let unknown =
+            |input: &OfInput| input.resolved == 0 && input.noise >= RESOLUTION * self.checked.largest;
+        if self.checked.resolved > 0 && !self.inputs.iter().any(unknown) {
+            return Ok(self.checked());
+        }
+        let place = self.inputs.iter().position(|input| unknown(input) && input.elements > 0).unwrap_or(0);
+        let OfInput { elements, largest, noise, .. } = self.inputs.get(place).cloned().unwrap_or_default();
+        let input = variables.get(place).map_or("any input".into(), Variable::to_string);
+        Err(Error::Unresolved { input, elements, largest, noise })
+    }
+
+    fn add_untested(&mut self, place: Place, noise: f64) {
         self.checked.elements += 1;
         self.checked.untested.push(place);
+        self.of_input(0.0, noise);
+    }
+
+    /// Counts a derivative of the latest input.
+    fn of_input(&mut self, numeric: f64, noise: f64) -> &mut OfInput {
+        let input = self.inputs.last_mut().expect("an input is added before its derivatives");
+        input.elements += 1;
+        (input.largest, input.noise) = (input.largest.max(numeric), input.noise.max(noise));
+        input
     }
 
     fn add(&mut self, line: &Line, allowed: f64, scale: f64, place: impl Fn() -> Place) {
-        let (checked, numeric) = (&mut self.checked, line.numeric.abs());
+        let numeric = line.numeric.abs();
+        let is_tested = !line.is_rough() && allowed < RESOLUTION * scale;
+        let is_resolved = is_tested && allowed < RESOLUTION * numeric;
+        self.of_input(numeric, allowed.max(line.uncertainty)).resolved += usize::from(is_resolved);
+        let checked = &mut self.checked;
         checked.elements += 1;
         let error = (line.analytic - line.numeric).abs() / scale;
         checked.worst = checked.worst.max(if scale > 0.0 { error } else { 0.0 });
-        if line.is_rough() || allowed >= RESOLUTION * scale {
-            checked.untested.push(place());
-        } else if allowed < RESOLUTION * numeric {
+        if is_resolved {
             checked.smallest = if checked.resolved == 0 { numeric } else { checked.smallest.min(numeric) };
             checked.largest = checked.largest.max(numeric);
             checked.resolved += 1;
-        }
-        if numeric >= self.largest {
-            (self.largest, self.noise) = (numeric, allowed);
+        } else if !is_tested {
+            checked.untested.push(place());
         }
     }
 }

@@ -48,14 +48,37 @@ const HALVINGS: usize = 24;
 /// are noisy where a kink lies between two points.
 const WINDOW: usize = 12;
 
-/// Classifies a function that is not smooth within the stencil, whose points are at -4 to 4.
+/// The number of halvings from the stencil on at which rounding bends all five places, and a jump two of them.
+const COARSE: usize = 8;
+
+/// The ratio of two bends that rounding errors of one size do not have: those of seven values differ by less.
+const APART: f64 = 16.0;
+
+/// A bend of fewer roundings of the largest value may be rounding.
+const ROUNDINGS: f64 = 64.0;
+
+/// A jump of fewer roundings of the largest value may be rounding that is amplified inside of the function.
+const JUMP: f64 = 4096.0;
+
+/// The bends at five neighbouring places.
+struct Bends {
+    sharpest: f64,
+    /// The third largest: small if only one place, or the two beside it, bend.
+    elsewhere: f64,
+    /// `epsilon` times the largest magnitude of the function.
+    rounding: f64,
+}
+
+/// Classifies a function that is not smooth within the stencil, whose points are at -4 to 4; `None` if its values differ
+/// from those of a smooth function by rounding errors only.
 ///
 /// The bend, `|f(c - h) - 2 f(c) + f(c + h)|`, is the difference of the two one-sided differences. Around the place c
-/// where it is largest, h is halved again and again. The bend then falls like `h^p`: p is 2 for a smooth function, 1 for a
-/// kink, between them and 0 for a derivative without bound, such as 1/2 for a root, and 0 for a jump.
-pub(super) fn of<E>(f: &dyn Fn(f64) -> Result<f64, E>) -> Result<Roughness, E> {
+/// where it is largest, h is halved again and again. The bend then falls like `h^p` down to the rounding errors: p is 2 for
+/// a smooth function, 1 for a kink, between them and 0 for a derivative without bound, such as 1/2 for a root, and 0 for a
+/// jump. Rounding errors do not fall either, but bend the function everywhere.
+pub(super) fn of<E>(f: &dyn Fn(f64) -> Result<f64, E>) -> Result<Option<Roughness>, E> {
     let (mut centre, mut h) = (0.0, REACH as f64 / 3.0);
-    let mut bends: Vec<f64> = vec![];
+    let mut levels = Vec::with_capacity(HALVINGS);
     for _ in 0..HALVINGS {
         // Three to each side: the sharpest place may lie between two points, and stays within the halved range.
         let mut values = [0.0; 7];
@@ -63,33 +86,48 @@ pub(super) fn of<E>(f: &dyn Fn(f64) -> Result<f64, E>) -> Result<Roughness, E> {
             *value = f(centre + steps * h)?;
         }
         if !values.iter().all(|value| value.is_finite()) {
-            return Ok(Roughness::Singular);
+            return Ok(Some(Roughness::Singular));
         }
         let bend = |place: usize| (values[place - 1] - 2.0 * values[place] + values[place + 1]).abs();
         // The middle one unless another is larger, so that a kink at a point of the stencil stays the centre.
         let sharpest =
             [3, 2, 4, 1, 5].into_iter().reduce(|a, b| if bend(b) > bend(a) { b } else { a }).unwrap_or(3);
-        let size = values.iter().fold(0.0, |size: f64, value| size.max(value.abs()));
-        // Below this, a bend may be rounding.
-        if bend(sharpest) < 4096.0 * f64::EPSILON * size || bend(sharpest) == 0.0 {
-            break;
-        }
-        bends.push(bend(sharpest));
+        let mut bends: [f64; 5] = std::array::from_fn(|place| bend(place + 1));
+        bends.sort_by(f64::total_cmp);
+        let rounding = f64::EPSILON * values.iter().fold(0.0, |size: f64, value| size.max(value.abs()));
+        levels.push(Bends { sharpest: bends[4], elsewhere: bends[2], rounding });
         (centre, h) = (centre + (sharpest as f64 - 3.0) * h, h / 2.0);
     }
-    let window = WINDOW.min(bends.len().saturating_sub(1));
-    if window == 0 {
-        return Ok(Roughness::TooSteep);
+    Ok(classify(&levels))
+}
+
+fn classify(levels: &[Bends]) -> Option<Roughness> {
+    let mut last: Vec<f64> = levels[levels.len() - 4..].iter().map(|level| level.sharpest).collect();
+    last.sort_by(f64::total_cmp);
+    let end = last[2];
+    let is_signal = |level: &&Bends| level.sharpest > (APART * end).max(ROUNDINGS * level.rounding);
+    let falling: Vec<f64> = levels.iter().take_while(is_signal).map(|level| level.sharpest).collect();
+    // Fewer may be above the others by chance.
+    if falling.len() >= 4 {
+        let last = falling.len() - 1;
+        let window = WINDOW.min(last);
+        let exponent = (falling[last - window] / falling[last]).log2() / window as f64;
+        return Some(match exponent {
+            1.5.. => Roughness::TooSteep,
+            0.85.. => Roughness::Kink,
+            _ => Roughness::Singular,
+        });
     }
-    let last = bends.len() - 1;
-    let exponent = (bends[last - window] / bends[last]).log2() / window as f64;
-    Ok(match exponent {
-        1.5.. => Roughness::TooSteep,
-        0.85.. => Roughness::Kink,
-        0.12.. => Roughness::Singular,
-        -0.12.. => Roughness::Jump,
-        _ => Roughness::Singular,
-    })
+    let (coarse, rounding) = (&levels[..COARSE], levels[0].rounding);
+    let most = coarse.iter().fold(ROUNDINGS * rounding, |most: f64, level| most.max(level.sharpest));
+    let is_local = |level: &Bends| APART * level.elsewhere < level.sharpest;
+    if end > APART * most {
+        Some(Roughness::Singular)
+    } else if coarse[0].sharpest > JUMP * rounding && coarse.iter().all(is_local) {
+        Some(Roughness::Jump)
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]
@@ -97,6 +135,10 @@ mod tests {
     use super::*;
 
     fn at(f: impl Fn(f64) -> f64) -> Roughness {
+        rounding_or(f).unwrap()
+    }
+
+    fn rounding_or(f: impl Fn(f64) -> f64) -> Option<Roughness> {
         of(&|steps| Ok::<_, ()>(f(steps / 1024.0))).unwrap()
     }
 
@@ -121,6 +163,31 @@ mod tests {
             assert_eq!(at(|t| (3e3 * (x + t)).exp()), Roughness::TooSteep, "{x}");
             assert_eq!(at(|t| (1e4 * (x + t)).sin()), Roughness::TooSteep, "{x}");
         }
-        assert_eq!(at(|_| 1.0), Roughness::TooSteep);
+    }
+
+    #[test]
+    fn rough_functions_are_recognised_below_a_large_constant() {
+        for constant in [1e3, 1e6, 1e8, 1e10] {
+            for x in [0.0, 0.001, -0.0023] {
+                assert_eq!(at(|t| constant + (x + t).abs()), Roughness::Kink, "{constant} {x}");
+                assert_eq!(at(|t| constant + f64::from(x + t > 0.0)), Roughness::Jump, "{constant} {x}");
+                assert_eq!(at(|t| constant + (x + t).abs().sqrt()), Roughness::Singular, "{constant} {x}");
+            }
+        }
+    }
+
+    #[test]
+    fn rounding_errors_are_not_taken_for_roughness() {
+        assert_eq!(rounding_or(|_| 1.0), None);
+        for number in 0..200 {
+            let x = f64::from(number) / 64.0 + 0.1;
+            for constant in [1.0, 1e5, 1e8, 1e10] {
+                let cancelling = |t: f64| ((x + t) / 3.0 + constant) - constant;
+                assert_eq!(rounding_or(cancelling), None, "{constant} {x}");
+                assert_eq!(rounding_or(|t| cancelling(t) + x + t), None, "{constant} {x}");
+                assert_eq!(rounding_or(|t| constant + (x + t) / 3.0), None, "{constant} {x}");
+            }
+            assert_eq!(rounding_or(|t| f64::from(((x + t) as f32).exp() - x as f32)), None, "{x}");
+        }
     }
 }

@@ -21,9 +21,22 @@ const LENGTHS: [f64; 2] = [29.3, 113.4];
 /// a jump or a slope that is too steep for the step.
 const ROUNDING_AT_MOST: f64 = 1e-6;
 
-/// The amplification of the rounding error of one evaluation in a slope: the weights of [`SLOPE`] sum to 1.04 for each
-/// side, and an evaluation may be off by eight times `epsilon` of its magnitude, or by eight times its estimated noise.
-const ALLOWED: f64 = 16.0;
+/// The largest estimated noise of an ordinary evaluation, in `epsilon` of an output's magnitude.
+const QUIET: f64 = 64.0;
+
+/// The most by which an evaluation may be off, in `epsilon` of its magnitude or in its estimated noise.
+const OFF: f64 = 8.0;
+
+/// The error of a slope times the step, for evaluations that are off by one: the sum of the magnitudes of the weights,
+/// of both sides.
+const AMPLIFICATION: f64 = {
+    let (mut sum, mut j) = (0.0, 0);
+    while j < REACH {
+        sum += 2.0 * SLOPE[j].abs();
+        j += 1;
+    }
+    sum
+};
 
 /// The behaviour of one output along a line.
 pub(crate) struct Moved {
@@ -31,17 +44,34 @@ pub(crate) struct Moved {
     pub(crate) slope: f64,
     /// The largest magnitude.
     pub(crate) size: f64,
-    /// The estimated rounding error of one evaluation along this line; zero if it is [rough](Self::rough). Unresolved
-    /// curvature is included.
+    /// The estimated rounding error of one evaluation along this line. Unresolved curvature is included.
     pub(crate) noise: f64,
     /// Whether the output is not smooth within the stencil.
     pub(crate) rough: bool,
 }
 
 impl Moved {
-    /// The tolerance of the slope due to rounding.
+    /// The tolerance of the slope due to rounding, which excludes what is [rough](Self::rough).
     pub(crate) fn allowed(&self, step: f64) -> f64 {
-        ALLOWED * (f64::EPSILON * self.size).max(self.noise) / step
+        match self.rough {
+            true => self.of_noise(0.0, step),
+            false => self.uncertainty(step),
+        }
+    }
+
+    /// How far the slope may be off, with a noise that is [rough](Self::rough) too.
+    pub(crate) fn uncertainty(&self, step: f64) -> f64 {
+        self.of_noise(self.noise, step)
+    }
+
+    fn of_noise(&self, noise: f64, step: f64) -> f64 {
+        OFF * AMPLIFICATION * (f64::EPSILON * self.size).max(noise) / step
+    }
+
+    /// Whether the noise is more than the rounding of one evaluation: cancellation, or something that is not smooth below
+    /// a much larger value.
+    pub(crate) fn is_loud(&self) -> bool {
+        self.rough || self.noise > QUIET * f64::EPSILON * self.size
     }
 }
 
@@ -76,7 +106,7 @@ pub(crate) fn along<E>(
         let size = values().fold(here.abs(), |size, value| size.max(value.abs()));
         let noise = (odd.abs() / LENGTHS[0]).max(even.abs() / LENGTHS[1]);
         let rough = !noise.is_finite() || noise > ROUNDING_AT_MOST * size;
-        Some((place, Moved { slope, size, noise: if rough { 0.0 } else { noise }, rough }))
+        Some((place, Moved { slope, size, noise, rough }))
     };
     Ok((0..centre.len()).filter_map(moved).collect())
 }

@@ -6,6 +6,8 @@ use super::*;
 use crate::Op;
 use crate::op::if_needed;
 
+mod hidden;
+
 fn row(values: &[f64]) -> Tensor {
     Tensor::from_slice(values, &[values.len()]).unwrap()
 }

@@ -30,6 +30,10 @@ impl Op<1> for AdaptiveMaxPool {
 
     type Saved = Places;
 
+    fn saved_tensors(places: &Places) -> Option<Vec<&Tensor>> {
+        Some(vec![&places.place_of])
+    }
+
     fn forward(&self, [x]: [&Tensor; 1]) -> Result<([Tensor; 1], Places)> {
         match (x.shape(), self.size) {
             (&[n, c, h, w], [rows, columns]) if ![h, w, rows, columns].contains(&0) => {

@@ -13,7 +13,7 @@ use tensor::{Error, Kernel, Real, Slice, Storage, Tensor};
 
 use self::fast::Rows;
 use self::lanes::Sizes;
-use crate::op::if_needed;
+use crate::op::run_if;
 use crate::{Op, Result, Var};
 
 /// `softmax(scale q k^T) v` in each head of each example, with `scale = (d / n_heads)^-1/2`.
@@ -240,6 +240,10 @@ impl Op<1> for Attention {
 
     type Saved = Saved;
 
+    fn saved_tensors(saved: &Saved) -> Option<Vec<&Tensor>> {
+        Some(vec![&saved.qkv, &saved.y, &saved.lse])
+    }
+
     fn forward(&self, [qkv]: [&Tensor; 1]) -> Result<([Tensor; 1], Saved)> {
         let [y, lse] = tensor::run(self, [qkv])?;
         Ok(([y.clone()], Saved { qkv: qkv.clone(), y, lse }))
@@ -251,10 +255,7 @@ impl Op<1> for Attention {
         [dy]: [&Tensor; 1],
         [needed]: [bool; 1],
     ) -> Result<[Option<Tensor>; 1]> {
-        Ok([if_needed(needed, || {
-            let [dqkv] = tensor::run(&AttentionGrad(*self), [qkv, y, lse, dy])?;
-            Ok(dqkv)
-        })?])
+        Ok([run_if(needed, &AttentionGrad(*self), [qkv, y, lse, dy])?])
     }
 }
 

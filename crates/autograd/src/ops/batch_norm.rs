@@ -142,6 +142,11 @@ impl Saved {
         Self { x, weight, bias, mean: mean.clone(), rstd }
     }
 
+    pub(crate) fn tensors(&self) -> Vec<&Tensor> {
+        let Self { x, weight, bias, mean, rstd } = self;
+        vec![x, weight, bias, mean, rstd]
+    }
+
     /// The gradients of the `needed` inputs, by a kernel of the gradients of weight and bias, from `x`, `weight`, `bias`,
     /// `mean`, `rstd` and `dy`, and one of the gradient of `x`.
     pub(crate) fn gradients(
@@ -171,6 +176,10 @@ impl Op<3, 3> for BatchNorm {
     const NAME: &'static str = "batch_norm";
 
     type Saved = Saved;
+
+    fn saved_tensors(saved: &Saved) -> Option<Vec<&Tensor>> {
+        Some(saved.tensors())
+    }
 
     fn forward(&self, inputs: [&Tensor; 3]) -> Result<([Tensor; 3], Saved)> {
         let [y, mean, variance, rstd] = tensor::run(self, inputs)?;

@@ -41,6 +41,10 @@ impl Op<3, 3> for BatchNormPool {
     /// The inputs and statistics of the normalisation, and the windows.
     type Saved = (Saved, Largest);
 
+    fn saved_tensors((saved, _): &Self::Saved) -> Option<Vec<&Tensor>> {
+        Some(saved.tensors())
+    }
+
     fn forward(&self, inputs: [&Tensor; 3]) -> Result<([Tensor; 3], Self::Saved)> {
         let largest = self.pool.largest(inputs[0].shape())?;
         let [y, mean, variance, rstd] = tensor::run(&Pooled { eps: self.eps, largest: &largest }, inputs)?;

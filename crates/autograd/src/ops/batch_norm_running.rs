@@ -152,6 +152,10 @@ impl Op<3> for BatchNormRunning {
     /// The inputs and the statistics, and the output if the backward pass of the activation needs it.
     type Saved = (Saved, Option<Tensor>);
 
+    fn saved_tensors((saved, of_activation): &Self::Saved) -> Option<Vec<&Tensor>> {
+        Some(saved.tensors().into_iter().chain(of_activation).collect())
+    }
+
     fn forward(&self, inputs: [&Tensor; 3]) -> Result<([Tensor; 1], Self::Saved)> {
         let [x, weight, bias] = inputs;
         let wide = x.dtype().accumulator();

@@ -227,6 +227,10 @@ impl Op<3> for LayerNorm {
 
     type Saved = Saved;
 
+    fn saved_tensors(saved: &Saved) -> Option<Vec<&Tensor>> {
+        Some(vec![&saved.x, &saved.weight, &saved.mean, &saved.rstd])
+    }
+
     fn forward(&self, [x, weight, bias]: [&Tensor; 3]) -> Result<([Tensor; 1], Saved)> {
         let [y, mean, rstd] = tensor::run(self, [x, weight, bias])?;
         Ok(([y], Saved { x: x.clone(), weight: weight.clone(), mean, rstd }))

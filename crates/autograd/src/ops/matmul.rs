@@ -27,6 +27,10 @@ impl MatMul {
         (k == k_of_b).then_some([m, k, n])
     }
 
+    pub(crate) fn flops_of([m, k, n]: [usize; 3]) -> u64 {
+        ((m * n) as u64).saturating_mul(k as u64).saturating_mul(2)
+    }
+
     pub(crate) fn expected_shapes(&self) -> &'static str {
         match (self.transpose_a, self.transpose_b) {
             (false, false) => "matrices [m, k] and [k, n]",
@@ -65,26 +69,49 @@ impl MatMul {
         out: &Tensor,
         epilogue: Epilogue<'_>,
     ) -> tensor::Result<()> {
-        let [m, k, n] = self.sizes(a.shape(), b.shape()).expect("the shape rule was checked");
+        let sizes = self.sizes(a.shape(), b.shape()).expect("the shape rule was checked");
+        self.launch_batch(call, [a, b], out, epilogue, (1, sizes))
+    }
+
+    /// [`MatMul::launch_2d`] of each pair of matrices of a batch.
+    pub(crate) fn launch_batch(
+        &self,
+        call: Call<'_>,
+        [a, b]: [&Tensor; 2],
+        out: &Tensor,
+        epilogue: Epilogue<'_>,
+        (batch, [m, k, n]): (usize, [usize; 3]),
+    ) -> tensor::Result<()> {
         let [bias, what] = epilogue_arguments(epilogue, a);
         let mut arguments = vec![Argument::Out(out), Argument::In(a), Argument::In(b), bias, what];
         arguments.extend([m, n, k].map(Argument::Size));
         arguments.extend([self.transpose_a, self.transpose_b].map(|flag| Argument::U32(u32::from(flag))));
-        launch_product(call, "matmul", [m, n, 1], &arguments)
+        launch_product(call, "matmul", [m, n, batch], &arguments)
     }
 
     /// The gradients of A and B, again matrix multiplications:
     /// with `C = op(A) op(B)`, `d op(A) = dC op(B)^T` and `d op(B) = op(A)^T dC`.
     pub(crate) fn gradients(
         &self,
-        [a, b]: [&Tensor; 2],
+        factors: [&Tensor; 2],
         dc: &Tensor,
         needed: [bool; 2],
     ) -> Result<[Option<Tensor>; 2]> {
-        let product = |transpose_a, transpose_b, x: &Tensor, y: &Tensor| -> Result<Tensor> {
-            let [product] = tensor::run(&MatMul { transpose_a, transpose_b }, [x, y])?;
+        self.gradients_by(factors, dc, needed, |product, factors| {
+            let [product] = tensor::run(&product, factors)?;
             Ok(product)
-        };
+        })
+    }
+
+    /// [`MatMul::gradients`] with another multiplication.
+    pub(crate) fn gradients_by(
+        &self,
+        [a, b]: [&Tensor; 2],
+        dc: &Tensor,
+        needed: [bool; 2],
+        multiply: impl Fn(MatMul, [&Tensor; 2]) -> Result<Tensor>,
+    ) -> Result<[Option<Tensor>; 2]> {
+        let product = |transpose_a, transpose_b, x, y| multiply(MatMul { transpose_a, transpose_b }, [x, y]);
         let da = if_needed(needed[0], || match self.transpose_a {
             false => product(false, !self.transpose_b, dc, b),
             true => product(self.transpose_b, true, b, dc),
@@ -118,7 +145,7 @@ impl Kernel<2, 1> for MatMul {
     }
 
     fn flops(&self, [a, b]: [&[usize]; 2]) -> u64 {
-        self.sizes(a, b).map_or(0, |[m, k, n]| ((m * n) as u64).saturating_mul(k as u64).saturating_mul(2))
+        self.sizes(a, b).map_or(0, Self::flops_of)
     }
 
     fn fast(&self, [a, b]: [Slice<'_>; 2], [c]: [&mut [f32]; 1]) -> bool {

@@ -77,6 +77,10 @@ impl Op<1> for MaxPool2d {
 
     type Saved = Places;
 
+    fn saved_tensors(places: &Places) -> Option<Vec<&Tensor>> {
+        Some(vec![&places.place_of])
+    }
+
     fn forward(&self, [x]: [&Tensor; 1]) -> Result<([Tensor; 1], Places)> {
         let (y, places) = windows::forward(x, self.largest(x.shape())?)?;
         Ok(([y], places))

@@ -29,7 +29,7 @@ const MAX_BLOCKS: usize = 65_535;
 
 impl Transpose {
     /// The inverse permutation.
-    fn inverse(&self) -> Self {
+    pub(crate) fn inverse(&self) -> Self {
         let mut axes = vec![0; self.axes.len()];
         self.axes.iter().enumerate().for_each(|(to, &from)| axes[from] = to);
         Self { axes }

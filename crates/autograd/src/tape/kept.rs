@@ -16,6 +16,13 @@ impl Tape {
             self.state.borrow_mut().kept.insert(slot);
         }
     }
+
+    /// Retains the gradients of all values computed so far, for [`View::with_gradients`](crate::View::with_gradients).
+    pub fn keep_all(&self) {
+        let mut state = self.state.borrow_mut();
+        let slots = 0..state.slots.len();
+        state.kept.extend(slots);
+    }
 }
 
 /// The completed gradients of retained slots in a backward pass.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use tensor::Tensor;
 
-use crate::{Op, Result};
+use crate::{Op, Result, Var};
 
 /// A recorded operation.
 pub(super) struct Node {
@@ -13,6 +13,10 @@ pub(super) struct Node {
     inputs: Vec<Option<usize>>,
     /// The slots of the outputs.
     outputs: Range<usize>,
+    /// The shapes of the constants among the inputs, in order.
+    constants: Vec<Vec<usize>>,
+    /// The FLOPs of the forward pass, as far as its kernels count them.
+    flops: u64,
 }
 
 impl Node {
@@ -20,11 +24,18 @@ impl Node {
     pub(super) fn new<O: Op<N, M>, const N: usize, const M: usize>(
         op: O,
         saved: O::Saved,
-        inputs: [Option<usize>; N],
+        inputs: [&Var<'_>; N],
         first_output: usize,
+        flops: u64,
     ) -> Self {
-        let outputs = first_output..first_output + M;
-        Self { recorded: Box::new(Recorded { op, saved }), inputs: inputs.into(), outputs }
+        let constants = inputs.iter().filter(|input| input.slot.is_none());
+        Self {
+            constants: constants.map(|input| input.shape().to_vec()).collect(),
+            inputs: inputs.iter().map(|input| input.slot).collect(),
+            outputs: first_output..first_output + M,
+            recorded: Box::new(Recorded { op, saved }),
+            flops,
+        }
     }
 
     pub(super) fn outputs(&self) -> Range<usize> {
@@ -33,6 +44,23 @@ impl Node {
 
     pub(super) fn name(&self) -> &'static str {
         self.recorded.name()
+    }
+
+    pub(super) fn flops(&self) -> u64 {
+        self.flops
+    }
+
+    /// The bytes of the saved tensors, if they are known.
+    pub(super) fn saved_bytes(&self) -> Option<usize> {
+        self.recorded.saved_bytes()
+    }
+
+    /// Each input: its slot, or the shape of a constant.
+    pub(super) fn inputs(&self) -> impl Iterator<Item = std::result::Result<usize, &[usize]>> {
+        let mut constants = self.constants.iter();
+        self.inputs
+            .iter()
+            .map(move |slot| slot.ok_or_else(|| constants.next().map_or(&[][..], Vec::as_slice)))
     }
 
     /// Returns the slot of each input and the contribution to its gradient.
@@ -46,6 +74,7 @@ impl Node {
 trait Backward: Send {
     fn backward(&self, grad_outputs: &[Tensor], inputs: &[Option<usize>]) -> Result<Vec<Option<Tensor>>>;
     fn name(&self) -> &'static str;
+    fn saved_bytes(&self) -> Option<usize>;
 }
 
 struct Recorded<O: Op<N, M>, const N: usize, const M: usize> {
@@ -62,6 +91,11 @@ impl<O: Op<N, M>, const N: usize, const M: usize> Backward for Recorded<O, N, M>
 
     fn name(&self) -> &'static str {
         O::NAME
+    }
+
+    fn saved_bytes(&self) -> Option<usize> {
+        let bytes = |tensor: &Tensor| tensor.len() * tensor.dtype().size();
+        Some(O::saved_tensors(&self.saved)?.into_iter().map(bytes).sum())
     }
 }
 

@@ -106,10 +106,10 @@ fn an_upstream_gradient_has_the_type_of_the_output() {
 
 /// The identity, with a wrong gradient.
 #[derive(Debug)]
-struct Dishonest(fn(&Tensor) -> Option<Tensor>);
+struct Incorrect(fn(&Tensor) -> Option<Tensor>);
 
-impl Op<1> for Dishonest {
-    const NAME: &'static str = "dishonest";
+impl Op<1> for Incorrect {
+    const NAME: &'static str = "incorrect";
     type Saved = ();
     fn forward(&self, [x]: [&Tensor; 1]) -> Result<([Tensor; 1], ())> {
         Ok(([x.clone()], ()))
@@ -132,16 +132,16 @@ fn a_backward_that_returns_no_gradient_of_its_input_is_an_error_that_names_the_o
         let tape = Tape::new();
         let x = tape.input(&Tensor::zeros(&[2, 3], DType::F64));
         // In the middle of a graph too, where otherwise an earlier operation would fail.
-        let [y] = tape.apply(Dishonest(backward), [&x.tanh().unwrap()]).unwrap();
+        let [y] = tape.apply(Incorrect(backward), [&x.tanh().unwrap()]).unwrap();
         let error = tape.backward_from(&y, Tensor::zeros(&[2, 3], DType::F64)).unwrap_err();
-        assert!(matches!(error, Error::InvalidGradient { op: "dishonest", input: 0, .. }), "{error}");
+        assert!(matches!(error, Error::InvalidGradient { op: "incorrect", input: 0, .. }), "{error}");
         let message = error.to_string();
         assert!(message.contains("f64 [2, 3] on") && message.contains(&format!("got {shown}")), "{message}");
     }
     // The gradient is not requested, so none is missing.
     let tape = Tape::new();
     let x = tape.constant(&Tensor::zeros(&[2], DType::F64));
-    assert!(tape.apply(Dishonest(|_| None), [&x]).is_ok());
+    assert!(tape.apply(Incorrect(|_| None), [&x]).is_ok());
 }
 
 #[test]

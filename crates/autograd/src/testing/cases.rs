@@ -1,5 +1,7 @@
 //! Test cases: strategies for valid calls of each operation, and the runner of property tests.
 
+use std::ffi::OsStr;
+
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use tensor::Tensor;
@@ -169,7 +171,7 @@ pub(super) fn for_some<C: std::fmt::Debug>(
     times: u32,
     property: impl Fn(&C) -> Result<()>,
 ) {
-    let count: u32 = std::env::var("AGON_CASES").ok().and_then(|count| count.parse().ok()).unwrap_or(8);
+    let count = count(std::env::var_os("AGON_CASES").as_deref()).unwrap_or_else(|wrong| panic!("{wrong}"));
     let name = std::any::type_name::<C>();
     for stream in streams(name) {
         let count = stream.cases(count.saturating_mul(times));
@@ -180,6 +182,13 @@ pub(super) fn for_some<C: std::fmt::Debug>(
             panic!("{failure}{}", stream.failed(name, count));
         }
     }
+}
+
+/// The number of cases that `AGON_CASES` sets, or what is wrong with it: no cases would pass every test.
+fn count(set: Option<&OsStr>) -> std::result::Result<u32, String> {
+    let Some(set) = set else { return Ok(8) };
+    let count = set.to_str().and_then(|set| set.parse().ok()).filter(|&count| count > 0);
+    count.ok_or_else(|| format!("AGON_CASES: expected a number of cases from 1, got `{}`", set.display()))
 }
 
 /// Tests `property` on one case of each kind, in order, and panics with the first failing case; returns the number of
@@ -199,4 +208,19 @@ pub fn for_each<C: std::fmt::Debug>(
         }
     }
     kinds.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_cases_and_texts_that_are_no_number_are_refused() {
+        let count = |set: &str| count(Some(set.as_ref()));
+        assert_eq!((super::count(None), count("256")), (Ok(8), Ok(256)));
+        for bad in ["0", "", "-1", "many", "4294967296"] {
+            let wrong = count(bad).unwrap_err();
+            assert_eq!(wrong, format!("AGON_CASES: expected a number of cases from 1, got `{bad}`"));
+        }
+    }
 }

@@ -57,7 +57,7 @@ where
     let given =
         Derivatives { variables: &variables, point: &point, analytic: &analytic, weights: &flat(&weights) };
     let value = |point: &[Tensor]| Ok(flat(&differentiated(std::array::from_fn(|input| &point[input]))?));
-    Ok(compare::<Error>(&GradCheck::new(), &given, &value)?.checked)
+    Ok(compare::<Error>(&GradCheck::new(), &given, &value)?.checked())
 }
 
 /// The elements of all tensors, concatenated.
@@ -112,8 +112,8 @@ where
         let roundings = 2.0 * case.reduced as f64 * dtype.accumulator().epsilon() + 4.0 * dtype.epsilon();
         let allowed = roundings * largest + from_output + f64::from(f32::MIN_POSITIVE);
         let rounded = expected.to_dtype(got.dtype()).to_f64_vec();
-        let numbers = got.to_f64_vec().into_iter().zip(expected.to_f64_vec());
-        for (place, (got, expected)) in numbers.enumerate() {
+        let elements = got.to_f64_vec().into_iter().zip(expected.to_f64_vec());
+        for (place, (got, expected)) in elements.enumerate() {
             let difference = if got == rounded[place] { 0.0 } else { (got - expected).abs() };
             // In 64 bits every result is finite: the inputs are at most 10,000.
             if !(expected.is_finite() && within(difference, allowed)) {
@@ -173,9 +173,9 @@ pub(super) fn moved<const N: usize, const M: usize>(
     for pattern in 0..4 {
         let shaken = |tensor: &Tensor, number: usize, step: f64| {
             let signs = weights(tensor.shape(), (pattern * (N + M) + number) as u64).to_f64_vec();
-            let numbers = tensor.to_f64_vec().into_iter().zip(signs);
-            let numbers = numbers.map(|(x, sign)| x * (1.0 + step * sign.signum())).collect();
-            Tensor::from_vec::<f64>(numbers, tensor.shape())
+            let elements = tensor.to_f64_vec().into_iter().zip(signs);
+            let elements = elements.map(|(x, sign)| x * (1.0 + step * sign.signum())).collect();
+            Tensor::from_vec::<f64>(elements, tensor.shape())
         };
         let mut slopes = [0.0f64; 2];
         for (slope, step) in slopes.iter_mut().zip(steps) {

@@ -133,7 +133,7 @@ pub fn of_scores(class: ShapeClass) -> Claim {
 }
 
 /// The disagreements between an operation's cases and its claims: a claimed class that does not occur, or one
-/// that occurs although it is claimed to be impossible. Tiles are searched for among the long cases.
+/// that occurs although it is claimed to be impossible. Shapes around a tile are looked for among the long cases only.
 pub fn disagreements<O, const N: usize, const M: usize>() -> Vec<String>
 where
     O: Cases<N, M>,

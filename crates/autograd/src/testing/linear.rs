@@ -54,7 +54,7 @@ where
 }
 
 /// The inputs not declared linear although superposition holds for them in every case.
-pub fn straight_all_the_same<O, const N: usize, const M: usize>() -> Vec<usize>
+pub fn undeclared<O, const N: usize, const M: usize>() -> Vec<usize>
 where
     O: Cases<N, M>,
 {

@@ -23,6 +23,12 @@ pub enum Mistake {
     Doubled,
     /// Too large by 0.1 %.
     TooLarge,
+    /// One element alone is wrong, the last.
+    OneElement,
+    /// The elements are in reverse order.
+    Reversed,
+    /// A sum over the first axis of an output, as in the gradient of what is broadcast along it, has its first term only.
+    DroppedSum,
     /// Another shape.
     WrongShape,
     /// Another element type.
@@ -35,13 +41,16 @@ pub enum Mistake {
 
 impl Mistake {
     /// Every mistake.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::Infinite,
         Self::Nan,
         Self::Zero,
         Self::Negated,
         Self::Doubled,
         Self::TooLarge,
+        Self::OneElement,
+        Self::Reversed,
+        Self::DroppedSum,
         Self::WrongShape,
         Self::WrongDType,
         Self::Missing,
@@ -49,10 +58,8 @@ impl Mistake {
     ];
 
     fn in_gradient(self, gradient: &Tensor, call: u32) -> Result<Option<Tensor>> {
-        let map = |f: &dyn Fn(f64) -> f64| -> Result<Option<Tensor>> {
-            let elements = gradient.to_f64_vec().into_iter().map(f).collect();
-            Ok(Some(Tensor::from_vec::<f64>(elements, gradient.shape())?.to_dtype(gradient.dtype())))
-        };
+        let changed = |change: &dyn Fn(&mut [f64])| Ok(Some(changed(gradient, change)?));
+        let map = |f: &dyn Fn(f64) -> f64| changed(&|dx| dx.iter_mut().for_each(|dx| *dx = f(*dx)));
         match self {
             Self::Infinite => map(&|_| f64::INFINITY),
             Self::Nan => map(&|_| f64::NAN),
@@ -60,6 +67,9 @@ impl Mistake {
             Self::Negated => map(&|dx| -dx),
             Self::Doubled => map(&|dx| 2.0 * dx),
             Self::TooLarge => map(&|dx| 1.001 * dx),
+            Self::OneElement => changed(&|dx| dx.iter_mut().rev().take(1).for_each(|dx| *dx *= 1.5)),
+            Self::Reversed => changed(&|dx| dx.reverse()),
+            Self::DroppedSum => Ok(Some(gradient.clone())),
             Self::WrongShape => Ok(Some(gradient.reshape(&[&[1][..], gradient.shape()].concat())?)),
             Self::WrongDType => Ok(Some(gradient.to_dtype(DType::F16))),
             Self::Missing => Ok(None),
@@ -67,18 +77,41 @@ impl Mistake {
         }
     }
 
-    /// Whether this is the right word for the mistake.
+    /// What `backward` gets in place of the gradient of an output.
+    fn in_grad_output(self, grad_output: &Tensor) -> Result<Tensor> {
+        let rows = grad_output.shape().first().copied().unwrap_or(1).max(1);
+        match self {
+            Self::DroppedSum => changed(grad_output, &|dy| {
+                let of_row = dy.len() / rows;
+                dy[of_row..].fill(0.0);
+            }),
+            _ => Ok(grad_output.clone()),
+        }
+    }
+
+    /// Whether the error names the mistake.
     fn is_named_by(self, error: &Error) -> bool {
         match self {
             Self::Infinite | Self::Nan => matches!(error, Error::NonFiniteGradient { .. }),
-            Self::Zero | Self::Negated | Self::Doubled | Self::TooLarge => {
-                matches!(error, Error::WrongGradient { .. })
-            }
+            Self::Zero
+            | Self::Negated
+            | Self::Doubled
+            | Self::TooLarge
+            | Self::OneElement
+            | Self::Reversed
+            | Self::DroppedSum => matches!(error, Error::WrongGradient { .. }),
             Self::WrongShape | Self::WrongDType => matches!(error, Error::InvalidGradient { .. }),
             Self::Missing => matches!(error, Error::WrongGradients { .. }),
             Self::NonDeterministic => matches!(error, Error::NonDeterministic { .. }),
         }
     }
+}
+
+/// The tensor with changed elements.
+fn changed(tensor: &Tensor, change: &dyn Fn(&mut [f64])) -> Result<Tensor> {
+    let mut elements = tensor.to_f64_vec();
+    change(&mut elements);
+    Ok(Tensor::from_vec(elements, tensor.shape())?.to_dtype(tensor.dtype()))
 }
 
 /// An operation with a mistake in the gradient of one input.
@@ -106,22 +139,33 @@ impl<O: Op<N, M>, const N: usize, const M: usize> Op<N, M> for Mistaken<O> {
     ) -> Result<[Option<Tensor>; N]> {
         let mut gradients = self.op.backward(saved, grad_outputs, needed)?;
         self.calls.set(self.calls.get() + 1);
-        if let Some(gradient) = gradients[self.input].take() {
-            gradients[self.input] = self.mistake.in_gradient(&gradient, self.calls.get())?;
+        if gradients[self.input].is_some() {
+            let mistaken =
+                grad_outputs.into_iter().map(|grad_output| self.mistake.in_grad_output(grad_output));
+            let mistaken = mistaken.collect::<Result<Vec<Tensor>>>()?;
+            let only = std::array::from_fn(|input| input == self.input);
+            let again = self.op.backward(saved, std::array::from_fn(|output| &mistaken[output]), only)?;
+            gradients[self.input] = match &again[self.input] {
+                Some(gradient) => self.mistake.in_gradient(gradient, self.calls.get())?,
+                None => None,
+            };
         }
         Ok(gradients)
     }
 }
 
 /// The mistakes, with their inputs, that the comparison with finite differences does not find in any of the operation's
-/// cases, or reports as something else.
+/// cases, or reports as something else. Where every output is a single number, no sum can be dropped.
 pub fn undetected<O, const N: usize, const M: usize>() -> Vec<(Mistake, usize)>
 where
     O: Cases<N, M>,
 {
     let all = (0..N).flat_map(|input| Mistake::ALL.map(|mistake| (mistake, input)));
     let left: RefCell<Vec<(Mistake, usize)>> = RefCell::new(all.collect());
+    let has_rows = Cell::new(false);
     for_many(O::cases(), |case| {
+        let (outputs, _) = case.op.forward(case.inputs.each_ref())?;
+        has_rows.set(has_rows.get() || outputs.iter().any(|output| output.shape().first() > Some(&1)));
         left.borrow_mut().retain(|&(mistake, input)| {
             let op = Mistaken { op: case.op.clone(), mistake, input, calls: Cell::new(0) };
             let differentiated = |inputs: [&Tensor; N]| case.op.differentiated(inputs);
@@ -130,5 +174,7 @@ where
         });
         Ok(())
     });
-    left.into_inner()
+    let mut left = left.into_inner();
+    left.retain(|(mistake, _)| *mistake != Mistake::DroppedSum || has_rows.get());
+    left
 }

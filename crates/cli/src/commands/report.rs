@@ -14,8 +14,9 @@ use crate::program;
 use experiments::reproduce::{Outcome, redraw, show};
 use experiments::{Profile, claims};
 
-/// Results of these profiles may be committed; the first that are there are shown.
-const COMMITTED: [Profile; 2] = [Profile::Paper, Profile::Standard];
+/// Results of these profiles may be committed; the first that are there are shown. Those of `paper` do not have every
+/// experiment yet.
+const COMMITTED: [Profile; 2] = [Profile::Standard, Profile::Paper];
 
 /// Where the page of committed results is written without `--page`.
 const PAGE: &str = "report.html";
@@ -51,17 +52,20 @@ pub(crate) fn command(args: &Report) -> Result<ExitCode> {
     print_verdicts(&outcome, &args.shown)
 }
 
-/// The committed results, if the command names neither a profile nor a results folder: in the current folder, or else in the
-/// repository that this program was built in.
+/// The committed results, in the current folder or else in the repository that this program was built in, unless the command
+/// names a results folder, or a profile of which there are own results.
 fn committed(selection: &Selection) -> Option<(Profile, PathBuf)> {
-    if selection.names_results() {
-        return None;
-    }
+    let profiles = match selection.named() {
+        (_, Some(_)) => return None,
+        (Some(profile), None) if selection.options().out.join(profile.name()).exists() => return None,
+        (Some(profile), None) => vec![profile],
+        (None, None) => COMMITTED.to_vec(),
+    };
     let folders = ["results", concat!(env!("CARGO_MANIFEST_DIR"), "/../../results")];
-    let found = folders
+    let mut found = folders
         .iter()
-        .flat_map(|folder| COMMITTED.map(|profile| (profile, Path::new(folder).join(profile.name()))));
-    let (profile, folder) = found.into_iter().find(|(_, folder)| folder.join("verdicts.csv").is_file())?;
+        .flat_map(|folder| profiles.iter().map(|&profile| (profile, Path::new(folder).join(profile.name()))));
+    let (profile, folder) = found.find(|(_, folder)| folder.join("verdicts.csv").is_file())?;
     // Messages name the folder without `..`.
     let is_here = folder.is_relative();
     Some((profile, if is_here { folder } else { folder.canonicalize().unwrap_or(folder) }))

@@ -1,6 +1,6 @@
 //! The options shared by commands on experiments: selection, profile, folders, parallelism.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::program;
 use crate::provenance::provenance;
@@ -53,9 +53,9 @@ impl Selection {
         self.profile.unwrap_or(Profile::Quick)
     }
 
-    /// Whether the command names whose results are meant.
-    pub(super) fn names_results(&self) -> bool {
-        self.profile.is_some() || self.out.is_some()
+    /// The profile and the results folder that the command names.
+    pub(super) fn named(&self) -> (Option<Profile>, Option<&Path>) {
+        (self.profile, self.out.as_deref())
     }
 
     /// The experiments with their resolved configs.

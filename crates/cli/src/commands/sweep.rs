@@ -144,7 +144,7 @@ pub(crate) fn command(args: &Sweep) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The hardware of a device, which is part of the keys. A cluster's nodes may have what this machine lacks.
+/// The hardware of a device, which is part of the keys. A cluster's nodes may have other hardware than this machine.
 fn hardware(device: &str, engine: &Engine) -> Result<Hardware> {
     match engine {
         Engine::Local => {

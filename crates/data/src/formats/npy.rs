@@ -4,18 +4,23 @@
 //! the order and the shape, and the values (NEP 1). Only row-major little-endian arrays are supported.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Cursor, ErrorKind, Read, Seek};
 use std::path::Path;
 
 use half::f16;
 use system::files;
 use tensor::{Element, Indices, Tensor};
 
-use super::stored::wrong;
+use super::stored::{unreadable, wrong};
 use super::zip;
 use crate::{Error, Result};
 
 /// The largest file in bytes.
 const MAX_BYTES: u64 = 1 << 36;
+
+/// The largest header in bytes: that of a plain array has about a hundred.
+const MAX_HEADER: u64 = 1 << 20;
 
 /// The largest number of axes.
 const MAX_AXES: usize = 32;
@@ -35,46 +40,87 @@ pub struct Npy {
 ///
 /// Fails if it cannot be read, is damaged, or its array is not row-major.
 pub fn read(path: &Path) -> Result<Npy> {
-    parse(&path.display().to_string(), &content(path)?)
+    let (name, mut file) = opened(path)?;
+    let length = file.metadata().map_err(|error| unreadable(&name, "length", error))?.len();
+    parse_from(&name, &mut file, length)
 }
 
 /// Reads an NPZ file: its arrays by name, without the ending `.npy`.
 ///
 /// Fails as [`read`], and if it is not an archive of arrays.
 pub fn read_npz(path: &Path) -> Result<BTreeMap<String, Npy>> {
-    parse_npz(&path.display().to_string(), &content(path)?)
+    let (name, file) = opened(path)?;
+    parse_npz_from(&name, file)
 }
 
-fn content(path: &Path) -> Result<Vec<u8>> {
-    files::read(path, MAX_BYTES).map_err(|cause| Error::Io { file: path.display().to_string(), cause })
+fn opened(path: &Path) -> Result<(String, File)> {
+    let name = path.display().to_string();
+    match files::open(path, MAX_BYTES) {
+        Ok(file) => Ok((name, file)),
+        Err(cause) => Err(Error::Io { file: name, cause }),
+    }
 }
 
 /// Parses an NPZ file in memory; `name` is its name in errors.
 pub fn parse_npz(name: &str, bytes: &[u8]) -> Result<BTreeMap<String, Npy>> {
-    let entries = zip::entries(name, bytes)?.into_iter();
-    let arrays = entries.map(|(entry, content)| {
-        let array = parse(&format!("{name}/{entry}"), &content)?;
-        Ok((entry.strip_suffix(".npy").unwrap_or(&entry).to_owned(), array))
-    });
-    arrays.collect()
+    parse_npz_from(name, Cursor::new(bytes))
+}
+
+fn parse_npz_from(name: &str, source: impl Read + Seek) -> Result<BTreeMap<String, Npy>> {
+    let mut arrays = BTreeMap::new();
+    zip::for_entries(name, source, |entry, size, content| {
+        let array = parse_from(&format!("{name}/{entry}"), content, size)?;
+        arrays.insert(entry.strip_suffix(".npy").unwrap_or(&entry).to_owned(), array);
+        Ok(())
+    })?;
+    Ok(arrays)
 }
 
 /// Parses an NPY file in memory; `name` is its name in errors.
 pub fn parse(name: &str, bytes: &[u8]) -> Result<Npy> {
-    let short = || wrong(name, "header", "a whole NPY header", format!("{} bytes", bytes.len()));
-    let Some(rest) = bytes.strip_prefix(b"\x93NUMPY") else {
-        return Err(wrong(name, "first bytes", "\\x93NUMPY", "others"));
+    parse_from(name, &mut &*bytes, bytes.len() as u64)
+}
+
+/// Parses an NPY file of `length` bytes, and allocates its values once the header agrees with that length.
+fn parse_from(name: &str, source: &mut dyn Read, length: u64) -> Result<Npy> {
+    let mut left = length;
+    let mut next = |field: &'static str, count: u64| -> Result<Vec<u8>> {
+        let whole = left.checked_sub(count);
+        left = whole.ok_or_else(|| wrong(name, field, "a whole NPY file", format!("{length} bytes")))?;
+        let (mut bytes, no_memory) = (Vec::new(), |_| unreadable(name, field, ErrorKind::OutOfMemory.into()));
+        bytes.try_reserve_exact(usize::try_from(count).unwrap_or(usize::MAX)).map_err(no_memory)?;
+        let read = (&mut *source).take(count).read_to_end(&mut bytes);
+        match read.map_err(|error| unreadable(name, field, error))? as u64 == count {
+            true => Ok(bytes),
+            false => Err(unreadable(name, field, ErrorKind::UnexpectedEof.into())),
+        }
+    };
+    let first = next("first bytes", 8)?;
+    let version = match first.strip_prefix(b"\x93NUMPY") {
+        Some([version @ 1..=3, _]) => *version,
+        Some(other) => return Err(wrong(name, "version", "1, 2 or 3", other[0].to_string())),
+        None => return Err(wrong(name, "first bytes", "\\x93NUMPY", "others")),
     };
     // From version 2 on the length has four bytes.
-    let (length, rest) = match rest {
-        [1, _, a, b, rest @ ..] => (usize::from(u16::from_le_bytes([*a, *b])), rest),
-        [2 | 3, _, a, b, c, d, rest @ ..] => (u32::from_le_bytes([*a, *b, *c, *d]) as usize, rest),
-        [version, _, ..] if *version > 3 => {
-            return Err(wrong(name, "version", "1, 2 or 3", version.to_string()));
-        }
-        _ => return Err(short()),
-    };
-    let (header, values) = rest.split_at_checked(length).ok_or_else(short)?;
+    let of_header = next("header", if version == 1 { 2 } else { 4 })?;
+    let of_header = of_header.iter().rev().fold(0, |length, &byte| length << 8 | u64::from(byte));
+    if of_header > MAX_HEADER {
+        return Err(wrong(name, "header", format!("at most {MAX_HEADER} bytes"), of_header.to_string()));
+    }
+    let (descr, shape) = parse_header(name, &next("header", of_header)?)?;
+    let width = descr.get(2..).and_then(|digits| digits.parse::<u64>().ok());
+    let claimed = shape.iter().try_fold(width.unwrap_or(0), |bytes, &size| bytes.checked_mul(size as u64));
+    let of_values = length - 8 - if version == 1 { 2 } else { 4 } - of_header;
+    if width.is_none() || claimed != Some(of_values) {
+        let expected = format!("those of `{}` elements of shape {shape:?}", descr.escape_debug());
+        return Err(wrong(name, "values", expected, format!("{of_values} bytes")));
+    }
+    let bytes = next("values", of_values)?;
+    Ok(Npy { name: name.to_owned(), descr, shape, bytes })
+}
+
+/// The element type and the shape.
+fn parse_header(name: &str, header: &[u8]) -> Result<(String, Vec<usize>)> {
     let header = std::str::from_utf8(header).map_err(|_| wrong(name, "header", "text", "other bytes"))?;
     let value = |key: &str| {
         let (_, after) = header.split_once(&format!("'{key}':"))?;
@@ -94,14 +140,7 @@ pub fn parse(name: &str, bytes: &[u8]) -> Result<Npy> {
     let sizes = sizes.ok().filter(|sizes| sizes.len() <= MAX_AXES);
     let shape =
         sizes.ok_or_else(|| wrong(name, "shape", format!("at most {MAX_AXES} sizes"), shape.to_owned()))?;
-    let array = Npy { name: name.to_owned(), descr, shape, bytes: values.to_vec() };
-    let width = array.descr.get(2..).and_then(|digits| digits.parse::<usize>().ok());
-    let claimed = array.shape.iter().try_fold(width.unwrap_or(0), |bytes, &size| bytes.checked_mul(size));
-    if width.is_none() || claimed != Some(array.bytes.len()) {
-        let expected = format!("those of `{}` elements of shape {:?}", array.descr, array.shape);
-        return Err(wrong(name, "values", expected, format!("{} bytes", array.bytes.len())));
-    }
-    Ok(array)
+    Ok((descr, shape))
 }
 
 impl Npy {
@@ -141,8 +180,11 @@ impl Npy {
     }
 
     fn values<const N: usize, T: Element>(&self, value: impl Fn([u8; N]) -> T) -> Result<Tensor> {
-        let (values, _) = self.bytes.as_chunks();
-        let values: Vec<T> = values.iter().map(|bytes| value(*bytes)).collect();
+        let (chunks, _) = self.bytes.as_chunks();
+        let mut values: Vec<T> = Vec::new();
+        let reserved = values.try_reserve_exact(chunks.len());
+        reserved.map_err(|_| unreadable(&self.name, "values", ErrorKind::OutOfMemory.into()))?;
+        values.extend(chunks.iter().map(|bytes| value(*bytes)));
         Ok(Tensor::from_vec(values, &self.shape)?)
     }
 
@@ -163,6 +205,9 @@ impl Npy {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+    use std::io::{self, SeekFrom};
+
     use tensor::DType;
 
     use super::*;
@@ -238,6 +283,41 @@ mod tests {
         assert!(parse("a", &fortran).unwrap_err().to_string().contains("ascontiguousarray"));
         let big_endian = parse("a", &file(">f4", "(2, 1)", &[0; 8])).unwrap();
         assert!(big_endian.tensor().unwrap_err().to_string().contains("got `>f4`"));
+    }
+
+    /// A file that counts the bytes that are read from it.
+    struct Counted<'a>(Cursor<&'a [u8]>, &'a Cell<usize>);
+
+    impl Read for Counted<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let n = self.0.read(buffer)?;
+            self.1.set(self.1.get() + n);
+            Ok(n)
+        }
+    }
+
+    impl Seek for Counted<'_> {
+        fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+            self.0.seek(to)
+        }
+    }
+
+    #[test]
+    fn values_that_do_not_fit_the_header_are_neither_read_nor_allocated() {
+        let values = vec![0; 1 << 20];
+        let file = file("<f4", "(1099511627776, 8)", &values);
+        let read = Cell::new(0);
+        let counted = |bytes| Counted(Cursor::new(bytes), &read);
+        assert!(parse_from("a", &mut counted(&file), file.len() as u64).is_err());
+        assert!(read.get() < 1 << 10, "{} bytes were read", read.get());
+        let archive = zip::tests::archive(&[("x.npy", &file, false)]);
+        let error = parse_npz_from("a.npz", counted(&archive)).unwrap_err().to_string();
+        assert!(error.starts_with("`a.npz/x.npy`: values: expected those of `<f4` elements"), "{error}");
+        // The directory is looked for in the last 64 KiB.
+        assert!(read.get() < 1 << 17, "{} bytes were read", read.get());
+        let header = [&b"\x93NUMPY\x02\x00"[..], &u32::MAX.to_le_bytes(), &values].concat();
+        let error = parse("a", &header).unwrap_err().to_string();
+        assert_eq!(error, "`a`: header: expected at most 1048576 bytes, got 4294967295");
     }
 
     #[test]

@@ -1,95 +1,135 @@
 //! Files of a ZIP archive, stored or deflated: as much of the format as NPZ files use.
 //!
-//! An archive ends with a directory of its entries, which names the place of each.
+//! An archive ends with a directory of its entries, which names the place of each. Entries are read one at a time, so the
+//! memory does not hold the archive.
 
-use std::io::{ErrorKind, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 
-use flate2::Crc;
+use flate2::CrcReader;
 use flate2::read::DeflateDecoder;
 
 use super::stored::{Limited, may_unpack_to, unreadable, wrong};
 use crate::Result;
 
 /// The largest number of entries.
-const MAX_ENTRIES: usize = 4_096;
+const MAX_ENTRIES: u64 = 4_096;
 
 /// The record at the end, without its comment, the header of an entry in the directory, and the header before its content.
-const END: usize = 22;
-const ENTRY: usize = 46;
-const LOCAL: usize = 30;
+const END: u64 = 22;
+const ENTRY: u64 = 46;
+const LOCAL: u64 = 30;
 
-/// All files of an archive with their names, in the order of its directory.
-pub(crate) fn entries(name: &str, bytes: &[u8]) -> Result<Vec<(String, Vec<u8>)>> {
+/// Calls `each` with the name, the size and the content of every file of an archive, in the order of its directory.
+pub(crate) fn for_entries(
+    name: &str,
+    source: impl Read + Seek,
+    mut each: impl FnMut(String, u64, &mut dyn Read) -> Result<()>,
+) -> Result<()> {
     let damaged = |field: &'static str| move || wrong(name, field, "those of a whole archive", "others");
+    let mut archive = Archive::new(name, source)?;
     // A comment of at most 65,535 bytes may follow the record.
-    let first = bytes.len().saturating_sub(END + 0xffff);
-    let end = bytes[first..].windows(END).rposition(|window| window.starts_with(b"PK\x05\x06"));
-    let end = end.map(|at| &bytes[first + at..]).ok_or_else(damaged("last bytes"))?;
+    let last = archive.length.min(END + 0xffff);
+    let last = archive.part(archive.length - last, last)?.unwrap_or_default();
+    let end = last.windows(END as usize).rposition(|window| window.starts_with(b"PK\x05\x06"));
+    let end = end.map(|at| &last[at..]).ok_or_else(damaged("last bytes"))?;
     let (n, mut at) = (number(end, 10, 2), number(end, 16, 4));
     if n > MAX_ENTRIES {
         return Err(wrong(name, "entries", format!("at most {MAX_ENTRIES}"), n.to_string()));
     }
     // All entries together may unpack to no more than a limit for the file.
-    let mut left = may_unpack_to(bytes.len() as u64);
-    let mut files = Vec::with_capacity(n);
+    let mut left = may_unpack_to(archive.length);
     for _ in 0..n {
-        let entry = part(bytes, at, ENTRY).filter(|entry| entry.starts_with(b"PK\x01\x02"));
+        let entry = archive.part(at, ENTRY)?.filter(|entry| entry.starts_with(b"PK\x01\x02"));
         let entry = entry.ok_or_else(damaged("directory"))?;
-        let [method, name_length, extra, comment] = [10, 28, 30, 32].map(|field| number(entry, field, 2));
-        let [packed, size, place] = [20, 24, 42].map(|field| number(entry, field, 4));
+        let [method, name_length, extra, comment] = [10, 28, 30, 32].map(|field| number(&entry, field, 2));
+        let [crc, packed, size, place] = [16, 20, 24, 42].map(|field| number(&entry, field, 4));
         if [packed, size, place].contains(&0xffff_ffff) {
             return Err(wrong(name, "entry", "one below 4 GiB; store it as NPY", "a larger one (ZIP64)"));
         }
-        let of_name = part(bytes, at + ENTRY, name_length).ok_or_else(damaged("name of an entry"))?;
+        if size > left {
+            return Err(wrong(name, "size of an entry", format!("at most {left} bytes"), size.to_string()));
+        }
+        left -= size;
+        let of_name = archive.part(at + ENTRY, name_length)?.ok_or_else(damaged("name of an entry"))?;
         at += ENTRY + name_length + extra + comment;
-        let file = String::from_utf8_lossy(of_name).into_owned();
-        let local = part(bytes, place, LOCAL).filter(|local| local.starts_with(b"PK\x03\x04"));
+        let local = archive.part(place, LOCAL)?.filter(|local| local.starts_with(b"PK\x03\x04"));
         let local = local.ok_or_else(damaged("header of an entry"))?;
-        let begin = place + LOCAL + number(local, 26, 2) + number(local, 28, 2);
-        let content = part(bytes, begin, packed).ok_or_else(damaged("content of an entry"))?;
-        let content = unpacked(name, content, method, [size as u64, left])?;
-        let mut crc = Crc::new();
-        crc.update(&content);
-        if content.len() != size || crc.sum() as usize != number(entry, 16, 4) {
+        let begin = place + LOCAL + number(&local, 26, 2) + number(&local, 28, 2);
+        let content = archive.content(begin, packed)?.ok_or_else(damaged("content of an entry"))?;
+        let unpacked: &mut dyn Read = match method {
+            0 => &mut { content },
+            8 => &mut DeflateDecoder::new(content),
+            _ => return Err(wrong(name, "compression", "none or deflate", format!("method {method}"))),
+        };
+        let mut unpacked = CrcReader::new(Limited::new(unpacked, size));
+        each(String::from_utf8_lossy(&of_name).into_owned(), size, &mut unpacked)?;
+        let rest =
+            io::copy(&mut unpacked, &mut io::sink()).map_err(|error| unreadable(name, "an entry", error))?;
+        let read = unpacked.crc();
+        if rest > 0 || [read.amount(), read.sum()].map(u64::from) != [size, crc] {
             return Err(damaged("size and checksum of an entry")());
         }
-        left -= content.len() as u64;
-        files.push((file, content));
     }
-    Ok(files)
+    Ok(())
 }
 
-fn unpacked(name: &str, content: &[u8], method: usize, [size, most]: [u64; 2]) -> Result<Vec<u8>> {
-    let mut unpacked = Vec::new();
-    // The size comes from the file: no more than the limit, and an error where the memory is not there.
-    let reserved = unpacked.try_reserve_exact(size.min(most) as usize);
-    reserved.map_err(|_| unreadable(name, "an entry", ErrorKind::OutOfMemory.into()))?;
-    let read = match method {
-        0 => Limited::new(content, most).read_to_end(&mut unpacked),
-        8 => Limited::new(DeflateDecoder::new(content), most).read_to_end(&mut unpacked),
-        _ => return Err(wrong(name, "compression", "none or deflate", format!("method {method}"))),
-    };
-    read.map(|_| unpacked).map_err(|error| unreadable(name, "an entry", error))
+/// An archive and its length.
+struct Archive<'a, S> {
+    name: &'a str,
+    source: S,
+    length: u64,
 }
 
-/// `length` bytes from `at` on.
-fn part(bytes: &[u8], at: usize, length: usize) -> Option<&[u8]> {
-    bytes.get(at..at.checked_add(length)?)
+impl<'a, S: Read + Seek> Archive<'a, S> {
+    fn new(name: &'a str, mut source: S) -> Result<Self> {
+        let length = source.seek(SeekFrom::End(0)).map_err(|error| unreadable(name, "length", error))?;
+        Ok(Self { name, source, length })
+    }
+
+    /// A reader of `length` bytes from `at` on, if there are as many.
+    fn content(&mut self, at: u64, length: u64) -> Result<Option<impl Read>> {
+        if at + length > self.length {
+            return Ok(None);
+        }
+        let sought = self.source.seek(SeekFrom::Start(at));
+        sought.map_err(|error| unreadable(self.name, "an entry", error))?;
+        Ok(Some(self.source.by_ref().take(length)))
+    }
+
+    /// `length` bytes from `at` on, fewer than 2^17.
+    fn part(&mut self, at: u64, length: u64) -> Result<Option<Vec<u8>>> {
+        let (name, mut part) = (self.name, Vec::new());
+        let Some(mut content) = self.content(at, length)? else { return Ok(None) };
+        content.read_to_end(&mut part).map_err(|error| unreadable(name, "an entry", error))?;
+        Ok((part.len() as u64 == length).then_some(part))
+    }
 }
 
-/// The little-endian number of `width` bytes at a place of a header, which has them.
-fn number(header: &[u8], at: usize, width: usize) -> usize {
-    header[at..at + width].iter().rev().fold(0, |number, &byte| number << 8 | usize::from(byte))
+/// The little-endian number of `width` bytes, at most four, at a place of a header, which has them.
+fn number(header: &[u8], at: usize, width: usize) -> u64 {
+    header[at..at + width].iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte))
 }
 
 #[cfg(test)]
 pub(super) mod tests {
-    use std::io::Write;
+    use std::io::{Cursor, Write};
 
-    use flate2::Compression;
     use flate2::write::DeflateEncoder;
+    use flate2::{Compression, Crc};
 
     use super::*;
+
+    fn entries(name: &str, archive: &[u8]) -> Result<Vec<(String, Vec<u8>)>> {
+        let mut files = vec![];
+        for_entries(name, Cursor::new(archive), |file, size, content| {
+            let mut bytes = vec![];
+            content.read_to_end(&mut bytes).map_err(|error| unreadable(name, "an entry", error))?;
+            assert!(bytes.len() as u64 <= size);
+            files.push((file, bytes));
+            Ok(())
+        })?;
+        Ok(files)
+    }
 
     /// An archive of files with names and contents, deflated or stored.
     pub(in super::super) fn archive(files: &[(&str, &[u8], bool)]) -> Vec<u8> {
@@ -137,6 +177,12 @@ pub(super) mod tests {
         other[text] ^= 1;
         assert!(entries("z", &other).unwrap_err().to_string().contains("checksum"));
         let bomb = archive(&[("bomb", &vec![0; 8 << 20], true)]);
-        assert!(entries("z", &bomb).is_err());
+        let refused = entries("z", &bomb).unwrap_err().to_string();
+        assert!(refused.starts_with("`z`: size of an entry: expected at most "), "{refused}");
+        // An entry that unpacks to more than its size.
+        let mut longer = archive(&[("b", &[3; 500], true)]);
+        let directory = longer.windows(4).position(|window| window == b"PK\x01\x02").unwrap();
+        longer[directory + 24..directory + 28].copy_from_slice(&499u32.to_le_bytes());
+        assert!(entries("z", &longer).is_err());
     }
 }

@@ -127,7 +127,7 @@ impl Experiment for IllPosed {
 /// Whether this excess reconstruction error closes at least `fraction` of the gap to the floor, for every code that is judged.
 fn closed(curves: &Curves<'_>, budget: f64, fraction: f64) -> Result<Finding> {
     if curves.members.iter().all(|(_, k)| *k < SMALLEST) {
-        return Err(Error::NotRun(format!("the grid has no K >= {SMALLEST}")));
+        return Err(Error::NotRun(format!("the grid has no code of K >= {SMALLEST} dimensions")));
     }
     let (mut holds, mut n_judged, mut got) = (true, 0, Vec::new());
     // In-sample, the floor decreases with every pixel, informative or not.

@@ -163,7 +163,7 @@ impl Experiment for MaskingImpact {
         let any = |of: &[(String, (f64, String))]| of.iter().any(|(_, (i, _))| i.abs() > SOME);
         let with = |n: usize, what: &str, holds: bool, got: String| {
             let finding = (n > 0).then(|| Finding::exact(holds, got));
-            found(finding, format!("the grid has no {what} beside reconstruction without noise"))
+            found(finding, format!("the grid needs {what}, and reconstruction without noise"))
         };
         let least = angles.iter().copied().fold(f64::INFINITY, f64::min);
         let most = of_gaussian.iter().copied().fold(0.0, f64::max);

@@ -59,8 +59,10 @@ pub(super) fn answers(rows: &[Verdict], readers: Option<&Readers>) -> Vec<Answer
 pub(super) fn limits(rows: &[Verdict], profile: Profile) -> String {
     let claims = || rows.iter().filter(|row| is_counted(row));
     let count = |of: Conclusion| claims().filter(|row| row.conclusion == of).count();
-    let (n, not_trained) =
-        (claims().filter(|row| row.conclusion != Conclusion::NotRun).count(), count(Conclusion::NotTrained));
+    let (n, not_trained) = (
+        claims().filter(|row| row.conclusion != Conclusion::NotRun).count(),
+        count(Conclusion::NotConverged),
+    );
     let mut sentences = Vec::new();
     if !profile.decides() {
         sentences.push(format!("The profile {profile} shows that everything works and decides nothing."));
@@ -101,11 +103,8 @@ fn of_rows(rows: &[Verdict], claims: &[ClaimId], sentences: &Sentences, what: &s
     let (hold, fail) = (count(Conclusion::Holds), count(Conclusion::DoesNotHold));
     let n_open = found.len() - hold - fail;
     let sentence = match (hold, fail) {
-        (0, 0) if 2 * count(Conclusion::NotTrained) > n_open => {
-            format!(
-                "{} here: the networks were not trained to the end.",
-                sentences.open.trim_end_matches('.')
-            )
+        (0, 0) if 2 * count(Conclusion::NotConverged) > n_open => {
+            format!("{} here: the networks had not converged.", sentences.open.trim_end_matches('.'))
         }
         (0, 0) => sentences.open.to_owned(),
         (_, 0) => decided(sentences.hold, n_open > hold),

@@ -8,7 +8,7 @@
 //!
 //! Either family is wrong somewhere with a probability of at most 2.5 %, both together with at most 5 %, whatever the
 //! dependence between rows that share runs, seeds or images. Rows that can decide nothing are in no family: those of too few
-//! seeds, those of networks that were not trained to the end, and repetitions of a row of another experiment. Implementation
+//! seeds, those of networks that had not converged, and repetitions of a row of another experiment. Implementation
 //! guards and claims are separate families.
 
 use report::{Conclusion, Effect, Kind, Test, Verdict};

@@ -3,7 +3,7 @@
 /// The confidence level of an interval, and so 2.5 % for a one-sided test: the convention of both papers' fields.
 pub const LEVEL: f64 = 0.95;
 
-/// Fewer seeds decide nothing (`book/cre.md`, section 6.3): the standard error of two is one difference.
+/// Fewer seeds decide nothing (`book/cre.md`, section 6.3): with two seeds the standard error rests on one difference.
 pub const ENOUGH_SEEDS: usize = 3;
 
 /// After fewer steps a head may not have learned anything yet, so facts about trained heads are not checked and images of

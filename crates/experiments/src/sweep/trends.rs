@@ -135,7 +135,8 @@ pub fn rows(results: &Results, trends: &[&Trend]) -> Result<Vec<Verdict>> {
             let of = Evidence::among(curves, &all)?;
             let finding = (trend.find)(&of, &tier).transpose();
             let applies = finding.is_some();
-            let finding = finding.unwrap_or_else(|| Err(Error::NotRun("the grid has no such family".into())));
+            let finding =
+                finding.unwrap_or_else(|| Err(Error::NotRun("the grid has no family of this kind".into())));
             let about = About::of(trend.source, trend.claim, curves);
             let expected = (trend.expected)(curves, &tier);
             rows.push((trend.source, applies, judged(about, expected, finding, &of)?));
@@ -171,7 +172,7 @@ pub fn judged(
     untrained.extend((more > 0).then(|| format!("and {more} more")));
     let alone = row.conclusion.words();
     let got = format!("{}; by its values alone: {alone}; {}", listed(untrained), row.got);
-    Ok(Verdict { got, conclusion: Conclusion::NotTrained, ..row })
+    Ok(Verdict { got, conclusion: Conclusion::NotConverged, ..row })
 }
 
 /// The largest number of untrained points that a row names.

@@ -14,7 +14,7 @@ pub trait Evaluate {
     /// If a shape does not fit.
     fn measure(&self, images: &Tensor, labels: &Indices, mode: Mode) -> Result<Metrics>;
 
-    /// Latent, reconstruction and class scores of a batch of unmasked images.
+    /// Latent, reconstruction and logits of a batch of unmasked images.
     ///
     /// # Errors
     /// If the images' shape does not fit.
@@ -130,7 +130,7 @@ impl<O: Objective + Evaluate> Trainer<O> {
         evaluate(&self.objective, batches)
     }
 
-    /// Latent, reconstruction and class scores of a batch.
+    /// Latent, reconstruction and logits of a batch.
     ///
     /// # Errors
     /// If the images' shape does not fit.

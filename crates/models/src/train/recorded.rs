@@ -44,9 +44,10 @@ impl Recorder {
 }
 
 impl<O: Objective> Trainer<O> {
-    /// Whether steps are recorded: the model is on a GPU, and the objective supports it.
+    /// Whether steps are recorded: the model is on a GPU, and the objective and the optimisers support it.
     pub(super) fn records(&self) -> bool {
-        self.recorder.is_some() && self.objective.records()
+        let optimisers = self.optimisers.iter().all(|optimiser| optimiser.records());
+        self.recorder.is_some() && self.objective.records() && optimisers
     }
 
     /// [`Trainer::epoch`] by recorded steps.

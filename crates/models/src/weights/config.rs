@@ -1,14 +1,13 @@
 //! The configuration of a model in the header of its weights, so that the file says how to build the model.
 
+use std::io::Read;
 use std::path::Path;
 
 use autograd::Param;
-use safetensors::tensor::SafeTensors;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use system::files;
 
-use super::{MAX_BYTES, failure, write_with};
+use super::{failure, opened, stream, write_with};
 use crate::Result;
 
 /// The name of the configuration in the metadata of a safetensors file: JSON as text.
@@ -50,13 +49,13 @@ pub fn save_with_config<'a>(
 /// # Errors
 /// [`Error::File`](crate::Error::File) if the file cannot be read, has no configuration, or one of another model.
 pub fn config<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    let bytes = files::read(path, MAX_BYTES).map_err(|error| failure(path, "read", error))?;
-    parse(&bytes).map_err(|reason| failure(path, "read the config of", reason))
+    let (mut file, length) = opened(path)?;
+    parse(&mut file, length).map_err(|reason| failure(path, "read the config of", reason))
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> std::result::Result<T, String> {
-    let (_, header) = SafeTensors::read_metadata(bytes)
-        .map_err(|error| format!("not a whole safetensors file: {error}"))?;
+/// Reads the header only.
+fn parse<T: DeserializeOwned>(source: &mut impl Read, length: u64) -> std::result::Result<T, String> {
+    let header = stream::header(source, length)?;
     let text = header.metadata().as_ref().and_then(|texts| texts.get(CONFIG));
     let text = text.ok_or("expected one in its metadata, got none; write it with `save_with_config`")?;
     serde_json::from_str(text).map_err(|error| error.to_string())
@@ -105,9 +104,30 @@ mod tests {
     }
 
     #[test]
+    fn the_tensors_are_not_read_and_a_header_is_limited() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("w.safetensors");
+        let layer = Linear::new(100, 100, &Stream::new(0, "init"), DType::F32);
+        save_with_config(&path, layer.params(), &7).unwrap();
+        let whole = fs::read(&path).unwrap();
+        let mut rest = &whole[..];
+        assert_eq!(parse(&mut rest, whole.len() as u64), Ok(7));
+        assert!(rest.len() >= 40_000, "{} bytes are left", rest.len());
+        // A file with a hole, whose header is said to be as long.
+        let long = 100_000_001u64;
+        fs::write(&path, long.to_le_bytes()).unwrap();
+        fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(8 + long).unwrap();
+        for error in [config::<u8>(&path).unwrap_err(), super::super::read(&path).unwrap_err()] {
+            let part = "expected a header of at most 100000000 bytes, got one of 100000001 bytes";
+            assert!(error.to_string().contains(part), "{error}");
+        }
+    }
+
+    #[test]
     fn hostile_bytes_are_an_error_and_never_a_panic() {
         for length in [0, 1, 7, 8, 9, 40] {
-            assert!(parse::<u8>(&vec![0xff; length]).is_err());
+            let bytes = vec![0xff; length];
+            assert!(parse::<u8>(&mut &bytes[..], length as u64).is_err());
         }
     }
 }

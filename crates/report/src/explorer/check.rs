@@ -92,7 +92,7 @@ fn rising<T: PartialOrd + ToString>(of: &str, what: &'static str, values: &[T]) 
     match values.windows(2).find(|pair| pair[1] <= pair[0]) {
         Some(pair) => {
             let got = format!("{} after {}", pair[1].to_string(), pair[0].to_string());
-            Err(mismatch(of, &format!("each {what} above the one before"), got))
+            Err(mismatch(of, &format!("strictly increasing {what}"), got))
         }
         None => Ok(()),
     }

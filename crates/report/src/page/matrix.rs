@@ -4,7 +4,7 @@ use super::Group;
 use crate::svg::escape;
 use crate::verdict::{Conclusion, Kind, Verdict};
 
-/// The largest number of columns that tell models apart; with more, a column is a data set.
+/// The largest number of columns, one for each data set and model; with more, a column is a data set.
 const MAX_COLUMNS: usize = 10;
 
 /// A verdict with the name of its experiment.
@@ -85,7 +85,7 @@ fn table(group: &Group) -> String {
     out + "</tbody>\n</table></div></div>\n"
 }
 
-/// The columns, data sets in order of appearance, and whether they tell models apart.
+/// The columns, data sets in order of appearance, and whether models have columns of their own.
 fn columns(claims: &[Claim<'_>]) -> (Vec<Column>, bool) {
     let distinct = |by_model| {
         let mut columns: Vec<Column> = Vec::new();

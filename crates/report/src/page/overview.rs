@@ -10,7 +10,7 @@ const CONCLUSIONS: [Conclusion; 5] = [
     Conclusion::Holds,
     Conclusion::DoesNotHold,
     Conclusion::Undecided,
-    Conclusion::NotTrained,
+    Conclusion::NotConverged,
     Conclusion::NotRun,
 ];
 
@@ -47,7 +47,7 @@ pub(super) fn html(groups: &[Group], others: &[Verdict]) -> String {
         .map(|conclusion| {
             let means = match conclusion {
                 Conclusion::Undecided => "undecided: too few seeds, or an interval across the margin",
-                Conclusion::NotTrained => "the networks were not trained to the end",
+                Conclusion::NotConverged => "the networks had not converged",
                 other => other.words(),
             };
             format!(

@@ -66,7 +66,7 @@ fn page() -> Page {
                 "cre",
                 vec![section("sweep", Conclusion::Holds), section("other", Conclusion::DoesNotHold)],
             ),
-            group("lbr", vec![section("third", Conclusion::NotTrained)]),
+            group("lbr", vec![section("third", Conclusion::NotConverged)]),
         ],
         others: vec![Verdict {
             kind: Kind::Exact,

@@ -68,7 +68,9 @@ fn load(training: &mut dyn Training, finished: &FinishedRun) -> Result<()> {
     let kept = |name: &str| finished.finals.get(&parameter(name))?.to_tensor();
     if let Some((name, _)) = training.params_and_buffers().iter().find(|(name, _)| kept(name).is_none()) {
         let key = finished.spec.folder_name();
-        return Err(Error::Missing(format!("parameter `{name}` of run {key}: it was not stored")));
+        return Err(Error::Missing(format!(
+            "parameter `{name}` of run {key}: it was not stored; `agon train` stores those of its runs"
+        )));
     }
     let fresh: HashMap<String, Tensor> = training.trainer().state().into_iter().collect();
     Ok(training.trainer_mut().load(&|name| kept(name).or_else(|| fresh.get(name).cloned()))?)

@@ -1,13 +1,13 @@
 //! An opened GPU with its loaded kernels, shared by all streams on it until the process ends.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::ffi::{CString, c_void};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cudarc::driver::{DriverError, result, sys};
 
-use super::images::{self, IMAGES, MISSING};
+use super::images::{Added, IMAGES, MISSING};
 use super::library;
 use crate::gpu::{Launch, Traits};
 use crate::{Error, Result};
@@ -31,8 +31,7 @@ pub(super) struct Context {
 #[derive(Default)]
 struct Loaded {
     files: HashMap<&'static str, sys::CUmodule>,
-    /// Images of other crates, by name.
-    added: BTreeMap<String, sys::CUmodule>,
+    added: Added<sys::CUmodule>,
     functions: HashMap<String, sys::CUfunction>,
 }
 
@@ -156,7 +155,7 @@ impl Context {
                 self.check(&format!("finding `{kernel}`"), function_of(module, kernel))?
             }
             None => {
-                let added = loaded.added.values().find_map(|&module| function_of(module, kernel).ok());
+                let added = loaded.added.modules().find_map(|&module| function_of(module, kernel).ok());
                 added.ok_or_else(|| Error::Driver {
                     device: self.name(),
                     what: format!(
@@ -182,15 +181,11 @@ impl Context {
         Ok(function)
     }
 
-    /// As [`Gpu::add_image`](crate::gpu::Gpu::add_image).
+    /// As [`Gpu::add_image`](crate::gpu::Gpu::add_image), whose caller trusts the kernels.
     pub(super) fn add_image(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        let bytes = images::checked(name, bytes)?;
+        self.make_current()?;
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        if !loaded.added.contains_key(name) {
-            self.make_current()?;
-            loaded.added.insert(name.into(), self.load(name, &bytes)?);
-        }
-        Ok(())
+        loaded.added.add(name, bytes, |bytes| self.load(name, bytes))
     }
 
     fn load(&self, name: &str, bytes: &[u8]) -> Result<sys::CUmodule> {

@@ -1,5 +1,7 @@
 //! The compiled kernels embedded in the program, and the format of images that other crates add.
 
+use std::collections::BTreeMap;
+
 use crate::{Error, Result};
 
 /// One source file of kernels, compiled for every architecture.
@@ -43,6 +45,40 @@ pub(super) fn checked(name: &str, bytes: &[u8]) -> Result<Vec<u8>> {
     }
 }
 
+/// Loaded images of other crates by name, with their bytes.
+pub(super) struct Added<M>(BTreeMap<String, (Vec<u8>, M)>);
+
+impl<M> Default for Added<M> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<M> Added<M> {
+    /// Loads the image with `load`, unless the same bytes are loaded under this name.
+    pub(super) fn add(
+        &mut self,
+        name: &str,
+        bytes: &[u8],
+        load: impl FnOnce(&[u8]) -> Result<M>,
+    ) -> Result<()> {
+        let bytes = checked(name, bytes)?;
+        match self.0.get(name) {
+            Some((known, _)) if *known == bytes => Ok(()),
+            Some(_) => Err(Error::ImageName { name: name.into() }),
+            None => {
+                let module = load(&bytes)?;
+                self.0.insert(name.into(), (bytes, module));
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn modules(&self) -> impl Iterator<Item = &M> {
+        self.0.values().map(|(_, module)| module)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,6 +109,18 @@ mod tests {
             message,
             "the image `it`: expected a whole fat binary (`nvcc --fatbin`) or PTX, got 5 other bytes"
         );
+    }
+
+    #[test]
+    fn an_image_is_loaded_once_and_other_bytes_of_its_name_are_refused() {
+        let mut added = Added::default();
+        let [ptx, other] = ["8.0", "8.1"].map(|version| format!(".version {version}\n.target sm_80\n"));
+        let refused = Error::Driver { device: "cuda:0".into(), what: "not today".into() };
+        assert_eq!(added.add("it", ptx.as_bytes(), |_| Err(refused.clone())), Err(refused));
+        let mut add = |bytes: &str, module| added.add("it", bytes.as_bytes(), |_| Ok(module));
+        assert_eq!((add(&ptx, 1), add(&ptx, 2)), (Ok(()), Ok(())));
+        assert_eq!(add(&other, 3), Err(Error::ImageName { name: "it".into() }));
+        assert_eq!(added.modules().collect::<Vec<_>>(), [&1]);
     }
 
     #[test]

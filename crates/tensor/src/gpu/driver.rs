@@ -191,9 +191,13 @@ pub trait Driver: fmt::Debug + Send + Sync {
 
     /// Loads compiled kernels, as [`Gpu::add_image`](super::Gpu::add_image).
     ///
+    /// # Safety
+    /// As [`Gpu::add_image`](super::Gpu::add_image).
+    ///
     /// # Errors
-    /// [`Error::Image`](crate::Error::Image) for bytes in another format; or if the driver fails.
-    fn add_image(&self, name: &str, bytes: &[u8]) -> Result<()>;
+    /// [`Error::Image`](crate::Error::Image) for bytes in another format, [`Error::ImageName`](crate::Error::ImageName) for
+    /// a name of other bytes; or if the driver fails.
+    unsafe fn add_image(&self, name: &str, bytes: &[u8]) -> Result<()>;
 
     /// Rounds a size up to an allocation size class, so that similar sizes share cached memory; not called with
     /// [`Traits::exact_memory`].

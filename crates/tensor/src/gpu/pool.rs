@@ -209,7 +209,7 @@ mod tests {
             Traits { sm_count: 1, plain: false, exact_memory: self.exact_memory, poison: false }
         }
 
-        fn add_image(&self, _: &str, _: &[u8]) -> Result<()> {
+        unsafe fn add_image(&self, _: &str, _: &[u8]) -> Result<()> {
             unreachable!("nothing is launched")
         }
 

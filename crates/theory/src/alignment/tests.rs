@@ -143,7 +143,7 @@ fn impact_is_relative_to_the_alignment_without_noise() {
     let impact = of(&[50.0, 20.0]).impact(&of(&[40.0, 40.0])).unwrap();
     assert_eq!(impact.to_vec(), [25.0, -50.0]);
     let message = of(&[1.0]).impact(&of(&[1.0, 2.0])).unwrap_err().to_string();
-    assert_eq!(message, "alignment without noise: expected 1 dimensions, got 2");
+    assert_eq!(message, "noise-free reference alignment: expected 1 dimensions, got 2");
 }
 
 #[test]

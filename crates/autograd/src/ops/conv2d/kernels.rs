@@ -66,7 +66,7 @@ pub(crate) struct ConvGradInput {
 }
 
 impl ConvGradInput {
-    /// The convolution whose input gradient this is, if the shapes fit.
+    /// The sizes of the forward convolution whose input gradient this computes, if the shapes fit.
     pub(crate) fn sizes(&self, dy: &[usize], weight: &[usize]) -> Option<Convolution> {
         let (&[n, o, out_h, out_w], &[o_of_weight, c, _, _]) = (dy, weight) else { return None };
         let sizes = self.geometry.sizes(&[n, c, self.image[0], self.image[1]], weight)?;

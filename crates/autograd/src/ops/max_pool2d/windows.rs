@@ -64,7 +64,7 @@ pub(crate) fn check_count([n, c, rows, columns]: [usize; 4]) -> tensor::Result<(
 }
 
 /// The number of positions that `f32` represents exactly.
-const MAX_PIXELS: usize = 1 << 24;
+pub(crate) const MAX_PIXELS: usize = 1 << 24;
 
 /// Whether `x` replaces `largest`: the first NaN does and stays.
 #[inline(always)]
@@ -385,7 +385,7 @@ pub(crate) fn forward(x: &Tensor, largest: Largest) -> Result<(Tensor, Places)> 
 pub struct Places {
     image: [usize; 2],
     windows: Windows,
-    place_of: Tensor,
+    pub(crate) place_of: Tensor,
 }
 
 impl Places {

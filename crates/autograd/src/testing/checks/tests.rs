@@ -176,7 +176,7 @@ fn arithmetic_in_a_narrow_type_is_refused() {
 fn an_adjoint_off_by_a_tenth_of_a_percent_is_refused() {
     assert_eq!(linear::adjoint(&case(Mistake::None)), Ok(()));
     assert!(matches!(linear::adjoint(&case(Mistake::TooLarge)), Err(Error::Broken { .. })));
-    assert_eq!(linear::straight_all_the_same::<Planted, 2, 1>(), [] as [usize; 0]);
+    assert_eq!(linear::undeclared::<Planted, 2, 1>(), [] as [usize; 0]);
 }
 
 #[test]

@@ -49,14 +49,12 @@ fn the_sentence_follows_the_decided_rows() {
     };
     let (holds, fails) = (Conclusion::Holds, Conclusion::DoesNotHold);
     assert_eq!(first(&[holds, Conclusion::Undecided]), ON_SYNERGY.hold);
-    assert_eq!(first(&[fails, Conclusion::NotTrained]), ON_SYNERGY.fail);
+    assert_eq!(first(&[fails, Conclusion::NotConverged]), ON_SYNERGY.fail);
     assert_eq!(first(&[holds, fails]), ON_SYNERGY.mixed);
     let open = Conclusion::Undecided;
     assert!(first(&[holds, open, open]).starts_with("Where it is decided, neither task gains"));
     assert_eq!(first(&[open]), ON_SYNERGY.open);
-    assert!(
-        first(&[Conclusion::NotTrained]).ends_with("open here: the networks were not trained to the end.")
-    );
+    assert!(first(&[Conclusion::NotConverged]).ends_with("open here: the networks had not converged."));
     assert!(
         answers(&[row(ClaimId::C1, "", 0, Conclusion::NotRun)], None)[0]
             .evidence
@@ -103,9 +101,9 @@ fn readers_that_differ_are_the_second_answer() {
 }
 
 #[test]
-fn the_limits_count_what_was_not_trained_to_the_end() {
+fn the_limits_count_what_had_not_converged() {
     let rows = [
-        row(ClaimId::C1, "FC-M", 5, Conclusion::NotTrained),
+        row(ClaimId::C1, "FC-M", 5, Conclusion::NotConverged),
         row(ClaimId::C1, "FC-M", 5, Conclusion::Holds),
         row(ClaimId::C1, "FC-M", 0, Conclusion::NotRun),
     ];

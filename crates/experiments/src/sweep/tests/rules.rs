@@ -76,7 +76,7 @@ fn a_reader_that_results_lack_is_left_out() {
 }
 
 #[test]
-fn an_end_whose_loss_still_falls_is_not_trained_to_the_end() {
+fn an_end_whose_loss_still_falls_has_not_converged() {
     let judged = |fall: f64| -> Verdict {
         let rows = judged_with("cnn-s-lambda-sweep", |results| {
             let n_epochs = results.dimensions["epoch"].coordinates.len();
@@ -100,9 +100,9 @@ fn an_end_whose_loss_still_falls_is_not_trained_to_the_end() {
         });
         rows.into_iter().find(|row| row.source == "C8").unwrap()
     };
-    assert_eq!(judged(0.5).conclusion, Conclusion::NotTrained);
+    assert_eq!(judged(0.5).conclusion, Conclusion::NotConverged);
     assert!(judged(0.5).got.contains("over the last tenth"));
-    assert_ne!(judged(0.001).conclusion, Conclusion::NotTrained);
+    assert_ne!(judged(0.001).conclusion, Conclusion::NotConverged);
 }
 
 /// Bits of correctness with the accuracies that they have.
