@@ -34,7 +34,7 @@ impl Profile {
         match self {
             Self::Smoke => "one minute",
             Self::Quick => "5 minutes",
-            Self::Standard => "half an hour",
+            Self::Standard => "about an hour",
             Self::Paper => "a night",
             Self::Full => "weeks",
         }

@@ -19,7 +19,7 @@ const INSTEAD: [(&str, &str); 17] = [
     ("cargo xtask book", "`cargo xtask ci`"),
     ("cargo xtask test", "this test is one of them"),
     ("cargo xtask reproduce --profile smoke", "`cargo xtask ci`"),
-    ("cargo xtask reproduce --profile standard", "half an hour of training"),
+    ("cargo xtask reproduce --profile standard", "an hour of training"),
     ("cargo xtask reproduce --profile paper", "hours of training"),
     ("cargo xtask reproduce --profile full", "days of training"),
     ("target/release/agon plan --profile full", "larger models than needed; `tests/sweep.rs` plans less"),
