@@ -26,6 +26,7 @@ pub(crate) mod train;
 pub(crate) mod sweep;
 pub(crate) mod eval;
 pub(crate) mod probe;
+pub(crate) mod graph;
 pub(crate) mod advise;
 
 // Listings and checks.

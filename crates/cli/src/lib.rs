@@ -22,6 +22,7 @@ use self::commands::data_sets::DataSets;
 use self::commands::doctor::Doctor;
 use self::commands::eval::Eval;
 use self::commands::export::Export;
+use self::commands::graph::Graph;
 use self::commands::inspect::Inspect;
 use self::commands::list::List;
 use self::commands::plan::Plan;
@@ -69,6 +70,10 @@ enum Command {
     Eval(Eval),
     /// Evaluate simple probes of the frozen latent of a finished run
     Probe(Probe),
+    /// Draw one training step of a CRE: operations, shapes, saved bytes, FLOPs and gradient norms
+    ///
+    /// The step is the first of a run with these settings, on a random batch. Without a file the operations are printed as a table.
+    Graph(Graph),
     /// List the experiments and their claims
     List(List),
     /// List, download and verify data sets
@@ -166,6 +171,7 @@ fn run(command: &Command) -> Result<ExitCode> {
         Command::Sweep(args) => commands::sweep::command(args),
         Command::Eval(args) => commands::eval::command(args),
         Command::Probe(args) => commands::probe::command(args),
+        Command::Graph(args) => commands::graph::command(args),
         Command::Plan(args) => commands::plan::command(args),
         Command::List(args) => commands::list::command(args),
         Command::Data(args) => commands::data_sets::command(args),
