@@ -72,6 +72,7 @@ mod adam;
 mod sgd;
 mod mixing;
 pub mod train;
+pub mod graph;
 mod input_sensitivity;
 mod layers;
 pub mod predictive_coding;

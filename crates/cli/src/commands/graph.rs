@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use autograd::{Tape, View};
 use clap::Args;
 use data::Batches;
-use models::{Mixing, Mode};
+use models::Mixing;
+use models::graph::{View, of_step};
 use runs::images::Images;
 use runs::learners::{Cre, RunConfig};
 use runs::settings::Setting;
@@ -98,12 +98,7 @@ fn step(config: &RunConfig, cre: &Cre, lambda: f64, images: &Images, seed: u64) 
     let model = cre.model.build(&Stream::new(seed, "init"), DType::F32)?;
     let batches = Batches::new(&images.train, config.batch, Stream::new(seed, "shuffle"))?;
     let batch = batches.epoch(1).next().ok_or_else(|| Error::Usage("no training images".into()))??;
-    let tape = Tape::new();
-    let losses = model.losses(&tape, &batch.images, &batch.labels, lambda, Mode::Training { step: 0 })?;
-    let loss = losses.mse.add(&losses.cross_entropy).map_err(models::Error::from)?;
-    tape.keep_all();
-    let gradients = tape.backward(&loss).map_err(models::Error::from)?;
-    Ok(tape.view().with_names(model.params()).with_gradients(&gradients))
+    Ok(of_step(&model, &batch.images, &batch.labels, lambda)?)
 }
 
 /// Writes a file and prints what is in it.
