@@ -55,8 +55,8 @@ impl Op<1> for MaxAxes {
         let largest = Largest {
             image: [1, count],
             windows: Windows::Covering,
-            rows: vec![0..1],
-            columns: vec![0..count],
+            rows: std::iter::once(0..1).collect(),
+            columns: std::iter::once(0..count).collect(),
         };
         let rows = moved.reshape(&[x.len() / count, 1, 1, count])?;
         let (y, places) = windows::forward(&rows, largest)?;
