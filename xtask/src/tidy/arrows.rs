@@ -27,7 +27,7 @@ const ARROWS: [(&str, &[&str]); 20] = [
     ("learn", &[]),
     ("runs", &["tensor", "models", "data", "theory", "system"]),
     ("experiments", &["tensor", "models", "data", "theory", "report", "runs", "system"]),
-    ("cli", &["tensor", "autograd", "models", "data", "theory", "report", "runs", "experiments", "system"]),
+    ("cli", &["tensor", "models", "data", "theory", "report", "runs", "experiments", "system"]),
     // Only its tests, which compare kernels with the references of these crates, and learners on both devices.
     ("kernels", &["tensor", "autograd", "models", "data", "runs"]),
     ("xtask", &["learn", "system"]),
