@@ -70,8 +70,8 @@ fn report_without_arguments_shows_the_committed_results_and_changes_none_of_them
     assert!(
         !page.contains("cargo xtask") && page.contains("agon reproduce --profile standard --only linear-cre")
     );
-    // Results that are named are those in the results folder.
-    let own = agon(folder.path(), &["report", "--profile", "standard"]).output().unwrap();
+    // Those of a folder that is named are in that folder.
+    let own = agon(folder.path(), &["report", "--profile", "standard", "--out", "out"]).output().unwrap();
     assert!(!own.status.success() && text(&own.stderr).contains("out/standard holds no results"));
 }
 
