@@ -48,7 +48,7 @@ pub(crate) fn compare<E: From<Error>>(
         let largest = slopes.filter(|slope| slope.is_finite()).fold(0.0, f64::max);
         for (place, line) in lines.iter().enumerate() {
             let scale = largest.max(line.terms);
-            let judged = |line: &Line| {
+            let tolerance_of = |line: &Line| {
                 let allowed = line.noise + (ROUNDINGS * f64::EPSILON + options.tolerance) * scale;
                 // Never within if either is not finite.
                 (allowed, within((line.analytic - line.numeric).abs(), allowed))
@@ -60,13 +60,13 @@ pub(crate) fn compare<E: From<Error>>(
                 found.add(line, allowed, scale, || input.place(line));
                 Ok(())
             };
-            let (allowed, is_within) = judged(line);
+            let (allowed, is_within) = tolerance_of(line);
             if is_within {
                 accept(line, allowed)?;
             } else if let Some(noise) = line.absorbed(&centre, given.weights) {
                 found.add_untested(input.place(line), noise);
             } else {
-                match input.measured_again(&centre, line)?.map(|line| (judged(&line), line)) {
+                match input.measured_again(&centre, line)?.map(|line| (tolerance_of(&line), line)) {
                     Some(((allowed, true), line)) => accept(&line, allowed)?,
                     _ => return Err(input.refusal(&lines, place, allowed)?.into()),
                 }

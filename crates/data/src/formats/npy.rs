@@ -222,16 +222,16 @@ mod tests {
 
     #[test]
     fn floats_of_every_type_are_tensors_of_that_type() {
-        let numbers = [1.5, -2.0, 0.25];
+        let values = [1.5, -2.0, 0.25];
         let bytes = [
-            ("<f2", numbers.map(|x| f16::from_f64(x).to_le_bytes()).concat(), DType::F16),
-            ("<f4", numbers.map(|x| (x as f32).to_le_bytes()).concat(), DType::F32),
-            ("<f8", numbers.map(f64::to_le_bytes).concat(), DType::F64),
+            ("<f2", values.map(|x| f16::from_f64(x).to_le_bytes()).concat(), DType::F16),
+            ("<f4", values.map(|x| (x as f32).to_le_bytes()).concat(), DType::F32),
+            ("<f8", values.map(f64::to_le_bytes).concat(), DType::F64),
         ];
         for (descr, bytes, dtype) in bytes {
             let tensor = parse("a", &file(descr, "(3, 1)", &bytes)).unwrap().tensor().unwrap();
             assert_eq!((tensor.dtype(), tensor.shape()), (dtype, [3, 1].as_slice()));
-            assert_eq!(tensor.to_f64_vec(), numbers);
+            assert_eq!(tensor.to_f64_vec(), values);
         }
         let bytes = parse("a", &file("|u1", "(2,)", &[7, 255])).unwrap();
         assert_eq!(bytes.tensor().unwrap().to_f64_vec(), [7.0, 255.0]);
