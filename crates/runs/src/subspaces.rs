@@ -11,7 +11,7 @@ use theory::Pca;
 use crate::pixels::{chunks, moments_of, rows};
 use crate::{Error, Result};
 
-/// Added to the standard deviation of an image before dividing by it.
+/// Added to the standard deviation of an image before the division by it.
 const FLAT: f64 = 1e-6;
 
 /// The principal components onto which images are projected.

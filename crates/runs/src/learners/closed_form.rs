@@ -36,7 +36,7 @@ impl Learner for ClosedForm {
         }
     }
 
-    /// Square matrices with one row for each pixel of an image, or for each image.
+    /// The bytes of square matrices with one row per pixel, or per image.
     fn image_bytes(&self, images: &Images) -> u64 {
         match self.question {
             // The covariance, and at most six further matrices (`theory`).
@@ -110,10 +110,10 @@ pub enum Question {
     },
 }
 
-/// The time of a symmetric eigendecomposition, in multiplications of matrices of its size.
+/// The time of a symmetric eigendecomposition, in units of one multiplication of matrices of the same size.
 pub(crate) const DECOMPOSITION: f64 = 10.0;
 
-/// The time of a closed form given the covariance, in multiplications of matrices of its size.
+/// The time of a closed form given the covariance, in the same units.
 const SOLUTION: f64 = 30.0;
 
 /// The FLOP of multiplying two matrices of `d` rows and columns.

@@ -1,4 +1,4 @@
-//! Stages are complete in their order, and parameters are kept where they are read again.
+//! Tests that stages complete in order, and that the parameters that other runs read are stored.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -1,4 +1,4 @@
-//! Every disk call fails once in every way: afterwards the store holds the old or the new state.
+//! Tests that after any single failure of a disk call the store holds the old or the new state.
 
 use std::ffi::OsString;
 use std::io;

@@ -31,7 +31,7 @@ impl Masked {
     }
 }
 
-/// The masking of a training on a GPU: the kernel reads the key of a step from memory, so that it can be replayed.
+/// Masking during training on a GPU: the kernel reads the key of a step from memory, so that the step can be replayed.
 pub(super) struct MaskedOnGpu {
     gpu: Arc<Gpu>,
     masked: Masked,
@@ -72,7 +72,8 @@ impl MaskedOnGpu {
     }
 }
 
-/// The 53 random bits of a uniform number are below this where the number is below the probability.
+/// The threshold for the 53 random bits of a uniform number: the bits are below it where the number is below
+/// `probability`.
 fn threshold(probability: f64) -> u64 {
     (probability * (1u64 << 53) as f64).ceil() as u64
 }

@@ -276,7 +276,7 @@ fn tensor(x: &Array2<f64>) -> Result<Tensor> {
     Ok(Tensor::from_vec(x.iter().map(|&x| x as f32).collect(), &[x.nrows(), x.ncols()])?)
 }
 
-/// Images without classes, and what is to be predicted from them.
+/// An example of unlabelled images with a target.
 fn example(images: Tensor, target: Tensor) -> Example {
     Example { images, target: Some(target), labels: Indices::new(vec![]) }
 }
@@ -334,7 +334,7 @@ mod tests {
         }
     }
 
-    /// Fact LBR A10: at most 1e-3 of the optimum is left, after its 4,000 steps.
+    /// Fact LBR A10: after 4,000 steps the gap is at most 1e-3 of the optimum.
     #[test]
     fn training_comes_to_the_optimum_of_denoising_and_never_below_it() {
         for noise in [Noise::Gaussian { deviation: 0.3 }, Noise::Mask { patch: 2, drop: 0.5 }] {

@@ -20,7 +20,7 @@ pub(super) fn nearest(
     Ok(NearestNeighbours::new(train, labels, NEIGHBOURS)?.correct(test, test_labels)?)
 }
 
-/// The training of the attentive probe: after these epochs its loss hardly decreases.
+/// The epochs of training of the attentive probe, after which its loss hardly decreases.
 pub(super) const EPOCHS: u64 = 20;
 const BATCH: usize = 100;
 const LEARNING_RATE: f64 = 1e-2;

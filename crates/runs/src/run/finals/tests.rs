@@ -1,4 +1,4 @@
-//! Final measures: the same bits in blocks as at once, and a stated reason for each missing measure.
+//! Tests that final measures have the same bits in blocks as at once, and that a missing measure has a reason.
 
 use models::Representation;
 use tensor::Tensor;
@@ -8,7 +8,7 @@ use crate::images::DataConfig;
 use crate::pixels::{normalised, rows};
 use crate::run::tests::Untrained;
 
-/// Reads pixels as a code of `k` of them, until the batch of images at which it fails.
+/// A training whose latent consists of `k` pixels, and which fails at a batch of `fails_at` images.
 fn pixel_codes(k: usize, fails_at: Option<usize>) -> impl Training {
     Untrained(move |images: &Tensor| {
         let n = images.shape()[0];

@@ -1,4 +1,4 @@
-//! The per-image measures of every latent after the last epoch.
+//! Tests of the per-image measures of every latent after the last epoch.
 
 use models::Activation;
 
@@ -119,7 +119,7 @@ fn heads_that_are_trained_to_convergence_change_nothing_of_the_rest() {
     let refitted = computed(&heads, &images, Some(&encoder));
     assert!(correct_of(&refitted, Reader::Converged).is_none());
 
-    // Other new heads that are trained to convergence change nothing of the rest.
+    // Training a second set of heads to convergence changes no other result.
     let mut converging = heads;
     let LearnerConfig::FrozenProbe(probe) = &mut converging.config.learner else { unreachable!("it is one") };
     probe.converge = Some(60);
