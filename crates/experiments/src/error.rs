@@ -79,7 +79,7 @@ impl From<runs::Error> for Error {
     }
 }
 
-/// Errors of the crates below are those of the runs that use them.
+/// Converts errors of lower crates by way of [`runs::Error`].
 macro_rules! of_runs {
     ($($error:ty),*) => {$(
         impl From<$error> for Error {

@@ -199,7 +199,7 @@ pub fn trade_off(lambdas: &[f64], mse: &[f64], accuracy: &[f64], of_mean: f64) -
     let of_mixtures = |synergy: f64| if mixed(mse) && mixed(accuracy) { synergy } else { f64::NAN };
     let lowest = mse.iter().copied().fold(f64::INFINITY, f64::min);
     let highest = accuracy.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    // A span below rounding error (losses are in f32) is no scale, nor is a side of length zero.
+    // A difference below rounding error (losses are in f32) cannot scale an axis, and neither can a difference of zero.
     let differ = (mse_0 - mse_1).abs() > f64::from(f32::EPSILON) * mse_0.abs().max(mse_1.abs());
     let spans = differ && accuracy_0 != accuracy_1;
     let of = |is_defined: bool, value: f64| if is_defined { value } else { f64::NAN };

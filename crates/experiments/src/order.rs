@@ -110,7 +110,8 @@ mod tests {
             let standard = runs(Profile::Standard, name);
             let quick = runs(Profile::Quick, name);
             let found = quick.iter().filter(|run| standard.contains(run)).count();
-            // Exact shares of the variance are not among the bounds of standard, and two more seeds decide.
+            // The fractions of the variance in quick are not among the bounds of standard, and quick has two more
+            // seeds.
             assert!(found == quick.len() || *name == "subspace-recognition", "{name}: {found}");
             (all, shared) = (all + quick.len(), shared + found);
         }

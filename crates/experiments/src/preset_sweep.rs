@@ -23,11 +23,11 @@ pub struct Quantity {
     pub name: &'static str,
     /// Its name on axes and in tables.
     pub label: &'static str,
-    /// The unit in which it is shown; the value in it is `factor` times the stored one.
+    /// The displayed unit.
     pub unit: &'static str,
     /// The unit of differences.
     pub unit_of_differences: &'static str,
-    /// The factor.
+    /// The factor from stored to displayed values.
     pub factor: f64,
     /// The reader whose correctness per image is stored.
     reader: Option<Reader>,

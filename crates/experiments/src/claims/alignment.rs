@@ -30,7 +30,7 @@ const COMPARED: f64 = 64.0;
 /// The attribute with the number of pixels D of each data set.
 const DIMENSIONS: &str = "dimensions_of_images";
 
-/// The smallest difference in alignment, in points, that counts.
+/// The margin of a difference in alignment between data sets, in points.
 const DIFFERENT: f64 = 10.0;
 
 /// The data sets of photographs.

@@ -116,7 +116,8 @@ fn opposed(of: &Evidence<'_, '_>, metrics: [Metric; 2]) -> Result<Finding> {
     Ok(Finding::of(contrasts))
 }
 
-/// The elements of the gradients at z of a batch, setting by setting; `None` for results without a readable config.
+/// The number of elements of the gradient at z of a batch, for each setting; `None` for results without a readable
+/// config.
 fn elements(results: &Results, curves: &Curves<'_>) -> Option<Vec<usize>> {
     let grid: Grid = serde_json::from_value(attribute(results, "config").ok()?).ok()?;
     let variant = grid.variants().find(|variant| variant.label() == curves.variant)?;

@@ -32,7 +32,7 @@ fn a_model_of_other_images_is_refused_with_those_that_take_them() {
     assert!(others.contains("cnn-l") && !others.contains("cnn-s"), "{others}");
 }
 
-/// Every preset that takes images trains on them, whatever their side; and every side that is suggested fits.
+/// A preset trains on images of a side that it accepts; for other sides the error suggests one that it accepts.
 #[test]
 fn what_is_suggested_for_images_of_any_side_runs() {
     use ndarray::Array4;
@@ -95,7 +95,7 @@ fn a_small_set_takes_as_many_steps_as_a_large_one() {
     {
         assert_eq!(fc_m.training(n), (batch, epochs), "{n}");
     }
-    // One image a batch, and no more epochs than a user wants to wait for.
+    // One image per batch, and no more epochs than the limit.
     assert_eq!((fc_m.training(1), fc_m.training(0)), ((1, MAX_EPOCHS), (1, MAX_EPOCHS)));
 }
 

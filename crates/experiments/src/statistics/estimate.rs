@@ -52,9 +52,10 @@ impl Estimate {
     ///
     /// Groups of images drawn at random may stand for images: their means have the same variance, estimated from fewer terms.
     ///
-    /// One fewer of either is drawn than there are, without which three seeds give two thirds of the variance (Rao and Wu,
-    /// 1988, doi:10.1080/01621459.1988.10478591). The variance is that of infinitely many replicates, in closed form: for
-    /// weights of the drawn seeds `U` and images `V`, `E[U_s U_t] = (1 - a) / n^2 + [s = t] a / n` with `a = 1 / (n - 1)`.
+    /// One fewer of either is drawn than there are; otherwise three seeds would give two thirds of the variance (Rao
+    /// and Wu, 1988, doi:10.1080/01621459.1988.10478591). The variance is that of infinitely many replicates, in closed
+    /// form: for weights of the drawn seeds `U` and images `V`, `E[U_s U_t] = (1 - a) / n^2 + [s = t] a / n` with
+    /// `a = 1 / (n - 1)`.
     pub fn of_seeds_and_images(values: &[Vec<f64>]) -> Self {
         let (n_seeds, n_images) = (values.len(), values.first().map_or(0, Vec::len));
         let by_seed: Vec<f64> = values.iter().map(|of_seed| mean(of_seed)).collect();
@@ -98,7 +99,7 @@ impl Estimate {
         let away = self.effect - bound;
         match self.error > 0.0 {
             true => t.sf(away / self.error),
-            // Without spread there is no error.
+            // With a standard error of zero, the effect is exact.
             false if away > 0.0 => 0.0,
             false => 1.0,
         }

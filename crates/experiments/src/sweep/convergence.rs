@@ -50,7 +50,7 @@ fn mixes(curves: &Curves<'_>) -> bool {
     curves.lambdas.len() > 1
 }
 
-/// The task for which alone the networks of a point are trained, if there is one.
+/// The only task that the networks of a point are trained for; `None` if they are trained for both.
 fn own_task(
     curves: &Curves<'_>,
     [member, lambda]: [usize; 2],
@@ -110,8 +110,8 @@ fn beaten_by_components(
     }
 }
 
-/// The error of the linear decoder of as many principal components, for fully connected networks: the latents of others are no
-/// vectors that such a code is compared with.
+/// The error of the linear decoder of as many principal components, for fully connected networks only: other latents
+/// are not vectors of comparable size.
 fn of_linear_decoder(curves: &Curves<'_>, [member, lambda]: [usize; 2]) -> Result<Option<f64>> {
     let is_compared =
         NetworkKind::of(&curves.family) == Some(NetworkKind::Fc) && curves.has(LinearMetric::Mse);

@@ -1,4 +1,4 @@
-//! The verdicts of all experiments on made-up results: claims about missing runs are "not run".
+//! Tests of the verdicts of all experiments on made-up results; claims about missing runs are "not run".
 
 mod made_up;
 mod rules;
@@ -25,7 +25,7 @@ fn rows(experiment: &dyn Experiment, grid: &Grid, made_up: &MadeUp) -> Vec<Verdi
         assert!(!row.got.is_empty(), "{}: {row:?}", experiment.info().name);
         assert_eq!(row.conclusion == Conclusion::NotRun, row.n == 0, "{}: {row:?}", experiment.info().name);
     }
-    // Figures are made of any grid, or say which images or curves are missing.
+    // Figures of any grid are drawn, or the error names the missing images or curves.
     if let Err(error) = experiment.figures(&made_up.results(grid)) {
         assert!(matches!(error, Error::Missing(_)), "{}: {error}", experiment.info().name);
     }
@@ -142,7 +142,7 @@ fn what_depends_on_an_end_point_is_not_run_without_it() {
             let lambdas = grid.lambdas.iter().copied().filter(|lambda| end.parse() != Ok(*lambda)).collect();
             let starved = rows(experiment, &Grid { lambdas, ..grid.clone() }, &MadeUp::default());
             for row in depending(experiment, &grid, at_lambda, end) {
-                // These are about every point that there is.
+                // These claims are about every point in the results.
                 if ["A6", "T13"].contains(&row.source.as_str()) {
                     continue;
                 }
@@ -288,11 +288,11 @@ fn a_diverged_run_in_the_middle_leaves_the_other_seeds_paired() {
             let part = |got: &str| got.find(compared).map(|at| got[at..].to_owned());
             rows.into_iter().map(|row| (row.about(), row.conclusion, part(&row.got))).collect()
         };
-        // Where a seed is missing everywhere, there is nothing to mispair.
+        // A seed that is missing everywhere cannot be paired wrongly.
         let (some, all) = (judged(diverged), judged(""));
         let differing: Vec<_> = some.iter().zip(&all).filter(|(some, all)| some != all).collect();
         assert!(some.iter().any(|(.., part)| part.is_some()), "{name}: {some:?}");
-        // Rows that the diverged runs are not in keep all five seeds.
+        // Rows that read no diverged run keep all five seeds.
         let undisturbed = judged("nothing is called this");
         for (some, all) in differing {
             assert!(undisturbed.contains(some), "{name}, {diverged}: {some:?} and {all:?}");

@@ -1,4 +1,4 @@
-//! The rules of verdicts on made-up results: readers, convergence, and what intervals are over.
+//! Tests of the rules of verdicts on made-up results: readers, convergence, and the unit of resampling.
 
 use report::{Conclusion, Verdict};
 
