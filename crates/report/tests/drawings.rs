@@ -1,4 +1,4 @@
-//! Figures and grids: deterministic, well-formed, complete, and refused if invalid.
+//! Tests that figures and grids are deterministic, well-formed and complete, and are refused if invalid.
 
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 

@@ -1,4 +1,4 @@
-//! The HTML page: one file, escaped, with unique ids and ordered headings.
+//! Tests of the HTML page: one file, escaped, with unique ids and ordered headings.
 
 use std::collections::HashSet;
 
@@ -207,7 +207,7 @@ fn facts_of_the_implementation_stand_in_the_last_section_alone() {
 #[test]
 fn each_claim_has_a_cell_an_effect_and_a_row() {
     let html = page().html().unwrap();
-    // Three experiments, of which the first two ask the same of the same model.
+    // Three experiments; the first two make the same claim about the same model.
     assert_eq!(html.matches("class=\"c h\" href=\"#one\"").count(), 1);
     assert_eq!(html.matches("class=\"c h\" href=\"#three\"").count(), 1);
     assert_eq!(html.matches("<td class=\"v h\">").count(), 3);
