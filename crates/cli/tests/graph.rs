@@ -1,4 +1,4 @@
-//! `agon graph`: a page, a drawing and DOT of one training step, a table without files, and refusals.
+//! Tests of `agon graph`: a page, a drawing and DOT of one training step, a table without files, and refusals.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! User-supplied images on the command line: classes are matched by name, and the suggested commands work as
+//! Tests of user-supplied images on the command line: classes are matched by name, and the suggested commands work as
 //! printed.
 #![allow(clippy::unwrap_used)]
 
@@ -160,7 +160,7 @@ fn evaluating_a_run_that_needs_its_training_images_reports_that() {
     let arguments = ["train", "--model", "mlp", "--side", "8", "--images", "a", "--epochs", "1", "batch=10"];
     let printed = printed(folder, &arguments);
     let key = printed.split_whitespace().nth(1).unwrap().trim_end_matches(':');
-    // They are remembered.
+    // The training images are found where the run recorded them.
     assert_eq!(json(folder, &["eval", key, "--images", "b"])["n"], 8);
     std::fs::rename(folder.join("a"), folder.join("moved")).unwrap();
     refused(folder, &["eval", key, "--images", "b"], &["needs the images it was trained on", "/a;"]);
@@ -224,7 +224,7 @@ fn suggested_commands_repeat_the_given_options() {
     typed(folder, &trained);
 }
 
-/// Folder, side and colour are part of what a run and a printed config remember.
+/// Folder, side and colour are recorded with a run and in a printed config.
 #[test]
 fn a_run_and_a_config_remember_their_images() {
     let folder = tempfile::tempdir().unwrap();
@@ -254,7 +254,7 @@ fn long_phases_say_what_they_compute() {
     let notes = String::from_utf8(output.stderr).unwrap();
     assert!(notes.contains("computing statistics of 27 images of 1024 values each ..."), "{notes}");
     assert!(notes.contains("measuring what the latent holds ..."), "{notes}");
-    // Small images are quick, and nothing is said.
+    // For small images these phases are short, and nothing is printed.
     let output = agon(folder, &[&train[..], &["--side", "8"]].concat());
     assert!(!String::from_utf8(output.stderr).unwrap().contains("..."));
 }

@@ -1,4 +1,4 @@
-//! The intervals quoted in README and book are those of the committed verdicts.
+//! Tests that the intervals quoted in README and book are those of the committed verdicts.
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
@@ -9,7 +9,7 @@ use runs::store::{Coordinates, Values, read_results};
 /// The pages whose intervals are all rows of a table of verdicts.
 const PAGES: [&str; 3] = ["README.md", "book/findings.md", "book/ten-questions.md"];
 
-/// A value with the ends of its interval, and the decimals that are written of each.
+/// A value with the ends of its interval, and the number of decimals with which each is written.
 #[derive(Debug)]
 struct Quoted {
     values: [f64; 3],

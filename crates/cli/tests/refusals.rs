@@ -1,4 +1,4 @@
-//! What the command line refuses: each message is a sentence, and each exit code is in the table.
+//! Tests of invalid commands: each message is a sentence, and each exit code is in the table.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;

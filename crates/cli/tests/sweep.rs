@@ -1,4 +1,4 @@
-//! Sweeps of a user, comparisons of what is stored, and why a run is found or recomputed.
+//! Tests of user sweeps, of comparisons of stored results, and of the reasons why a run is found or recomputed.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
@@ -116,7 +116,7 @@ fn a_sweep_is_measured_drawn_found_again_and_compared() {
     assert!(value("test_accuracy")["interval"].is_array() && value("test_mse")["interval"].is_null());
     assert!(printed(folder, &["compare", key, other]).contains("learner.lambda"));
 
-    // Why it is found, and why not.
+    // Why the run is found, and why it is recomputed once its images have changed.
     let why = json(folder, &["why", key]);
     assert_eq!((&why["found"], &why["reasons"]), (&true.into(), &serde_json::json!([])));
     let nearest = &why["nearest"][0]["differs"];
@@ -142,7 +142,7 @@ fn several_presets_and_sets_are_told_apart() {
     assert_eq!(swept["sweep"]["cells"].as_array().unwrap().len(), 4);
     let name = swept["sweep"]["name"].as_str().unwrap();
     assert!(name.starts_with("fc-s-linear-data-") && folder.join("out/sweeps").join(name).is_dir(), "{name}");
-    // Each run remembers its own folder.
+    // The folder of its images is recorded with each run.
     for cell in swept["sweep"]["cells"].as_array().unwrap() {
         let key = cell["keys"][0].as_str().unwrap();
         assert_eq!(json(folder, &["eval", key])["as_stored"], true);

@@ -173,8 +173,8 @@ fn trained_on(args: &Eval, finished: &FinishedRun) -> Result<Dataset> {
     }
 }
 
-/// Checks that the run accepts images of this shape and number of classes. Its training images are given if it needs
-/// them.
+/// Checks that the run accepts images of this shape and number of classes. `trained_on` are its training images, if it
+/// needs them.
 fn fits(images: &Images, trained_on: Option<&Images>, run: &Run) -> Result<()> {
     let kind =
         |images: &Images| InputSpec { image: images.test.image_shape(), classes: images.classes.len() };

@@ -10,7 +10,7 @@ use runs::run::Run;
 /// The minimum interval between plain lines about all runs.
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
 
-/// The runs of a sweep, each with the part of the work that it is.
+/// The runs of a sweep, each with its part of the work.
 pub(super) struct Sweep {
     start: Instant,
     last_line: Instant,
@@ -73,7 +73,7 @@ impl Sweep {
         }
     }
 
-    /// Counts a computed run; returns its stage and how many runs of that are finished.
+    /// Counts a computed run; returns its stage and how many of that stage's runs are finished.
     pub(super) fn finished(&mut self, run: &Run) -> String {
         let Some(part) = self.runs.get_mut(&local::name(run)) else { return String::new() };
         // A resumed run has fewer epochs to compute.

@@ -64,7 +64,7 @@ fn blocks(file: &Path) -> Vec<(String, Vec<String>)> {
     blocks
 }
 
-/// Whether this line is run elsewhere. The command at the top is the whole job, whose results are in `results/`.
+/// Whether this line is run elsewhere. `cargo xtask reproduce` is the whole job, whose results are in `results/`.
 fn is_run_elsewhere(line: &str) -> bool {
     let bare = line.split(" #").next().unwrap_or(line).trim();
     bare.trim_end_matches(" --open") == "cargo xtask reproduce"

@@ -1,4 +1,4 @@
-//! Kills at any instant of training, checkpointing, finishing, merging and drawing (row R10).
+//! Tests of kills at any instant of training, checkpointing, finishing, merging and drawing (row R10).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

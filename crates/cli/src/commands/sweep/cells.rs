@@ -15,7 +15,7 @@ use runs::learners::RunConfig;
 use runs::settings::{Setting, values};
 use runs::training::Hardware;
 
-/// The largest number of runs of a sweep: more are a slip of the keyboard.
+/// The largest number of runs of a sweep; more are probably a typing error.
 const MAX_RUNS: usize = 100_000;
 
 /// The seeds of a sweep.

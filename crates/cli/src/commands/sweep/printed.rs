@@ -13,7 +13,7 @@ use runs::shell;
 /// Of more differences, only those of the first quantity are printed, and those that exclude 0.
 const MAX_DIFFERENCES: usize = 12;
 
-/// Means, differences, and what to type next.
+/// Means, differences, and the commands to type next.
 pub(super) fn text(swept: &Swept, folder: &Path, out: &Path) -> String {
     let quantities = swept.quantities();
     let labels: Vec<String> = quantities.iter().map(|quantity| quantity.with_unit()).collect();
