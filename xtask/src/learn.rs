@@ -1,4 +1,4 @@
-//! `cargo xtask learn`: the exercises of the book, on files of the learner's own in `exercises/`, which git ignores.
+//! `cargo xtask learn`: the exercises of the book. The learner's own files are in `exercises/`, which git ignores.
 
 use std::collections::BTreeMap;
 use std::fs;
