@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_adds_no_line_to_a_message() {
+    fn names_are_escaped_to_one_line_in_messages() {
         let path = PathBuf::from("a\nok\u{1b}[2J");
         let message = Error::Unreadable { path, why: "it ends early".into() }.message();
         assert!(

@@ -51,7 +51,7 @@ fn without_norms(svg: &str) -> String {
 }
 
 #[test]
-fn the_picture_of_the_book_is_what_the_command_draws() {
+fn the_picture_in_the_book_equals_the_drawing_of_the_command() {
     let folder = tempfile::tempdir().unwrap();
     let (code, _, notes) =
         graph(folder.path(), &["--model", "fc-s", "lambda=0.5", "batch=32", "--svg", "step.svg"]);
@@ -65,7 +65,7 @@ fn the_picture_of_the_book_is_what_the_command_draws() {
 }
 
 #[test]
-fn what_cannot_be_drawn_is_refused_with_the_next_step() {
+fn models_that_cannot_be_drawn_are_refused_with_the_next_step() {
     let folder = tempfile::tempdir().unwrap();
     for (arguments, words) in [
         (&["--model", "fc-q"][..], &["fc-q", "fc-m"][..]),

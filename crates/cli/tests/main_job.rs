@@ -77,7 +77,7 @@ fn report_without_arguments_shows_the_committed_results_and_changes_none_of_them
 }
 
 #[test]
-fn a_page_is_there_before_the_first_result_and_an_interrupted_job_says_how_to_go_on() {
+fn a_page_exists_before_the_first_result_and_an_interrupted_job_prints_how_to_continue() {
     let folder = tempfile::tempdir().unwrap();
     // Enough epochs that the job is interrupted in any case.
     let endless = ["reproduce", "--profile", "smoke", "--only", "fc-lambda-sweep", "-s", SMALL, "-s"];
@@ -98,7 +98,7 @@ fn a_page_is_there_before_the_first_result_and_an_interrupted_job_says_how_to_go
 }
 
 #[test]
-fn verdicts_are_printed_as_they_fall_and_standard_has_every_experiment() {
+fn verdicts_are_printed_after_each_experiment_and_standard_plans_more_runs_than_quick() {
     let folder = tempfile::tempdir().unwrap();
     let job =
         ["reproduce", "--profile", "smoke", "--only", "fc-lambda-sweep,linear-codes", "-s", SMALL, "--json"];

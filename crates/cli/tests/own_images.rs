@@ -151,7 +151,7 @@ fn images_that_do_not_fit_in_memory_are_refused_before_they_are_read() {
 
 /// Evaluating a learner that needs its training images on other images requires the training images too.
 #[test]
-fn evaluating_a_run_that_needs_its_training_images_reports_that() {
+fn evaluating_a_run_whose_needed_training_images_are_missing_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     for name in ["a", "b"] {
@@ -226,7 +226,7 @@ fn suggested_commands_repeat_the_given_options() {
 
 /// Folder, side and colour are recorded with a run and in a printed config.
 #[test]
-fn a_run_and_a_config_remember_their_images() {
+fn a_run_and_a_config_record_their_images() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     images(&folder.join("a"), &[("ant", 0), ("bee", 1)]);
@@ -245,7 +245,7 @@ fn a_run_and_a_config_remember_their_images() {
 
 /// Statistics of large images take seconds, in which no epoch ends.
 #[test]
-fn long_phases_say_what_they_compute() {
+fn long_phases_are_reported() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     images(&folder.join("a"), &[("ant", 0), ("bee", 1)]);

@@ -227,7 +227,7 @@ mod tests {
     ];
 
     #[test]
-    fn closed_forms_see_whole_sets_and_every_other_run_holds_images_out() {
+    fn closed_forms_use_whole_sets_and_every_other_run_has_a_validation_split() {
         let (mut closed, mut trained) = (0, 0);
         for &experiment in ALL.iter().filter(|one| one.info().paper == Paper::Lbr) {
             let name = experiment.info().name;

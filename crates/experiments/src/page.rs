@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_links_to_the_documents_of_its_clone_alone() {
+    fn a_page_links_to_documents_only_inside_a_clone() {
         let clone = tempfile::tempdir().unwrap();
         let folder = clone.path().join("out/quick");
         std::fs::create_dir_all(&folder).unwrap();

@@ -123,7 +123,7 @@ fn every_text_of_a_figure_is_text_in_its_svg() {
 }
 
 #[test]
-fn an_svg_names_and_describes_itself() {
+fn an_svg_has_a_title_and_a_description() {
     let drawing = agon_report::draw(&sample()).unwrap();
     let document = Document::parse(&drawing.svg).unwrap();
     let root = document.root_element();

@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exact_share_is_missed_by_less_than_one_component() {
+    fn an_exact_fraction_is_missed_by_less_than_one_component() {
         let subspaces = Subspaces::of(&images()).unwrap();
         for share in [0.3, 0.5, 0.9] {
             let top = subspaces.select(Seen::TopShare(Share { share })).unwrap();

@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_texts_continue_below_their_beginning_or_where_there_is_room() {
+    fn long_texts_are_wrapped_at_their_indentation_or_on_new_lines_if_columns_are_few() {
         assert_eq!(wrapped("one two three", 25, 5), "one two three");
         assert_eq!(
             wrapped("a word after another word of it", 25, 5),

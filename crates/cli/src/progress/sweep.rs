@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_left_is_weighted_by_seconds_and_stored_runs_do_not_count() {
+    fn the_remaining_work_is_weighted_by_seconds_and_excludes_stored_runs() {
         let experiment = claims::named(&["fc-lambda-sweep".into()]).unwrap()[0];
         let runs = Planned::new(experiment, Profile::Smoke, &[]).unwrap().runs;
         let mut stages = Stages::one(&runs[..3]);

@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_chosen_from_many_has_a_wider_interval() {
+    fn a_contrast_chosen_from_many_has_a_wider_interval() {
         // p = 0.01 on the other side: enough alone, not among forty.
         let short = [-0.05, -0.10, -0.08];
         let alone = decide(&[contrast(&short, 0.0)]).unwrap();
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn no_difference_at_all_is_not_above_a_margin_of_nothing() {
+    fn a_difference_of_zero_without_spread_is_not_above_a_margin_of_zero() {
         assert_eq!(decide(&[contrast(&[0.0; 3], 0.0)]).unwrap().holds, Some(false));
     }
 

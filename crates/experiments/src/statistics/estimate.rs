@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_p_value_and_an_interval_say_the_same() {
+    fn p_values_and_intervals_agree() {
         let of = Estimate::of_seeds(&[0.9, 1.4, 1.1, 1.6]);
         let low = of.interval(LEVEL).low;
         // The quantile is found by bisection to about 1e-9 of itself.

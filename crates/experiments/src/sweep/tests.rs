@@ -105,7 +105,7 @@ fn mixes(grid: &Grid) -> bool {
 }
 
 #[test]
-fn a_row_about_a_weight_that_the_grid_lacks_is_not_run_and_names_it() {
+fn a_row_about_a_lambda_that_the_grid_lacks_is_not_run_and_names_it() {
     let (mut missing, starved) =
         (0, [&[0.4, 0.5][..], &[0.0, 0.5], &[0.5, 1.0], &[0.0, 0.9], &[0.9, 1.0], &[0.9], &[0.0, 1.0]]);
     for &experiment in ALL {
@@ -134,7 +134,7 @@ fn a_row_about_a_weight_that_the_grid_lacks_is_not_run_and_names_it() {
 }
 
 #[test]
-fn what_depends_on_an_end_point_is_not_run_without_it() {
+fn rows_that_depend_on_an_end_point_are_not_run_without_it() {
     let mut dependent = 0;
     for &experiment in ALL {
         let grid = grid(experiment, Profile::Standard);
@@ -188,7 +188,7 @@ fn a_row_about_a_size_of_the_latent_that_the_family_lacks_is_not_run_and_names_i
 }
 
 #[test]
-fn nothing_is_compared_with_what_is_not_there() {
+fn comparisons_with_missing_settings_or_families_are_not_run() {
     /// Claims that compare settings.
     const OF_MEMBERS: [&str; 9] = ["C5/T7", "C9/T11", "Q7", "Q5", "Q9", "C5", "beyond", "C4/LBR 1", "LBR E8"];
     /// Claims about all data sets or fractions in the results.
@@ -248,7 +248,7 @@ fn masks_and_gaussian_noise_are_judged_only_where_they_were_computed() {
 }
 
 #[test]
-fn fewer_seeds_than_three_decide_nothing_that_was_trained() {
+fn fewer_than_three_seeds_decide_no_claim_about_trained_networks() {
     let mut undecided = 0;
     for &experiment in ALL {
         let grid = grid(experiment, Profile::Standard);
@@ -343,7 +343,7 @@ fn panels(experiment: &dyn Experiment, results: &Results) -> Vec<report::Panel> 
 
 /// The axis of the alignment over K / D divides by the number of pixels and not by the rank of the images.
 #[test]
-fn the_alignment_is_drawn_over_the_share_of_all_pixels() {
+fn the_alignment_is_drawn_over_the_fraction_of_all_pixels() {
     let experiment = *ALL.iter().find(|one| one.info().name == "alignment").unwrap();
     let mut results = MadeUp::default().results(&grid(experiment, Profile::Smoke));
     let by_share = |results: &Results| -> Option<report::Panel> {

@@ -31,7 +31,7 @@ fn too_few_images_are_described_without_advice() {
 /// For fewer images than pixels, the Gram matrix of the images gives the same results as the covariance, which would
 /// take minutes.
 #[test]
-fn fewer_images_than_pixels_are_described_by_products_of_images() {
+fn fewer_images_than_pixels_have_the_alignments_of_the_covariance() {
     let set = data::open("fashion-mnist-embedded", None).unwrap();
     let images = set.train.first(120).unwrap();
     let advice = advise(&images, |_| ()).unwrap();

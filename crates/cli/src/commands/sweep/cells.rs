@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_of_a_folder_stays_in_its_place() {
+    fn a_folder_name_with_a_path_or_a_leading_dot_is_refused() {
         assert!(folder_name("my-sweep_2.b").is_ok());
         for wrong in ["", "..", "a/b", ".hidden", "a b"] {
             assert!(folder_name(wrong).is_err(), "{wrong}");

@@ -47,7 +47,7 @@ const ACCURACIES: [&str; 6] = [
 const ERRORS: [&str; 3] = ["test_mse", "ridge_mse", "converged_mse"];
 
 #[test]
-fn a_latent_lacks_something_only_where_all_readers_agree_and_else_it_is_the_readout() {
+fn a_latent_lacks_information_only_if_all_readers_agree() {
     let judged = |disagrees: Option<&str>| -> Verdict {
         let rows = judged_with("vit-lambda-sweep", |results| {
             ACCURACIES.iter().for_each(|metric| set_ends(results, metric, [0.8, 0.4]));

@@ -189,7 +189,7 @@ mod tests {
 
     /// With few images of many pixels, what the alignment gains by chance is not seen on held-out images.
     #[test]
-    fn an_alignment_comes_with_what_chance_and_other_images_say() {
+    fn an_alignment_has_a_null_an_interval_and_held_out_counterparts() {
         let images = Images::open(&DataConfig::new("fashion-mnist-embedded", 400, 0, 200), None).unwrap();
         let (scalars, arrays) = of(&images, Noise::None).unwrap();
         let n_sizes = arrays["k"].shape[0];
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mask_has_its_gain_on_other_images_with_an_error() {
+    fn a_mask_has_a_held_out_gain_with_a_standard_error() {
         let images = Images::open(&DataConfig::new("fashion-mnist-embedded", 2_000, 0, 300), None).unwrap();
         let (_, arrays) = of(&images, Noise::Mask { patch: 1, drop: 0.5 }).unwrap();
         let (_, clean) = of(&images, Noise::None).unwrap();
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_of_images_are_all_images() {
+    fn groups_of_images_add_up_to_all_images() {
         let images = Images::open(&DataConfig::new("fashion-mnist-embedded", 1_003, 0, 1), None).unwrap();
         let groups = images.moments_of_groups(GROUPS).unwrap();
         let counts: Vec<usize> = groups.iter().map(Moments::n).collect();

@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_time_of_work_is_split_into_what_grows_with_the_batch_and_what_does_not() {
+    fn the_time_of_a_step_is_split_into_a_fixed_part_and_one_per_image() {
         let rates = Rates { flops: 100.0, bytes: 10.0, launch: 0.25, efficiency: 0.5 };
         let counts = |flops, bytes| Counts { flops, bytes, updated_bytes: 30, kernels: 4 };
         // For each image 50 FLOP and 5 bytes in a step, 20 and 2 in an evaluation; 7 bytes of weights in both.

@@ -79,7 +79,7 @@ fn the_time_of_a_run_is_split_into_training_evaluation_heads_and_components() {
 }
 
 #[test]
-fn the_bands_of_large_images_cost_products_of_their_images_not_of_their_pixels() {
+fn the_cost_of_bands_of_large_images_is_that_of_the_gram_matrix_not_of_the_covariance() {
     let data = no_data();
     let question = Question::Bands { shown: 8 };
     let config = RunConfig::closed_form(DataConfig::new("tiny-imagenet", 2_000, 0, 10), question);
@@ -90,7 +90,7 @@ fn the_bands_of_large_images_cost_products_of_their_images_not_of_their_pixels()
 }
 
 #[test]
-fn models_of_a_family_are_scaled_by_their_work_and_the_first_of_them() {
+fn models_of_a_family_are_scaled_by_their_work_and_the_measurement_of_the_first() {
     let data = no_data();
     let mut estimate = Estimate::at(&data, Rates::CORE);
     let larger = |latent| {

@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn the_attentive_probe_reads_tokens_whose_mean_says_nothing_and_has_one_result() {
+    fn the_attentive_probe_is_deterministic_and_classifies_tokens_with_an_uninformative_mean() {
         let (train, labels) = latents(600, 1);
         let (test, test_labels) = latents(90, 2);
         let tokens = Tokens { width: 4, heads: 2 };

@@ -66,7 +66,7 @@ fn probes_in_blocks_have_the_bits_of_those_of_all_pixels_at_once() {
 }
 
 #[test]
-fn one_test_image_is_measured_as_any_number_is() {
+fn a_single_test_image_is_measured() {
     let images = images(1);
     let finals = of_representation(&pixel_codes(3, None), &images, None, 0);
     assert_eq!(finals[LATENT].shape, [1, 3]);
@@ -74,7 +74,7 @@ fn one_test_image_is_measured_as_any_number_is() {
 }
 
 #[test]
-fn what_cannot_be_measured_is_absent_with_its_reason_and_the_rest_is_kept() {
+fn a_failed_measure_is_absent_with_its_reason_and_the_others_are_kept() {
     let images = images(40);
     // Test images come in one batch of 40, training images in batches of 500, and of each class one is shown.
     let shown = first_of_each_class(&images.test).len();
