@@ -37,7 +37,7 @@ fn one_training_step_is_drawn_with_both_heads_and_all_parameters() {
     assert!(printed.contains(&format!("{} edges", dot.matches(" -> ").count())), "{printed}");
     let (code, table, _) = graph(folder, &step);
     assert_eq!(code, Some(0));
-    // A title, an empty line and a header stand above the nodes.
+    // The table starts with a title, an empty line and a header.
     assert_eq!(table.lines().count(), 3 + dot.matches("label=").count(), "{table}");
     let parameters = table.lines().filter(|line| line.contains(".weight ") || line.contains(".bias "));
     let norms: Vec<f64> =

@@ -200,7 +200,7 @@ fn suggested_commands_repeat_the_given_options() {
     assert!(!trained.contains('\u{1b}'), "{trained:?}");
     typed(folder, &trained);
 
-    // A published set in its own folder.
+    // A published data set in a folder of its name.
     let mnist = folder.join("sets/mnist");
     std::fs::create_dir_all(&mnist).unwrap();
     let pixels = |n: usize| (0..n * 784).map(|at| (at * 31 % 251) as u8).collect::<Vec<u8>>();

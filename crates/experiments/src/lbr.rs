@@ -235,7 +235,7 @@ mod tests {
                 let data = &run.config.data;
                 let n = PUBLISHED.iter().find(|(name, _)| *name == data.name).unwrap().1;
                 let is_closed = !run.config.learner.learns();
-                // A part of TinyImageNet at its own size is called a part.
+                // This experiment uses only a part of TinyImageNet at its full size.
                 let is_part = name == "pca-images" && data.name == "tiny-imagenet";
                 let whole = data.train + data.validation == n;
                 assert!(whole || is_part, "{name}: {data:?}");

@@ -24,7 +24,7 @@ pub struct LatentMeasures {
     pub participation_ratio: f64,
 }
 
-/// The number of neighbours, if there are as many images.
+/// The number of neighbours; all of them if there are fewer images.
 pub const NEIGHBOURS: usize = 5;
 
 /// The largest number of latent elements in f64 at a time.

@@ -110,8 +110,7 @@ mod tests {
             let standard = runs(Profile::Standard, name);
             let quick = runs(Profile::Quick, name);
             let found = quick.iter().filter(|run| standard.contains(run)).count();
-            // The fractions of the variance in quick are not among the bounds of standard, and quick has two more
-            // seeds.
+            // Quick has fractions of the variance that are not among the bounds of standard, and two more seeds.
             assert!(found == quick.len() || *name == "subspace-recognition", "{name}: {found}");
             (all, shared) = (all + quick.len(), shared + found);
         }

@@ -61,7 +61,7 @@ pub struct Page {
     pub provenance: Vec<(String, String)>,
 }
 
-/// Experiments that belong together.
+/// A group of experiments under one heading.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Group {
     /// Its key: a lower-case letter, then lower-case letters, digits, `_` or `-`.

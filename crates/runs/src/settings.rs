@@ -145,7 +145,7 @@ pub fn keys(config: &Value) -> Vec<String> {
     fields.iter().flat_map(below).collect()
 }
 
-/// Sets the value that the remaining parts of a key lead to.
+/// Sets the value at the remaining parts of a key.
 fn set(place: &mut Value, key: &str, parts: &[&str], value: &Value) -> Result<()> {
     let Some((part, rest)) = parts.split_first() else {
         if let Some(expected) = is_of_other_type(place, value) {

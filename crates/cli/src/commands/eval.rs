@@ -96,7 +96,8 @@ fn report(args: &Eval) -> Result<Report> {
         )));
     }
     let own_data = &run.config.data;
-    // Labels are indices of the run's classes. Its own images have them already, even if class folders were renamed.
+    // Labels must be indices of the run's classes. Those of its own images already are, even if class folders were
+    // renamed.
     let set = match own {
         true => set,
         false => set.labelled_by(&classes_of(args, &finished)?).map_err(|error| {

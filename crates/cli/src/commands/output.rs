@@ -129,8 +129,9 @@ pub(crate) fn about(seconds: f64) -> String {
     }
 }
 
-/// The words of a text in lines of at most `columns`, of which all but the first begin with `indent` spaces; the first begins
-/// at that column. Where fewer than 20 columns remain, all lines stand below, indented by 4.
+/// The words of a text in lines of at most `columns`, of which all but the first begin with `indent` spaces; the first
+/// begins at that column. If fewer than 20 columns remain, the text starts on a new line and all lines are indented by
+/// 4.
 pub(super) fn wrapped(text: &str, columns: usize, indent: usize) -> String {
     let (indent, mut at) = if columns < indent + 20 { (4, columns) } else { (indent, indent) };
     let mut out = String::new();

@@ -34,7 +34,7 @@ use runs::shell;
 use runs::store::{FinishedRun, Outcome, Store};
 use runs::training::Hardware;
 
-/// The least time beside the epochs that is printed, in seconds.
+/// The shortest time besides the epochs that is printed, in seconds.
 const SHOWN_BESIDE: f64 = 1.0;
 
 /// The number of steps per epoch below which a note is printed.

@@ -16,7 +16,7 @@ pub(super) struct Sweep {
     last_line: Instant,
     stages: Vec<Stage>,
     runs: HashMap<String, Part>,
-    /// The work without that of stored runs, in estimated seconds, or in evaluations where there are no estimates.
+    /// The work of runs that are not stored, in estimated seconds, or in evaluations where there are no estimates.
     total: f64,
     done: f64,
 }

@@ -145,7 +145,7 @@ impl Experiment for Alignment {
                     words::data_set(&curves.data)
                 ));
             }
-            // A code of as many dimensions as the rank keeps everything.
+            // A code with as many dimensions as the rank keeps all class information.
             let compared = points.iter().find(|(k, _)| *k == COMPARED);
             if let Some((_, a)) = compared.or(points.last().filter(|(k, _)| *k < COMPARED)) {
                 let is_natural = NATURAL.iter().any(|name| curves.data.starts_with(name));

@@ -43,7 +43,7 @@ impl Experiment for GradientConflict {
             Profile::Smoke => vec![fc_m(profile, &[4])],
             _ => vec![
                 fc_m(profile, &[4, 16, 64]),
-                // As many seeds as the sweep of this network has.
+                // The number of seeds of this network's sweep.
                 cnn_s(profile, &[16]).with_seeds(if profile == Profile::Paper { 3 } else { 5 }),
                 vit(profile, &[("ViT-S", vit::Config::S)]),
             ],

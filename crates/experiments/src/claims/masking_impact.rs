@@ -276,7 +276,7 @@ fn largest(gains: &[(String, Estimate)], sign: f64) -> Option<Contrast> {
 /// The results of one data set with noise, by family.
 type Noisy<'c, 'r> = Vec<(Corruption, &'c Curves<'r>)>;
 
-/// The results of each data set without noise, with those with noise.
+/// The results of each data set without noise, paired with those with noise.
 fn by_set<'c, 'r>(all: &'c [Curves<'r>]) -> Result<Vec<(&'c Curves<'r>, Noisy<'c, 'r>)>> {
     let (mut baselines, mut noisy) = (Vec::new(), Noisy::new());
     for curves in all {

@@ -79,7 +79,7 @@ pub(super) fn limits(rows: &[Verdict], profile: Profile) -> String {
     sentences.join(" ")
 }
 
-/// Whether a row is a claim of its own.
+/// Whether a row is counted: it is no exact fact and repeats no other row.
 fn is_counted(row: &Verdict) -> bool {
     row.kind != Kind::Exact && row.same_as.is_none()
 }

@@ -28,7 +28,7 @@ pub(super) struct Live<'a> {
     planned: &'a [Planned],
     options: &'a Options,
     job: &'a Job,
-    /// Fact A13, once there is a run that can be computed again.
+    /// The row of fact A13; `None` until a run can be computed again.
     again: Option<Verdict>,
     /// The experiments that are judged, in the order of the page.
     done: BTreeMap<usize, Judged>,

@@ -50,7 +50,8 @@ impl Estimate {
     /// bits, with the standard error of the two-level bootstrap that draws seeds and images independently with replacement
     /// (the pigeonhole bootstrap: Owen, 2007, doi:10.1214/07-AOAS122).
     ///
-    /// Groups of images drawn at random may stand for images: their means have the same variance, estimated from fewer terms.
+    /// Groups of images drawn at random may replace single images: their means have the same variance, estimated from
+    /// fewer terms.
     ///
     /// One fewer of either is drawn than there are; otherwise three seeds would give two thirds of the variance (Rao
     /// and Wu, 1988, doi:10.1080/01621459.1988.10478591). The variance is that of infinitely many replicates, in closed
@@ -183,7 +184,8 @@ mod tests {
         let means: Vec<f64> = means.collect();
         let of_all = Estimate::of_seeds_and_images(&values);
         let variance = means.iter().map(|x| (x - of_all.effect).powi(2)).sum::<f64>() / REPLICATES as f64;
-        // A variance from R replicates is off by sqrt(2 / R) of itself for normal means, here 1 %; four of these.
+        // A variance from R replicates has a relative standard deviation of sqrt(2 / R) for normal means, here 1 %; the
+        // tolerance is four of these.
         let off = variance / of_all.error.powi(2) - 1.0;
         assert!(off.abs() < 4.0 * (2.0 / REPLICATES as f64).sqrt(), "{off}");
     }

@@ -84,7 +84,7 @@ pub struct Source<'c, 'r> {
     pub metric: Metric,
 }
 
-/// The readers of which the results of a family hold a metric for a task.
+/// The readers for which the results of a family have a metric of the task.
 pub fn sources<'c, 'r>(curves: &'c Curves<'r>, task: Task) -> Vec<Source<'c, 'r>> {
     let own = [Reader::Online, Reader::Converged, Reader::Ridge, Reader::Knn, Reader::Attentive];
     own.into_iter().filter_map(|reader| source(reader, curves, task)).collect()

@@ -222,7 +222,7 @@ fn bands(images: &Images, shown: usize) -> Result<(Scalars, Arrays)> {
 /// The components of the smallest variance that together hold less than this fraction are the bottom.
 const BOTTOM: f64 = 0.25;
 
-/// An image scaled to its own range.
+/// An image whose values are scaled so that its minimum is 0 and its maximum 255.
 fn stretched(image: ArrayView1<'_, f64>) -> Vec<u8> {
     let (low, high) =
         image.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &x| (low.min(x), high.max(x)));

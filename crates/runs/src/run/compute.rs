@@ -119,7 +119,7 @@ impl Run {
             trains,
             seed: self.seed,
             optimiser: *optimiser,
-            // There may be fewer images than in training.
+            // Without training there may be fewer images than a batch.
             batch: if trains { *batch } else { images.train.len().min(*batch) },
             epochs: *epochs,
             rotation: *rotation,

@@ -32,7 +32,7 @@ impl<'a> Evaluated<'a> {
         })
     }
 
-    /// The same with other pixels than those of the splits.
+    /// As [`Evaluated::new`], with the pixels of a split replaced by `pixels`.
     ///
     /// # Errors
     /// As [`Evaluated::new`].

@@ -65,7 +65,7 @@ impl FaultyDisk {
         self.state.lock().unwrap().left == 0
     }
 
-    /// Makes the call or fails it; `half` is the effect of a short write.
+    /// Makes the call, or injects the fault if its turn has come; `half` is the effect of a short write.
     fn call<T>(
         &self,
         make: impl FnOnce() -> io::Result<T>,

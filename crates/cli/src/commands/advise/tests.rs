@@ -41,7 +41,8 @@ fn fewer_images_than_pixels_have_the_alignments_of_the_covariance() {
     let by_pixels = theory::Denoising::new(&moments.unwrap()).unwrap();
     let clean = by_pixels.alignment(&theory::Corruption::None).unwrap();
     for &(k, got) in &advice.alignment {
-        // The two ways may count directions at rounding error differently; those are the last of 119.
+        // The two computations may disagree on whether a direction is above rounding error; only the last of 119 are
+        // affected.
         assert!((got - clean.alignment[k - 1]).abs() < 1e-6, "{k}: {got} {}", clean.alignment[k - 1]);
     }
 }

@@ -1,4 +1,4 @@
-//! Which runs fit into a given time on one GPU, by an estimate for which no GPU is needed.
+//! Selects the runs that fit into a given time on one GPU; the estimate needs no GPU.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! Tests of the answer: it agrees with the verdict rows, and says which of them are missing.
+//! Tests that the answer agrees with the verdict rows and names the missing ones.
 
 use report::ReadBy;
 

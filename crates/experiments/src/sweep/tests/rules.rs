@@ -16,7 +16,7 @@ fn judged_with(name: &str, change: impl Fn(&mut Results)) -> Vec<Verdict> {
     experiment.verdicts(&results).unwrap()
 }
 
-/// Makes a metric the same at every λ = 0 and at every λ = 1, up to the seed.
+/// Sets a metric to one value at every λ = 0 and to another at every λ = 1, plus differences between seeds.
 fn set_ends(results: &mut Results, metric: &str, ends: [f64; 2]) {
     let n_seeds = results.dimensions["seed"].coordinates.len();
     let runs::store::Coordinates::Numbers(lambdas) = results.dimensions["lambda"].coordinates.clone() else {
