@@ -149,7 +149,7 @@ fn images_that_do_not_fit_in_memory_are_refused_before_they_are_read() {
     assert!(message.contains("bytes of memory are needed") && message.contains("smaller side"), "{message}");
 }
 
-/// Evaluating a learner that needs its training images on other images requires the training images too.
+/// Some learners need their training images for an evaluation on other images, too.
 #[test]
 fn evaluating_a_run_whose_needed_training_images_are_missing_is_refused() {
     let folder = tempfile::tempdir().unwrap();

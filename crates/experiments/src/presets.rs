@@ -46,8 +46,8 @@ const LATENT: usize = 16;
 /// The maximum number of validation images of a set, otherwise a sixth of its training images.
 const MAX_VALIDATION: usize = 5_000;
 
-/// The number of training images for which batch and epochs of presets are chosen; with fewer images, a model takes as
-/// many steps.
+/// The number of training images for which batch and epochs of presets are chosen; with fewer images, a model takes the
+/// same number of steps.
 const ENOUGH_IMAGES: u32 = 5_000;
 
 /// For smaller sets: the smallest number of steps per epoch, the smallest batch, and the largest number of epochs.

@@ -10,7 +10,7 @@ use super::task::Masked;
 
 impl Masked {
     /// Images `[n, c, h, w]` with masked patches replaced by the mean image; the mask of each image is drawn from the
-    /// sequence of its position in the batch.
+    /// random sequence with the index of its position in the batch.
     pub(super) fn removed(self, images: &Tensor, mean: &[f32], of_step: &Stream) -> Tensor {
         let &[_, c, h, w] = images.shape() else { unreachable!("images have channels and two sides") };
         let side = self.patch.max(1);
