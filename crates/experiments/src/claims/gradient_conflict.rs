@@ -126,7 +126,8 @@ fn elements(results: &Results, curves: &Curves<'_>) -> Option<Vec<usize>> {
     variant.family.members.iter().map(of_member).collect()
 }
 
-/// The chart of cosines over epochs, a panel for each setting, with a line at zero and the band of independent vectors.
+/// The chart of cosines over epochs, a panel for each setting, with a line at zero and the band of the cosines of
+/// independent vectors.
 fn with_null(mut chart: Chart, curves: &Curves<'_>, elements: Option<&[usize]>) -> Chart {
     for panel in &mut chart.panels {
         panel.references = vec![Reference::Horizontal(Tick { at: 0.0, label: "orthogonal".into() })];

@@ -118,8 +118,8 @@ fn of_linear_decoder(curves: &Curves<'_>, [member, lambda]: [usize; 2]) -> Resul
     if is_compared { curves.exact(LinearMetric::Mse, member, lambda) } else { Ok(None) }
 }
 
-/// The relative decrease of the mean loss over the last tenth of the epochs; if a tenth is less than one epoch, that over the
-/// last epoch in proportion. `None` if the losses of the epochs are not stored.
+/// The relative decrease of the mean loss over the last tenth of the epochs; if a tenth is less than one epoch, the
+/// decrease over the last epoch, scaled in proportion. `None` if the losses of the epochs are not stored.
 fn fall_of_last_tenth(curves: &Curves<'_>, loss: EpochMetric, point: [usize; 2]) -> Result<Option<f64>> {
     if !curves.has(loss) || curves.epochs == 0 {
         return Ok(None);
