@@ -18,7 +18,7 @@ const ARROWS: [(&str, &[&str]); 20] = [
     ("data", &["tensor", "system"]),
     ("theory", &[]),
     ("report", &[]),
-    // The facade: everything that others build on, and nothing of runs.
+    // The facade of the crates that other projects build on; runs and experiments are not among them.
     ("agon", &["tensor", "autograd", "models", "data", "theory"]),
     // A crate as users of the facade write it.
     ("outside", &["agon"]),
