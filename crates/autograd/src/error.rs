@@ -25,7 +25,8 @@ pub enum Error {
         why: &'static str,
     },
     /// An operation got variables of different tapes.
-    #[error("{op}: the inputs were recorded on different tapes")]
+    #[error("{op}: expected inputs of one tape, got inputs of different tapes; record all of them on the \
+         same tape")]
     MixedTapes {
         /// The operation.
         op: &'static str,
@@ -97,7 +98,7 @@ pub enum Error {
     },
     /// An input or the output of a gradient check is not in 64 bits.
     #[error(
-        "gradcheck needs f64: expected f64 for {what}, got {dtype}; convert it with `to_dtype(DType::F64)`"
+        "gradcheck: expected f64 for {what}, got {dtype}; convert it with `to_dtype(DType::F64)`"
     )]
     NeedsF64 {
         /// The input, the parameter or the output.
@@ -159,7 +160,8 @@ pub enum Error {
         got: String,
     },
     /// An operation's `backward` returned gradients for other inputs than requested.
-    #[error("{op}: backward: expected gradients for the inputs {requested:?}, got {got:?}")]
+    #[error("{op}: backward: expected gradients for the requested inputs {requested:?}, got {got:?}; fix the \
+         operation's `backward`")]
     WrongGradients {
         /// The operation.
         op: &'static str,
@@ -170,7 +172,8 @@ pub enum Error {
     },
     /// A gradient depends on which other gradients were requested.
     #[error(
-        "{op}: the gradient of input {input} depends on which other gradients are requested: {requested:?}"
+        "{op}: backward: expected the same gradient of input {input} whichever others are requested, got \
+         another one for the requests {requested:?}; fix the operation's `backward`"
     )]
     UnsteadyGradient {
         /// The operation.

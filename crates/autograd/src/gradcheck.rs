@@ -283,7 +283,7 @@ pub(crate) fn must_repeat(what: impl Fn() -> String, first: &[f64], second: &[f6
 pub(crate) fn weights(shape: &[usize], output: u64) -> Tensor {
     let mut words = Stream::new(0, "gradcheck").sequence(output);
     let values = (0..shape.iter().product()).map(|_| 2.0 * words.uniform() - 1.0).collect();
-    Tensor::from_vec(values, shape).expect("as many values as the shape has elements")
+    Tensor::from_vec(values, shape).expect("the values fill the shape")
 }
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ pub enum Error {
         got: String,
     },
     /// The number of values differs from the number of elements of the shape.
-    #[error("{values} values cannot fill shape {shape:?}, which has {expected} elements")]
+    #[error("shape {shape:?}: expected {expected} values, got {values}")]
     Length {
         /// The shape.
         shape: Vec<usize>,
@@ -55,8 +55,7 @@ pub enum Error {
     },
     /// A shape has more elements than a tensor can hold.
     #[error(
-        "the sizes of shape {shape:?} multiply to more than the {max} elements that memory has addresses for; use smaller \
-         sizes",
+        "shape {shape:?}: expected at most {max} elements, the limit of the address space, got more; use smaller sizes",
         max = crate::shape::MAX_ELEMENTS
     )]
     TooManyElements {
@@ -117,8 +116,8 @@ pub enum Error {
     },
     /// A device is out of memory.
     #[error(
-        "{device} has no {requested} bytes left: this run uses {used}, {free} of {total} are free; use a smaller batch or \
-         model, or run fewer at a time"
+        "{device}: allocating {requested} bytes failed: tensors use {used}, {free} of {total} are free; use a \
+         smaller batch or model, or fewer concurrent runs"
     )]
     OutOfMemory {
         /// The device.

@@ -142,7 +142,7 @@ impl Gpu {
             return Ok(slot);
         }
         let page = Page::new(self.pool.allocate(PAGE)?);
-        let slot = page.slot(bytes).expect("a page has room for a small cell");
+        let slot = page.slot(bytes).expect("a new page has room for one cell");
         state.page = Some(page);
         Ok(slot)
     }

@@ -66,7 +66,7 @@ impl Indices {
         match &*self.0 {
             Place::Cpu { values, .. } => values,
             Place::Gpu { gpu, .. } => {
-                panic!("indices written on {gpu} cannot be read on the CPU")
+                panic!("`as_slice`: expected indices on the CPU, got indices on {gpu}; use `try_as_slice`")
             }
         }
     }

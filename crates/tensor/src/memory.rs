@@ -153,7 +153,7 @@ pub fn release_cached_memory() {
     let mut cache = cache();
     let pieces = std::mem::take(&mut cache.pieces);
     for (size, list) in pieces {
-        let layout = layout_of(size).expect("a size class is a valid layout");
+        let layout = layout_of(size).expect("the size and alignment of a size class form a valid layout");
         for Piece(start) in list {
             cache.statistics.held_bytes -= size;
             // SAFETY: the region was allocated with this layout and only the cache holds it.

@@ -315,7 +315,7 @@ impl Comparison {
 
     /// Counts a derivative of the latest input.
     fn of_input(&mut self, numeric: f64, noise: f64) -> &mut OfInput {
-        let input = self.inputs.last_mut().expect("an input is added before its derivatives");
+        let input = self.inputs.last_mut().expect("an input is registered before its derivatives");
         input.elements += 1;
         (input.largest, input.noise) = (input.largest.max(numeric), input.noise.max(noise));
         input

@@ -45,7 +45,7 @@ impl Op<1> for AdaptiveMaxPool {
             }
             (_, [rows, columns]) => {
                 let expected =
-                    format!("[n, c, h, w] and a size, none of them empty (size {rows} x {columns})");
+                    format!("non-empty [n, c, h, w] and an output size of at least 1 x 1 (size {rows} x {columns})");
                 Err(tensor::Error::shape(Self::NAME, &expected, &[x.shape()]).into())
             }
         }
@@ -151,7 +151,7 @@ mod tests {
         };
         assert_eq!(
             pooled(&[1, 2, 3, 4], [0, 1]).unwrap_err().to_string(),
-            "adaptive_max_pool: expected [n, c, h, w] and a size, none of them empty (size 0 x 1), \
+            "adaptive_max_pool: expected non-empty [n, c, h, w] and an output size of at least 1 x 1 (size 0 x 1), \
              got [1, 2, 3, 4]"
         );
         assert!(pooled(&[1, 2, 0, 4], [1, 1]).is_err() && pooled(&[2, 2], [1, 1]).is_err());

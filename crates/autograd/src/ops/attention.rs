@@ -121,11 +121,11 @@ impl Kernel<1, 2> for Attention {
             return true;
         }
         let qkv = self.heads(slice_view(qkv), 3);
-        let y = ArrayViewMut3::from_shape((n, t, d), y).expect("the output has the shape of the rule");
+        let y = ArrayViewMut3::from_shape((n, t, d), y).expect("the output has the shape of its shape rule");
         let mut y = y.into_shape_with_order((n, t, self.n_heads, d / self.n_heads)).expect("heads divide d");
         let scale = self.scale(d) as f32;
         let lse = ArrayViewMut3::from_shape((n, self.n_heads, t), lse);
-        let mut lse = lse.expect("the output has the shape of the rule");
+        let mut lse = lse.expect("the output has the shape of its shape rule");
         let images = y.outer_iter_mut().into_par_iter().zip(lse.outer_iter_mut().into_par_iter());
         images.enumerate().for_each(|(image, (mut y, mut lse))| {
             let heads = y.axis_iter_mut(Axis(1)).into_par_iter().zip(lse.outer_iter_mut());
@@ -187,7 +187,7 @@ impl Kernel<4, 1> for AttentionGrad {
                 }
             }
         }
-        [dqkv.into_shape_with_order(shape).expect("the heads hold every value")]
+        [dqkv.into_shape_with_order(shape).expect("the heads cover all elements")]
     }
 
     fn launch(&self, call: Call<'_>, inputs: [&Tensor; 4], [dqkv]: [&Tensor; 1]) -> tensor::Result<()> {
@@ -210,7 +210,7 @@ impl Kernel<4, 1> for AttentionGrad {
         let [y, dy] = [y, dy].map(|x| self.0.heads(slice_view(x), 1));
         let qkv = self.0.heads(slice_view(qkv), 3);
         let dqkv = ndarray::ArrayViewMut::<f32, Ix5>::from_shape((n, t, 3, n_heads, d / n_heads), dqkv);
-        let mut dqkv = dqkv.expect("the output has the shape of the rule");
+        let mut dqkv = dqkv.expect("the output has the shape of its shape rule");
         dqkv.outer_iter_mut().into_par_iter().enumerate().for_each(|(image, mut dqkv)| {
             dqkv.axis_iter_mut(Axis(2)).into_par_iter().enumerate().for_each(|(of_head, mut dqkv)| {
                 let part = |part, scale| Rows::gather(head(&qkv, [image, part, of_head]), scale);

@@ -59,7 +59,7 @@ impl Kernel<3, 4> for BatchNorm {
             return Err(Error::shape("batch_norm", EXPECTED, &inputs));
         }
         if n * plane.iter().product::<usize>() < 2 {
-            let expected = "at least two values of each channel in training, since one has no variance";
+            let expected = "at least two values per channel in training, since one value has no variance";
             return Err(Error::shape("batch_norm", expected, &[x]));
         }
         Ok([x.to_vec(), vec![c], vec![c], vec![c]])
@@ -315,7 +315,7 @@ mod tests {
         let tape = Tape::new();
         let of = |shape: &[usize]| tape.input(&Tensor::zeros(shape, DType::F32));
         let message = of(&[1, 3]).batch_norm(None, 1e-5).unwrap_err().to_string();
-        let expected = "at least two values of each channel in training, since one has no variance";
+        let expected = "at least two values per channel in training, since one value has no variance";
         assert_eq!(message, format!("batch_norm: expected {expected}, got [1, 3]"));
         assert!(of(&[1, 3, 1, 1]).batch_norm(None, 1e-5).is_err());
         assert!(of(&[0, 3, 2, 2]).batch_norm(None, 1e-5).is_err());

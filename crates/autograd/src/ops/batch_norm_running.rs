@@ -266,7 +266,7 @@ mod cases {
                 ..BatchNormRunning::new(&mean, &variance, 1.0)
             };
             // Half of x: below, at and above zero.
-            let x = of(&[-4.0, 0.0, 4.0]).reshape(&[3, 1]).expect("the elements are as many");
+            let x = of(&[-4.0, 0.0, 4.0]).reshape(&[3, 1]).expect("the number of elements is unchanged");
             let gradients = [vec![0.0, 0.0, 0.5], vec![2.0], vec![1.0]];
             vec![Kink { op, inputs: [x, of(&[1.0]), of(&[0.0])], gradients }]
         }

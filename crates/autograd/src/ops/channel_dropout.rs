@@ -34,7 +34,7 @@ impl Kernel<1, 1> for ChannelDropout {
         let mut y = x.to_owned();
         for mut example in y.outer_iter_mut() {
             for mut channel in example.outer_iter_mut() {
-                let survives = survivors.next().expect("there is a decision for each channel");
+                let survives = survivors.next().expect("there is a mask value for each channel");
                 channel.mapv_inplace(|x| if survives { x * scale } else { A::zero() });
             }
         }

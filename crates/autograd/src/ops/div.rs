@@ -93,7 +93,7 @@ mod cases {
                 .prop_map(|(x, negative)| {
                     let sign = if negative { -1.0 } else { 1.0 };
                     let values = x.to_f64_vec().into_iter().map(|x| sign * x).collect();
-                    Tensor::from_vec(values, x.shape()).expect("as many values as before")
+                    Tensor::from_vec(values, x.shape()).expect("the number of values is unchanged")
                 })
                 .boxed()
         }

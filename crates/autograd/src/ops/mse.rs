@@ -143,7 +143,7 @@ mod cases {
 
         fn claim(class: ShapeClass) -> Claim {
             match class {
-                ShapeClass::EmptyAxis => Claim::Never("the mean of nothing is refused"),
+                ShapeClass::EmptyAxis => Claim::Never("the mean of no elements is an error"),
                 _ => classes::of_any_shape(class),
             }
         }

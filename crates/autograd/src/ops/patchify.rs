@@ -47,7 +47,7 @@ impl Kernel<1, 1> for Patchify {
         // [n, rows, columns, row in the patch, column in the patch, c]
         let tokens = split.permuted_axes(vec![0, 2, 4, 3, 5, 1]).as_standard_layout().into_owned();
         let shape = vec![n, rows * columns, side * side * c];
-        [tokens.into_shape_with_order(shape).expect("the tokens hold every element")]
+        [tokens.into_shape_with_order(shape).expect("the tokens hold all pixels")]
     }
 
     fn launch(&self, call: Call<'_>, [x]: [&Tensor; 1], [y]: [&Tensor; 1]) -> tensor::Result<()> {

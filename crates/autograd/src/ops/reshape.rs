@@ -58,7 +58,7 @@ mod cases {
 
         fn claim(class: ShapeClass) -> Claim {
             match class {
-                ShapeClass::TileStraddler => Claim::Never("it computes nothing"),
+                ShapeClass::TileStraddler => Claim::Never("a reshape moves no elements"),
                 _ => classes::of_any_shape(class),
             }
         }

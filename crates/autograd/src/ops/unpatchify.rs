@@ -42,7 +42,7 @@ impl Kernel<1, 1> for Unpatchify {
         let &Self { side, size: [h, w] } = self;
         let (n, c) = (tokens.shape()[0], tokens.shape()[2] / (side * side));
         let split = tokens.into_shape_with_order(vec![n, h / side, w / side, side, side, c]);
-        let split = split.expect("the tokens hold every element");
+        let split = split.expect("the tokens hold all pixels");
         // [n, c, rows, row in the patch, columns, column in the patch]
         let image = split.permuted_axes(vec![0, 5, 1, 3, 2, 4]).as_standard_layout().into_owned();
         [image.into_shape_with_order(vec![n, c, h, w]).expect("patches tile the image")]

@@ -201,7 +201,7 @@ pub fn for_each<C: std::fmt::Debug>(
     for stream in streams(name) {
         let mut runner = TestRunner::new_with_rng(Config::default(), stream.rng());
         for kind in kinds {
-            let case = kind.new_tree(&mut runner).expect("a case of listed sizes can be drawn").current();
+            let case = kind.new_tree(&mut runner).expect("the strategy generates a case").current();
             if let Err(error) = property(&case) {
                 panic!("{error}\nfor {case:?}{}", stream.failed(name, 1));
             }

@@ -101,8 +101,8 @@ fn of_the_engine(class: ShapeClass) -> Claim {
 /// The claim of a smooth operation on any shape.
 pub fn of_any_shape(class: ShapeClass) -> Claim {
     match class {
-        Broadcast => Claim::Never("shapes are equal; `BroadcastTo` repeats"),
-        UnevenStride | UnitKernel => Claim::Never("no window slides"),
+        Broadcast => Claim::Never("the inputs have equal shapes; `BroadcastTo` broadcasts"),
+        UnevenStride | UnitKernel => Claim::Never("the operation has no sliding window"),
         KinkOrTie => Claim::Never("it is smooth"),
         _ => of_the_engine(class),
     }
@@ -127,7 +127,7 @@ pub fn of_windows(class: ShapeClass) -> Claim {
 /// The claim of a mean over rows of scores.
 pub fn of_scores(class: ShapeClass) -> Claim {
     match class {
-        EmptyAxis => Claim::Never("the mean of nothing is refused"),
+        EmptyAxis => Claim::Never("the mean of no elements is an error"),
         _ => of_even_rank(class),
     }
 }
@@ -153,7 +153,7 @@ where
     shown.extend((!O::kinks().is_empty()).then_some(KinkOrTie));
     let disagreement = |class| match (O::claim(class), shown.contains(&class)) {
         (Claim::Generated, false) => Some(format!("{}: no case of {class:?} is generated", O::NAME)),
-        (Claim::Never(why), true) => Some(format!("{}: there is {class:?} although {why}", O::NAME)),
+        (Claim::Never(why), true) => Some(format!("{}: a case of {class:?} is generated, although {why}", O::NAME)),
         _ => None,
     };
     ShapeClass::ALL.into_iter().filter_map(disagreement).collect()

@@ -80,11 +80,11 @@ where
         }
     }
     if !within(difference, allowed) {
-        let promise = "the gradient is the slope along any direction";
+        let promise = "the gradient agrees with finite differences along random directions";
         let shapes: Vec<&[usize]> = narrow.iter().map(Tensor::shape).collect();
         let found = format!(
-            "in {dtype} for inputs of {shapes:?} the gradient says {analytic:e}, differences say {numeric:e}; they differ \
-             by {difference:e}, allowed is {allowed:e}"
+            "in {dtype} for inputs of {shapes:?} the gradient is {analytic:e}, finite differences give \
+             {numeric:e}; they differ by {difference:e}, allowed is {allowed:e}"
         );
         return Err(Error::Broken { op: O::NAME, promise, found });
     }

@@ -45,8 +45,8 @@ where
         sizes += pulled.to_f64_vec().iter().zip(u.to_f64_vec()).map(|(x, u)| (x * u).abs()).sum::<f64>();
         let difference = (forward - backward).abs();
         if !within(difference, TOLERANCE * sizes) {
-            let promise = "it is linear and <J u, v> = <u, J^T v>";
-            let found = format!("for input {input} they are {forward:e} and {backward:e}");
+            let promise = "`backward` is the adjoint: <J u, v> = <u, J^T v>";
+            let found = format!("for input {input} the sides are {forward:e} and {backward:e}");
             return Err(Error::Broken { op: O::NAME, promise, found });
         }
     }

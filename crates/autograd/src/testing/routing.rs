@@ -33,8 +33,9 @@ where
                     _ => false,
                 };
                 if !right {
-                    let promise = "a gradient arrives at every recorded input and at no other";
-                    let found = format!("not so from output {output} to input {input} of {subset:#b}");
+                    let promise = "every recorded input has a gradient of its shape, and no other input has one";
+                    let found = format!("violated for output {output}, input {input} and the set of recorded \
+                         inputs {subset:#b}");
                     return Err(Error::Broken { op: O::NAME, promise, found });
                 }
             }
@@ -53,7 +54,7 @@ where
     O: Cases<N, M>,
 {
     let broken = |found: String| {
-        let promise = "an input used twice gets both gradients";
+        let promise = "the gradient of an input used twice is the sum of both contributions";
         Err(Error::Broken { op: O::NAME, promise, found })
     };
     let (outputs, saved) = case.op.forward(case.inputs.each_ref())?;
@@ -77,7 +78,7 @@ where
     for input in 0..N {
         let expected: Vec<f64> = once[input].iter().map(|x| 2.0 * x).collect();
         if values(Some(twice.of(&vars[input])?)) != expected {
-            return broken(format!("input {input} of two calls did not"));
+            return broken(format!("violated for input {input} of two calls"));
         }
     }
 
@@ -98,7 +99,7 @@ where
         let output: [Var<'_>; M] = tape.apply(case.op.clone(), vars.each_ref())?;
         let gradients = tape.backward_from(&output[0], grad_outputs[0].clone())?;
         if values(Some(gradients.of(&vars[0])?)) != values(Some(&expected)) {
-            return broken(format!("input 0, which was also input {second}, did not"));
+            return broken(format!("violated for one tensor as inputs 0 and {second}"));
         }
     }
     Ok(())

@@ -55,7 +55,7 @@ pub fn values_apart(shape: &[usize]) -> BoxedStrategy<[Tensor; 2]> {
         .prop_map(|(x, difference)| {
             let sums = x.to_f64_vec().into_iter().zip(difference.to_f64_vec());
             let y = sums.map(|(x, difference)| x + difference).collect();
-            let y = Tensor::from_vec(y, x.shape()).expect("as many values as before");
+            let y = Tensor::from_vec(y, x.shape()).expect("the number of values is unchanged");
             [x, y]
         })
         .boxed()

@@ -75,13 +75,15 @@ impl Context {
         if version < VERSION {
             let [supported, needed] = [version, VERSION].map(|v| format!("{}.{}", v / 1000, v % 1000 / 10));
             return Err(format!(
-                "the driver supports CUDA {supported}, the kernels need {needed}; install a newer driver"
+                "expected a driver for CUDA {needed} or newer, got one for CUDA {supported}; install a newer driver"
             ));
         }
         let count =
             result::device::get_count().map_err(|error| format!("counting GPUs failed: {}", said(error)))?;
         let number = i32::try_from(ordinal).ok().filter(|&number| number < count);
-        let number = number.ok_or_else(|| format!("the driver has {count} GPUs, numbered from 0"))?;
+        let number = number.ok_or_else(|| {
+            format!("the driver reports {count} GPUs, numbered from 0; name one of them, or use `cpu`")
+        })?;
         let open = || -> std::result::Result<_, DriverError> {
             let device = result::device::get(number)?;
             use sys::CUdevice_attribute as Attribute;
@@ -97,8 +99,7 @@ impl Context {
         if architecture < OLDEST {
             let ((major, minor), (oldest, _)) = (architecture, OLDEST);
             return Err(format!(
-                "it is of compute capability {major}.{minor}, and there are kernels for {oldest}.0 and newer; use \
-                 `cpu`"
+                "expected compute capability {oldest}.0 or newer, got {major}.{minor}; use `cpu`"
             ));
         }
         let traits = Traits::with_variables(sm_count as usize, |name| std::env::var(name).ok())?;
@@ -159,8 +160,8 @@ impl Context {
                 added.ok_or_else(|| Error::Driver {
                     device: self.name(),
                     what: format!(
-                        "there is no kernel `{kernel}`; run `cargo xtask kernels` and build again, or load an image that \
-                         has it with `Gpu::add_image`"
+                        "no kernel `{kernel}` is loaded; run `cargo xtask kernels` and build again, or load an image \
+                         that has it with `Gpu::add_image`"
                     ),
                 })?
             }
@@ -176,7 +177,7 @@ impl Context {
                 result::function::set_function_attribute(function, most, self.most_shared - own)
             })
         };
-        self.check(&format!("giving `{kernel}` its shared memory"), set)?;
+        self.check(&format!("setting the shared memory limit of `{kernel}`"), set)?;
         loaded.functions.insert(kernel.to_owned(), function);
         Ok(function)
     }
@@ -239,7 +240,7 @@ impl fmt::Debug for Context {
 /// The driver's description and name of an error.
 fn said(error: DriverError) -> String {
     let text = |text: std::result::Result<&std::ffi::CStr, DriverError>| {
-        text.map_or_else(|_| "an error without a name".into(), |text| text.to_string_lossy().into_owned())
+        text.map_or_else(|_| "unnamed error".into(), |text| text.to_string_lossy().into_owned())
     };
     format!("{} ({})", text(error.error_string()), text(error.error_name()))
 }

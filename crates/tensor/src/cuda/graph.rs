@@ -37,7 +37,7 @@ impl Graph {
         commands.iter().try_for_each(|command| unsafe { nodes.add(command) })?;
         // SAFETY: the graph is alive; its executable form does not need it.
         let executable = unsafe { result::graph::instantiate(nodes.graph, sys::CUgraphInstantiate_flags(0)) };
-        let executable = queue.check("preparing a graph", executable)?;
+        let executable = queue.check("instantiating a CUDA graph", executable)?;
         Ok(Self { queue: Arc::clone(queue), executable })
     }
 }
@@ -47,7 +47,7 @@ impl<'q> Nodes<'q> {
         let mut graph = ptr::null_mut();
         // SAFETY: the pointer is valid for one handle; the flags must be 0.
         let made = unsafe { sys::cuGraphCreate(&mut graph, 0) }.result();
-        queue.check("making a graph", made)?;
+        queue.check("creating a CUDA graph", made)?;
         Ok(Self { queue, graph, last: None })
     }
 
@@ -154,7 +154,7 @@ impl Replay for Graph {
         self.queue.context.make_current()?;
         // SAFETY: both are alive; the caller of `prepare` keeps the memory that the graph accesses.
         let done = unsafe { result::graph::launch(self.executable, self.queue.stream) };
-        self.queue.check("launching a graph", done)
+        self.queue.check("launching a CUDA graph", done)
     }
 }
 

@@ -15,7 +15,7 @@ pub(super) struct Image {
 }
 
 /// Bytes at the alignment that the driver expects of a fat binary.
-#[allow(dead_code, reason = "a program without kernels has no images")]
+#[allow(dead_code, reason = "unused in a build without kernels")]
 #[repr(C, align(64))]
 pub(super) struct Aligned<T>(pub(super) T);
 
@@ -35,13 +35,13 @@ pub(super) fn checked(name: &str, bytes: &[u8]) -> Result<Vec<u8>> {
             [Some(header), Some(rest)] if header.saturating_add(rest) <= bytes.len() as u64 => {
                 Ok(bytes.to_vec())
             }
-            _ => refused(format!("{} bytes of a longer fat binary", bytes.len())),
+            _ => refused(format!("{} bytes of a truncated fat binary", bytes.len())),
         };
     }
     let text = std::str::from_utf8(bytes).unwrap_or_default().trim_end_matches('\0');
     match text.contains(".version") && !text.contains('\0') {
         true => Ok([text.as_bytes(), &[0]].concat()),
-        false => refused(format!("{} other bytes", bytes.len())),
+        false => refused(format!("{} bytes of another format", bytes.len())),
     }
 }
 
@@ -107,7 +107,7 @@ mod tests {
         let message = checked("it", b"hello").unwrap_err().to_string();
         assert_eq!(
             message,
-            "the image `it`: expected a whole fat binary (`nvcc --fatbin`) or PTX, got 5 other bytes"
+            "the image `it`: expected a whole fat binary (`nvcc --fatbin`) or PTX, got 5 bytes of another format"
         );
     }
 

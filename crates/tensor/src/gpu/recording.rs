@@ -36,7 +36,7 @@ impl Recorder {
         if step == self.number {
             return Ok(());
         }
-        let why = format!("it was recorded as step {}, but a kernel reads step {step}", self.number);
+        let why = format!("expected kernels that read step {}, got one that reads step {step}", self.number);
         Err(Error::Recording { why })
     }
 }

@@ -10,7 +10,7 @@ impl Tensor {
     pub fn zeros_on(device: &Device, shape: &[usize], dtype: DType) -> Result<Self> {
         let Device::Cuda(gpu) = device else { return Self::try_full(0.0, shape, dtype) };
         let zeros = Self::uninitialised_on(device, shape, dtype)?;
-        let (_, memory) = zeros.gpu_memory().expect("it was allocated there");
+        let (_, memory) = zeros.gpu_memory().expect("the tensor was allocated on this GPU");
         gpu.clear(memory)?;
         Ok(zeros)
     }
@@ -46,7 +46,7 @@ impl Tensor {
         };
         let Device::Cuda(gpu) = device else { return Ok(on_cpu) };
         let copy = Self::uninitialised_on(device, &self.shape, self.dtype)?;
-        let (_, memory) = copy.gpu_memory().expect("it was allocated there");
+        let (_, memory) = copy.gpu_memory().expect("the tensor was allocated on this GPU");
         gpu.upload(memory, on_cpu.bytes()?)?;
         Ok(copy)
     }

@@ -14,7 +14,7 @@ const QUERIES: usize = 128;
 /// The maximum number of keys of a tile. Two or three tiles of 144 KiB fit into the L2 cache; wider tiles amortise
 /// packing better.
 const KEYS: usize = 288;
-const TOGETHER: &str = "the features of a head lie together";
+const TOGETHER: &str = "the features of a head are contiguous";
 
 /// A contiguous matrix `[t, d]`.
 pub(super) struct Rows {

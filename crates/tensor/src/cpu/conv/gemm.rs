@@ -43,7 +43,7 @@ impl Output<'_> {
     /// The CPU supports `S`.
     unsafe fn product<S: Simd>(self, sizes: [usize; 3], panels: [&[f32]; 2], init: Init<'_>) {
         let [m, _, n] = sizes;
-        assert!(self.elements.len() >= (m - 1) * self.row_stride + n, "the output holds the product");
+        assert!(self.elements.len() >= (m - 1) * self.row_stride + n, "the output holds the matrix product");
         let out = gemm::Output { to: self.elements.as_mut_ptr(), row_stride: self.row_stride };
         // SAFETY: the assert checks the output, and the caller guarantees the instruction set.
         unsafe { of_panels::<S>(out, sizes, panels, init) };

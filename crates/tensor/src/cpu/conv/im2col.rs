@@ -105,7 +105,7 @@ impl Im2col {
     pub(super) fn columns(&self, count: usize, in_place: bool) -> Columns {
         let [rows, columns] = self.grid;
         assert!(i32::try_from(count * self.padded_len() + LANES).is_ok(), "an index fits into 32 bits");
-        assert!(!in_place || self.has_whole_vectors(), "pixels read neighbours");
+        assert!(!in_place || self.has_whole_vectors(), "in-place reads need adjacent pixels in each vector");
         let step = self.stride[1] / self.parts;
         let mut places = Vec::with_capacity(count * rows * columns);
         for image in 0..count {

@@ -45,8 +45,8 @@ each_isa! {
         init: Init<'_>,
     ) {
         let Right { source, columns, steps } = right;
-        assert!(columns.in_place && columns.reach < source.len(), "the source holds what is read");
-        assert!(out.len() >= (rows - 1) * row_stride + columns.len, "the output holds the product");
+        assert!(columns.in_place && columns.reach < source.len(), "all reads lie within the source");
+        assert!(out.len() >= (rows - 1) * row_stride + columns.len, "the output holds the matrix product");
         assert!(left.len() >= rows * steps.len(), "the panels hold all steps of all rows");
         let inner = balanced(steps.len(), S::INNER_BLOCK);
         let tile_rows = balanced(rows, S::TILE_ROWS);
@@ -121,7 +121,7 @@ unsafe fn kernel<S: Simd, const ROWS: usize>(
     is_added: bool,
 ) {
     if ROWS > S::TILE_ROWS {
-        unreachable!("tiles have no more rows than suit the CPU");
+        unreachable!("a tile has at most `TILE_ROWS` rows");
     }
     // SAFETY: as the caller guarantees.
     unsafe {

@@ -61,7 +61,7 @@ each_isa! {
     /// `reach` was computed with.
     pub(super) unsafe fn pack_pixels<S: Simd>(panels: &mut [f32], right: Right<'_>, vectors: &[Vector]) {
         let Right { source, columns, steps } = right;
-        assert!(columns.reach < source.len(), "the source holds what is read");
+        assert!(columns.reach < source.len(), "all reads lie within the source");
         for (panel, vectors) in
             panels.chunks_mut(S::TILE_COLUMNS * steps.len()).zip(vectors.chunks(S::TILE_COLUMNS / LANES))
         {
@@ -87,7 +87,7 @@ each_isa! {
     /// As [`pack_pixels`].
     pub(super) unsafe fn pack_steps<S: Simd>(panels: &mut [f32], right: Right<'_>, vectors: &[Vector]) {
         let Right { source, columns, steps } = right;
-        assert!(columns.reach < source.len(), "the source holds what is read");
+        assert!(columns.reach < source.len(), "all reads lie within the source");
         let pixels: usize = vectors.iter().map(|vector| vector.len).sum();
         for (panel, steps) in panels.chunks_mut(S::TILE_COLUMNS * pixels).zip(steps.chunks(S::TILE_COLUMNS)) {
             let width = steps.len().next_multiple_of(LANES);

@@ -52,7 +52,7 @@ macro_rules! with_axes {
             ([7, 7], Phases::One) => with_axes!(@ F44, $R, $C => $expression),
             ([3, 3], Phases::OfInputs) => with_axes!(@ Strided, $R, $C => $expression),
             ([3, 3], Phases::OfOutputs) => with_axes!(@ Transposed, $R, $C => $expression),
-            other => unreachable!("no filtering for {other:?}"),
+            other => unreachable!("no Winograd algorithm for {other:?}"),
         }
     };
     // The gradient with respect to a weight of 5 x 5 takes 2 x 2 filters of three taps: with one filter of five taps its
@@ -62,7 +62,7 @@ macro_rules! with_axes {
             ([3, 3] | [5, 5], Phases::One) => with_axes!(@ F43, $R, $C => $expression),
             ([7, 7], Phases::One) => with_axes!(@ F44, $R, $C => $expression),
             ([3, 3], Phases::OfInputs) => with_axes!(@ Strided, $R, $C => $expression),
-            other => unreachable!("no filtering for the weights of {other:?}"),
+            other => unreachable!("no Winograd algorithm for the weight gradient of {other:?}"),
         }
     };
     (@ $axis:ident, $R:ident, $C:ident => $expression:expr) => {{

@@ -77,13 +77,13 @@ impl Source<'_> {
         assert_eq!(panel.len(), width * steps, "a panel holds all places of all steps");
         assert!(
             width < S::LANES || width.is_multiple_of(S::LANES),
-            "a panel is less than a vector wide, or whole ones"
+            "the width of a panel is below one vector or a multiple of it"
         );
         if panel.is_empty() {
             return;
         }
         let last = (filled - 1) * self.place_stride + (steps - 1) * self.step_stride;
-        assert!(last < self.data.len(), "the matrix holds what is packed");
+        assert!(last < self.data.len(), "all packed elements lie within the matrix");
         for place in (0..width).step_by(S::LANES) {
             let filled = filled.saturating_sub(place).min(S::LANES);
             let lines = Lines { start: panel.as_mut_ptr().wrapping_add(place), width, steps };

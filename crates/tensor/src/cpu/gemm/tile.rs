@@ -56,7 +56,7 @@ unsafe fn kernel<S: Simd, const ROWS: usize, const VECTORS: usize>(
     init: Init<'_>,
 ) {
     if ROWS > S::TILE_ROWS {
-        unreachable!("tiles have no more rows than suit the CPU");
+        unreachable!("a tile has at most `TILE_ROWS` rows");
     }
     let b_stride = if VECTORS * S::LANES <= PANEL_GRAIN { PANEL_GRAIN } else { 2 * PANEL_GRAIN };
     // SAFETY: every pointer stays within the ranges that the caller guarantees; vectors at the right edge are read

@@ -124,7 +124,7 @@ pub(super) struct Window {
 impl Window {
     /// `[rows, columns]` of vectors for rows of planes with `width` columns, which begin at column `left`.
     pub(super) fn new<S: Simd>(rows: usize, columns: usize, left: usize, width: usize) -> Self {
-        assert!(left + width <= columns, "the rows of the planes fit into a window");
+        assert!(left + width <= columns, "a row of a plane fits into a row of the window");
         let mut vectors = floats(rows * columns * S::LANES);
         vectors.bytes_mut().fill(0);
         Self { vectors, columns, left, width, filled: 0..0 }
@@ -147,7 +147,7 @@ impl Window {
             self.filled = rows.clone();
         }
         let elements: &mut [f32] = bytemuck::cast_slice_mut(self.vectors.bytes_mut());
-        assert!(rows.end * self.columns * S::LANES <= elements.len(), "a window holds the rows");
+        assert!(rows.end * self.columns * S::LANES <= elements.len(), "the window has room for the rows");
         let (left, width, columns) = (self.left, self.width, self.columns);
         let mut to = elements.as_mut_ptr().wrapping_add((rows.start * columns + left) * S::LANES);
         let mut column = 0;

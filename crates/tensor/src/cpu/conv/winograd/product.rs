@@ -99,9 +99,9 @@ unsafe fn of_axes<S: Simd, R: Axis, C: Axis>(
     };
     for group in &groups {
         let from = group.from.iter().map(|run| of_last(run, sizes.c, Correlation::area(sizes.image)));
-        assert!(from.chain(group.from).all(|run| run.is_within(x.len())), "units lie within the images");
+        assert!(from.chain(group.from).all(|run| run.is_within(x.len())), "the tiles of a unit lie within the images");
         let to = group.to.iter().map(|run| of_last(run, sizes.o, Correlation::area(sizes.out)));
-        assert!(to.chain(group.to).all(|run| run.is_within(y.len())), "units lie within the outputs");
+        assert!(to.chain(group.to).all(|run| run.is_within(y.len())), "the tiles of a unit lie within the outputs");
     }
     let y = Shared(y.as_mut_ptr());
     let is_finite = AtomicBool::new(true);
@@ -215,7 +215,7 @@ each_isa! {
         let ((y, is_finite), (weights, inner)) = (y, weights);
         let n_rows = rows.len();
         let of_weights = n_rows * inner + APART;
-        assert!(weights.len() >= R::WEIGHTS * C::WEIGHTS * of_weights, "there are weights for all points");
+        assert!(weights.len() >= R::WEIGHTS * C::WEIGHTS * of_weights, "the transformed weights cover all Winograd points");
         let panels = (groups.len() * tiling.tiles_of_unit()).div_ceil(2);
         let of_products = panels * n_rows * S::TILE_COLUMNS + APART;
         let mut products = floats(R::POINTS * C::POINTS * of_products);
@@ -305,8 +305,8 @@ each_isa! {
         let [filter_rows, filter_columns] = [filters(kernel[0], R::TAPS), filters(kernel[1], C::TAPS)];
         let inner = c * filter_rows * filter_columns;
         let of_point = inner * rows.len() + APART;
-        assert_eq!(weight.len(), c * o * area, "a weight has its sizes");
-        assert!(panels.len() >= R::WEIGHTS * C::WEIGHTS * of_point, "the panels have room for all points");
+        assert_eq!(weight.len(), c * o * area, "the weight has the sizes of its convolution");
+        assert!(panels.len() >= R::WEIGHTS * C::WEIGHTS * of_point, "the panels hold the weights of all Winograd points");
         // A turned weight holds the channels of a row apart, and its kernel the other way round.
         let at_once = if is_turned { 1 } else { CHANNELS_AT_ONCE.min(c) };
         let mut taps = floats((at_once * area).next_multiple_of(S::LANES) * S::LANES);
