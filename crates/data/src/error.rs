@@ -57,7 +57,7 @@ pub enum Error {
         got: String,
     },
     /// The name of the data set is unknown.
-    #[error("no data set is called `{name}`{hint}; known are {known}")]
+    #[error("no data set `{name}`{hint}; the data sets are {known}")]
     UnknownSet {
         /// The unknown name.
         name: String,
@@ -67,7 +67,7 @@ pub enum Error {
         known: String,
     },
     /// The files of a known set are in none of the folders searched.
-    #[error("`{name}` is in none of {}; {hint}", list(.looked))]
+    #[error("`{name}`: expected its files in one of {}, got none; {hint}", list(.looked))]
     NotFound {
         /// The data set.
         name: &'static str,
@@ -77,7 +77,7 @@ pub enum Error {
         hint: String,
     },
     /// A folder holds only some files of a set.
-    #[error("`{}` holds only a part of `{name}`: {} missing; {hint}", .folder.display(), .missing.join(", "))]
+    #[error("`{}` contains only a part of `{name}`: {} missing; {hint}", .folder.display(), .missing.join(", "))]
     Incomplete {
         /// The set.
         name: &'static str,
@@ -89,7 +89,7 @@ pub enum Error {
         hint: String,
     },
     /// A folder holds another known set with the same file names.
-    #[error("`{}`: expected the images of `{expected}`, got those of `{got}`", .folder.display())]
+    #[error("`{}`: expected the images of `{expected}`, got those of `{got}`; name the folder of `{expected}`", .folder.display())]
     OtherSet {
         /// The folder.
         folder: PathBuf,
@@ -124,7 +124,7 @@ pub enum Error {
     },
     /// There is not enough free memory for the pixels of a set.
     #[error(
-        "{what}: {bytes} bytes of memory are needed, and {free} are free; take fewer images or a smaller side"
+        "{what}: expected {bytes} bytes of free memory, got {free}; use fewer images or a smaller side"
     )]
     Memory {
         /// The images.

@@ -85,7 +85,7 @@ fn fetch_with(
         name: spec.name,
         at: source.base.to_owned(),
         what: "files",
-        expected: "those of the set".to_owned(),
+        expected: "the files of the set".to_owned(),
         got: "none of them".to_owned(),
         hint: spec.hint,
     })?;
@@ -100,7 +100,7 @@ fn already(spec: &'static DatasetSpec, target: &Path) -> Result<Option<Dataset>>
         name: spec.name,
         at: target.display().to_string(),
         what: "folder",
-        expected: "nothing there, or the whole set".to_owned(),
+        expected: "an empty folder or the complete set".to_owned(),
         got,
         hint: "move it away, or name another folder with `--to DIR`",
     };

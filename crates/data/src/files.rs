@@ -110,7 +110,7 @@ impl Format {
                 let records = cifar::read(version, paths)?;
                 let [c, h, w] = cifar::IMAGE_SHAPE;
                 let images = Array4::from_shape_vec((records.labels.len(), c, h, w), records.pixels)
-                    .expect("the reader gives the pixels of one image for each label");
+                    .expect("the reader returns the pixels of one image for each label");
                 Ok((Split::new(images, records.labels, n_classes)?, records.sha256))
             }
         }
@@ -121,6 +121,6 @@ impl Format {
 pub(crate) fn split(images: Idx<3>, labels: Idx<1>, n_classes: usize) -> Result<Split> {
     let [n, h, w] = images.dims;
     let images = Array4::from_shape_vec((n, 1, h, w), images.values)
-        .expect("the reader gives exactly as many values as the dimensions say");
+        .expect("the reader returns as many values as the dimensions have elements");
     Split::new(images, labels.values, n_classes)
 }

@@ -119,7 +119,7 @@ mod tests {
         let message = open_in("fashion-mnist", &folders).unwrap_err().to_string();
         assert_eq!(
             message,
-            "`fashion-mnist` is in none of `/absent/a/fashion-mnist`, `/absent/a`, \
+            "`fashion-mnist`: expected its files in one of `/absent/a/fashion-mnist`, `/absent/a`, \
              `/absent/b/fashion-mnist`; run `agon data fetch fashion-mnist` or \
              `apt-get install dataset-fashion-mnist`, \
              or pass the folder of the four files with `--data DIR`"
@@ -131,10 +131,10 @@ mod tests {
         let message = open_in("fashion_minst", &SearchFolders::default()).unwrap_err().to_string();
         assert_eq!(
             message,
-            "no data set is called `fashion_minst`, did you mean `fashion-mnist`?; \
-             known are `mnist`, `fashion-mnist`, `cifar10`, `cifar100`, `arabic-characters`, \
-             `arabic-characters-binary`, `arabic-digits`, `arabic-digits-binary`, \
-             `svhn`, `tiny-imagenet`, `imagenette`, `fashion-mnist-embedded`"
+            "no data set `fashion_minst`, did you mean `fashion-mnist`?; the data sets are `mnist`, \
+             `fashion-mnist`, `cifar10`, `cifar100`, `arabic-characters`, `arabic-characters-binary`, \
+             `arabic-digits`, `arabic-digits-binary`, `svhn`, `tiny-imagenet`, `imagenette`, \
+             `fashion-mnist-embedded`"
         );
     }
 

@@ -108,7 +108,7 @@ fn read(dir: &Path, options: &FolderOptions, listed: Listed) -> Result<(Dataset,
     if let Some(train) = &train
         && let Some(label) = (0..classes.len()).find(|&label| !has(train, label))
     {
-        let expected = format!("at least one of class `{}` that can be read", classes[label]);
+        let expected = format!("at least one readable image of class `{}`", classes[label]);
         let first = train.broken.iter().find(|(image_file, _)| usize::from(image_file.label) == label);
         let got = first.map_or("none".to_owned(), |(_, error)| format!("none, the first error is: {error}"));
         return Err(wrong(&dir.display().to_string(), "training images", expected, got));
@@ -117,7 +117,7 @@ fn read(dir: &Path, options: &FolderOptions, listed: Listed) -> Result<(Dataset,
         return Err(wrong(
             &dir.display().to_string(),
             "test images",
-            "at least one that can be read",
+            "at least one readable image",
             "none",
         ));
     }
@@ -143,11 +143,11 @@ fn read(dir: &Path, options: &FolderOptions, listed: Listed) -> Result<(Dataset,
     let origin = Origin {
         source: dir.display().to_string(),
         selection: format!(
-            "{} of {found} images, {how}, in a fixed random order; the others cannot be read",
+            "{} of {found} images, {how}, in a fixed random order; the others are unreadable",
             files.len()
         ),
         files,
-        licence: "that of the images".to_owned(),
+        licence: "the licence of the images".to_owned(),
     };
     let path = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
     Ok((Dataset::new(&name_of(&path), &classes, train, test, origin)?, skipped))
@@ -245,7 +245,7 @@ fn check_no_splits(dir: &Path, top: &[PathBuf]) -> Result<()> {
     match found.is_empty() {
         true => Ok(()),
         false => {
-            let expected = "`train`, and `test` or `val`; rename those with other names";
+            let expected = "`train`, and `test` or `val`; rename the folders";
             let dir = dir.display().to_string();
             Err(wrong(&dir, "folders of training and test images", expected.to_owned(), found.join(", ")))
         }
@@ -256,7 +256,7 @@ fn check_no_splits(dir: &Path, top: &[PathBuf]) -> Result<()> {
 fn list_splits(dir: &Path, top: &[PathBuf], train: &Path, test: &Path) -> Result<Listed> {
     let mut skipped = beside_splits(dir, top.iter().filter(|folder| **folder != *train), test)?;
     let classes = classes(dir, train, &mut skipped)?;
-    let how = format!("those in `{}` test images", name_of(test));
+    let how = format!("test images from `{}`", name_of(test));
     let names = names(train, &classes, &skipped)?;
     let mut listed = Listed { classes: names, train: vec![], test: vec![], how, skipped };
     for (label, class) in (0..=u8::MAX).zip(&classes) {
@@ -278,7 +278,7 @@ fn list_splits(dir: &Path, top: &[PathBuf], train: &Path, test: &Path) -> Result
 fn list_tests(dir: &Path, top: &[PathBuf], test: &Path) -> Result<Listed> {
     let mut skipped = beside_splits(dir, top.iter(), test)?;
     let classes = classes(dir, test, &mut skipped)?;
-    let how = format!("those in `{}` test images and there are no others", name_of(test));
+    let how = format!("test images from `{}`, no training images", name_of(test));
     let names = names(test, &classes, &skipped)?;
     let test = (0..=u8::MAX).zip(&classes).flat_map(|(label, class)| files_of(class, label)).collect();
     Ok(Listed { classes: names, train: vec![], test, how, skipped })
@@ -303,7 +303,7 @@ fn beside_splits<'a>(
 fn list_classes(dir: &Path) -> Result<Listed> {
     let mut skipped = vec![];
     let classes = classes(dir, dir, &mut skipped)?;
-    let how = format!("every {TEST_OF}th of each class a test image");
+    let how = format!("every {TEST_OF}th image of a class for testing");
     let names = names(dir, &classes, &skipped)?;
     let mut listed = Listed { classes: names, train: vec![], test: vec![], how, skipped };
     for (label, class) in (0..=u8::MAX).zip(&classes) {
@@ -330,8 +330,8 @@ fn classes(dir: &Path, folder: &Path, skipped: &mut Vec<Skipped>) -> Result<Vec<
         let left = Some(left.join("; and ")).filter(|left| !left.is_empty());
         let reason = match (images.is_empty(), left) {
             (false, left) => left,
-            (true, None) => Some("no class: it holds no JPEG or PNG image".to_owned()),
-            (true, Some(left)) => Some(format!("no class: it holds no JPEG or PNG image, but {left}")),
+            (true, None) => Some("not a class, since it contains no JPEG or PNG image".to_owned()),
+            (true, Some(left)) => Some(format!("not a class, since it contains no JPEG or PNG image, but {left}")),
         };
         skipped.extend(reason.map(|reason| Skipped { file: folder.clone(), reason }));
         if !images.is_empty() {
@@ -350,7 +350,7 @@ fn names(dir: &Path, classes: &[Class], skipped: &[Skipped]) -> Result<Vec<Strin
     if !(1..=MAX_CLASSES).contains(&classes.len()) {
         let expected = format!("between 1 and {MAX_CLASSES} folders of JPEG or PNG images");
         let got = match skipped.first() {
-            Some(first) => format!("{}; the first that was skipped is {first}", classes.len()),
+            Some(first) => format!("{}; the first skipped entry is {first}", classes.len()),
             None => classes.len().to_string(),
         };
         return Err(wrong(&dir.display().to_string(), "classes", expected, got));

@@ -31,8 +31,8 @@ pub fn class_mean_error(train: &Split, test: &Split) -> Result<f64> {
     if let Some(class) =
         (0..tested.len()).find(|&class| tested[class] > 0 && trained.get(class).is_none_or(|&n| n == 0))
     {
-        let expected = "at least 1, for there are test images of it".to_owned();
-        let got = format!("0 of class {class}");
+        let expected = "at least 1, since the class has test images".to_owned();
+        let got = format!("0 for class {class}");
         return Err(Error::Mismatch { what: "training images of a class", expected, got });
     }
     let means = mean_images(train, train.n_classes(), usize::from);

@@ -33,15 +33,15 @@ impl Samples {
         match inputs.shape().first() {
             Some(&n) if n > 0 && n == labels.len() && u32::try_from(n).is_ok() => Ok(Self { inputs, labels }),
             _ => {
-                let expected = "one for each of at least one input".to_owned();
-                let got = format!("{} for inputs of shape {:?}", labels.len(), inputs.shape());
+                let expected = "one per input, for at least one input".to_owned();
+                let got = format!("{} labels for inputs of shape {:?}", labels.len(), inputs.shape());
                 Err(Error::Mismatch { what: "labels", expected, got })
             }
         }
     }
 
     /// The number of samples.
-    #[expect(clippy::len_without_is_empty, reason = "there is at least one")]
+    #[expect(clippy::len_without_is_empty, reason = "there is at least one sample")]
     pub fn len(&self) -> usize {
         self.labels.len()
     }

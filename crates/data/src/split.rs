@@ -32,7 +32,7 @@ impl Split {
     pub fn new(images: Array4<u8>, labels: Vec<u8>, n_classes: usize) -> Result<Self> {
         let n = images.len_of(Axis(0));
         if images.is_empty() || u32::try_from(n).is_err() {
-            let expected = "one to 2^32 - 1 images that have pixels".to_owned();
+            let expected = "1 to 2^32 - 1 images with at least one pixel".to_owned();
             return Err(Error::Mismatch { what: "images", expected, got: format!("{:?}", images.shape()) });
         }
         if labels.len() != n {
@@ -56,7 +56,7 @@ impl Split {
     }
 
     /// The number of images, at least one.
-    #[expect(clippy::len_without_is_empty, reason = "a split is never empty")]
+    #[expect(clippy::len_without_is_empty, reason = "a split has at least one image")]
     pub fn len(&self) -> usize {
         self.labels.len()
     }

@@ -29,12 +29,12 @@ pub(crate) fn read(path: &Path) -> Result<(Split, String)> {
         }
     }
     let (Some(images), Some(labels)) = (images, labels) else {
-        return Err(wrong(&name, "arrays", "`X` and `y`", "only one or none of them"));
+        return Err(wrong(&name, "arrays", "`X` and `y`", "at most one of them"));
     };
     let (n, pixels) = pixels(&name, images)?;
     let labels = digits(&name, labels)?;
     let images = Array4::from_shape_vec((n, CHANNELS, SIDE, SIDE), pixels)
-        .expect("the dimensions of `X` were compared");
+        .expect("the dimensions of `X` were checked");
     Ok((Split::new(images, labels, 10)?, mat.sha256))
 }
 

@@ -105,7 +105,7 @@ fn parse_codes(file: &str, text: &str) -> Result<Vec<String>> {
     for (line, code) in (1..).zip(&codes) {
         if code.is_empty() || !code.bytes().all(|byte| byte.is_ascii_alphanumeric()) || !seen.insert(code) {
             let got = format!("{code:?} in line {line}");
-            return Err(wrong(file, "code of a class", "letters and digits that no line before has", got));
+            return Err(wrong(file, "code of a class", "letters and digits, different from all earlier lines", got));
         }
     }
     Ok(codes)
@@ -133,7 +133,7 @@ fn parse_annotations(file: &str, text: &str, codes: &[String]) -> Result<Vec<Ima
         let is_plain = path.components().eq([Component::Normal(path.as_os_str())]);
         if !is_plain || !seen.insert(name) {
             let got = format!("{name:?} in line {line}");
-            return Err(wrong(file, "image", "the name of a file that no line before has", got));
+            return Err(wrong(file, "image", "a file name different from all earlier lines", got));
         }
         let code = rest.split('\t').next().unwrap_or_default();
         let label = *labels.get(code).ok_or_else(|| {

@@ -53,7 +53,7 @@ fn classes_are_sorted_by_name_and_every_fifth_image_is_a_test_image() {
     assert!(values.iter().zip(set.train.labels()).all(|(&value, &label)| (value >= 100) == (label == 1)));
     assert!(!values.is_sorted());
     assert!(
-        set.provenance.origin.selection.starts_with("20 of 20 images, every 5th of each class a test image")
+        set.provenance.origin.selection.starts_with("20 of 20 images, every 5th image of a class for testing")
     );
     assert_eq!(read(folder.path()).unwrap().0.provenance, set.provenance);
 }
@@ -131,19 +131,19 @@ fn folders_that_are_not_classes_and_unsupported_images_are_skipped_with_a_reason
         fs::write(folder.path().join(name), "an image").unwrap();
     }
     let left_out = left_out(folder.path());
-    let kinds = "of kinds that are not read";
+    let kinds = "in unsupported formats";
     let expected = [
-        (".hidden", "no class: a hidden folder".to_owned()),
-        ("__MACOSX", "no class: a hidden folder".to_owned()),
+        (".hidden", "not a class, since hidden".to_owned()),
+        ("__MACOSX", "not a class, since hidden".to_owned()),
         ("cats", format!("3 {kinds} (1 gif, 2 webp), the first is `a.webp`; convert them to JPEG or PNG")),
         (
             "dogs",
             format!(
-                "no class: it holds no JPEG or PNG image, but 1 {kinds} (1 bmp), the first is `d.bmp`; convert them to \
-                 JPEG or PNG"
+                "not a class, since it contains no JPEG or PNG image, but 1 {kinds} (1 bmp), the first is \
+                 `d.bmp`; convert them to JPEG or PNG"
             ),
         ),
-        ("empty", "no class: it holds no JPEG or PNG image".to_owned()),
+        ("empty", "not a class, since it contains no JPEG or PNG image".to_owned()),
     ];
     assert_eq!(left_out, expected.map(|(name, reason)| (name.to_owned(), reason)));
     let set = read(folder.path()).unwrap().0;
@@ -167,7 +167,7 @@ fn hidden_and_empty_folders_of_splits_are_skipped_and_unsupported_formats_are_na
     fs::write(folder.path().join("a/1.webp"), "an image").unwrap();
     let message = complaint(folder.path());
     assert!(
-        message.contains("got 0; the first that was skipped is `DIR/a`: no class")
+        message.contains("got 0; the first skipped entry is `DIR/a`: not a class")
             && message.contains("1 webp"),
         "{message}"
     );
@@ -286,7 +286,7 @@ fn a_class_without_readable_images_is_an_error() {
     }
     let message = complaint(folder.path());
     let start =
-        "`DIR`: training images: expected at least one of class `ants` that can be read, got none, the first";
+        "`DIR`: training images: expected at least one readable image of class `ants`, got none, the first";
     assert!(message.starts_with(start), "{message}");
 }
 
@@ -370,5 +370,5 @@ fn imagenette_is_read_at_224_pixels_in_colour() {
     }
     fs::remove_dir_all(folder.join("val/n03888257")).unwrap();
     let message = open("imagenette", Some(dir.path())).unwrap_err().to_string();
-    assert!(message.contains("holds only a part of `imagenette`: val/n03888257 missing"), "{message}");
+    assert!(message.contains("contains only a part of `imagenette`: val/n03888257 missing"), "{message}");
 }

@@ -71,8 +71,8 @@ impl Client {
                 name: set,
                 at: base.clone(),
                 what: "address",
-                expected: "https://HOST/FOLDER, since http is allowed for this machine only".to_owned(),
-                got: "another one".to_owned(),
+                expected: "https://HOST/FOLDER, or http://HOST/FOLDER for a server on this machine".to_owned(),
+                got: "another address".to_owned(),
                 hint: "name another address with `--from URL`",
             })?;
         let config = Agent::config_builder()
@@ -147,7 +147,7 @@ impl Client {
             StatusCode::OK => *have = 0,
             StatusCode::RANGE_NOT_SATISFIABLE if *have > 0 => {
                 *have = 0;
-                return Ok(Err(Broken("a refused range".to_owned())));
+                return Ok(Err(Broken("a rejected range request".to_owned())));
             }
             status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
                 return Ok(Err(Broken(format!("the status {status}"))));
@@ -159,7 +159,7 @@ impl Client {
         }
         let left = remote.bytes - *have;
         if let Some(length) = response.body().content_length().filter(|&length| length != left) {
-            let got = format!("{length} announced");
+            let got = format!("a Content-Length of {length}");
             return Err(self.failed(remote, "size", format!("{left} bytes"), got, ELSEWHERE));
         }
 
@@ -170,7 +170,7 @@ impl Client {
         loop {
             let n = match body.read(&mut buffer) {
                 Ok(0) if *have == remote.bytes => return Ok(Ok(())),
-                Ok(0) => return Ok(Err(Broken("the end of the connection".to_owned()))),
+                Ok(0) => return Ok(Err(Broken("a closed connection".to_owned()))),
                 Ok(n) => n,
                 Err(error) => return Ok(Err(Broken(error.to_string()))),
             };
@@ -194,7 +194,7 @@ impl Client {
     fn answer(&self, remote: &Remote, have: u64) -> Result<std::result::Result<Response<Body>, Broken>> {
         let address = format!("{}{}", self.base, remote.name);
         let mut uri: Uri = address.parse().map_err(|error| {
-            let expected = "one of RFC 3986".to_owned();
+            let expected = "a URI as in RFC 3986".to_owned();
             self.failed(remote, "address", expected, format!("{error}"), ELSEWHERE)
         })?;
         for _ in 0..=MAX_REDIRECTS {
@@ -223,7 +223,7 @@ impl Client {
             _ => location.to_owned(),
         };
         whole.parse().ok().filter(|to| is_safe(to) || (is_own(from) && is_own(to))).ok_or_else(|| {
-            let expected = "one to https://HOST/PATH".to_owned();
+            let expected = "a redirect to https://HOST/PATH".to_owned();
             self.failed(
                 remote,
                 "redirect",

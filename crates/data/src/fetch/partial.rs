@@ -40,7 +40,7 @@ impl Partial {
                 at: folder.display().to_string(),
                 what: "lock",
                 expected: "a free lock".to_owned(),
-                got: "one held by another process".to_owned(),
+                got: "a lock held by another process".to_owned(),
                 hint: "wait until that process has fetched the set",
             }),
             Err(TryLockError::Error(cause)) => Err(about(&lock)(cause)),

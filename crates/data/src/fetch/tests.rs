@@ -231,7 +231,7 @@ fn a_wrong_content_length_is_refused_before_anything_is_read() {
         });
         let message = bench.refused();
         let size = bench.pins[0].1;
-        let expected = format!("size: expected {size} bytes, got {announced} announced");
+        let expected = format!("size: expected {size} bytes, got a Content-Length of {announced}");
         assert!(message.contains(&expected), "{message}");
         assert_eq!(bench.server.requests().len(), 1);
     }
@@ -264,7 +264,7 @@ fn a_redirect_to_an_address_without_tls_is_refused() {
         let bench = Bench::new(files(), move |reply, _| {
             reply.head("302 Found", &format!("Location: {location}\r\n"));
         });
-        let expected = format!("redirect: expected one to https://HOST/PATH, got one to `{location}`");
+        let expected = format!("redirect: expected a redirect to https://HOST/PATH, got one to `{location}`");
         let message = bench.refused();
         assert!(message.contains(&expected), "{message}");
     }
@@ -307,12 +307,12 @@ fn a_second_process_and_a_target_with_other_files_are_refused() {
     let bench = Bench::new(files(), |reply, file| reply.file(file));
     let first = Partial::open("mnist", &bench.target()).unwrap();
     let message = bench.fetch().unwrap_err().to_string();
-    assert!(message.contains("lock: expected a free lock, got one held by another process"), "{message}");
+    assert!(message.contains("lock: expected a free lock, got a lock held by another process"), "{message}");
     drop(first);
     fs::create_dir(bench.target()).unwrap();
     fs::write(bench.target().join("thesis.tex"), "").unwrap();
     let message = bench.fetch().unwrap_err().to_string();
-    assert!(message.contains("expected nothing there, or the whole set, got other files"), "{message}");
+    assert!(message.contains("expected an empty folder or the complete set, got other files"), "{message}");
     assert_eq!(left(&bench.target()).len(), 1);
 }
 

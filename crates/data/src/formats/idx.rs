@@ -51,7 +51,7 @@ pub fn encode<const R: usize>(dims: [usize; R], values: &[u8]) -> Result<Vec<u8>
         }
         _ => Err(Error::Mismatch {
             what: "values of an IDX file",
-            expected: format!("as many as {dims:?} says, each dimension below 2^32"),
+            expected: format!("as many as the dimensions {dims:?} have elements, each dimension below 2^32"),
             got: values.len().to_string(),
         }),
     }
@@ -73,12 +73,12 @@ fn content<const R: usize>(name: &str, reader: &mut dyn Read, size: Size) -> Res
         }
         Size::AtMost(most) if most >= claimed => 0,
         Size::AtMost(most) => {
-            let got = format!("a file that can unpack to at most {most} bytes");
+            let got = format!("a file that decompresses to at most {most} bytes");
             return Err(wrong(name, "compressed size", bytes_for(claimed, dims), got));
         }
     };
 
-    let mut values = Vec::with_capacity(usize::try_from(reserve).expect("a size in memory fits usize"));
+    let mut values = Vec::with_capacity(usize::try_from(reserve).expect("the size of a file in memory fits into usize"));
     reader.take(count + 1).read_to_end(&mut values).map_err(|error| unreadable(name, "values", error))?;
     match (values.len() as u64).cmp(&count) {
         std::cmp::Ordering::Equal => Ok((dims.map(|dim| dim as usize), values)),

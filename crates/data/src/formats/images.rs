@@ -86,7 +86,7 @@ pub(crate) fn decode_all(root: &Path, image_files: &[ImageFile], form: Form) -> 
     }
     pixels.truncate(labels.len() * size);
     let images = Array4::from_shape_vec((labels.len(), c, h, w), pixels)
-        .expect("there are the pixels of one image for each label");
+        .expect("the buffer has the pixels of one image for each label");
     Ok(Decoded { images, labels, files, broken })
 }
 
@@ -108,7 +108,7 @@ pub(crate) fn split(
 pub(crate) fn of_class(root: &Path, folder: &Path, label: u8) -> Result<Vec<ImageFile>> {
     let images = images_in(root, folder)?.images;
     if images.is_empty() {
-        let expected = "at least one that ends in .jpg, .jpeg or .png";
+        let expected = "at least one file with the extension .jpg, .jpeg or .png";
         return Err(wrong(&folder.display().to_string(), "images of a class", expected, "none"));
     }
     Ok(images.into_iter().map(|path| ImageFile { path, label }).collect())

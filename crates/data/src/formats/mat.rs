@@ -174,8 +174,8 @@ impl Source<'_> {
         let name = self.name()?;
         let values = self.values(&dims)?;
         if self.at != self.end {
-            let left = format!("{} bytes more", self.end - self.at);
-            return Err(self.wrong("end of the array", "nothing behind the values", left));
+            let left = format!("{} more bytes", self.end - self.at);
+            return Err(self.wrong("end of the array", "nothing after the values", left));
         }
         self.end = end;
         Ok(Array { name, dims, values })

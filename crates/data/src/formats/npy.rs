@@ -86,7 +86,7 @@ fn parse_from(name: &str, source: &mut dyn Read, length: u64) -> Result<Npy> {
     let mut left = length;
     let mut next = |field: &'static str, count: u64| -> Result<Vec<u8>> {
         let whole = left.checked_sub(count);
-        left = whole.ok_or_else(|| wrong(name, field, "a whole NPY file", format!("{length} bytes")))?;
+        left = whole.ok_or_else(|| wrong(name, field, "a complete NPY file", format!("{length} bytes")))?;
         let (mut bytes, no_memory) = (Vec::new(), |_| unreadable(name, field, ErrorKind::OutOfMemory.into()));
         bytes.try_reserve_exact(usize::try_from(count).unwrap_or(usize::MAX)).map_err(no_memory)?;
         let read = (&mut *source).take(count).read_to_end(&mut bytes);
@@ -99,7 +99,7 @@ fn parse_from(name: &str, source: &mut dyn Read, length: u64) -> Result<Npy> {
     let version = match first.strip_prefix(b"\x93NUMPY") {
         Some([version @ 1..=3, _]) => *version,
         Some(other) => return Err(wrong(name, "version", "1, 2 or 3", other[0].to_string())),
-        None => return Err(wrong(name, "first bytes", "\\x93NUMPY", "others")),
+        None => return Err(wrong(name, "first bytes", "\\x93NUMPY", "other bytes")),
     };
     // From version 2 on the length has four bytes.
     let of_header = next("header", if version == 1 { 2 } else { 4 })?;
@@ -112,7 +112,7 @@ fn parse_from(name: &str, source: &mut dyn Read, length: u64) -> Result<Npy> {
     let claimed = shape.iter().try_fold(width.unwrap_or(0), |bytes, &size| bytes.checked_mul(size as u64));
     let of_values = length - 8 - if version == 1 { 2 } else { 4 } - of_header;
     if width.is_none() || claimed != Some(of_values) {
-        let expected = format!("those of `{}` elements of shape {shape:?}", descr.escape_debug());
+        let expected = format!("the bytes of `{}` elements of shape {shape:?}", descr.escape_debug());
         return Err(wrong(name, "values", expected, format!("{of_values} bytes")));
     }
     let bytes = next("values", of_values)?;

@@ -79,7 +79,7 @@ impl<R: Read> Read for Limited<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let n = self.inner.read(buffer)?;
         self.left = self.left.checked_sub(n as u64).ok_or_else(|| {
-            let most = format!("one that unpacks to more than {} bytes", self.most);
+            let most = format!("a stream that decompresses to more than {} bytes", self.most);
             io::Error::new(io::ErrorKind::InvalidData, most)
         })?;
         Ok(n)

@@ -51,7 +51,7 @@ pub fn read(
             .checked_sub(1)
             .ok_or_else(|| wrong(name, "entries", format!("at most {}", limits.entries), "more"))?;
         left.bytes = left.bytes.checked_sub(header.size).ok_or_else(|| {
-            let got = format!("`{}` of {} bytes behind others", header.path, header.size);
+            let got = format!("`{}` of {} bytes after other entries", header.path, header.size);
             wrong(name, "content", format!("at most {} bytes in all", limits.bytes), got)
         })?;
         let mut content = (&mut *archive).take(header.size);
@@ -90,7 +90,7 @@ impl Header {
         let sum = sum - own + 8 * u64::from(b' ');
         let noted = octal(&block[148..156]);
         if noted != Some(sum) {
-            let got = noted.map_or("no octal number".to_owned(), |noted| noted.to_string());
+            let got = noted.map_or("a text that is not octal".to_owned(), |noted| noted.to_string());
             return Err(wrong(name, "checksum of a header", sum, got));
         }
         // The GNU format has other fields in place of the prefix.
@@ -99,7 +99,7 @@ impl Header {
         let stored = stored.collect::<Vec<_>>().join(&b'/');
         let shown = stored.escape_ascii().to_string();
         let size = octal(&block[124..136]).ok_or_else(|| {
-            wrong(name, "size of an entry", "an octal number", format!("another one for `{shown}`"))
+            wrong(name, "size of an entry", "an octal number", format!("another text for `{shown}`"))
         })?;
         let kind = match block[156] {
             0 | b'0' | b'7' => Kind::File,
@@ -117,7 +117,7 @@ impl Header {
             }
         };
         let path = plain(&stored).ok_or_else(|| {
-            wrong(name, "path of an entry", "a relative path of plain names", format!("`{shown}`"))
+            wrong(name, "path of an entry", "a relative path without `.` and `..`", format!("`{shown}`"))
         })?;
         Ok(Self { path, size, kind })
     }

@@ -25,7 +25,7 @@ pub(crate) fn for_entries(
     source: impl Read + Seek,
     mut each: impl FnMut(String, u64, &mut dyn Read) -> Result<()>,
 ) -> Result<()> {
-    let damaged = |field: &'static str| move || wrong(name, field, "those of a whole archive", "others");
+    let damaged = |field: &'static str| move || wrong(name, field, "a complete ZIP archive", "a damaged one");
     let mut archive = Archive::new(name, source)?;
     // A comment of at most 65,535 bytes may follow the record.
     let last = archive.length.min(END + 0xffff);
@@ -44,7 +44,7 @@ pub(crate) fn for_entries(
         let [method, name_length, extra, comment] = [10, 28, 30, 32].map(|field| number(&entry, field, 2));
         let [crc, packed, size, place] = [16, 20, 24, 42].map(|field| number(&entry, field, 4));
         if [packed, size, place].contains(&0xffff_ffff) {
-            return Err(wrong(name, "entry", "one below 4 GiB; store it as NPY", "a larger one (ZIP64)"));
+            return Err(wrong(name, "entry", "an entry below 4 GiB; store it as NPY", "a larger one (ZIP64)"));
         }
         if size > left {
             return Err(wrong(name, "size of an entry", format!("at most {left} bytes"), size.to_string()));

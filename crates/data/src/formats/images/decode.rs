@@ -102,11 +102,11 @@ fn decode(name: &str, bytes: &[u8]) -> Result<DynamicImage> {
     let bytes = match jpeg::is_jpeg(bytes) {
         // The decoder would fill missing data with grey.
         true => jpeg::image(bytes).ok_or_else(|| {
-            wrong(name, "JPEG image", "an end-of-image marker behind the last scan", "none")
+            wrong(name, "JPEG image", "an end-of-image marker after the last scan", "none")
         })?,
         false => bytes,
     };
-    let broken = |error: image::ImageError| wrong(name, "image", "a whole JPEG or PNG image", error);
+    let broken = |error: image::ImageError| wrong(name, "image", "a complete JPEG or PNG image", error);
     let mut limits = Limits::default();
     (limits.max_image_width, limits.max_image_height) = (Some(MAX_SIDE), Some(MAX_SIDE));
     limits.max_alloc = Some(can_hold(bytes).saturating_mul(MAX_EXPANSION).min(MAX_BYTES));
@@ -125,7 +125,7 @@ fn decode(name: &str, bytes: &[u8]) -> Result<DynamicImage> {
         return Err(size(format!("no more pixels than a file of {} bytes can encode", bytes.len())));
     }
     if w.min(h) == 0 || w.max(h) > w.min(h).saturating_mul(MAX_RATIO) {
-        let most = format!("one at most {MAX_RATIO} times the other");
+        let most = format!("an aspect ratio of at most {MAX_RATIO}");
         return Err(wrong(name, "sides of the image", most, format!("{w} x {h} pixels")));
     }
     let orientation = decoder.orientation().map_err(broken)?;

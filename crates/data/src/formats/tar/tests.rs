@@ -75,7 +75,8 @@ fn a_path_outside_the_folder_is_refused_by_name() {
         for kind in [b'0', b'5'] {
             let message = refused(&archive(&[entry(path, kind, b"")]));
             let expected =
-                format!("`set.tar`: path of an entry: expected a relative path of plain names, got `{path}`");
+                format!("`set.tar`: path of an entry: expected a relative path without `.` and `..`, got \
+                     `{path}`");
             assert_eq!(message, expected);
         }
     }
