@@ -1,6 +1,6 @@
 //! Every learner of the experiments trains on the emulated device as on the CPU: batches, masks and augmentation are made
 //! there, steps are recorded and replayed there, and evaluation and the measures at the end run there.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;

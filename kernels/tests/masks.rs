@@ -1,5 +1,5 @@
 //! Masks of patches that are drawn on the emulated device equal those of the CPU.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 use autograd::Tape;
 use kernels::Setting;

@@ -1,5 +1,5 @@
 //! Incorrect backward passes: `gradcheck` refuses each one and names the mistake.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 use std::cell::Cell;
 

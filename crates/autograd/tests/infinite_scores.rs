@@ -1,6 +1,6 @@
 //! Attention with scores of minus infinity: such keys have probability zero, and a row of only such keys is NaN, on
 //! every code path.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 use agon_autograd::Tape;
 use tensor::{DType, Tensor};

@@ -113,7 +113,7 @@ pub enum Error {
         misfits: Vec<String>,
     },
     /// There were no batches to train on or to evaluate.
-    #[error("no batch: expected at least one whole batch of images, got fewer; use a smaller batch")]
+    #[error("batches: expected at least one complete batch of images, got fewer images; use a smaller batch size")]
     NoBatches,
 }
 

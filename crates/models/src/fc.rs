@@ -111,7 +111,7 @@ pub fn cre(config: &Config, stream: &Stream, dtype: DType) -> Result<Cre> {
         return Err(Error::Setting { setting: "latent_activation", expected, got });
     }
     if let Some(classified) = config.classified.filter(|classified| !(1..latent).contains(classified)) {
-        let (expected, got) = ("at least 1 and less than the latent", classified.to_string());
+        let (expected, got) = ("at least 1 and less than `latent`", classified.to_string());
         return Err(Error::Setting { setting: "classified", expected, got });
     }
     let [encoder, decoder, classifier] = config.widths();

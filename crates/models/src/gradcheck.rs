@@ -44,7 +44,7 @@ pub fn check_gradients(module: &dyn Module, x: &Tensor, mode: Mode, options: &Gr
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#[allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 mod tests {
     use autograd::{Error as Engine, Tape, Var};
     use tensor::DType;

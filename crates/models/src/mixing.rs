@@ -106,7 +106,7 @@ impl Mixer {
             Mixing::Weighted | Mixing::Surgery => [lambda, 1.0 - lambda],
             Mixing::Uncertainty => self.log_variances.precisions(),
             Mixing::Normalised { .. } if classes < 2 => {
-                let expected = "at least 2, because normalised mixing divides by their logarithm";
+                let expected = "at least 2, since normalised mixing divides by the logarithm of their number";
                 return Err(Error::Setting { setting: "classes", expected, got: classes.to_string() });
             }
             Mixing::Normalised { mse } => [lambda / mse, (1.0 - lambda) / (classes as f64).ln()],

@@ -39,7 +39,7 @@ impl PositionalEncoding {
 
     fn from_rows(rows: impl Iterator<Item = Vec<f64>>, d: usize, dtype: DType) -> Result<Self> {
         let in_range = d > 0 && d.is_multiple_of(4);
-        require(in_range, "width of a positional encoding", "a multiple of 4, above 0", d as f64)?;
+        require(in_range, "width of a positional encoding", "a positive multiple of 4", d as f64)?;
         let values: Vec<f64> = rows.flatten().collect();
         let shape = [values.len() / d, d];
         Ok(Self { code: Mutex::new(Tensor::from_vec(values, &shape)?.to_dtype(dtype)) })

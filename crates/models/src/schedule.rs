@@ -63,7 +63,7 @@ impl Schedule {
             Self::WarmupCosine { warmup, steps } => require(
                 steps > warmup,
                 "steps of the schedule",
-                "more than those of the warmup",
+                "more than the steps of the warmup",
                 steps as f64,
             ),
         }

@@ -111,7 +111,7 @@ impl Config {
             [("encoder.width", self.encoder), ("decoder.width", self.decoder)]
         {
             if width == 0 || !width.is_multiple_of(4) || !width.is_multiple_of(heads) {
-                return refused(setting, "a multiple of 4 and of the number of heads, above 0", width);
+                return refused(setting, "a positive multiple of 4 and of the number of heads", width);
             }
         }
         Ok(())

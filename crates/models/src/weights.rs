@@ -284,7 +284,7 @@ mod tests {
         let whole = fs::read(&path).unwrap();
         fs::write(&path, &whole[..whole.len() - 1]).unwrap();
         let error = read(&path).unwrap_err().to_string();
-        assert!(error.contains("w.safetensors: not a whole safetensors file"), "{error}");
+        assert!(error.contains("w.safetensors: not a complete safetensors file"), "{error}");
         let nowhere = folder.path().join("no/w.safetensors");
         let error = save(&nowhere, all(&model(1, DType::F32))).unwrap_err().to_string();
         assert!(error.starts_with("cannot write "), "{error}");

@@ -2,7 +2,7 @@
 //! data set.
 //!
 //! The only test in its file: it measures the memory of the whole process.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 use agon_runs::images::{DataConfig, Images};
 use agon_runs::learners::{RunConfig, cre};

@@ -11,7 +11,7 @@ const MAX_HEADER: u64 = 100_000_000;
 
 /// The header of a file of `length` bytes, whose tensors fill the rest of the file.
 pub(super) fn header(source: &mut impl Read, length: u64) -> Result<Metadata, String> {
-    let damaged = |error: &dyn ToString| format!("not a whole safetensors file: {}", error.to_string());
+    let damaged = |error: &dyn ToString| format!("not a complete safetensors file: {}", error.to_string());
     let mut of_header = [0; 8];
     source.read_exact(&mut of_header).map_err(|error| damaged(&error))?;
     let of_header = u64::from_le_bytes(of_header);
@@ -71,7 +71,7 @@ fn elements<const N: usize, T: Element>(
 ) -> Result<Tensor, String> {
     let mut left = info.shape.iter().product::<usize>();
     let (mut elements, mut buffer) = (Vec::new(), [[0; N]; 1024]);
-    elements.try_reserve_exact(left).map_err(|_| format!("no memory for {left} elements"))?;
+    elements.try_reserve_exact(left).map_err(|_| format!("allocating memory for {left} elements failed"))?;
     while left > 0 {
         let part = &mut buffer[..left.min(1024)];
         source.read_exact(part.as_flattened_mut()).map_err(|error| error.to_string())?;
