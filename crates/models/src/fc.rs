@@ -217,7 +217,7 @@ mod tests {
         for classified in [0, 2, 3] {
             let refused = Config { classified: Some(classified), ..Config::of(Size::S, 2) };
             let expected =
-                format!("classified: expected at least 1 and less than the latent, got {classified}");
+                format!("classified: expected at least 1 and less than `latent`, got {classified}");
             assert_eq!(message(refused), expected);
         }
     }

@@ -126,7 +126,7 @@ mod tests {
         }
         assert_eq!(Schedule::WarmupCosine { warmup: 0, steps: 10 }.at(0).factor, 1.0);
         let message = Schedule::WarmupCosine { warmup: 5, steps: 5 }.check().unwrap_err().to_string();
-        assert_eq!(message, "steps of the schedule: expected more than those of the warmup, got 5");
+        assert_eq!(message, "steps of the schedule: expected more than the steps of the warmup, got 5");
     }
 
     /// The learning rates and betas of PyTorch's `OneCycleLR(max_lr=1, total_steps=20)` for Adam.

@@ -41,7 +41,7 @@ pub(crate) fn labels(labels: &[u8], n: usize, classes: usize) -> Result<()> {
     match labels.iter().position(|&label| usize::from(label) >= classes) {
         Some(row) => {
             let got = format!("{} in row {row}", labels[row]);
-            Err(Error::out_of_range("label", format!("one below {classes}"), got))
+            Err(Error::out_of_range("label", format!("a label below {classes}"), got))
         }
         None => Ok(()),
     }

@@ -67,7 +67,7 @@ impl Kernel {
         if got > rounding {
             return Ok(got);
         }
-        let expected = "codes whose debiased HSIC with themselves is above 0, so more than one that differs";
+        let expected = "a debiased HSIC above 0 of the codes with themselves, thus different codes";
         Err(Error::Undetermined { what: self.what, expected, got, rounding })
     }
 
@@ -246,7 +246,7 @@ mod tests {
         let constant = complaint(x.view(), same.view());
         assert_eq!(
             constant,
-            "second representation: expected samples that differ, but all 5 rows are identical"
+            "second representation: expected at least two different rows, got 5 identical ones"
         );
     }
 }

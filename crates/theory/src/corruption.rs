@@ -116,7 +116,7 @@ impl Corruption {
                     let expected = format!("a side that divides {height} and {width}");
                     return Err(Error::out_of_range("patch", expected, patch));
                 }
-                check::dimensions("patches that are kept", *kept, 1..=patches.len())?;
+                check::dimensions("kept patches", *kept, 1..=patches.len())?;
                 let [kept, of] = [*kept, patches.len()].map(|count| count as f64);
                 let both = if of > 1.0 { kept * (kept - 1.0) / (of * (of - 1.0)) } else { 1.0 };
                 masked(patches, kept / of, both)
@@ -135,7 +135,7 @@ fn masked<'a>(patches: Vec<Vec<usize>>, one: f64, two: f64) -> Result<NoiseMomen
 /// The element indices of each patch: complete patches row by row, then single pixels at the edge.
 fn patches([channels, height, width]: [usize; 3], patch: usize, d: usize) -> Result<Vec<Vec<usize>>> {
     if channels.checked_mul(height).and_then(|size| size.checked_mul(width)) != Some(d) {
-        let expected = format!("an image of {d} elements, as the samples have");
+        let expected = format!("an image of {d} elements, the width of the samples");
         return Err(Error::shape("masked image", expected, format!("{channels} × {height} × {width}")));
     }
     check::dimensions("side of a patch", patch, 1..=height.min(width))?;
@@ -170,7 +170,7 @@ fn check_covariance(covariance: ArrayView2<'_, f64>, d: usize) -> Result<()> {
     let skew =
         covariance.indexed_iter().find(|&((i, j), entry)| (entry - covariance[[j, i]]).abs() > rounding);
     if let Some(((i, j), entry)) = skew {
-        let got = format!("{entry} in row {i}, column {j} and {} opposite", covariance[[j, i]]);
+        let got = format!("{entry} at [{i}, {j}] and {} at [{j}, {i}]", covariance[[j, i]]);
         return Err(Error::shape(what, "a symmetric matrix", got));
     }
     if largest == 0.0 {
@@ -179,7 +179,7 @@ fn check_covariance(covariance: ArrayView2<'_, f64>, d: usize) -> Result<()> {
     // Rounding may make a zero eigenvalue negative; twice the bound is tolerated.
     let mut raised = covariance.to_owned();
     raised.diag_mut().mapv_inplace(|variance| variance + 2.0 * d as f64 * rounding);
-    linalg::cholesky(what, "no noise has a negative variance in any direction", raised).map(|_| ())
+    linalg::cholesky(what, "a covariance has no negative eigenvalue", raised).map(|_| ())
 }
 
 impl NoiseMoments<'_> {

@@ -175,7 +175,7 @@ impl Denoising {
         let Weights { reconstruction: a, labels: b } = weights;
         let allowed = |weight: f64| weight >= 0.0 && weight.is_finite();
         if !(allowed(a) && allowed(b) && a + b > 0.0) {
-            let expected = "at least 0, finite, one of them above 0";
+            let expected = "two finite weights of at least 0, not both 0";
             return Err(Error::out_of_range("weights of the loss", expected, format!("{a} and {b}")));
         }
         check::dimensions("dimensions of the code", k, 1..=self.rank())?;
@@ -256,7 +256,7 @@ impl Denoising {
                 if beside.is_empty() {
                     return Ok(0.0);
                 }
-                let sine = linalg::singular("directions beside the components", beside.view())?.values[0];
+                let sine = linalg::singular("directions orthogonal to the components", beside.view())?.values[0];
                 Ok(sine.min(1.0).asin().to_degrees())
             })
             .collect()

@@ -50,7 +50,7 @@ pub enum Error {
         got: String,
     },
     /// All samples are equal.
-    #[error("{what}: expected samples that differ, but all {rows} rows are identical")]
+    #[error("{what}: expected at least two different rows, got {rows} identical ones")]
     Constant {
         /// The name of the input.
         what: &'static str,
@@ -82,7 +82,8 @@ pub enum Error {
         hint: &'static str,
     },
     /// The eigenvalue iteration of a symmetric matrix did not converge.
-    #[error("{what}: the eigenvalue iteration of a symmetric {n} × {n} matrix did not converge")]
+    #[error("{what}: the eigenvalue iteration did not converge for a symmetric {n} × {n} matrix; rescale the \
+         inputs")]
     NoConvergence {
         /// The name of the matrix.
         what: &'static str,

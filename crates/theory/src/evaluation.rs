@@ -32,7 +32,7 @@ pub(crate) fn accuracy(scores: ArrayView2<'_, f64>, labels: &[u8]) -> f64 {
 }
 
 fn highest(row: ArrayView1<'_, f64>) -> usize {
-    (0..row.len()).rev().max_by(|&i, &j| row[i].total_cmp(&row[j])).expect("there is a class")
+    (0..row.len()).rev().max_by(|&i, &j| row[i].total_cmp(&row[j])).expect("there is at least one class")
 }
 
 /// One-hot labels, `[n, classes]`.

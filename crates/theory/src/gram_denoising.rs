@@ -64,7 +64,7 @@ impl<'a, T: Copy + Into<f64>> GramDenoising<'a, T> {
     pub fn alignment(&self, corruption: &Corruption) -> Result<Alignment> {
         let moments = corruption.moments(self.x.ncols())?;
         if let Added::Any(_) = moments.added {
-            return Err(Error::shape("corruption", "one without a covariance", "additive noise with one"));
+            return Err(Error::shape("corruption", "a corruption without a covariance matrix", "additive noise with a covariance matrix"));
         }
         let energy = self.frequencies.iter().map(|p| p * (1.0 - p)).sum();
         let labels = Labels { frequencies: self.frequencies.view(), energy, rounding: self.rounding(energy) };
@@ -153,7 +153,7 @@ mod tests {
         let one_class = GramDenoising::new(x.view(), &[1; 20], CLASSES).unwrap().alignment(&mask);
         assert_eq!(
             one_class.unwrap_err().to_string(),
-            "labels: expected some that vary with the samples, got none that do"
+            "labels: expected labels that correlate with the samples, got uncorrelated labels"
         );
         assert!(GramDenoising::new(x.view(), &labels[1..], CLASSES).is_err());
     }

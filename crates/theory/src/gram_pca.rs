@@ -106,7 +106,7 @@ impl<'a, T: Copy + Into<f64>> GramPca<'a, T> {
         self.check(&range)?;
         let n = self.x.nrows();
         match samples.iter().find(|&&sample| sample >= n) {
-            Some(sample) => return Err(Error::out_of_range("sample", format!("one below {n}"), sample)),
+            Some(sample) => return Err(Error::out_of_range("sample", format!("an index below {n}"), sample)),
             None if samples.is_empty() => {
                 return Err(Error::TooFew { what: "samples", expected: 1, got: [0, n] });
             }
@@ -219,7 +219,7 @@ mod tests {
     fn invalid_samples_and_arguments_are_refused() {
         let complaint = |x: ArrayView2<'_, f32>| GramPca::fit(x).map(|_| ()).unwrap_err().to_string();
         let same = complaint(Array2::from_elem((3, 5), 0.1).view());
-        assert_eq!(same, "samples: expected samples that differ, but all 3 rows are identical");
+        assert_eq!(same, "samples: expected at least two different rows, got 3 identical ones");
         assert!(complaint(Array2::zeros((0, 5)).view()).starts_with("samples: expected a matrix"));
         let mut broken = Array2::ones((3, 1_500));
         broken[[1, 1_300]] = f32::NAN;
@@ -232,7 +232,7 @@ mod tests {
         let message = gram.components(3..20).unwrap_err().to_string();
         assert_eq!(message, "range of components: expected some of 0..19, got 3..20");
         assert!(gram.components(3..3).is_err() && gram.top_without(1.5).is_err());
-        assert_eq!(gram.part(&[20], 0..1).unwrap_err().to_string(), "sample: expected one below 20, got 20");
+        assert_eq!(gram.part(&[20], 0..1).unwrap_err().to_string(), "sample: expected an index below 20, got 20");
         assert!(gram.part(&[], 0..1).is_err());
     }
 }

@@ -23,7 +23,7 @@ use products::{view, view_mut};
 
 /// The number of parts into which work on a large matrix is split, on any number of threads: sums over parts then have
 /// the same bits on one thread and on many. More than four parts help little, since memory bandwidth is the limit.
-const PARTS: NonZeroUsize = NonZeroUsize::new(4).expect("four is not zero");
+const PARTS: NonZeroUsize = NonZeroUsize::new(4).expect("4 is above 0");
 
 /// Matrices of fewer rows or columns are not split: starting threads takes longer.
 const LARGE: usize = 256;
@@ -227,7 +227,7 @@ fn by_columns_in_place(symmetric: Array2<f64>) -> Array2<f64> {
 /// Reverses the order of the rows in place, for a row-major matrix.
 fn reverse_rows(x: &mut Array2<f64>) {
     let (rows, width) = x.dim();
-    let mut left = x.as_slice_mut().expect("these rows have no gaps");
+    let mut left = x.as_slice_mut().expect("these rows are contiguous");
     for _ in 0..rows / 2 {
         let (first, rest) = left.split_at_mut(width);
         let (rest, last) = rest.split_at_mut(rest.len() - width);

@@ -138,7 +138,7 @@ impl LinearFront {
         }
         let (of_labels, rest) = eigen.vectors.view().split_at(Axis(0), decided);
         let variances = (&rest * &self.variances).dot(&rest.t());
-        let order = linalg::eigen("variance beside the labels", variances)?.vectors;
+        let order = linalg::eigen("variance orthogonal to the labels", variances)?.vectors;
         let of_variance = rows(order.view(), ..k - decided).dot(&rest);
         Ok(concatenate![Axis(0), of_labels, of_variance])
     }

@@ -282,7 +282,7 @@ mod tests {
         let few = moments.add(x.view(), &labels[1..]);
         assert_eq!(complaint(few), "labels: expected 5, one for each sample, got 4");
         let high = moments.add(x.view(), &[0, 1, 2, 3, 0]);
-        assert_eq!(complaint(high), "label: expected one below 3, got 3 in row 3");
+        assert_eq!(complaint(high), "label: expected a label below 3, got 3 in row 3");
         x[[4, 1]] = f64::INFINITY;
         let infinite = moments.add(x.view(), &labels);
         assert_eq!(complaint(infinite), "samples: expected finite values, got inf in row 4, column 1");

@@ -172,11 +172,11 @@ fn factored(mut covariance: Array2<f64>, penalty: f64) -> Result<Array2<f64>> {
     if !(penalty >= 0.0 && penalty.is_finite()) {
         return Err(crate::Error::out_of_range("penalty", "at least 0 and finite", penalty));
     }
-    let mean_eigenvalue = covariance.diag().mean().expect("inputs have a column");
+    let mean_eigenvalue = covariance.diag().mean().expect("inputs have at least one column");
     // For constant inputs, any positive scale gives a weight of zero.
     let scale = if mean_eigenvalue > 0.0 { mean_eigenvalue } else { 1.0 };
     covariance.diag_mut().mapv_inplace(|variance| variance + penalty * scale);
-    let hint = "give a penalty above 0 if columns depend on each other";
+    let hint = "use a penalty above 0 if columns are linearly dependent";
     linalg::factor_positive("covariance of the inputs", hint, covariance.view())
 }
 
@@ -298,8 +298,8 @@ mod tests {
         let complaint = |x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>, penalty| {
             Ridge::fit(x, y, penalty).map(|_| ()).unwrap_err().to_string()
         };
-        let singular = "covariance of the inputs: expected a positive definite 2 × 2 matrix, got one that is singular \
-                        or indefinite; give a penalty above 0 if columns depend on each other";
+        let singular = "covariance of the inputs: expected a positive definite 2 × 2 matrix, got one that is \
+             singular or indefinite; use a penalty above 0 if columns are linearly dependent";
         assert_eq!(complaint(x.view(), y.view(), 0.0), singular);
         for seed in 0..20 {
             let column = Noise::new(seed).normal(6, 1);

@@ -150,7 +150,7 @@ fn impact_is_relative_to_the_alignment_without_noise() {
 fn labels_uncorrelated_with_the_samples_are_refused() {
     let (x, _) = problem(60, 8);
     let one_class = denoising(&x, &[2; 60]).alignment(&Corruption::None);
-    let expected = "labels: expected some that vary with the samples, got none that do";
+    let expected = "labels: expected labels that correlate with the samples, got uncorrelated labels";
     assert_eq!(one_class.unwrap_err().to_string(), expected);
 }
 

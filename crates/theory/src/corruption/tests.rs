@@ -126,11 +126,11 @@ fn invalid_corruptions_are_refused() {
     let large = Corruption::PatchMask { image: [3, 3, 4], patch: 1, drop: 0.5 };
     assert_eq!(
         complaint(large),
-        "masked image: expected an image of 12 elements, as the samples have, got 3 × 3 × 4"
+        "masked image: expected an image of 12 elements, the width of the samples, got 3 × 3 × 4"
     );
     let fixed = |patch, kept| Corruption::FixedCount { image, patch, kept };
     assert_eq!(complaint(fixed(2, 1)), "patch: expected a side that divides 3 and 4, got 2");
-    assert_eq!(complaint(fixed(1, 13)), "patches that are kept: expected 1 to 12, got 13");
+    assert_eq!(complaint(fixed(1, 13)), "kept patches: expected 1 to 12, got 13");
     assert!(fixed(1, 0).mean_factor(12).is_err());
     let negative = complaint(Corruption::Gaussian { std: -1.0 });
     assert_eq!(
@@ -149,10 +149,10 @@ fn invalid_noise_covariances_are_refused() {
     let skew = complaint(ndarray::array![[1.0, 0.5], [0.0, 1.0]]);
     assert_eq!(
         skew,
-        "covariance of the noise: expected a symmetric matrix, got 0.5 in row 0, column 1 and 0 opposite"
+        "covariance of the noise: expected a symmetric matrix, got 0.5 at [0, 1] and 0 at [1, 0]"
     );
     let negative = complaint(ndarray::array![[1.0, 0.0], [0.0, -1.0]]);
-    assert!(negative.contains("no noise has a negative variance"), "{negative}");
+    assert!(negative.contains("a covariance has no negative eigenvalue"), "{negative}");
     assert_eq!(complaint(Array2::eye(3)), "covariance of the noise: expected 2 columns, got 3");
     let rank_one = Corruption::Additive { covariance: Array2::ones((2, 2)) };
     assert!(rank_one.mean_factor(2).is_ok());

@@ -56,7 +56,7 @@ impl Corrupted {
         };
         second.diag_mut().scaled_add(1.0, &diagonal);
         let what = "second moment of the corrupted samples";
-        let hint = "this corruption leaves directions empty; add a little noise to the samples";
+        let hint = "some directions have no variance after the corruption; add a little noise to the samples";
         let second = Second::Factored(linalg::cholesky(what, hint, second)?);
         Ok(Self { mean_factor: moments.mean_factor, second, outside })
     }

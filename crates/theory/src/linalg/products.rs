@@ -13,7 +13,7 @@ pub(crate) fn view(x: ArrayView2<'_, f64>) -> MatRef<'_, f64> {
     match (x.to_slice(), x.reversed_axes().to_slice()) {
         (Some(slice), _) => MatRef::from_row_major_slice(slice, rows, columns),
         (None, columns_in_order) => {
-            let slice = columns_in_order.expect("rows or columns of this crate's matrices have no gaps");
+            let slice = columns_in_order.expect("the rows or the columns of this crate's matrices are contiguous");
             MatRef::from_column_major_slice(slice, rows, columns)
         }
     }
@@ -22,7 +22,7 @@ pub(crate) fn view(x: ArrayView2<'_, f64>) -> MatRef<'_, f64> {
 /// A mutable `faer` view of a matrix.
 pub(crate) fn view_mut(x: &mut Array2<f64>) -> MatMut<'_, f64> {
     let ((rows, columns), by_rows) = (x.dim(), x.is_standard_layout());
-    let slice = x.as_slice_memory_order_mut().expect("a matrix that is written has no gaps");
+    let slice = x.as_slice_memory_order_mut().expect("an output matrix is contiguous");
     match by_rows {
         true => MatMut::from_row_major_slice_mut(slice, rows, columns),
         false => MatMut::from_column_major_slice_mut(slice, rows, columns),

@@ -203,7 +203,7 @@ fn invalid_arguments_are_refused() {
     assert!(front.solve(f64::NAN, 1).is_err());
     let same = Moments::of(Array2::ones((3, 2)).view(), &[0, 1, 0], 2).unwrap();
     let message = LinearFront::new(&same, 1.0).map(|_| ()).unwrap_err().to_string();
-    assert_eq!(message, "samples: expected samples that differ, but all 3 rows are identical");
+    assert_eq!(message, "samples: expected at least two different rows, got 3 identical ones");
     let model = front.solve(0.5, 2).unwrap();
     assert!(model.evaluate(problem.x.view(), &[0]).is_err());
     assert!(model.codes(columns(problem.x.view(), ..3)).is_err());
