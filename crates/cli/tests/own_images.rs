@@ -252,8 +252,8 @@ fn long_phases_say_what_they_compute() {
     let train = ["train", "--images", "a", "--model", "pca-heads", "--epochs", "1"];
     let output = agon(folder, &train);
     let notes = String::from_utf8(output.stderr).unwrap();
-    assert!(notes.contains("computing statistics of 27 images of 1024 values each ..."), "{notes}");
-    assert!(notes.contains("measuring what the latent holds ..."), "{notes}");
+    assert!(notes.contains("computing statistics of 27 images of 1024 elements each ..."), "{notes}");
+    assert!(notes.contains("computing the probes and statistics of the latent ..."), "{notes}");
     // Small images are quick, and nothing is said.
     let output = agon(folder, &[&train[..], &["--side", "8"]].concat());
     assert!(!String::from_utf8(output.stderr).unwrap().contains("..."));

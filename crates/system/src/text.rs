@@ -62,7 +62,7 @@ pub fn json(document: &str) -> Cow<'_, str> {
     let hidden = |character| is_hidden(character) && character != '\n';
     escaped(document, hidden, |out, character| {
         for unit in character.encode_utf16(&mut [0; 2]) {
-            write!(out, "\\u{unit:04x}").expect("a string takes every text");
+            write!(out, "\\u{unit:04x}").expect("writing to a string cannot fail");
         }
     })
 }

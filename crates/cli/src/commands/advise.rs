@@ -82,7 +82,7 @@ pub(crate) fn command(args: &Advise) -> Result<ExitCode> {
 fn text_of(advice: &Advice) -> String {
     let mut text = String::new();
     let [c, h, w] = advice.shape;
-    let mut line = |of: String| writeln!(text, "{of}").expect("a string takes every line");
+    let mut line = |of: String| writeln!(text, "{of}").expect("writing to a string cannot fail");
     if let Some(why) = &advice.too_few {
         line(format!("Too few images: no advice. There are {why}."));
         line("What follows describes these images and no others.".into());

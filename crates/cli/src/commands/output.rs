@@ -78,7 +78,7 @@ pub(super) fn print_result(
 /// # Errors
 /// As [`print_text`].
 pub(super) fn print_json(value: &impl Serialize) -> Result<()> {
-    let text = serde_json::to_string_pretty(value).expect("answers are plain data");
+    let text = serde_json::to_string_pretty(value).expect("the output is serialisable");
     checked(terminal::print_json(&(text + "\n")))
 }
 
@@ -87,7 +87,7 @@ pub(super) fn print_json(value: &impl Serialize) -> Result<()> {
 /// # Errors
 /// As [`print_text`].
 pub(super) fn print_json_line(value: &impl Serialize) -> Result<()> {
-    let text = serde_json::to_string(value).expect("answers are plain data");
+    let text = serde_json::to_string(value).expect("the output is serialisable");
     checked(terminal::print_json(&(text + "\n")))
 }
 

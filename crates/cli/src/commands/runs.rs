@@ -245,13 +245,13 @@ impl Held {
             let size = bytes(kept.iter().sum());
             let what = "parameters are stored of what `agon train` trained, and encoders of those that other runs read";
             writeln!(lines, "{what}: {}, {size}", text::count(kept.len(), "run"))
-                .expect("a string takes every line");
+                .expect("writing to a string cannot fail");
         }
         for torn in self.runs.iter().filter_map(|run| run.torn.as_ref()) {
-            writeln!(lines, "half-written: {}", text::line(torn)).expect("a string takes every line");
+            writeln!(lines, "half-written: {}", text::line(torn)).expect("writing to a string cannot fail");
         }
         for Damaged { why, .. } in &self.damaged {
-            writeln!(lines, "damaged: {}", text::line(why)).expect("a string takes every line");
+            writeln!(lines, "damaged: {}", text::line(why)).expect("writing to a string cannot fail");
         }
         lines
     }

@@ -30,7 +30,7 @@ pub(super) fn preset(name: &str, data: DataConfig, kind: &InputSpec) -> Result<M
         presets::ALL.iter().find(|preset| preset.name == name).expect("the command line knows the names");
     match serde_json::to_value(preset.config(data, kind)?) {
         Ok(Value::Object(fields)) => Ok(fields),
-        _ => unreachable!("a config is a struct of plain data"),
+        _ => unreachable!("a config serialises to a map"),
     }
 }
 
@@ -70,7 +70,7 @@ pub(super) fn set_all(
     if let Some(Setting { value, .. }) = settings.iter().find(|setting| setting.key == "seed") {
         return Err(Error::Usage(format!("the seed is not part of the config; give it as `--seed {value}`")));
     }
-    let whole = serde_json::to_value(&config).expect("a config is plain data");
+    let whole = serde_json::to_value(&config).expect("a config is serialisable");
     let keys = settings::keys(&whole);
     // An optimiser that the learner does not use is never meant.
     let unused = |key: &str| config.learner.optimiser_key() != "optimiser" && key.starts_with("optimiser.");

@@ -32,7 +32,7 @@ pub(super) fn cut(line: &str) -> String {
 pub(super) fn text(outcome: &Outcome, has_table: bool) -> String {
     let Outcome { rows, page, unchecked, failed, images_trained, seconds, .. } = outcome;
     let mut lines = String::new();
-    let mut line = |of: &str| writeln!(lines, "{}", within(of, WIDTH)).expect("a string takes every line");
+    let mut line = |of: &str| writeln!(lines, "{}", within(of, WIDTH)).expect("writing to a string cannot fail");
     for (title, claims) in [("claims", true), ("exact facts", false)] {
         let counts = counts(rows, claims);
         if !counts.is_empty() {
@@ -73,7 +73,7 @@ pub(super) fn text(outcome: &Outcome, has_table: bool) -> String {
     if !has_table {
         line("every row: add --table, or see verdicts.csv or the page");
     }
-    writeln!(lines, "the page: {}", text::path(page)).expect("a string takes every line");
+    writeln!(lines, "the page: {}", text::path(page)).expect("writing to a string cannot fail");
     lines
 }
 

@@ -186,7 +186,7 @@ fn write(folder: &Path, swept: &Swept, command: &str, provenance: Vec<(String, S
         let path = folder.join(name);
         files::replace(&path, bytes).map_err(failed(&path))
     };
-    let measured = serde_json::to_string_pretty(swept).expect("measurements are plain data");
+    let measured = serde_json::to_string_pretty(swept).expect("the measurements are serialisable");
     write(MEASURED, (measured + "\n").as_bytes())?;
     write("values.csv", swept.csv().as_bytes())?;
     for chart in swept.charts() {

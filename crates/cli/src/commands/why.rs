@@ -91,7 +91,7 @@ fn answer(args: &Why) -> Result<Answer> {
             "not readable".to_owned()
         }
         Some(config) => {
-            let now = serde_json::to_value(config).expect("a config is plain data");
+            let now = serde_json::to_value(config).expect("a config is serialisable");
             let differ = differences(&spec.config, &now);
             if let Some(first) = differ.first() {
                 reasons.push(format!("this version writes `{}` of its config in another way", first.key));

@@ -110,7 +110,7 @@ fn results_with_a_flipped_bit_give_no_verdict_and_older_ones_are_reported_withou
             let printed = String::from_utf8_lossy(&output.stderr).into_owned();
             assert_eq!(output.status.code(), Some(1), "byte {place}: {printed}");
             assert!(
-                printed.contains("was altered or damaged") && printed.contains(SWEEP),
+                printed.contains("was modified or damaged") && printed.contains(SWEEP),
                 "byte {place}: {printed}"
             );
         }

@@ -200,7 +200,7 @@ fn bands(images: &Images, shown: usize) -> Result<(Scalars, Arrays)> {
     let shown = shown.min(n);
     let d: usize = images.train.image_shape().iter().product();
     let x =
-        ArrayView2::from_shape((n, d), images.train.pixels()).expect("a split has as many pixels as it says");
+        ArrayView2::from_shape((n, d), images.train.pixels()).expect("the pixels fill the shape of the split");
     let pca = GramPca::fit(x)?;
     // Evenly spaced over the set.
     let picked: Vec<usize> = (0..shown).map(|place| place * n / shown).collect();

@@ -287,7 +287,7 @@ fn a_run_that_does_not_fit_in_memory_fails_before_it_starts_and_stays_unfinished
     };
     let run = probe(Features::Pca);
     let Outcome::Failed { reason } = computed(&run, &images, None).outcome else { panic!("it fits") };
-    assert!(reason.contains(" GiB of memory, and "), "{reason}");
+    assert!(reason.contains(" GiB of memory, "), "{reason}");
 
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();

@@ -72,7 +72,7 @@ fn attributes(results: &Results) -> Value {
     };
     let all: BTreeMap<String, Value> =
         results.attributes.iter().chain(&results.provenance).map(text).collect();
-    serde_json::to_value(all).expect("texts and plain data")
+    serde_json::to_value(all).expect("the values are serialisable")
 }
 
 /// The mean of the finite values.

@@ -63,7 +63,7 @@ pub(super) fn writable(out: &Path) -> Check {
         Ok(folder) => folder,
         Err(why) => return Check::problem(WHAT, why),
     };
-    match tempfile::tempfile_in(&folder).and_then(|mut file| file.write_all(b"this folder can be written")) {
+    match tempfile::tempfile_in(&folder).and_then(|mut file| file.write_all(b"this folder is writable")) {
         Ok(()) => Check::ok(WHAT, format!("{} can be written", folder.display())),
         Err(error) => {
             let detail =

@@ -101,7 +101,7 @@ impl HeldOut {
                     None => judged,
                 });
             }
-            Ok(all.expect("a split has images"))
+            Ok(all.expect("a split has at least one image"))
         };
         let of_codes = judged(codes)?;
         let Some(r2) = of_codes.r2(0)? else { return Ok(Self { r2: vec![], accuracy: vec![], gain: None }) };
