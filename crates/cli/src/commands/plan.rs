@@ -25,8 +25,8 @@ use runs::training::Hardware;
 pub(crate) struct Plan {
     #[command(flatten)]
     selection: Selection,
-    /// Only the runs that fit into this time on one H200, in the order in which to compute them; requires --device cuda:N,
-    /// which need not be here
+    /// Only the runs that fit into this time on one H200, in the order in which to compute them; requires --device
+    /// cuda:N, which need not be in this machine
     #[arg(long, value_name = "MINUTES", value_parser = minutes)]
     minutes: Option<f64>,
     /// Print JSON
@@ -61,11 +61,12 @@ impl Entry {
             0 => String::new(),
             n => {
                 let with = duration(seconds + seconds_without_data);
-                format!("; {n} of them lack their data: about {with} with it")
+                format!("; {n} of them lack their data set: about {with} if all data sets were present")
             }
         };
         format!(
-            "{name}: {title}\n  {}, {stored} stored, {shared} shared with experiments above; about {} with {jobs} at once{absent}\n",
+            "{name}: {title}\n  {}, {stored} stored, {shared} shared with experiments above; about {} with \
+             {jobs} concurrent{absent}\n",
             text::count(*runs, "run"),
             duration(*seconds)
         )
@@ -151,11 +152,11 @@ pub(crate) fn command(Plan { selection, minutes, json }: &Plan) -> Result<ExitCo
     let with = seconds + seconds_without_data;
     let absent = match without {
         0 => String::new(),
-        n => format!("; {} lack their data, with them about {}", text::count(n, "run"), duration(with)),
+        n => format!("; {} lack their data set, about {} if all data sets were present", text::count(n, "run"), duration(with)),
     };
     print_text(&format!("in total about {} of training{absent}\n", duration(seconds)))?;
     print_text(&format!(
-        "estimated: {} timed on a few images, {scaled} scaled by FLOPs and memory traffic\n",
+        "estimated: {} timed on a few images, {scaled} extrapolated from FLOPs and memory traffic\n",
         text::count(timed, "model")
     ))?;
     Ok(ExitCode::SUCCESS)

@@ -27,7 +27,7 @@ pub(super) fn models() -> PossibleValuesParser {
 /// [`Error::Usage`] if the preset does not take such images.
 pub(super) fn preset(name: &str, data: DataConfig, kind: &InputSpec) -> Result<Map<String, Value>> {
     let preset =
-        presets::ALL.iter().find(|preset| preset.name == name).expect("the command line knows the names");
+        presets::ALL.iter().find(|preset| preset.name == name).expect("the command line has checked the names");
     match serde_json::to_value(preset.config(data, kind)?) {
         Ok(Value::Object(fields)) => Ok(fields),
         _ => unreachable!("a config serialises to a map"),
@@ -48,7 +48,8 @@ pub(super) fn checked(config: &RunConfig, set: &Dataset) -> Result<Images> {
     let (images, name) = (Images::of(&config.data, set)?, &config.data.name);
     if images.classes.len() < 2 && config.learner.classifies() {
         return Err(Error::Usage(format!(
-            "{name} has one class only, and nothing to classify; add a folder of another class, or train an autoencoder"
+            "{name}: expected at least two classes, got one; add a folder of another class, or train an \
+             autoencoder"
         )));
     }
     kind(&images)
