@@ -72,14 +72,14 @@ enum Command {
     Probe(Probe),
     /// Draw one training step of a CRE: operations, shapes, saved bytes, FLOPs and gradient norms
     ///
-    /// The step is the first of a run with these settings, on a random batch. Without a file the operations are printed
-    /// as a table.
+    /// The step is the first of a run with these settings, on a random batch. Without a file the operations are printed as a table.
     Graph(Graph),
     /// List the experiments and their claims
     List(List),
     /// List, download and verify data sets
     Data(DataSets),
     /// Check whether `agon reproduce` can run on this machine, with the next step if it cannot
+    ///
     /// A line marked `note` reports a cause of slow training or missing results, a line marked `problem` one that
     /// prevents `agon reproduce`; then the exit code is 1.
     Doctor(Doctor),

@@ -50,8 +50,7 @@ pub(crate) struct Graph {
 /// Writes the files that are named, or prints the operations as a table.
 ///
 /// # Errors
-/// [`Error::Usage`] as for `agon train`, and if the model is no CRE with the weighted sum of both gradients; or if a
-/// file cannot
+/// [`Error::Usage`] as for `agon train`, and if the model is no CRE with the weighted sum of both gradients; or if a file cannot
 /// be written.
 pub(crate) fn command(args: &Graph) -> Result<ExitCode> {
     args.image_options.check_one_source()?;

@@ -66,7 +66,7 @@ impl Entry {
         };
         format!(
             "{name}: {title}\n  {}, {stored} stored, {shared} shared with experiments above; about {} with \
-             {jobs} concurrent{absent}\n",
+             --jobs {jobs}{absent}\n",
             text::count(*runs, "run"),
             duration(*seconds)
         )

@@ -52,8 +52,7 @@ pub(crate) struct Train {
     /// The preset to start from; fc-m by default without --config
     #[arg(long, value_name = "NAME", value_parser = models())]
     model: Option<String>,
-    /// A config as written by --print-config; with --model it must not contain a learner, and overrides the preset's
-    /// values
+    /// A config as written by --print-config; with --model it must not contain a learner, and overrides the preset's values
     #[arg(long, value_name = "FILE.toml")]
     config: Option<PathBuf>,
     #[command(flatten)]

@@ -25,8 +25,7 @@ pub(super) fn cpu() -> Check {
     }
 }
 
-/// Runs the checks on one thread per logical core, with the other threads of `agon reproduce` started too; if they
-/// cannot
+/// Runs the checks on one thread per logical core, with the other threads of `agon reproduce` started too; if they cannot
 /// be started, on the current thread alone.
 pub(super) fn on_threads<T: Send>(checks: impl FnOnce() -> T + Send) -> (Check, T) {
     const WHAT: &str = "threads";
