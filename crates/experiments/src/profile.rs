@@ -43,7 +43,7 @@ impl Profile {
     /// What it computes, for help texts; a test compares the book with it.
     pub fn purpose(self) -> &'static str {
         match self {
-            Self::Smoke => "shows that everything works, decides nothing",
+            Self::Smoke => "checks that everything runs, without verdicts on claims",
             Self::Quick => "the main questions of both papers, on the embedded images",
             Self::Standard => "every experiment, on the embedded images and on parts of other data sets",
             Self::Paper => "the main questions on whole data sets",

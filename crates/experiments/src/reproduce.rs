@@ -242,7 +242,7 @@ fn decide_together(rows: &mut [Verdict], sections: &mut [Section]) {
 fn stated(row: Verdict, profile: Profile) -> Verdict {
     match row.conclusion {
         Conclusion::Holds | Conclusion::DoesNotHold | Conclusion::NotConverged if !profile.decides() => {
-            let got = format!("the profile {profile} decides nothing; {}", row.got);
+            let got = format!("the profile {profile} gives no verdicts on claims; {}", row.got);
             Verdict { got, conclusion: Conclusion::Undecided, ..row }
         }
         _ => row,
