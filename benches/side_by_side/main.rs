@@ -118,7 +118,7 @@ fn works(options: &Options) -> Vec<Work> {
 /// Fails if a program failed; the comparison has been recorded.
 fn require_all(cells: &[Cell]) -> anyhow::Result<()> {
     let failed = cells.iter().flat_map(|cell| &cell.entries).filter(|entry| entry.failed.is_some()).count();
-    ensure!(failed == 0, "{failed} programs failed; the table says why");
+    ensure!(failed == 0, "{failed} programs failed; the table shows the reasons");
     Ok(())
 }
 

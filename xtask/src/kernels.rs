@@ -81,7 +81,7 @@ fn compile_all(compiler: &Compiler, sources: &[PathBuf], out: &Path) -> anyhow::
     };
     let outcomes: Vec<anyhow::Result<Vec<Compiled>>> = thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().map(|worker| worker.join().expect("a worker returns its errors")).collect()
+        workers.into_iter().map(|worker| worker.join().expect("a worker thread does not panic")).collect()
     });
     let mut files: Vec<Compiled> =
         outcomes.into_iter().collect::<anyhow::Result<Vec<_>>>()?.into_iter().flatten().collect();

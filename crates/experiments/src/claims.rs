@@ -91,7 +91,7 @@ pub fn named(names: &[String]) -> Result<Vec<&'static dyn Experiment>> {
     if let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) {
         let hint = nearest(unknown, &known);
         return Err(Error::Usage(format!(
-            "no experiment `{unknown}`{hint}; there are: {}",
+            "no experiment `{unknown}`{hint}; the experiments are {}",
             known.join(", ")
         )));
     }

@@ -75,7 +75,7 @@ impl FromStr for Profile {
     fn from_str(text: &str) -> Result<Self, String> {
         let names = Self::ALL.map(Self::name);
         Self::ALL.into_iter().find(|profile| profile.name() == text).ok_or_else(|| {
-            format!("no profile `{text}`{}; there are {}", nearest(text, &names), names.join(", "))
+            format!("no profile `{text}`{}; the profiles are {}", nearest(text, &names), names.join(", "))
         })
     }
 }

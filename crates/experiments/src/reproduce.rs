@@ -189,7 +189,7 @@ fn redrawn(
     }
     decide_together(&mut rows, &mut sections);
     let unchecked = origins.get(WITHOUT_CHECKSUM).cloned().unwrap_or_default();
-    let mut provenance = vec![("drawn".into(), "again from stored results".into())];
+    let mut provenance = vec![("drawn".into(), "from stored results".into())];
     provenance.extend(
         origins.into_iter().map(|(name, values)| {
             (name.replace('_', " "), values.into_iter().collect::<Vec<_>>().join("; "))

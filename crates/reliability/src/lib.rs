@@ -167,7 +167,7 @@ impl Figure {
         files.retain(|file| file.extension().is_some_and(|kind| kind == "json"));
         files.sort();
         let read = |file: &PathBuf| {
-            let holds = || format!("{}: expected a figure, got another text", file.display());
+            let holds = || format!("{}: expected a stored result, got other text", file.display());
             Self::parse(&fs::read_to_string(file)?).ok_or_else(|| io::Error::other(holds()))
         };
         files.iter().map(read).collect()

@@ -65,7 +65,7 @@ pub(super) fn write(repo: &Repo, site: &Path) -> anyhow::Result<()> {
 
 /// The page of the results with a link to the book at its top.
 fn with_link(report: &str) -> anyhow::Result<String> {
-    let (head, body) = report.split_once(BODY).context("the page of the results has another beginning")?;
+    let (head, body) = report.split_once(BODY).context("page of the results: expected the beginning that `agon report` writes, got another one")?;
     Ok(format!("{head}{BODY}<p><a href=\"index.html\">The book</a></p>\n{body}"))
 }
 

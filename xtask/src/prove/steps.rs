@@ -124,9 +124,9 @@ pub(super) fn run(
             false => Ran::Failed { step: step.to_string(), counts },
         });
     }
-    let figures = reliability::Figure::read_all(&folder).context("a test left an unreadable figure")?;
+    let figures = reliability::Figure::read_all(&folder).context("a test wrote an unreadable result")?;
     if let Some(figure) = figures.iter().find(|figure| figure.id != id) {
-        bail!("a test of {id} left a figure of {}", figure.id);
+        bail!("a test of {id} wrote the result of {}", figure.id);
     }
     Ok(together(&ran, &figures))
 }

@@ -41,11 +41,11 @@ impl Swept {
             sections: vec![section],
         };
         let page = Page {
-            kicker: "Agon · a sweep of yours".into(),
+            kicker: "Agon · your sweep".into(),
             title: format!("Sweep {}", self.name),
             question: format!(
-                "{}.\n\nA row says whether another value of one key changes a quantity, with all others \
-                 equal: its interval must exclude 0. The intervals of all differences of a quantity are \
+                "{}.\n\nEach row tests whether another value of one key changes a quantity, with all other \
+                 keys equal: its interval must exclude 0. The intervals of all differences of a quantity are \
                  simultaneous 95 % intervals (Bonferroni).",
                 self.title()
             ),
