@@ -28,7 +28,7 @@ pub enum Error {
         got: String,
     },
     /// A tensor was read as a type other than its element type.
-    #[error("a tensor of {got} was read as {expected}; convert it with `to_dtype` first")]
+    #[error("reading a tensor: expected {expected}, got {got}; convert it with `to_dtype` first")]
     DType {
         /// The requested type.
         expected: DType,
@@ -69,7 +69,8 @@ pub enum Error {
         shape: Vec<usize>,
     },
     /// A tensor on another device was read on the CPU.
-    #[error("the tensor is on {device}; copy it with `to_device(&Device::Cpu)` first")]
+    #[error("reading a tensor: expected a tensor on the CPU, got one on {device}; copy it with \
+         `to_device(&Device::Cpu)` first")]
     Elsewhere {
         /// The device of the tensor.
         device: String,
@@ -91,7 +92,7 @@ pub enum Error {
         kernel: String,
     },
     /// Bytes are not an image of compiled CUDA kernels.
-    #[error("the image `{name}`: expected a whole fat binary (`nvcc --fatbin`) or PTX, got {got}")]
+    #[error("the kernel image `{name}`: expected a complete fat binary (`nvcc --fatbin`) or PTX, got {got}")]
     Image {
         /// The name of the image.
         name: String,
@@ -100,7 +101,8 @@ pub enum Error {
     },
     /// An image of compiled kernels has the name of another one.
     #[error(
-        "the image `{name}`: expected the bytes that were loaded under this name, got others; choose another name"
+        "the kernel image `{name}`: expected the bytes that were loaded under this name, got other bytes; \
+         choose another name"
     )]
     ImageName {
         /// The name of the image.

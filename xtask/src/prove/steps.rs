@@ -80,7 +80,7 @@ pub(super) fn run(
             }
             Step::Tool { tool, .. } | Step::Database { tool, .. } if !repo.has(tool) => {
                 ran.push(Ran::NotRun(format!(
-                    "`{tool}` is not installed; `cargo install {tool} --locked` does"
+                    "`{tool}` is not installed; run `cargo install {tool} --locked`"
                 )));
                 continue;
             }

@@ -20,10 +20,10 @@ pub(crate) fn check(op: &'static str, rows: &Indices, n: usize, t: usize) -> Res
     let mismatch = |expected: String, got: String| Err(Error::Indices { op, expected, got });
     if n == 0 || !rows.len().is_multiple_of(n) {
         let got = format!("{} rows for {n} images", rows.len());
-        return mismatch("equally many rows for each image, and at least one image".into(), got);
+        return mismatch("the same number of rows for each image, and at least one image".into(), got);
     }
     match rows.max() {
-        Some(row) if row as usize >= t => mismatch(format!("rows below {t}"), format!("row {row}")),
+        Some(row) if row as usize >= t => mismatch(format!("row indices below {t}"), format!("row {row}")),
         _ => Ok(()),
     }
 }

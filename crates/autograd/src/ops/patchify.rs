@@ -32,7 +32,7 @@ impl Kernel<1, 1> for Patchify {
                 Ok([vec![n, (h / self.side) * (w / self.side), values]])
             }
             _ => {
-                let expected = format!("images [n, c, h, w] that patches of side {} tile", self.side);
+                let expected = format!("images [n, c, h, w] with sides divisible by the patch side {}", self.side);
                 Err(Error::shape("patchify", &expected, &[x]))
             }
         }
@@ -230,7 +230,7 @@ mod tests {
         let tape = Tape::new();
         let of = |shape: &[usize]| tape.input(&Tensor::zeros(shape, DType::F32));
         let message = of(&[1, 1, 4, 6]).patchify(4).unwrap_err().to_string();
-        let expected = "patchify: expected images [n, c, h, w] that patches of side 4 tile";
+        let expected = "patchify: expected images [n, c, h, w] with sides divisible by the patch side 4";
         assert_eq!(message, format!("{expected}, got [1, 1, 4, 6]"));
         assert!(of(&[1, 1, 4, 4]).patchify(0).is_err());
         assert!(of(&[4, 4]).patchify(2).is_err());

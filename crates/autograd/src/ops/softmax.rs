@@ -22,7 +22,7 @@ pub struct Softmax;
 pub(crate) fn row_length(op: &'static str, x: &[usize]) -> tensor::Result<usize> {
     match x {
         &[.., columns] if columns > 0 => Ok(columns),
-        _ => Err(tensor::Error::shape(op, "a last axis with elements", &[x])),
+        _ => Err(tensor::Error::shape(op, "a non-empty last axis", &[x])),
     }
 }
 
@@ -277,7 +277,7 @@ mod tests {
         for shape in [vec![], vec![2, 0]] {
             let x = tape.input(&Tensor::zeros(&shape, DType::F32));
             let message = x.softmax().unwrap_err().to_string();
-            assert_eq!(message, format!("softmax: expected a last axis with elements, got {shape:?}"));
+            assert_eq!(message, format!("softmax: expected a non-empty last axis, got {shape:?}"));
         }
     }
 }

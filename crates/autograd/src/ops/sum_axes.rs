@@ -23,7 +23,7 @@ impl SumAxes {
     pub(crate) fn shape(&self, op: &str, x: &[usize]) -> tensor::Result<Vec<usize>> {
         let twice = (1..self.axes.len()).any(|i| self.axes[..i].contains(&self.axes[i]));
         if twice || self.axes.iter().any(|&axis| axis >= x.len()) {
-            let expected = format!("a shape that has the axes {:?}, each named once", self.axes);
+            let expected = format!("a shape with the axes {:?}, each listed once", self.axes);
             return Err(tensor::Error::shape(op, &expected, &[x]));
         }
         let kept = self.kept(x).into_iter().enumerate();
@@ -311,7 +311,7 @@ mod tests {
         let tape = Tape::new();
         let x = tape.input(&Tensor::zeros(&[2, 3], DType::F32));
         let message = |axes: &[usize]| x.sum_axes(axes, false).unwrap_err().to_string();
-        let expected = "sum_axes: expected a shape that has the axes [2], each named once, got [2, 3]";
+        let expected = "sum_axes: expected a shape with the axes [2], each listed once, got [2, 3]";
         assert_eq!(message(&[2]), expected);
         assert!(message(&[1, 1]).contains("[1, 1]"));
     }

@@ -47,7 +47,7 @@ impl Kernel<1, 1> for Transpose {
 
     fn shapes(&self, [x]: [&[usize]; 1]) -> tensor::Result<[Vec<usize>; 1]> {
         if !self.permutes(x.len()) {
-            let expected = format!("a shape whose axes, each once, are {:?}", self.axes);
+            let expected = format!("a shape with exactly the axes {:?}, in any order", self.axes);
             return Err(tensor::Error::shape("transpose", &expected, &[x]));
         }
         Ok([self.axes.iter().map(|&axis| x[axis]).collect()])

@@ -107,7 +107,8 @@ mod tests {
         let message = checked("it", b"hello").unwrap_err().to_string();
         assert_eq!(
             message,
-            "the image `it`: expected a whole fat binary (`nvcc --fatbin`) or PTX, got 5 bytes of another format"
+            "the kernel image `it`: expected a complete fat binary (`nvcc --fatbin`) or PTX, got 5 bytes of \
+             another format"
         );
     }
 
