@@ -75,7 +75,7 @@ fn sides_of_images_are_usage_errors() {
             refused(folder, &[command, &["--side", side]].concat(), "expected an integer from 1 to 1024");
         }
     }
-    refused(folder, &["train", "--threads", "0"], "expected an integer from 1 up");
+    refused(folder, &["train", "--threads", "0"], "expected an integer of at least 1");
 }
 
 /// The program, its help and the book have one table.

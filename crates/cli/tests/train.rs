@@ -337,7 +337,7 @@ fn for_every_misspelt_name_the_nearest_is_suggested() {
         );
     }
     refused(folder, &["eval", "xyz"], &["no run `xyz`", "agon runs --each"]);
-    refused(folder, &["eval", "", "--test", "0"], &["'0'", "from 1 up"]);
+    refused(folder, &["eval", "", "--test", "0"], &["'0'", "of at least 1"]);
     refused(folder, &["probe", ""], &["2 runs begin with ``"]);
 }
 

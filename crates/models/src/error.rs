@@ -118,7 +118,7 @@ pub enum Error {
 }
 
 fn found(first: &Option<String>) -> String {
-    first.as_ref().map_or(String::new(), |first| format!(", first in {first}"))
+    first.as_ref().map_or(String::new(), |first| format!(", the first non-finite value is in {first}"))
 }
 
 /// Returns an error that names the first setting of zero.

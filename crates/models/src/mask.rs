@@ -71,7 +71,7 @@ impl Masks {
         // Truncated, not rounded.
         let kept = (patches as f64 * (1.0 - ratio)) as usize;
         if kept == 0 {
-            let expected = "a fraction of the patches that leaves at least one";
+            let expected = "a fraction that leaves at least one patch";
             return Err(Error::Setting { setting: "masking.ratio", expected, got: ratio.to_string() });
         }
         Ok(Self { stream, loss, side, patches, kept })

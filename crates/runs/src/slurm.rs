@@ -141,7 +141,7 @@ pub fn dry_run(sweep: &Sweep<'_>, slurm: &Slurm) -> Result<String> {
     let missing = sweep.missing(true)?;
     let runs = runs_in(&missing);
     if runs == 0 {
-        return Ok("no run is missing: no task\n".into());
+        return Ok("no run is missing, so there is no task\n".into());
     }
     let tasks = Estimated::new(sweep, slurm).tasks(missing)?;
     let seconds: f64 = tasks.iter().map(|task| task.seconds).sum();

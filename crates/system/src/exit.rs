@@ -37,7 +37,7 @@ impl ExitStatus {
     pub const fn meaning(self) -> &'static str {
         match self {
             Self::Success => {
-                "all runs finished and all exact facts hold, whatever the verdicts on the papers' claims"
+                "all runs finished and all exact facts hold, regardless of the verdicts on the papers' claims"
             }
             Self::Failure => "a failure: an unreadable file, a run that did not finish, a missed exact fact",
             Self::Usage => {

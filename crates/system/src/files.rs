@@ -30,7 +30,10 @@ pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let file = open(path, most)?;
     let mut bytes = Vec::new();
     let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
-    bytes.try_reserve_exact(length).map_err(|_| too_large(length as u64, "as fit into memory"))?;
+    bytes.try_reserve_exact(length).map_err(|_| {
+        let what = format!("expected a file that fits into free memory, got {length} bytes");
+        io::Error::new(ErrorKind::InvalidInput, what)
+    })?;
     // The file may grow meanwhile.
     file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
     match bytes.len() as u64 {
@@ -216,7 +219,7 @@ fn not_regular(about: &Metadata) -> io::Error {
     io::Error::new(ErrorKind::InvalidInput, format!("expected a regular file, got {got}"))
 }
 
-fn too_large(length: u64, most: impl std::fmt::Display) -> io::Error {
+fn too_large(length: u64, most: u64) -> io::Error {
     let what = format!("expected a file of at most {most} bytes, got {length} bytes");
     io::Error::new(ErrorKind::InvalidInput, what)
 }

@@ -100,7 +100,7 @@ fn text_of(advice: &Advice) -> String {
         "A linear probe of all pixels explains {:.1} % of the labels' variance of these images{}.",
         100.0 * advice.explained,
         advice.held_out.as_ref().map_or(String::new(), |held_out| format!(
-            ", and {:.1} % of the labels' variance of one half if it is fitted to the other",
+            ", and {:.1} % of the labels' variance of one half of the images if fitted to the other half",
             100.0 * held_out.explained
         ))
     ));
@@ -134,7 +134,7 @@ fn sentences(advice: &Advice) -> Vec<String> {
     let mut sentences = vec![alignment_of(advice, held_out.explained)];
     let judged = match advice.judged_from() {
         1 => String::new(),
-        least => format!(" with a code of {least} or more"),
+        least => format!(" with a code of size {least} or more"),
     };
     sentences.push(match (held_out.helps(), &held_out.best) {
         (Some(mask), _) => format!("Masking should help: {}.", change_of(mask)),

@@ -125,13 +125,13 @@ fn report(finished: &FinishedRun) -> Result<Report> {
                     )
                 }
                 Some(_) => format!("of the variance of the latent, {images}"),
-                None => format!("not defined: the latent is the same for all of {images}"),
+                None => format!("not defined: the latent is constant over {images}"),
             }),
         },
         Found {
             name: "dead units",
             value: spread(measured.dead_units as f64),
-            protocol: of_variance(format!("constant over all of {images}")),
+            protocol: of_variance(format!("constant over {images}")),
         },
     ];
     if nonlinear.is_some() {
