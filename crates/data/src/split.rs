@@ -74,7 +74,7 @@ impl Split {
 
     /// All pixels in row-major order, `n * c * h * w` bytes.
     pub fn pixels(&self) -> &[u8] {
-        self.images.as_slice().expect("a split keeps its images in standard layout")
+        self.images.as_slice().expect("the images of a split are in standard layout")
     }
 
     /// The label of each image.

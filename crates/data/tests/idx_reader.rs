@@ -108,7 +108,7 @@ fn missing_and_surplus_bytes_are_refused() {
             format!("`images`: size: expected 40 bytes for the dimensions [2, 3, 4], got {size} bytes");
         assert_eq!(complaint(bytes), expected);
     }
-    assert_eq!(complaint(&gzip(&short)), "`images`: values: expected 24, got 23 and then the end");
+    assert_eq!(complaint(&gzip(&short)), "`images`: values: expected 24, got 23 before the end");
     assert_eq!(
         complaint(&gzip(&long)),
         "`images`: end of the file: expected no byte after 24 values, got more"

@@ -282,7 +282,7 @@ mod tests {
             ("rate=[1]", "`rate` is a list: expected a number"),
             ("latents=3", "`latents` is 3: expected a list, as in `[3]`"),
             ("latents=[1, x]", "`[1, x]` is not a value for latents"),
-            ("latents=[1, 2.5]", "`latents` has the value 2.5: expected an integer from 0 up"),
+            ("latents=[1, 2.5]", "`latents` has the value 2.5: expected a non-negative integer"),
             ("data=3", "`data` is 3: expected a string"),
             ("turned=15", "`turned` is 15: expected a table, as in `turned.KEY=VALUE`"),
             ("turned.degrees=x", "`turned.degrees` is \"x\": expected a number"),

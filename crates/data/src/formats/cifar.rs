@@ -116,7 +116,7 @@ impl Records {
                     self.pixels.extend_from_slice(pixels);
                 }
                 _ => {
-                    let got = format!("{n} and then {} bytes", record.len());
+                    let got = format!("{n} records and {} more bytes", record.len());
                     return Err(wrong(name, "records", some(), got));
                 }
             }

@@ -83,7 +83,7 @@ fn content<const R: usize>(name: &str, reader: &mut dyn Read, size: Size) -> Res
     match (values.len() as u64).cmp(&count) {
         std::cmp::Ordering::Equal => Ok((dims.map(|dim| dim as usize), values)),
         std::cmp::Ordering::Less => {
-            Err(wrong(name, "values", count, format!("{} and then the end", values.len())))
+            Err(wrong(name, "values", count, format!("{} before the end", values.len())))
         }
         std::cmp::Ordering::Greater => {
             Err(wrong(name, "end of the file", format!("no byte after {count} values"), "more"))

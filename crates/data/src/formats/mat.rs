@@ -200,7 +200,7 @@ impl Source<'_> {
         let tag = self.tag("dimensions")?;
         let rank = tag.size / 4;
         if tag.kind != INTEGERS || tag.size % 4 != 0 || !(2..=MAX_RANK).contains(&rank) {
-            let expected = format!("between 2 and {MAX_RANK} of 4 bytes of type 5");
+            let expected = format!("between 2 and {MAX_RANK} sizes of 4 bytes, type 5");
             return Err(self.wrong("dimensions", expected, tag.described()));
         }
         let dims: Vec<u32> = (0..rank).map(|_| self.word("dimensions")).collect::<Result<_>>()?;
@@ -292,7 +292,7 @@ impl Source<'_> {
             return Err(self.wrong(
                 field,
                 format!("{} bytes", tag.size),
-                format!("{} and then the end", data.len()),
+                format!("{} before the end", data.len()),
             ));
         }
         self.skip(tag.padding)?;

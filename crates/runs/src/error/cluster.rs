@@ -107,8 +107,8 @@ pub enum Error {
     },
     /// A node has other data or another program than the submitting machine.
     #[error(
-        "{run} is {listed} in the task list and {here} on this node: the data set {data} or this program differs from \
-         that of the submitting machine; let both read the same files"
+        "{run} is {listed} in the task list and {here} on this node: the data set {data} or this program \
+         differs from that of the submitting machine; use the same files on both"
     )]
     OtherKey {
         /// The run.
