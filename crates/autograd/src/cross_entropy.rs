@@ -76,7 +76,7 @@ impl CrossEntropy<'_> {
             total += weights[class];
         }
         if total == 0.0 {
-            return Err(refused("expected a label that is not ignored, got none".into()));
+            return Err(refused("expected at least one label that is not ignored, got none".into()));
         }
         let tape = logits.tape();
         let dtype = logits.value().dtype().accumulator();
@@ -154,7 +154,7 @@ mod tests {
         let ignored = CrossEntropy { ignored: Some(0), ..plain };
         assert_eq!(
             message(ignored, &[0; 3]),
-            "cross_entropy: expected a label that is not ignored, got none"
+            "cross_entropy: expected at least one label that is not ignored, got none"
         );
         for label_smoothing in [-0.1, 1.0, f64::NAN] {
             assert!(loss(CrossEntropy { label_smoothing, ..plain }, &logits(), &[0; 3]).is_err());

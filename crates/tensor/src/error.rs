@@ -20,7 +20,7 @@ pub enum Error {
         got: String,
     },
     /// The inputs of one call have different element types.
-    #[error("{op}: all inputs must have the same dtype, got {got}")]
+    #[error("{op}: expected inputs of one dtype, got {got}; convert them with `to_dtype`")]
     MixedDTypes {
         /// The kernel.
         op: String,
@@ -36,7 +36,7 @@ pub enum Error {
         got: DType,
     },
     /// The inputs of one call are on different devices.
-    #[error("{op}: all inputs must be on the same device, got {got}")]
+    #[error("{op}: expected inputs on one device, got {got}; copy them with `to_device`")]
     MixedDevices {
         /// The kernel.
         op: String,
@@ -109,7 +109,11 @@ pub enum Error {
         name: String,
     },
     /// A size exceeds the 32-bit index range of GPU kernels.
-    #[error("{kernel}: a size of {size} exceeds the 32-bit indices of the CUDA kernels ({max}); use smaller batches", max = u32::MAX)]
+    #[error(
+        "{kernel}: expected sizes of at most {max}, the range of the 32-bit indices of CUDA kernels, got {size}; use \
+         smaller batches",
+        max = u32::MAX
+    )]
     TooLarge {
         /// The kernel.
         kernel: String,

@@ -29,7 +29,7 @@ impl Kernel<2, 1> for BatchMatMul {
         match self.sizes(a, b) {
             Some((batch, [m, _, n])) => Ok([vec![batch, m, n]]),
             None => {
-                let expected = format!("two batches, of equal size, of {}", self.0.expected_shapes());
+                let expected = format!("two batches of equal size of {}", self.0.expected_shapes());
                 Err(tensor::Error::shape(self.name(), &expected, &[a, b]))
             }
         }
@@ -171,7 +171,7 @@ mod tests {
             let [a, b] = [a, b].map(|shape| Tensor::zeros(shape, DType::F32));
             let message = tensor::run(&BatchMatMul::default(), [&a, &b]).unwrap_err().to_string();
             let expected =
-                "batch_matmul: expected two batches, of equal size, of matrices [m, k] and [k, n], got ";
+                "batch_matmul: expected two batches of equal size of matrices [m, k] and [k, n], got ";
             assert!(message.starts_with(expected), "{message}");
         }
     }

@@ -188,7 +188,7 @@ pub(super) fn for_some<C: std::fmt::Debug>(
 fn count(set: Option<&OsStr>) -> std::result::Result<u32, String> {
     let Some(set) = set else { return Ok(8) };
     let count = set.to_str().and_then(|set| set.parse().ok()).filter(|&count| count > 0);
-    count.ok_or_else(|| format!("AGON_CASES: expected a number of cases from 1, got `{}`", set.display()))
+    count.ok_or_else(|| format!("AGON_CASES: expected a positive number of cases, got `{}`", set.display()))
 }
 
 /// Tests `property` on one case of each kind, in order, and panics with the first failing case; returns the number of
@@ -220,7 +220,7 @@ mod tests {
         assert_eq!((super::count(None), count("256")), (Ok(8), Ok(256)));
         for bad in ["0", "", "-1", "many", "4294967296"] {
             let wrong = count(bad).unwrap_err();
-            assert_eq!(wrong, format!("AGON_CASES: expected a number of cases from 1, got `{bad}`"));
+            assert_eq!(wrong, format!("AGON_CASES: expected a positive number of cases, got `{bad}`"));
         }
     }
 }

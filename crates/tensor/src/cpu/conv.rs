@@ -110,9 +110,9 @@ impl Convolution {
     }
 
     fn check(&self, x: &[f32], weight: &[f32], y: &[f32]) {
-        assert_eq!(x.len(), self.n * self.c * Self::area(self.image), "the images have the sizes given");
-        assert_eq!(weight.len(), self.o * self.c * Self::area(self.kernel), "the weight has the sizes given");
-        assert_eq!(y.len(), self.n * self.o * Self::area(self.out), "the output has the sizes given");
+        assert_eq!(x.len(), self.n * self.c * Self::area(self.image), "the images have the given sizes");
+        assert_eq!(weight.len(), self.o * self.c * Self::area(self.kernel), "the weight has the given sizes");
+        assert_eq!(y.len(), self.n * self.o * Self::area(self.out), "the output has the given sizes");
     }
 
     /// The GEMM of the forward pass.

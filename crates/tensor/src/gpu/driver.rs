@@ -172,7 +172,7 @@ impl Traits {
         let sm_count = match variable("AGON_SMS") {
             None => sm_count,
             Some(text) => text.parse().ok().filter(|&n| n > 0).ok_or_else(|| {
-                format!("AGON_SMS is `{text}`: expected a number of SMs from 1; correct or unset it")
+                format!("AGON_SMS is `{text}`: expected a positive number of SMs; correct or unset it")
             })?,
         };
         let is_on = |name| variable(name).is_some_and(|value| value == "1");

@@ -67,7 +67,7 @@ impl<F: Fn([f32; 3], f32) -> [f32; 3] + Copy + Sync> Step for F {}
 
 /// `out[i] = f(x[i])`
 pub fn map(x: &[f32], out: &mut [f32], f: impl Unary) {
-    assert_eq!(x.len(), out.len(), "input and output have one length");
+    assert_eq!(x.len(), out.len(), "input and output have the same length");
     each(out.len(), out.chunks_mut(BLOCK).zip(x.chunks(BLOCK)), move |(out, x)| map_chunk(x, out, f));
 }
 
@@ -78,14 +78,14 @@ pub fn map_in_place(x: &mut [f32], f: impl Unary) {
 
 /// `out[i] = f(x[i], y[i])`
 pub fn map2(x: &[f32], y: &[f32], out: &mut [f32], f: impl Binary) {
-    assert!(x.len() == out.len() && y.len() == out.len(), "inputs and output have one length");
+    assert!(x.len() == out.len() && y.len() == out.len(), "inputs and output have the same length");
     let blocks = out.chunks_mut(BLOCK).zip(x.chunks(BLOCK)).zip(y.chunks(BLOCK));
     each(x.len(), blocks, move |((out, x), y)| map2_chunk(x, y, out, f));
 }
 
 /// `sum over i of f(x[i], y[i])`
 pub fn sum2(x: &[f32], y: &[f32], f: impl Binary) -> f64 {
-    assert_eq!(x.len(), y.len(), "the inputs have one length");
+    assert_eq!(x.len(), y.len(), "the inputs have the same length");
     if !is_parallel(x.len()) {
         return x.chunks(BLOCK).zip(y.chunks(BLOCK)).map(|(x, y)| sum2_chunk(x, y, f)).sum();
     }
@@ -98,7 +98,7 @@ pub fn sum2(x: &[f32], y: &[f32], f: impl Binary) -> f64 {
 pub fn update3(state: [&mut [f32]; 3], input: &[f32], f: impl Step) {
     let [a, b, c] = state;
     let n = input.len();
-    assert!(a.len() == n && b.len() == n && c.len() == n, "state and input have one length");
+    assert!(a.len() == n && b.len() == n && c.len() == n, "state and input have the same length");
     let [a, b, c] = [a, b, c].map(|state| state.chunks_mut(BLOCK));
     let blocks = a.zip(b).zip(c).zip(input.chunks(BLOCK));
     each(n, blocks, move |(((a, b), c), input)| update_chunk([a, b, c], input, f));
