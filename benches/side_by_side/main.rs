@@ -70,7 +70,7 @@ fn setup(root: &Path) -> anyhow::Result<()> {
     println!("side-by-side: pip installs torch and numpy into {VENV} (several hundred MB)");
     cmd!(sh, "{python} -m pip install --disable-pip-version-check --quiet torch numpy")
         .run()
-        .context("pip cannot install torch and numpy; is there a network?")
+        .context("pip cannot install torch and numpy; check the network connection")
 }
 
 fn compare(root: &Path, options: &Options) -> anyhow::Result<()> {

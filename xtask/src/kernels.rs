@@ -93,7 +93,7 @@ fn compile(compiler: &Compiler, source: &Path, out: &Path) -> anyhow::Result<Com
     let stem = source.file_stem().context("a kernel's file has a name")?.to_string_lossy().into_owned();
     let report = compiler.fatbin(source, &out.join(format!("{stem}.fatbin")), &ARCHITECTURES)?;
     let kernels = of_report(&report);
-    ensure!(!kernels.is_empty(), "{} has no kernel", source.display());
+    ensure!(!kernels.is_empty(), "{}: expected at least one kernel, got none", source.display());
     Ok(Compiled { stem, kernels })
 }
 

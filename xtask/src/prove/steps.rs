@@ -75,7 +75,7 @@ pub(super) fn run(
                 continue;
             }
             Step::Tool { reads, .. } if !repo.join(reads).is_file() => {
-                ran.push(Ran::NotRun(format!("there is no {reads} yet")));
+                ran.push(Ran::NotRun(format!("{reads} does not exist yet")));
                 continue;
             }
             Step::Tool { tool, .. } | Step::Database { tool, .. } if !repo.has(tool) => {
