@@ -23,8 +23,7 @@ const BODY: &str = "<body id=\"top\">\n";
 pub(super) fn link(stage: &Path, tree: &Tree) -> anyhow::Result<()> {
     let summary = stage.join("src/SUMMARY.md");
     let text = fs::read_to_string(&summary).with_context(|| format!("cannot read {}", summary.display()))?;
-    let line = "\n# Results and documentation\n\n-  [Results, and the documentation of the \
-         crates](site.md)\n";
+    let line = "\n# Results and documentation\n\n- [Results, and the documentation of the crates](site.md)\n";
     for (path, text) in [(summary, text + line), (stage.join("src/site.md"), page(tree))] {
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }
