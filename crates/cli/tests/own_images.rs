@@ -146,7 +146,7 @@ fn images_that_do_not_fit_in_memory_are_refused_before_they_are_read() {
     let output = command("bash", folder).args(["-c", script, env!("CARGO_BIN_EXE_agon")]).output().unwrap();
     let message = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{message}");
-    assert!(message.contains("bytes of memory are needed") && message.contains("smaller side"), "{message}");
+    assert!(message.contains("bytes of free memory") && message.contains("smaller side"), "{message}");
 }
 
 /// Evaluating a learner that needs its training images on other images requires the training images too.
@@ -303,7 +303,7 @@ fn skipped_folders_are_reported_and_a_single_class_is_refused() {
     std::fs::create_dir_all(folder.join("a/bee")).unwrap();
     std::fs::write(folder.join("a/bee/1.webp"), "an image").unwrap();
     let one = [&TRAIN[..], &["--images", "a"]].concat();
-    refused(folder, &one, &["one class only", "__MACOSX", "1 webp", "`1.webp`"]);
+    refused(folder, &one, &["at least two classes", "__MACOSX", "1 webp", "`1.webp`"]);
     let autoencoder =
         ["train", "--model", "mlpae", "--side", "8", "--images", "a", "--epochs", "1", "batch=10"];
     printed(folder, &autoencoder);

@@ -82,7 +82,7 @@ fn compressed_files_with_incomplete_records_are_refused() {
 #[test]
 fn a_compressed_file_with_too_many_images_is_refused() {
     let message = complaint(&gzip(&vec![0; (10_000 + 2) * (PIXELS + 1)]));
-    assert!(message.contains("got one that unpacks to more than 6"), "{message}");
+    assert!(message.contains("got a stream that decompresses to more than 6"), "{message}");
 }
 
 #[test]

@@ -97,10 +97,10 @@ fn broken_images_are_listed_with_reasons() {
     let names: Vec<_> = skipped.iter().map(|one| one.file.strip_prefix(folder.path()).unwrap()).collect();
     assert_eq!(names, ["ants/04.png", "ants/a.jpg", "cats/01.png", "cats/narrow.png"].map(Path::new));
     let starts = [
-        "image: expected a whole JPEG or PNG image, got ",
+        "image: expected a complete JPEG or PNG image, got ",
         "expected a regular file, got a folder",
-        "image: expected a whole JPEG or PNG image, got ",
-        "sides of the image: expected one at most 16 times the other, got 100 x 2 pixels",
+        "image: expected a complete JPEG or PNG image, got ",
+        "sides of the image: expected an aspect ratio of at most 16, got 100 x 2 pixels",
     ];
     for (one, start) in skipped.iter().zip(starts) {
         assert!(one.reason.starts_with(start), "{one}");

@@ -112,8 +112,8 @@ fn misnamed_split_folders_are_refused_with_the_supported_names() {
     ] {
         let message = complaint(folder_of(&folders, 5).path());
         let expected = format!(
-            "`DIR`: folders of training and test images: expected `train`, and `test` or `val`; rename those with other \
-             names, got {got}"
+            "`DIR`: folders of training and test images: expected `train`, and `test` or `val`; rename the \
+             folders, got {got}"
         );
         assert_eq!(message, expected);
     }

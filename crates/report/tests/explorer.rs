@@ -84,7 +84,7 @@ fn a_page_with_an_explorer_loads_nothing() {
 #[test]
 fn without_javascript_only_a_note_is_shown() {
     let html = html(small());
-    assert!(html.contains("<noscript><p class=\"warning\">Without JavaScript the explorer is missing"));
+    assert!(html.contains("<noscript><p class=\"warning\">The explorer needs JavaScript"));
     assert!(html.contains("data-part=\"body\" hidden>"));
 }
 
