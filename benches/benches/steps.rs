@@ -51,7 +51,8 @@ fn fc_m_step(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(workload.batch() as u64));
     group.sample_size(20);
     for threads in [1, 2] {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("the threads can be started");
+        let pool =
+            rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("the threads can be started");
         group.bench_function(BenchmarkId::new("fc_m_512", format!("{threads}_threads")), |bencher| {
             bencher.iter(|| pool.install(|| training.step().expect("the shapes match")));
         });

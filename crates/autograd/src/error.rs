@@ -25,8 +25,10 @@ pub enum Error {
         why: &'static str,
     },
     /// An operation got variables of different tapes.
-    #[error("{op}: expected inputs of one tape, got inputs of different tapes; record all of them on the \
-         same tape")]
+    #[error(
+        "{op}: expected inputs of one tape, got inputs of different tapes; record all of them on the \
+         same tape"
+    )]
     MixedTapes {
         /// The operation.
         op: &'static str,
@@ -97,9 +99,7 @@ pub enum Error {
         numeric: f64,
     },
     /// An input or the output of a gradient check is not in 64 bits.
-    #[error(
-        "gradcheck: expected f64 for {what}, got {dtype}; convert it with `to_dtype(DType::F64)`"
-    )]
+    #[error("gradcheck: expected f64 for {what}, got {dtype}; convert it with `to_dtype(DType::F64)`")]
     NeedsF64 {
         /// The input, the parameter or the output.
         what: String,
@@ -160,8 +160,10 @@ pub enum Error {
         got: String,
     },
     /// An operation's `backward` returned gradients for other inputs than requested.
-    #[error("{op}: backward: expected gradients for the requested inputs {requested:?}, got {got:?}; fix the \
-         operation's `backward`")]
+    #[error(
+        "{op}: backward: expected gradients for the requested inputs {requested:?}, got {got:?}; fix the \
+         operation's `backward`"
+    )]
     WrongGradients {
         /// The operation.
         op: &'static str,

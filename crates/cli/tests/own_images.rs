@@ -270,7 +270,10 @@ fn a_small_folder_takes_many_steps_and_few_steps_are_noted() {
     let few = ["train", "--images", "a", "--side", "8", "batch=20", "--epochs", "1", "--threads", "1"];
     let output = agon(folder, &few);
     let [text, notes] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
-    assert!(notes.contains("40 training images in batches of 20 give 2 steps per epoch, 2 in total"), "{notes}");
+    assert!(
+        notes.contains("40 training images in batches of 20 give 2 steps per epoch, 2 in total"),
+        "{notes}"
+    );
     assert!(text.contains(" images/s on 1 thread\n"), "{text}");
     let mut limited = command(env!("CARGO_BIN_EXE_agon"), folder);
     let arguments = ["train", "--images", "a", "--side", "8", "--epochs", "1", "--json"];

@@ -123,9 +123,7 @@ pub enum Error {
         hint: &'static str,
     },
     /// There is not enough free memory for the pixels of a set.
-    #[error(
-        "{what}: expected {bytes} bytes of free memory, got {free}; use fewer images or a smaller side"
-    )]
+    #[error("{what}: expected {bytes} bytes of free memory, got {free}; use fewer images or a smaller side")]
     Memory {
         /// The images.
         what: String,

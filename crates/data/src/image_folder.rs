@@ -114,12 +114,7 @@ fn read(dir: &Path, options: &FolderOptions, listed: Listed) -> Result<(Dataset,
         return Err(wrong(&dir.display().to_string(), "training images", expected, got));
     }
     if test.labels.is_empty() {
-        return Err(wrong(
-            &dir.display().to_string(),
-            "test images",
-            "at least one readable image",
-            "none",
-        ));
+        return Err(wrong(&dir.display().to_string(), "test images", "at least one readable image", "none"));
     }
 
     let (mut files, mut broken) = (vec![], vec![]);
@@ -331,7 +326,9 @@ fn classes(dir: &Path, folder: &Path, skipped: &mut Vec<Skipped>) -> Result<Vec<
         let reason = match (images.is_empty(), left) {
             (false, left) => left,
             (true, None) => Some("not a class, since it contains no JPEG or PNG image".to_owned()),
-            (true, Some(left)) => Some(format!("not a class, since it contains no JPEG or PNG image, but {left}")),
+            (true, Some(left)) => {
+                Some(format!("not a class, since it contains no JPEG or PNG image, but {left}"))
+            }
         };
         skipped.extend(reason.map(|reason| Skipped { file: folder.clone(), reason }));
         if !images.is_empty() {

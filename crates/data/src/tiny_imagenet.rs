@@ -105,7 +105,12 @@ fn parse_codes(file: &str, text: &str) -> Result<Vec<String>> {
     for (line, code) in (1..).zip(&codes) {
         if code.is_empty() || !code.bytes().all(|byte| byte.is_ascii_alphanumeric()) || !seen.insert(code) {
             let got = format!("{code:?} in line {line}");
-            return Err(wrong(file, "code of a class", "letters and digits, different from all earlier lines", got));
+            return Err(wrong(
+                file,
+                "code of a class",
+                "letters and digits, different from all earlier lines",
+                got,
+            ));
         }
     }
     Ok(codes)

@@ -73,8 +73,9 @@ fn a_size_that_is_not_a_multiple_of_a_record_is_refused_before_reading() {
 fn compressed_files_with_incomplete_records_are_refused() {
     let whole = records(&[1, 2]);
     for (end, got) in [(0, "0 records and 0"), (1, "0 records and 1"), (3_100, "1 records and 27")] {
-        let expected =
-            format!("`batch`: records: expected between 1 and 10000 records of 3073 bytes, got {got} more bytes");
+        let expected = format!(
+            "`batch`: records: expected between 1 and 10000 records of 3073 bytes, got {got} more bytes"
+        );
         assert_eq!(complaint(&gzip(&whole[..end])), expected);
     }
 }

@@ -53,7 +53,10 @@ fn classes_are_sorted_by_name_and_every_fifth_image_is_a_test_image() {
     assert!(values.iter().zip(set.train.labels()).all(|(&value, &label)| (value >= 100) == (label == 1)));
     assert!(!values.is_sorted());
     assert!(
-        set.provenance.origin.selection.starts_with("20 of 20 images, every 5th image of a class for testing")
+        set.provenance
+            .origin
+            .selection
+            .starts_with("20 of 20 images, every 5th image of a class for testing")
     );
     assert_eq!(read(folder.path()).unwrap().0.provenance, set.provenance);
 }

@@ -58,9 +58,13 @@ fn images_without_an_image_extension_are_counted() {
     assert_eq!(got.len(), 1, "{got:?}");
     let (name, reason) = &got[0];
     assert_eq!(name, "a");
-    for words in
-        ["3 in unsupported formats", "1 `png `", "1 apng", "1 without an extension", "JPEG or PNG with the extension"]
-    {
+    for words in [
+        "3 in unsupported formats",
+        "1 `png `",
+        "1 apng",
+        "1 without an extension",
+        "JPEG or PNG with the extension",
+    ] {
         assert!(reason.contains(words), "{words}: {reason}");
     }
 }
@@ -97,7 +101,9 @@ fn entries_beside_a_lone_test_folder_are_named() {
         .map(|one| one.file.strip_prefix(folder.path()).unwrap().display().to_string())
         .collect();
     assert_eq!(names, ["", ".hidden", "extra", "val"]);
-    for (one, reason) in skipped.iter().zip(["1 image outside", "not a class, since hidden", "not read", "not read"]) {
+    for (one, reason) in
+        skipped.iter().zip(["1 image outside", "not a class, since hidden", "not read", "not read"])
+    {
         assert!(one.reason.contains(reason), "{one}");
     }
     assert_eq!((set.train.len(), set.test.len()), (1, 2));

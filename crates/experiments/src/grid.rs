@@ -118,8 +118,10 @@ impl Grid {
         ];
         let list = own.into_iter().find_map(empty);
         if let Some(list) = list.or_else(|| self.families.iter().enumerate().find_map(of_family)) {
-            return usage(format!("`{list}`: expected at least one element, got an empty list; omit the \
-                 setting or add an element"));
+            return usage(format!(
+                "`{list}`: expected at least one element, got an empty list; omit the \
+                 setting or add an element"
+            ));
         }
         for (at, family) in self.families.iter().enumerate() {
             if let Some(place) = family.members.iter().position(|member| member.learner.lambda().is_some()) {
@@ -131,7 +133,9 @@ impl Grid {
         }
         if let Some(pair) = self.lambdas.windows(2).find(|pair| pair[0] >= pair[1]) {
             let [first, second] = [pair[0], pair[1]];
-            return usage(format!("`lambdas`: expected strictly ascending values, got {second} after {first}"));
+            return usage(format!(
+                "`lambdas`: expected strictly ascending values, got {second} after {first}"
+            ));
         }
         let mut known = HashSet::new();
         if let Some(seed) = self.seeds.iter().find(|seed| !known.insert(**seed)) {

@@ -344,7 +344,8 @@ fn page_provenance(
     let names: Vec<&str> = planned.iter().map(|planned| planned.experiment.info().name).collect();
     lines.push(("config".into(), format!("in the attributes of each results file: {}", names.join(", "))));
     let (n, seconds, tflop) = (spent.n_runs(), spent.seconds, spent.flops / 1e12);
-    let text = format!("{n}, {seconds:.0} s on one core in total, {tflop:.1} TFLOP in matrix multiplications");
+    let text =
+        format!("{n}, {seconds:.0} s on one core in total, {tflop:.1} TFLOP in matrix multiplications");
     lines.push(("runs".into(), text));
     lines
 }

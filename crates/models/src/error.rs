@@ -113,7 +113,9 @@ pub enum Error {
         misfits: Vec<String>,
     },
     /// There were no batches to train on or to evaluate.
-    #[error("batches: expected at least one complete batch of images, got fewer images; use a smaller batch size")]
+    #[error(
+        "batches: expected at least one complete batch of images, got fewer images; use a smaller batch size"
+    )]
     NoBatches,
 }
 

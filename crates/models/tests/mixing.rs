@@ -165,7 +165,10 @@ fn a_split_latent_refuses_every_rule_but_the_paper_s() {
     for rule in &RULES[1..] {
         let refused =
             CreTrainer::new(&split, AdamConfig::PAPER, 0.5).unwrap().mixing(*rule).err().unwrap().to_string();
-        assert!(refused.starts_with("mixing: expected `weighted`, since the two gradients are not mixed"), "{refused}");
+        assert!(
+            refused.starts_with("mixing: expected `weighted`, since the two gradients are not mixed"),
+            "{refused}"
+        );
     }
     assert!(CreTrainer::new(&split, AdamConfig::PAPER, 0.5).unwrap().mixing(Mixing::Weighted).is_ok());
 }

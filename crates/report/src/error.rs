@@ -92,8 +92,10 @@ pub enum Error {
     },
 
     /// Two parts of one page have the same name.
-    #[error("name `{name}`: expected unique names on a page, got two equal ones; rename one, since names \
-         become ids and file names")]
+    #[error(
+        "name `{name}`: expected unique names on a page, got two equal ones; rename one, since names \
+         become ids and file names"
+    )]
     NameTwice {
         /// The name.
         name: String,

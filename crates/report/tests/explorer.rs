@@ -167,7 +167,10 @@ fn an_invalid_explorer_is_refused_by_name() {
         (|e| e.models[0].lambdas[0] = f64::NAN, "λ 0: expected a finite number, got NaN"),
         (|e| e.models[0].lambdas = vec![0.5, 0.5], "expected strictly increasing λ, got 0.5 after 0.5"),
         (|e| e.models[0].sizes[0].trained.clear(), "k = 2: expected 1, one for each λ, got 0 results"),
-        (|e| e.models[0].sizes[0].trained[0].mse.low = 0.6, "expected test MSE within its interval 0.6 to 0.6, got 0.5"),
+        (
+            |e| e.models[0].sizes[0].trained[0].mse.low = 0.6,
+            "expected test MSE within its interval 0.6 to 0.6, got 0.5",
+        ),
         (
             |e| e.models[0].sizes[0].readers[0].accuracy.clear(),
             "k = 2: expected 1, one for each λ, got 0 values of ridge",

@@ -135,8 +135,9 @@ pub fn run_stages<E: From<Error>>(
             let work = || pool.install(|| sweep.run(task, needed.as_deref()));
             let outcome = std::panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
                 let why = panic.downcast_ref::<String>().map(String::as_str);
-                let why =
-                    why.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("the panic had no message");
+                let why = why
+                    .or_else(|| panic.downcast_ref::<&str>().copied())
+                    .unwrap_or("the panic had no message");
                 Err(Error::Panicked { run: task.run.label(), why: why.to_owned() })
             });
             match outcome {
@@ -272,7 +273,8 @@ impl<F: Fn() -> Result<Device>> Sweep<'_, F> {
         if memory.get().is_none() {
             let _ = memory.set(Memory::of_device(devices.take()?.free_memory()?));
         }
-        let _share = memory.get().expect("the free memory was measured above").take(run.config.memory(images));
+        let _share =
+            memory.get().expect("the free memory was measured above").take(run.config.memory(images));
         let device = devices.take()?;
         let phases = phases(run, images);
         phases.before.iter().for_each(|what| observer.phase(run, what));

@@ -11,9 +11,7 @@ use crate::{Error, Result};
 pub fn check_room(what: &str, needed: u64, hint: &str) -> Result<()> {
     let Some(free) = free_memory().filter(|&free| free < needed) else { return Ok(()) };
     let [needed, free] = [needed, free].map(|bytes| bytes as f64 / f64::from(1 << 30));
-    Err(Error::Usage(format!(
-        "{what} needs about {needed:.2} GiB of memory, {free:.2} GiB are free; {hint}"
-    )))
+    Err(Error::Usage(format!("{what} needs about {needed:.2} GiB of memory, {free:.2} GiB are free; {hint}")))
 }
 
 #[cfg(test)]

@@ -69,8 +69,10 @@ pub enum Error {
         shape: Vec<usize>,
     },
     /// A tensor on another device was read on the CPU.
-    #[error("reading a tensor: expected a tensor on the CPU, got one on {device}; copy it with \
-         `to_device(&Device::Cpu)` first")]
+    #[error(
+        "reading a tensor: expected a tensor on the CPU, got one on {device}; copy it with \
+         `to_device(&Device::Cpu)` first"
+    )]
     Elsewhere {
         /// The device of the tensor.
         device: String,

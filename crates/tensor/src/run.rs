@@ -250,7 +250,12 @@ where
     let stored = kernel.output_dtypes();
     Ok(std::array::from_fn(|output| {
         let array = &computed[output];
-        assert_eq!(array.shape(), shapes[output], "{}: the reference returns the shapes of its shape rule", kernel.name());
+        assert_eq!(
+            array.shape(),
+            shapes[output],
+            "{}: the reference returns the shapes of its shape rule",
+            kernel.name()
+        );
         match stored[output] {
             Storage::Same => Tensor::from_array(&array.mapv(T::narrow)),
             Storage::Accumulator => Tensor::from_array(array),

@@ -130,7 +130,11 @@ impl Labels<'_> {
             (cumulated(squares.dot(&self.frequencies)), cumulated(squares.sum_axis(Axis(1))));
         let last = plain.len() - 1;
         if self.energy == 0.0 || plain[last] <= self.rounding {
-            return Err(Error::shape("labels", "labels that correlate with the samples", "uncorrelated labels"));
+            return Err(Error::shape(
+                "labels",
+                "labels that correlate with the samples",
+                "uncorrelated labels",
+            ));
         }
         for (weighted, plain) in weighted.iter_mut().zip(&mut plain) {
             if *plain <= self.rounding {

@@ -256,7 +256,8 @@ impl Denoising {
                 if beside.is_empty() {
                     return Ok(0.0);
                 }
-                let sine = linalg::singular("directions orthogonal to the components", beside.view())?.values[0];
+                let sine =
+                    linalg::singular("directions orthogonal to the components", beside.view())?.values[0];
                 Ok(sine.min(1.0).asin().to_degrees())
             })
             .collect()

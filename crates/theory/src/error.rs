@@ -82,8 +82,10 @@ pub enum Error {
         hint: &'static str,
     },
     /// The eigenvalue iteration of a symmetric matrix did not converge.
-    #[error("{what}: the eigenvalue iteration did not converge for a symmetric {n} × {n} matrix; rescale the \
-         inputs")]
+    #[error(
+        "{what}: the eigenvalue iteration did not converge for a symmetric {n} × {n} matrix; rescale the \
+         inputs"
+    )]
     NoConvergence {
         /// The name of the matrix.
         what: &'static str,

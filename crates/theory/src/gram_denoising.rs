@@ -64,7 +64,11 @@ impl<'a, T: Copy + Into<f64>> GramDenoising<'a, T> {
     pub fn alignment(&self, corruption: &Corruption) -> Result<Alignment> {
         let moments = corruption.moments(self.x.ncols())?;
         if let Added::Any(_) = moments.added {
-            return Err(Error::shape("corruption", "a corruption without a covariance matrix", "additive noise with a covariance matrix"));
+            return Err(Error::shape(
+                "corruption",
+                "a corruption without a covariance matrix",
+                "additive noise with a covariance matrix",
+            ));
         }
         let energy = self.frequencies.iter().map(|p| p * (1.0 - p)).sum();
         let labels = Labels { frequencies: self.frequencies.view(), energy, rounding: self.rounding(energy) };

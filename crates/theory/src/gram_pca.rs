@@ -232,7 +232,10 @@ mod tests {
         let message = gram.components(3..20).unwrap_err().to_string();
         assert_eq!(message, "range of components: expected some of 0..19, got 3..20");
         assert!(gram.components(3..3).is_err() && gram.top_without(1.5).is_err());
-        assert_eq!(gram.part(&[20], 0..1).unwrap_err().to_string(), "sample: expected an index below 20, got 20");
+        assert_eq!(
+            gram.part(&[20], 0..1).unwrap_err().to_string(),
+            "sample: expected an index below 20, got 20"
+        );
         assert!(gram.part(&[], 0..1).is_err());
     }
 }

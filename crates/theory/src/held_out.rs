@@ -133,7 +133,9 @@ impl HeldOut {
         ];
         match both.into_iter().all(|appended| appended.is_ok()) {
             true => Ok(Self { squared_errors, correct: found }),
-            false => Err(crate::Error::shape("samples to join", "the same number of sizes", "another number")),
+            false => {
+                Err(crate::Error::shape("samples to join", "the same number of sizes", "another number"))
+            }
         }
     }
 }

@@ -49,7 +49,9 @@ fn page(tree: &Tree) -> String {
 /// Writes the documentation of the crates and the page of the committed results beside the pages of the book.
 pub(super) fn write(repo: &Repo, site: &Path) -> anyhow::Result<()> {
     setup::ensure(repo)?;
-    cmd!(repo.sh, "cargo doc --release --workspace --no-deps").run().context("building the documentation failed")?;
+    cmd!(repo.sh, "cargo doc --release --workspace --no-deps")
+        .run()
+        .context("building the documentation failed")?;
     let (doc, api) = (repo.target().join("doc/."), site.join(API));
     repo.sh.create_dir(&api)?;
     cmd!(repo.sh, "cp -R {doc} {api}").run()?;
@@ -65,7 +67,9 @@ pub(super) fn write(repo: &Repo, site: &Path) -> anyhow::Result<()> {
 
 /// The page of the results with a link to the book at its top.
 fn with_link(report: &str) -> anyhow::Result<String> {
-    let (head, body) = report.split_once(BODY).context("page of the results: expected the beginning that `agon report` writes, got another one")?;
+    let (head, body) = report
+        .split_once(BODY)
+        .context("page of the results: expected the beginning that `agon report` writes, got another one")?;
     Ok(format!("{head}{BODY}<p><a href=\"index.html\">The book</a></p>\n{body}"))
 }
 

@@ -34,7 +34,8 @@ pub(super) fn read(repo: &Repo) -> anyhow::Result<Vec<Bug>> {
 
 fn parse(text: &str) -> anyhow::Result<Vec<Bug>> {
     let table: Table = text.parse()?;
-    let list = table.get("bug").and_then(|list| list.as_array()).context("expected [[bug]] entries, got none")?;
+    let list =
+        table.get("bug").and_then(|list| list.as_array()).context("expected [[bug]] entries, got none")?;
     let bug = |entry: &toml::Value| {
         let field = |key: &str| -> anyhow::Result<String> {
             let value = entry.get(key).and_then(|value| value.as_str());

@@ -44,8 +44,9 @@ impl Op<1> for AdaptiveMaxPool {
                 Ok(([y], places))
             }
             (_, [rows, columns]) => {
-                let expected =
-                    format!("non-empty [n, c, h, w] and an output size of at least 1 x 1 (size {rows} x {columns})");
+                let expected = format!(
+                    "non-empty [n, c, h, w] and an output size of at least 1 x 1 (size {rows} x {columns})"
+                );
                 Err(tensor::Error::shape(Self::NAME, &expected, &[x.shape()]).into())
             }
         }

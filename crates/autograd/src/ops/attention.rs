@@ -122,7 +122,7 @@ impl Kernel<1, 2> for Attention {
         }
         let qkv = self.heads(slice_view(qkv), 3);
         let y = ArrayViewMut3::from_shape((n, t, d), y).expect("the output has the shape of its shape rule");
-        let mut y = y.into_shape_with_order((n, t, self.n_heads, d / self.n_heads)).expect("the number of heads divides d");
+        let mut y = y.into_shape_with_order((n, t, self.n_heads, d / self.n_heads)).expect("heads divide d");
         let scale = self.scale(d) as f32;
         let lse = ArrayViewMut3::from_shape((n, self.n_heads, t), lse);
         let mut lse = lse.expect("the output has the shape of its shape rule");

@@ -32,7 +32,8 @@ impl Kernel<1, 1> for Patchify {
                 Ok([vec![n, (h / self.side) * (w / self.side), values]])
             }
             _ => {
-                let expected = format!("images [n, c, h, w] with sides divisible by the patch side {}", self.side);
+                let expected =
+                    format!("images [n, c, h, w] with sides divisible by the patch side {}", self.side);
                 Err(Error::shape("patchify", &expected, &[x]))
             }
         }

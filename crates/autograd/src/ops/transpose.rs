@@ -120,7 +120,11 @@ impl Walk {
             });
         }
         // The last axes of the input and of the output differ: these two form matrices to transpose.
-        let across = self.strides.iter().position(|&stride| stride == 1).expect("a contiguous tensor has an axis of stride 1");
+        let across = self
+            .strides
+            .iter()
+            .position(|&stride| stride == 1)
+            .expect("a contiguous tensor has an axis of stride 1");
         let matrix = Matrix {
             rows: self.lengths[across],
             columns: self.lengths[innermost],

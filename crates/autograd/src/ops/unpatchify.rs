@@ -154,7 +154,8 @@ mod tests {
         let tape = Tape::new();
         let tokens = tape.input(&Tensor::zeros(&[1, 4, 8], DType::F32));
         let message = tokens.unpatchify(2, [4, 6]).unwrap_err().to_string();
-        let expected = "unpatchify: expected tokens [n, t, 2 * 2 * c], where t is the number of patches in 4 x 6";
+        let expected =
+            "unpatchify: expected tokens [n, t, 2 * 2 * c], where t is the number of patches in 4 x 6";
         assert_eq!(message, format!("{expected}, got [1, 4, 8]"));
         assert!(tokens.unpatchify(0, [4, 4]).is_err());
         assert!(tokens.unpatchify(2, [4, 4]).is_ok());

@@ -153,7 +153,9 @@ where
     shown.extend((!O::kinks().is_empty()).then_some(KinkOrTie));
     let disagreement = |class| match (O::claim(class), shown.contains(&class)) {
         (Claim::Generated, false) => Some(format!("{}: no case of {class:?} is generated", O::NAME)),
-        (Claim::Never(why), true) => Some(format!("{}: a case of {class:?} is generated, although {why}", O::NAME)),
+        (Claim::Never(why), true) => {
+            Some(format!("{}: a case of {class:?} is generated, although {why}", O::NAME))
+        }
         _ => None,
     };
     ShapeClass::ALL.into_iter().filter_map(disagreement).collect()

@@ -33,9 +33,12 @@ where
                     _ => false,
                 };
                 if !right {
-                    let promise = "every recorded input has a gradient of its shape, and no other input has one";
-                    let found = format!("violated for output {output}, input {input} and the set of recorded \
-                         inputs {subset:#b}");
+                    let promise =
+                        "every recorded input has a gradient of its shape, and no other input has one";
+                    let found = format!(
+                        "violated for output {output}, input {input} and the set of recorded \
+                         inputs {subset:#b}"
+                    );
                     return Err(Error::Broken { op: O::NAME, promise, found });
                 }
             }

@@ -45,12 +45,16 @@ impl Stream {
     pub(super) fn failed(self, name: &str, cases: u32) -> String {
         match self {
             Self::Fixed => String::new(),
-            Self::Kept { seed, .. } => format!("\nthe failure of seed {seed} in {} is reproduced", file().display()),
+            Self::Kept { seed, .. } => {
+                format!("\nthe failure of seed {seed} in {} is reproduced", file().display())
+            }
             Self::Chosen(seed) => {
                 let repeat = format!("\n`{SEED}={seed}` reproduces this failure");
                 match keep(&file(), seed, cases, name) {
                     Ok(()) => format!("{repeat}; the seed is saved in {}", file().display()),
-                    Err(error) => format!("{repeat}; the seed could not be saved in {}: {error}", file().display()),
+                    Err(error) => {
+                        format!("{repeat}; the seed could not be saved in {}: {error}", file().display())
+                    }
                 }
             }
         }

@@ -32,7 +32,11 @@ pub fn gradients<O: Cases<N, M>, const N: usize, const M: usize>() -> Compared {
         Ok(())
     });
     for (input, resolved) in resolved.get().into_iter().enumerate() {
-        assert!(resolved, "{}: no derivative with respect to input {input} exceeds the rounding error", O::NAME);
+        assert!(
+            resolved,
+            "{}: no derivative with respect to input {input} exceeds the rounding error",
+            O::NAME
+        );
     }
     seen.into_inner()
 }
@@ -62,7 +66,11 @@ pub fn shape_classes<O: Cases<N, M>, const N: usize, const M: usize>() {
 pub fn adjoint<O: Cases<N, M>, const N: usize, const M: usize>() {
     for_all(O::long_cases(), linear::adjoint);
     let undeclared = linear::undeclared::<O, N, M>();
-    assert!(undeclared.is_empty(), "{} is linear in the inputs {undeclared:?}; declare them in `LINEAR`", O::NAME);
+    assert!(
+        undeclared.is_empty(),
+        "{} is linear in the inputs {undeclared:?}; declare them in `LINEAR`",
+        O::NAME
+    );
 }
 
 /// On a tape, a gradient arrives at every recorded input, once for each use.
@@ -80,5 +88,9 @@ pub fn extreme_values<O: Cases<N, M>, const N: usize, const M: usize>() {
 /// The cases reveal [mistakes](planted::Mistake) planted in the gradient of each input.
 pub fn planted_mistakes<O: Cases<N, M>, const N: usize, const M: usize>() {
     let undetected = planted::undetected::<O, N, M>();
-    assert!(undetected.is_empty(), "{}: planted mistakes that no case detects, by input: {undetected:?}", O::NAME);
+    assert!(
+        undetected.is_empty(),
+        "{}: planted mistakes that no case detects, by input: {undetected:?}",
+        O::NAME
+    );
 }

@@ -163,7 +163,8 @@ fn sentences(advice: &Advice) -> Vec<String> {
     }
     sentences.extend(harms.map(|mask| format!("Avoid {}.", change_of(mask))));
     sentences.push("Additive Gaussian noise does not change linear codes, whatever the classes.".into());
-    sentences.push("These results are exact for linear codes, and only a first estimate for networks.".into());
+    sentences
+        .push("These results are exact for linear codes, and only a first estimate for networks.".into());
     sentences
 }
 

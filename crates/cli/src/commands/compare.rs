@@ -130,7 +130,10 @@ fn operand(text: &str, out: &Path) -> Result<Operand> {
 /// The measurements of a sweep.
 fn swept(file: &Path) -> Result<Swept> {
     let refused = |why: String| {
-        Error::Usage(format!("{}: expected the measurements of a sweep, got other content: {why}; run `agon sweep` again", file.display()))
+        Error::Usage(format!(
+            "{}: expected the measurements of a sweep, got other content: {why}; run `agon sweep` again",
+            file.display()
+        ))
     };
     let text = system::files::read_text(file, MAX_BYTES).map_err(|error| refused(error.to_string()))?;
     let swept: Swept = serde_json::from_str(&text).map_err(|error| refused(error.to_string()))?;

@@ -115,7 +115,9 @@ fn safetensors(run: &FinishedRun, file: &Path) -> Result<(String, Value)> {
     let [numbers, tensors] =
         [(numbers, "parameter"), (parameters.len(), "tensor")].map(|(n, noun)| text::count(n, noun));
     let alone = match parameters.iter().all(|(name, _)| keep::is_of_encoder(name)) {
-        true => "; only its encoder, since the rest is not stored: `agon train` with the same config stores all",
+        true => {
+            "; only its encoder, since the rest is not stored: `agon train` with the same config stores all"
+        }
         false => "",
     };
     Ok((format!("{file}: {numbers} in {tensors}, of run {key}{alone}\n"), value))

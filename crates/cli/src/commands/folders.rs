@@ -69,7 +69,10 @@ impl Folders {
         for folder in &self.images {
             let whole = folder.canonicalize().unwrap_or_else(|_| folder.clone());
             let Some(text) = whole.to_str() else {
-                let what = format!("{}: expected a UTF-8 path, which a batch script requires; rename the folder", folder.display());
+                let what = format!(
+                    "{}: expected a UTF-8 path, which a batch script requires; rename the folder",
+                    folder.display()
+                );
                 return Err(Error::Usage(what));
             };
             arguments.extend(["--images".to_owned(), text.to_owned()]);

@@ -87,7 +87,8 @@ fn drawable<'c>(config: &'c RunConfig, model: &str) -> Result<(&'c Cre, f64)> {
     if cre.mixing != Mixing::Weighted || cre.labelled.is_some() {
         return Err(Error::Usage(
             "`agon graph` draws a single backward pass over labelled images; omit `mixing` and \
-             `labelled`".into(),
+             `labelled`"
+                .into(),
         ));
     }
     let lambda = cre.lambda.ok_or_else(|| Error::Usage("`lambda` is not set; add `lambda=0.5`".into()))?;

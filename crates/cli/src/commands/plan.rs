@@ -152,7 +152,11 @@ pub(crate) fn command(Plan { selection, minutes, json }: &Plan) -> Result<ExitCo
     let with = seconds + seconds_without_data;
     let absent = match without {
         0 => String::new(),
-        n => format!("; {} lack their data set, about {} if all data sets were present", text::count(n, "run"), duration(with)),
+        n => format!(
+            "; {} lack their data set, about {} if all data sets were present",
+            text::count(n, "run"),
+            duration(with)
+        ),
     };
     print_text(&format!("in total about {} of training{absent}\n", duration(seconds)))?;
     print_text(&format!(

@@ -72,9 +72,7 @@ fn say_how_to_go_on() {
     let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else { return };
     let wait = move || {
         for signal in signals.forever() {
-            note!(
-                "stopped; finished runs are stored: run the same command again to resume"
-            );
+            note!("stopped; finished runs are stored: run the same command again to resume");
             let _ = emulate_default_handler(signal);
         }
     };

@@ -26,8 +26,10 @@ pub(super) fn models() -> PossibleValuesParser {
 /// # Errors
 /// [`Error::Usage`] if the preset does not take such images.
 pub(super) fn preset(name: &str, data: DataConfig, kind: &InputSpec) -> Result<Map<String, Value>> {
-    let preset =
-        presets::ALL.iter().find(|preset| preset.name == name).expect("the command line has checked the names");
+    let preset = presets::ALL
+        .iter()
+        .find(|preset| preset.name == name)
+        .expect("the command line has checked the names");
     match serde_json::to_value(preset.config(data, kind)?) {
         Ok(Value::Object(fields)) => Ok(fields),
         _ => unreachable!("a config serialises to a map"),

@@ -32,7 +32,8 @@ pub(super) fn cut(line: &str) -> String {
 pub(super) fn text(outcome: &Outcome, has_table: bool) -> String {
     let Outcome { rows, page, unchecked, failed, images_trained, seconds, .. } = outcome;
     let mut lines = String::new();
-    let mut line = |of: &str| writeln!(lines, "{}", within(of, WIDTH)).expect("writing to a string cannot fail");
+    let mut line =
+        |of: &str| writeln!(lines, "{}", within(of, WIDTH)).expect("writing to a string cannot fail");
     for (title, claims) in [("claims", true), ("exact facts", false)] {
         let counts = counts(rows, claims);
         if !counts.is_empty() {

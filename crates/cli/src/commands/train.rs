@@ -109,7 +109,8 @@ pub(crate) fn command(args: &Train) -> Result<ExitCode> {
     let done = done?;
     let in_all = begin.elapsed().as_secs_f64();
     let finished = done.get(&run).ok_or_else(|| {
-        let what = "probe: expected the images its encoder was trained on, got others; use the same `data` for both";
+        let what =
+            "probe: expected the images its encoder was trained on, got others; use the same `data` for both";
         Error::Usage(what.into())
     })?;
     match args.json {

@@ -116,7 +116,10 @@ fn answer(args: &Why) -> Result<Answer> {
         }
     };
     if spec.schema != SCHEMA {
-        reasons.push(format!("results of schema {} lack measurements of this version's schema {SCHEMA}", spec.schema));
+        reasons.push(format!(
+            "results of schema {} lack measurements of this version's schema {SCHEMA}",
+            spec.schema
+        ));
     }
     let state = match outcome {
         None => {

@@ -71,7 +71,8 @@ impl Client {
                 name: set,
                 at: base.clone(),
                 what: "address",
-                expected: "https://HOST/FOLDER, or http://HOST/FOLDER for a server on this machine".to_owned(),
+                expected: "https://HOST/FOLDER, or http://HOST/FOLDER for a server on this machine"
+                    .to_owned(),
                 got: "another address".to_owned(),
                 hint: "name another address with `--from URL`",
             })?;

@@ -78,7 +78,8 @@ fn content<const R: usize>(name: &str, reader: &mut dyn Read, size: Size) -> Res
         }
     };
 
-    let mut values = Vec::with_capacity(usize::try_from(reserve).expect("the size of a file in memory fits into usize"));
+    let mut values =
+        Vec::with_capacity(usize::try_from(reserve).expect("the size of a file in memory fits into usize"));
     reader.take(count + 1).read_to_end(&mut values).map_err(|error| unreadable(name, "values", error))?;
     match (values.len() as u64).cmp(&count) {
         std::cmp::Ordering::Equal => Ok((dims.map(|dim| dim as usize), values)),

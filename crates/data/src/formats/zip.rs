@@ -44,7 +44,12 @@ pub(crate) fn for_entries(
         let [method, name_length, extra, comment] = [10, 28, 30, 32].map(|field| number(&entry, field, 2));
         let [crc, packed, size, place] = [16, 20, 24, 42].map(|field| number(&entry, field, 4));
         if [packed, size, place].contains(&0xffff_ffff) {
-            return Err(wrong(name, "entry", "an entry below 4 GiB; store it as NPY", "a larger one (ZIP64)"));
+            return Err(wrong(
+                name,
+                "entry",
+                "an entry below 4 GiB; store it as NPY",
+                "a larger one (ZIP64)",
+            ));
         }
         if size > left {
             return Err(wrong(name, "size of an entry", format!("at most {left} bytes"), size.to_string()));

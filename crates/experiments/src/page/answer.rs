@@ -65,7 +65,9 @@ pub(super) fn limits(rows: &[Verdict], profile: Profile) -> String {
     );
     let mut sentences = Vec::new();
     if !profile.decides() {
-        sentences.push(format!("The profile {profile} only checks that everything runs; it gives no verdicts on claims."));
+        sentences.push(format!(
+            "The profile {profile} only checks that everything runs; it gives no verdicts on claims."
+        ));
     }
     if not_trained > 0 {
         sentences.push(format!(

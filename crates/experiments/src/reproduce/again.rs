@@ -65,7 +65,8 @@ fn elsewhere(stored: &FinishedRun, options: &Options) -> Option<String> {
     if options.resources.device().is_err() {
         return Some(format!("stored by a node with {}, which this machine lacks", options.resources.device));
     }
-    (there != Some(&here)).then(|| format!("computed on {}; this machine has {here}", there.unwrap_or("unknown")))
+    (there != Some(&here))
+        .then(|| format!("computed on {}; this machine has {here}", there.unwrap_or("unknown")))
 }
 
 /// Fact A13 where the machine that draws is another than those that computed.

@@ -55,7 +55,8 @@ impl<'m> CreTrainer<'m> {
     pub fn mixing(mut self, rule: Mixing) -> Result<Self> {
         let CreObjective { model, config, .. } = self.objective;
         if model.is_split() && rule != Mixing::Weighted {
-            let (expected, got) = ("`weighted`, since the two gradients are not mixed in a split latent", rule.name().into());
+            let (expected, got) =
+                ("`weighted`, since the two gradients are not mixed in a split latent", rule.name().into());
             return Err(Error::Setting { setting: "mixing", expected, got });
         }
         self.objective.mixer = Mixer::new(rule, config)?;

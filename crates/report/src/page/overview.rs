@@ -110,6 +110,9 @@ fn absent(others: &[Verdict]) -> String {
     }
     match sets.is_empty() {
         true => String::new(),
-        false => format!("<p class=\"note\">Not run, since the data set is missing: {}.</p>\n", escape(&sets.join(", "))),
+        false => format!(
+            "<p class=\"note\">Not run, since the data set is missing: {}.</p>\n",
+            escape(&sets.join(", "))
+        ),
     }
 }

@@ -52,9 +52,9 @@ impl Change {
             Self::Halved if h % 2 == 0 && w % 2 == 0 => each(sets, halved),
             Self::Halved => Err(Error::Usage(format!("halving images: expected even sides, got {h} x {w}"))),
             Self::Padded { side } if side >= h.max(w) => each(sets, |images| padded(images, side)),
-            Self::Padded { side } => {
-                Err(Error::Usage(format!("padding images to {side} x {side}: expected no larger images, got {h} x {w}")))
-            }
+            Self::Padded { side } => Err(Error::Usage(format!(
+                "padding images to {side} x {side}: expected no larger images, got {h} x {w}"
+            ))),
             Self::Background { percent } if percent < 100 => with_background(sets, percent),
             Self::Background { percent } => Err(Error::Usage(format!(
                 "background: expected less than 100 % of the variance, got {percent} %"
@@ -124,7 +124,8 @@ fn with_background(sets: [Split; 2], percent: u32) -> Result<[Split; 2]> {
     let scaled = sums.iter().zip(&sets).map(|(sum, set)| {
         let bytes: Vec<u8> =
             sum.iter().map(|x| ((x - low) * scale).round().clamp(0.0, 255.0) as u8).collect();
-        let images = Array4::from_shape_vec((set.len(), c, h, w), bytes).expect("the number of pixels is unchanged");
+        let images =
+            Array4::from_shape_vec((set.len(), c, h, w), bytes).expect("the number of pixels is unchanged");
         Split::new(images, set.labels().to_vec(), set.n_classes())
     });
     let scaled: Vec<Split> = scaled.collect::<std::result::Result<_, _>>()?;
@@ -206,7 +207,10 @@ mod tests {
     fn impossible_transformations_are_refused() {
         let refused = |change: Change| change.apply([set(2, 3), set(2, 3)]).unwrap_err().to_string();
         assert_eq!(refused(Change::Halved), "halving images: expected even sides, got 3 x 3");
-        assert_eq!(refused(Change::Padded { side: 2 }), "padding images to 2 x 2: expected no larger images, got 3 x 3");
+        assert_eq!(
+            refused(Change::Padded { side: 2 }),
+            "padding images to 2 x 2: expected no larger images, got 3 x 3"
+        );
         assert!(refused(Change::Background { percent: 100 }).ends_with("give less than 100"));
     }
 }

@@ -199,8 +199,8 @@ fn bands(images: &Images, shown: usize) -> Result<(Scalars, Arrays)> {
     let n = images.train.len();
     let shown = shown.min(n);
     let d: usize = images.train.image_shape().iter().product();
-    let x =
-        ArrayView2::from_shape((n, d), images.train.pixels()).expect("the pixels fill the shape of the split");
+    let x = ArrayView2::from_shape((n, d), images.train.pixels())
+        .expect("the pixels fill the shape of the split");
     let pca = GramPca::fit(x)?;
     // Evenly spaced over the set.
     let picked: Vec<usize> = (0..shown).map(|place| place * n / shown).collect();

@@ -154,8 +154,8 @@ pub(super) fn to_safetensors(arrays: &Arrays, epoch: Option<u32>) -> Result<Vec<
         bytes.push(array.values.to_bytes());
     }
     let views = arrays.iter().zip(&bytes).map(|((name, array), bytes)| {
-        let view = TensorView::new(array.values.dtype(), array.shape.clone(), bytes)
-            .expect("the shape was checked");
+        let view =
+            TensorView::new(array.values.dtype(), array.shape.clone(), bytes).expect("the shape was checked");
         (name, view)
     });
     let metadata = epoch.map(|epoch| HashMap::from([(EPOCH.to_owned(), epoch.to_string())]));

@@ -236,7 +236,10 @@ fn invalid_arguments_are_refused() {
     let at_most = complaint(Weights::RECONSTRUCTION, 36);
     assert_eq!(at_most, "dimensions of the code: expected 1 to 29, got 36");
     let none = complaint(Weights { reconstruction: 0.0, labels: 0.0 }, 1);
-    assert_eq!(none, "weights of the loss: expected two finite weights of at least 0, not both 0, got 0 and 0");
+    assert_eq!(
+        none,
+        "weights of the loss: expected two finite weights of at least 0, not both 0, got 0 and 0"
+    );
     for bad in [-1.0, f64::NAN, f64::INFINITY] {
         complaint(Weights { reconstruction: bad, labels: 1.0 }, 1);
         complaint(Weights { reconstruction: 1.0, labels: bad }, 1);

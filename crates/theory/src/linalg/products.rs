@@ -13,7 +13,8 @@ pub(crate) fn view(x: ArrayView2<'_, f64>) -> MatRef<'_, f64> {
     match (x.to_slice(), x.reversed_axes().to_slice()) {
         (Some(slice), _) => MatRef::from_row_major_slice(slice, rows, columns),
         (None, columns_in_order) => {
-            let slice = columns_in_order.expect("the rows or the columns of this crate's matrices are contiguous");
+            let slice =
+                columns_in_order.expect("the rows or the columns of this crate's matrices are contiguous");
             MatRef::from_column_major_slice(slice, rows, columns)
         }
     }

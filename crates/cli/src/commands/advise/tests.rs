@@ -150,11 +150,15 @@ fn sentences_state_the_judged_sizes_and_recommend_no_mask_to_avoid() {
     );
     assert!(!few.contains("not judged"), "{few}");
     let many = text(60, judged(0.5, unclear), judged(0.25, unclear));
-    assert!(many.contains("No tested mask helps by more than chance with a code of size 16 or more"), "{many}");
+    assert!(
+        many.contains("No tested mask helps by more than chance with a code of size 16 or more"),
+        "{many}"
+    );
     let raised = "patches of 2 x 2 with 50 % dropped raise the alignment of a code of size 8 by 2.2 %, from 60.0 to 61.3 %";
     assert!(
-        many.contains(&format!("Smaller codes are not evaluated on the other half; the largest gain among them: {raised}."))
-            && !many.contains("Avoid"),
+        many.contains(&format!(
+            "Smaller codes are not evaluated on the other half; the largest gain among them: {raised}."
+        )) && !many.contains("Avoid"),
         "{many}"
     );
     // What is to be avoided is not praised for smaller codes.

@@ -26,7 +26,8 @@ pub(super) fn compare(a: &Path, b: &Path) -> Result<Comparison> {
         equal: 0,
         shown: usize::MAX,
         note: "A and B are means of arrays, B - A is the largest difference of an element, and n counts the \
-             elements that differ".into(),
+             elements that differ"
+            .into(),
     };
     let names: BTreeSet<&String> = of_a.variables.keys().chain(of_b.variables.keys()).collect();
     for name in names {

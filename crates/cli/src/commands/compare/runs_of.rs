@@ -72,7 +72,10 @@ pub(super) fn compare(keys: [&str; 2], out: &Path) -> Result<Comparison> {
         true => "the interval is paired over the test images; only several seeds separate an effect from \
              chance in training: `agon sweep`"
             .into(),
-        false => "two runs cannot separate an effect from chance in training; `agon sweep` trains several seeds".into(),
+        false => {
+            "two runs cannot separate an effect from chance in training; `agon sweep` trains several seeds"
+                .into()
+        }
     };
     Ok(comparison)
 }

@@ -49,9 +49,10 @@ fn of_space(free: u64, folder: &Path) -> Check {
         free if free < NO_SPACE => {
             Check::problem(WHAT, detail + ": free some space, or choose another folder with --out")
         }
-        free if free < LITTLE_SPACE => {
-            Check::note(WHAT, detail + ": long jobs may run out of space; everything stored until then is kept")
-        }
+        free if free < LITTLE_SPACE => Check::note(
+            WHAT,
+            detail + ": long jobs may run out of space; everything stored until then is kept",
+        ),
         _ => Check::ok(WHAT, detail),
     }
 }
@@ -66,8 +67,7 @@ pub(super) fn writable(out: &Path) -> Check {
     match tempfile::tempfile_in(&folder).and_then(|mut file| file.write_all(b"this folder is writable")) {
         Ok(()) => Check::ok(WHAT, format!("{} is writable", folder.display())),
         Err(error) => {
-            let detail =
-                format!("{} is not writable: {error}; choose another with --out", folder.display());
+            let detail = format!("{} is not writable: {error}; choose another with --out", folder.display());
             Check::problem(WHAT, detail)
         }
     }
@@ -86,9 +86,10 @@ pub(super) fn hdf5() -> Check {
     };
     match written() {
         Ok(true) => Check::ok(WHAT, "results were written and read back unchanged"),
-        Ok(false) => {
-            Check::problem(WHAT, "results changed between writing and reading; check the disk, or report this as a bug")
-        }
+        Ok(false) => Check::problem(
+            WHAT,
+            "results changed between writing and reading; check the disk, or report this as a bug",
+        ),
         Err(why) => Check::problem(WHAT, why),
     }
 }

@@ -124,7 +124,10 @@ fn axes(args: &Sweep) -> Result<Vec<Axis>> {
             )));
         }
         if axes.iter().any(|other| other.key == axis.key) {
-            return Err(Error::Usage(format!("`{}` is set twice; give all of its values in one argument", axis.key)));
+            return Err(Error::Usage(format!(
+                "`{}` is set twice; give all of its values in one argument",
+                axis.key
+            )));
         }
         check_once(&format!("`{}`", axis.key), &axis.values)?;
         axes.push(axis);
@@ -157,7 +160,8 @@ fn config(args: &Sweep, model: &str, (name, set): (&str, &Dataset), chosen: &[&s
     if let Some(epochs) = args.epochs {
         fields.insert("epochs".into(), epochs.into());
     }
-    let config: RunConfig = serde_json::from_value(Value::Object(fields)).expect("a preset is a valid config");
+    let config: RunConfig =
+        serde_json::from_value(Value::Object(fields)).expect("a preset is a valid config");
     let keys = args.settings.iter().chain(&args.set).filter_map(|text| text.split_once('='));
     let settings =
         keys.zip(chosen).map(|((key, _), value)| format!("{key}={value}").parse().map_err(Error::Usage));

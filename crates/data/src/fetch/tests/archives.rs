@@ -66,7 +66,9 @@ fn an_archive_with_a_file_twice_or_without_one_is_refused() {
     assert!(message.contains("each file once, got `data_batch_1.bin` twice"), "{message}");
     let message = fetching(gzip(&archive(&records()[..7]))).refused();
     assert!(message.contains("only a part of `cifar10`: test_batch.bin missing"), "{message}");
-    assert!(fetching(gzip(&archive(&[]))).refused().contains("expected the files of the set, got none of them"));
+    assert!(
+        fetching(gzip(&archive(&[]))).refused().contains("expected the files of the set, got none of them")
+    );
 }
 
 #[test]

@@ -101,9 +101,8 @@ static LARGE: Mutex<()> = Mutex::new(());
 fn decode(name: &str, bytes: &[u8]) -> Result<DynamicImage> {
     let bytes = match jpeg::is_jpeg(bytes) {
         // The decoder would fill missing data with grey.
-        true => jpeg::image(bytes).ok_or_else(|| {
-            wrong(name, "JPEG image", "an end-of-image marker after the last scan", "none")
-        })?,
+        true => jpeg::image(bytes)
+            .ok_or_else(|| wrong(name, "JPEG image", "an end-of-image marker after the last scan", "none"))?,
         false => bytes,
     };
     let broken = |error: image::ImageError| wrong(name, "image", "a complete JPEG or PNG image", error);

@@ -74,9 +74,10 @@ fn a_path_outside_the_folder_is_refused_by_name() {
     for path in ["/etc/passwd", "../escape", "set/../../escape", "set/.."] {
         for kind in [b'0', b'5'] {
             let message = refused(&archive(&[entry(path, kind, b"")]));
-            let expected =
-                format!("`set.tar`: path of an entry: expected a relative path without `.` and `..`, got \
-                     `{path}`");
+            let expected = format!(
+                "`set.tar`: path of an entry: expected a relative path without `.` and `..`, got \
+                     `{path}`"
+            );
             assert_eq!(message, expected);
         }
     }

@@ -59,7 +59,10 @@ impl Reader<'_> {
             Ok(WITHOUT_CHECKSUM) => return Ok(()),
             Ok(FORMAT_VERSION) if sealed => return Ok(()),
             Ok(FORMAT_VERSION) => {
-                let (expected, got) = ("the SHA-256 of its content in the last line".to_owned(), "another last line".to_owned());
+                let (expected, got) = (
+                    "the SHA-256 of its content in the last line".to_owned(),
+                    "another last line".to_owned(),
+                );
                 return Err(Error::Altered { file: self.path.into(), expected, got });
             }
             Ok(version) => version.to_string(),

@@ -21,7 +21,10 @@ pub(crate) struct Avx2;
 
 const LANES: usize = 8;
 
-#[allow(clippy::undocumented_unsafe_blocks, reason = "each method has the safety contract of the trait's method")]
+#[allow(
+    clippy::undocumented_unsafe_blocks,
+    reason = "each method has the safety contract of the trait's method"
+)]
 impl Simd for Avx2 {
     type Vector = __m256;
     type Mask = __m256i;

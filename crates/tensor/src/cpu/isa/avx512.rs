@@ -21,7 +21,10 @@ pub(crate) struct Avx512;
 
 const LANES: usize = 16;
 
-#[allow(clippy::undocumented_unsafe_blocks, reason = "each method has the safety contract of the trait's method")]
+#[allow(
+    clippy::undocumented_unsafe_blocks,
+    reason = "each method has the safety contract of the trait's method"
+)]
 impl Simd for Avx512 {
     type Vector = __m512;
     type Mask = __mmask16;

@@ -16,7 +16,10 @@ fn multiply_add(a: f32, b: f32, c: f32) -> f32 {
     if cfg!(any(target_arch = "aarch64", target_feature = "fma")) { a.mul_add(b, c) } else { a * b + c }
 }
 
-#[allow(clippy::undocumented_unsafe_blocks, reason = "each method has the safety contract of the trait's method")]
+#[allow(
+    clippy::undocumented_unsafe_blocks,
+    reason = "each method has the safety contract of the trait's method"
+)]
 impl<const LANES: usize> Simd for Portable<LANES> {
     type Vector = [f32; LANES];
     type Mask = u16;

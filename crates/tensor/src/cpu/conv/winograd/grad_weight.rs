@@ -50,9 +50,21 @@ struct Block {
 
 pub(super) fn compute(sizes: &Correlation, dweight: &mut [f32], x: &[f32], dy: &[f32], isa: Isa) {
     let area = Correlation::area;
-    assert_eq!(x.len(), sizes.n * sizes.c * area(sizes.image), "the images have the sizes of the convolution");
-    assert_eq!(dy.len(), sizes.n * sizes.o * area(sizes.out), "the gradients have the sizes of the convolution");
-    assert_eq!(dweight.len(), sizes.o * sizes.c * area(sizes.kernel), "the weight has the sizes of the convolution");
+    assert_eq!(
+        x.len(),
+        sizes.n * sizes.c * area(sizes.image),
+        "the images have the sizes of the convolution"
+    );
+    assert_eq!(
+        dy.len(),
+        sizes.n * sizes.o * area(sizes.out),
+        "the gradients have the sizes of the convolution"
+    );
+    assert_eq!(
+        dweight.len(),
+        sizes.o * sizes.c * area(sizes.kernel),
+        "the weight has the sizes of the convolution"
+    );
     if dy.is_empty() || dweight.is_empty() {
         return dweight.fill(0.0);
     }

@@ -99,9 +99,15 @@ unsafe fn of_axes<S: Simd, R: Axis, C: Axis>(
     };
     for group in &groups {
         let from = group.from.iter().map(|run| of_last(run, sizes.c, Correlation::area(sizes.image)));
-        assert!(from.chain(group.from).all(|run| run.is_within(x.len())), "the tiles of a unit lie within the images");
+        assert!(
+            from.chain(group.from).all(|run| run.is_within(x.len())),
+            "the tiles of a unit lie within the images"
+        );
         let to = group.to.iter().map(|run| of_last(run, sizes.o, Correlation::area(sizes.out)));
-        assert!(to.chain(group.to).all(|run| run.is_within(y.len())), "the tiles of a unit lie within the outputs");
+        assert!(
+            to.chain(group.to).all(|run| run.is_within(y.len())),
+            "the tiles of a unit lie within the outputs"
+        );
     }
     let y = Shared(y.as_mut_ptr());
     let is_finite = AtomicBool::new(true);

@@ -37,7 +37,9 @@ impl Tiling {
             Self { n, lanes, rows: rows_of_strip, columns, strips: rows.div_ceil(rows_of_strip) }
         };
         let choices = (1..=(most / columns).clamp(1, rows)).rev().map(of);
-        choices.min_by_key(|choice| choice.groups() * choice.rows).expect("a unit of one row is always possible")
+        choices
+            .min_by_key(|choice| choice.groups() * choice.rows)
+            .expect("a unit of one row is always possible")
     }
 
     /// Units of all images.
