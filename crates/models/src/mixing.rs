@@ -4,7 +4,7 @@ use autograd::{Param, Tape};
 use serde::{Deserialize, Serialize};
 use tensor::{DType, Tensor};
 
-use crate::cre::fitting;
+use crate::weights::fitting;
 use crate::{Adam, AdamConfig, Error, Result, range};
 
 /// The encoder's gradient at z (`book/cre.md`, section 7, question 7), from the gradients `g_r` of the MSE and `g_c` of
