@@ -1,5 +1,5 @@
-//! Trains ResNet9 twice from the same start, once with Winograd's convolutions and once with direct ones, and prints the
-//! losses of both beside each other: `cargo run --release -p benches --bin algorithms -- [STEPS [BATCH]]`.
+//! Trains ResNet9 twice from the same initial parameters, once with Winograd's convolutions and once with direct ones,
+//! and prints both losses side by side: `cargo run --release -p benches --bin algorithms -- [STEPS [BATCH]]`.
 #![forbid(unsafe_code)]
 
 use std::io::Write;

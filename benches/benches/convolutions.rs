@@ -1,4 +1,4 @@
-//! Criterion benchmarks of the convolutions: one for each way in which they are computed, forward and both gradients.
+//! Criterion benchmarks of the convolutions: one for each algorithm, forward and both gradients.
 #![allow(missing_docs)]
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};

@@ -1,5 +1,5 @@
-//! Criterion benchmarks of batch norms with what follows them, fused and one after the other, forward and backward; and of
-//! whole networks in evaluation, whose norms are part of the convolutions' weights.
+//! Criterion benchmarks of batch norms with the layers that follow them, fused and separate, forward and backward; and
+//! of whole networks in evaluation, whose norms are part of the convolutions' weights.
 #![allow(missing_docs)]
 
 use autograd::ops::max_pool2d::MaxPool2d;
@@ -15,7 +15,7 @@ const POOL: fn() -> MaxPool2d = || MaxPool2d::square(2, 2, 0);
 /// A function of images and of the norm's weight and bias.
 type Layers = for<'t> fn(&Var<'t>, [&Var<'t>; 2]) -> autograd::Result<Var<'t>>;
 
-/// Each fused operation beside those that it replaces.
+/// Each fused operation, and the separate operations that it replaces.
 const LAYERS: [(&str, Layers); 4] = [
     ("relu_fused", |x, affine| Ok(x.batch_norm_relu(Some(affine), EPS)?[0].clone())),
     ("relu_apart", |x, affine| x.batch_norm(Some(affine), EPS)?[0].relu()),
@@ -53,7 +53,7 @@ fn norms(criterion: &mut Criterion) {
 fn evaluation(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("evaluation");
     group.sample_size(10);
-    // One image shows what is prepared once, many show the rest.
+    // A batch of one image shows the cost of the preparation, larger batches the rest.
     for (name, batch) in [("resnet9", 1), ("resnet9", 32), ("cnn_s", 512), ("cnn_l", 16)] {
         let workload = Workload::named(name, Some(batch)).expect("the workload is in the list");
         group.throughput(Throughput::Elements(batch as u64));

@@ -1,4 +1,4 @@
-//! Single operations to benchmark, for which other libraries are tuned.
+//! Single operations to benchmark, chosen among those for which other libraries are tuned.
 
 use autograd::ops::conv2d::Geometry;
 use autograd::ops::matmul::MatMul;
@@ -103,7 +103,7 @@ fn matmul(device: &Device, [m, k, n]: [usize; 3], dtype: DType) -> Result<Operat
     Ok(Operation::new(elements, run))
 }
 
-/// The forward pass and the gradients of the sum of `output` by all `inputs`.
+/// The forward pass and the gradients of the sum of `output` with respect to all `inputs`.
 fn differentiated(
     inputs: Vec<Tensor>,
     output: impl for<'t> Fn(&[Var<'t>]) -> autograd::Result<Var<'t>> + 'static,

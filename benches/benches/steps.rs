@@ -7,9 +7,9 @@ use tensor::random::Stream;
 use tensor::{Init, Matrix, gemm_f32};
 
 /// `[m, k, n]` of the matrix multiplications, and which of the two matrices is transposed. Those with 616 are those of
-/// FC-M's widest layers: gradient of the input, forward, gradient of the weight. The last two differ in their rows alone and
-/// should be equally fast: a larger share of the peak for 128 rows than for 256 means that the tiles of one of them were
-/// compiled to keep their sums in memory.
+/// FC-M's widest layers: gradient of the input, forward, gradient of the weight. The last two differ in their rows only
+/// and should be equally fast: a larger fraction of the peak for 128 rows than for 256 means that the tiles of one of
+/// them were compiled to keep their sums in memory.
 const PRODUCTS: [([usize; 3], [bool; 2]); 8] = [
     ([256, 256, 256], [false, false]),
     ([512, 512, 512], [false, false]),

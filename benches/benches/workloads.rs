@@ -117,7 +117,7 @@ impl Workload {
         params.iter().map(|(_, param)| param.len()).sum()
     }
 
-    /// A trainer of the model with Adam, at lambda = 0.5 if there are two losses, on the device of the images.
+    /// A trainer of the model with Adam on the device of the images; lambda is 0.5 if there are two losses.
     pub fn training(&self) -> models::Result<Training<'_>> {
         let mut training = self.training_on_cpu()?;
         let device = self.images.device();

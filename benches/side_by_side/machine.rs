@@ -67,14 +67,14 @@ mod tests {
     }
 
     #[test]
-    fn a_system_that_does_not_tell_is_not_called_idle() {
+    fn an_unreported_load_is_none_and_not_zero() {
         assert_eq!(busy_in("cpu  0 0 0 0 0 0 0 0 0 0\n"), None);
         assert_eq!(busy_in("intr 1"), None);
         assert_eq!(busy_in(""), None);
     }
 
     #[test]
-    fn the_day_is_written_so_that_it_sorts() {
+    fn dates_have_the_form_yyyy_mm_dd() {
         let day = today().unwrap();
         assert_eq!((day.len(), day.matches('-').count()), (10, 2), "{day}");
     }

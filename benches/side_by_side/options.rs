@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_that_make_no_sense_are_refused_with_a_reason() {
+    fn invalid_options_are_refused_with_a_reason() {
         for (arguments, reason) in [
             (&["--only", "fc_x"][..], "no workload `fc_x`"),
             (&["--threads", "0"], "non-zero"),

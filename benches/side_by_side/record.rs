@@ -24,7 +24,7 @@ pub(crate) fn file(root: &Path, options: &Options) -> anyhow::Result<PathBuf> {
     Ok(free_name(&folder, &options.name))
 }
 
-/// Writes the JSON file, and the table beside it, as far as the comparison has come.
+/// Writes the JSON file, and the table beside it, with all cells so far.
 pub(crate) fn write(file: &Path, root: &Path, options: &Options, cells: &[Cell]) -> anyhow::Result<()> {
     let record = json!({
         "date": machine::today()?,

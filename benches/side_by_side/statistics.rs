@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn one_value_is_its_own_spread_and_none_has_none() {
+    fn one_value_has_equal_quantiles_and_no_values_have_no_spread() {
         let one = spread([7.0]).unwrap();
         assert_eq!((one.min, one.median, one.max), (7.0, 7.0, 7.0));
         assert_eq!(spread([]), None);

@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_and_too_few_quiet_windows_are_shown() {
+    fn a_failure_and_too_few_undisturbed_windows_are_shown() {
         let mut broken = entry("torch", &[]);
         broken.failed = Some("it\nended".into());
         let text = every_program(&[cell(vec![entry("agon", &[(200, 0.9); 6]), broken])]);

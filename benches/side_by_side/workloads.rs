@@ -209,7 +209,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn layouts_are_tried_on_convolutions_and_the_authors_way_on_cre_training() {
+    fn pytorch_variants_are_memory_layouts_for_convolutions_and_the_authors_code_for_cre_training() {
         let of = |name: &str, mode| name.parse::<Choice>().unwrap().workload.torch_variants(mode, false);
         assert_eq!(of("fc_m", Mode::Train), ["eager", "compiled", "original"]);
         assert_eq!(of("mlpae", Mode::Train), ["eager", "compiled"]);

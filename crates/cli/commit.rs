@@ -33,8 +33,8 @@ pub(crate) fn sources(root: &Path) -> Vec<PathBuf> {
     paths
 }
 
-/// The files of git that change with the checked-out commit; none without a repository. The index is not
-/// among them: `git status` rewrites it, and it does not tell whether files differ from a commit.
+/// The files of git that change with the checked-out commit; none without a repository. The index is not among them:
+/// `git status` rewrites it even if no file differs from the commit.
 pub(crate) fn references(root: &Path) -> Vec<PathBuf> {
     if !is_own(root) {
         return vec![];

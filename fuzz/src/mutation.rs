@@ -6,7 +6,7 @@ use tensor::random::{Sequence, Stream};
 /// The largest size of a mutated input in bytes.
 pub const MAX_BYTES: usize = 1 << 14;
 
-/// Boundary values that are likely to break readers.
+/// Boundary values that often break readers.
 const AWKWARD: [u64; 12] = [
     0,
     1,

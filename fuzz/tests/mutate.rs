@@ -1,7 +1,7 @@
 //! R13: no reader panics, hangs, or exceeds its memory bound.
 //!
-//! `AGON_PROVE_INPUTS` is the number of mutated inputs per reader, in addition to the hostile inputs and every truncation
-//! of the valid ones. The only test of its file, since the memory of the whole process is measured.
+//! `AGON_PROVE_INPUTS` is the number of mutated inputs per reader, in addition to the hostile inputs and every
+//! truncation of the valid ones. This is the only test in its file, since it measures the memory of the whole process.
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use std::fs;

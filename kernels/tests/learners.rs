@@ -91,7 +91,7 @@ fn measured(training: &mut dyn Training, images: &Images) -> BTreeMap<String, Ve
 
 /// Both devices give the same values up to rounding: six steps in f32, each with sums of up to some hundred terms in another
 /// order, as in `training.rs`.
-fn learns_there_as_here_with(learner: impl Into<LearnerConfig>, rotation: Option<Rotation>) {
+fn trains_as_on_the_cpu_with(learner: impl Into<LearnerConfig>, rotation: Option<Rotation>) {
     let learner = learner.into();
     let here = smoke(&learner, rotation, &Device::Cpu);
     let there = smoke(&learner, rotation, &Setting::ALL[2].device());
@@ -114,31 +114,31 @@ fn learns_there_as_here_with(learner: impl Into<LearnerConfig>, rotation: Option
     assert!(moved && here["epoch 1"][0].is_finite(), "{label} does not learn");
 }
 
-fn learns_there_as_here(learner: impl Into<LearnerConfig>) {
-    learns_there_as_here_with(learner, None);
+fn trains_as_on_the_cpu(learner: impl Into<LearnerConfig>) {
+    trains_as_on_the_cpu_with(learner, None);
 }
 
 #[test]
 fn a_cre_learns_on_a_device_and_is_observed_there() {
-    learns_there_as_here(cre(Architecture::Fc(fc_s()), 0.5));
+    trains_as_on_the_cpu(cre(Architecture::Fc(fc_s()), 0.5));
     // Its heads are compared with those on principal components.
-    learns_there_as_here(cre(Architecture::Fc(fc_s()), 1.0));
-    learns_there_as_here(cre(Architecture::CnnS { latent_channels: 2, classes: 10 }, 0.5));
+    trains_as_on_the_cpu(cre(Architecture::Fc(fc_s()), 1.0));
+    trains_as_on_the_cpu(cre(Architecture::CnnS { latent_channels: 2, classes: 10 }, 0.5));
 }
 
 #[test]
 fn a_masked_transformer_draws_its_masks_on_a_device() {
     for loss in [MaskedLoss::Removed, MaskedLoss::Whole] {
         let masking = Masking { ratio: 0.5, loss };
-        learns_there_as_here(cre(Architecture::Vit(vit::Config { masking, ..vit::Config::S }), 0.5));
+        trains_as_on_the_cpu(cre(Architecture::Vit(vit::Config { masking, ..vit::Config::S }), 0.5));
     }
 }
 
 #[test]
 fn rotated_images_with_their_own_targets_and_few_labels_are_gathered_on_a_device() {
-    learns_there_as_here_with(cre(Architecture::Fc(fc_s()), 0.5), Some(Rotation::PAPER));
+    trains_as_on_the_cpu_with(cre(Architecture::Fc(fc_s()), 0.5), Some(Rotation::PAPER));
     let rotation = Rotation { turned_target: true, shared: false, ..Rotation::PAPER };
-    learns_there_as_here_with(cre(Architecture::Fc(fc_s()), 0.5), Some(rotation));
+    trains_as_on_the_cpu_with(cre(Architecture::Fc(fc_s()), 0.5), Some(rotation));
     // Two labelled images a batch, of five: an epoch of theirs begins within one of the others.
     let few = |labelled| Cre {
         model: Architecture::Fc(fc_s()),
@@ -146,13 +146,13 @@ fn rotated_images_with_their_own_targets_and_few_labels_are_gathered_on_a_device
         mixing: Mixing::Weighted,
         labelled: Some(labelled),
     };
-    learns_there_as_here(few(5));
+    trains_as_on_the_cpu(few(5));
 }
 
 #[test]
 fn rules_that_read_gradients_back_learn_on_a_device_step_by_step() {
     for mixing in [Mixing::Surgery, Mixing::Uncertainty] {
-        learns_there_as_here(Cre {
+        trains_as_on_the_cpu(Cre {
             model: Architecture::Fc(fc_s()),
             lambda: Some(0.5),
             mixing,
@@ -166,19 +166,19 @@ fn predictive_coding_and_recurrent_networks_learn_on_a_device() {
     let (model, lambda, optimiser) = (fc_s(), Some(0.5), ADAM);
     let relaxation = Relaxation { steps: 2, rate: 0.01 };
     let network = predictive_coding::Config { model, lambda, output_precision: 1.0, relaxation, optimiser };
-    learns_there_as_here(PredictiveCoding { network });
+    trains_as_on_the_cpu(PredictiveCoding { network });
     for loss_at in [LossAt::EveryStep, LossAt::LastStep] {
         let network = recurrent::Config { model, lambda, steps: 2, loss_at, optimiser };
-        learns_there_as_here(Recurrent { network });
+        trains_as_on_the_cpu(Recurrent { network });
     }
 }
 
 #[test]
 fn probes_of_a_frozen_encoder_learn_on_a_device_and_converge_there() {
     let model = Architecture::Fc(fc_s());
-    learns_there_as_here(FrozenProbe::new(Features::Pca, model));
+    trains_as_on_the_cpu(FrozenProbe::new(Features::Pca, model));
     let probe = FrozenProbe::new(Features::Random, model);
-    learns_there_as_here(FrozenProbe { converge: Some(3), ..probe });
+    trains_as_on_the_cpu(FrozenProbe { converge: Some(3), ..probe });
 }
 
 #[test]
@@ -191,10 +191,10 @@ fn classifiers_of_projected_images_learn_on_a_device() {
         weight_decay: 1e-3,
         decayed: Decayed::Weights,
     };
-    learns_there_as_here(Classification { task });
+    trains_as_on_the_cpu(Classification { task });
     (task.network, task.loss) = (Classifier::Resnet9 { width_divisor: 32 }, ClassificationLoss::OneHotMse);
     task.crop = None;
-    learns_there_as_here(Classification { task });
+    trains_as_on_the_cpu(Classification { task });
 }
 
 #[test]
@@ -208,6 +208,6 @@ fn autoencoders_and_their_probes_learn_on_a_device() {
     ] {
         let (weight_decay, decayed, spectrum) = (1e-3, Decayed::All, false);
         let task = autoencoding::Task { network, objective, masked, weight_decay, decayed, spectrum };
-        learns_there_as_here(Autoencoding { task });
+        trains_as_on_the_cpu(Autoencoding { task });
     }
 }

@@ -39,7 +39,7 @@ fn check_sums(what: &str, shapes: &[&[usize]], f: &Function<'_>) {
 }
 
 #[test]
-fn sums_of_many_terms_are_off_by_a_few_roundings() {
+fn sums_of_many_terms_have_few_rounding_errors() {
     check_sums("the leading axis", &[&[N, 2]], &|x| x[0].sum_axes(&[0], false));
     check_sums("the last axis", &[&[2, N]], &|x| x[0].sum_axes(&[1], false));
     check_sums("a broadcast", &[&[N, 2], &[2]], &|x| x[0].add(&x[1]));
@@ -239,7 +239,7 @@ fn the_gradient_of_relu_at_nan_is_nan() {
 }
 
 #[test]
-fn keys_of_minus_infinity_have_no_weight_and_a_row_of_nothing_else_is_nan() {
+fn keys_with_a_score_of_minus_infinity_have_no_weight_and_a_row_of_only_these_is_nan() {
     for (t, width) in [(5, 2), (70, 20), (40, 70)] {
         for masked in [1, t - 2, t] {
             let number = |i: usize| match (i / (3 * width), i % (3 * width)) {

@@ -72,7 +72,7 @@ fn batches_equal_those_of_the_cpu_bit_for_bit_with_every_augmentation() {
 }
 
 #[test]
-fn images_without_augmentation_in_another_range_and_behind_others_are_gathered_from_the_same_rows() {
+fn every_way_to_gather_images_reads_the_same_rows() {
     let split = split();
     let crop = Augmentation::CropAndFlip { border: 3 };
     let pixels: Vec<f32> = split.pixels().iter().map(|&byte| f32::from(byte) - 7.5).collect();

@@ -67,7 +67,7 @@ fn principal_components_of_the_full_fashion_mnist_have_the_errors_of_the_book() 
         (256, 0.0119),
     ];
     for (k, expected) in expected {
-        // Four digits are given, and a tolerance of 0.2 %.
+        // The specification gives four digits and a tolerance of 0.2 %.
         let tolerance = 2e-3 * expected + 5e-5;
         assert!(
             (errors[k] - expected).abs() <= tolerance,

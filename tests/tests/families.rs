@@ -20,8 +20,8 @@ const FROM_ROUNDING: f64 = 1e-9;
 /// The tolerance of row R5 of `book/reliability.md`.
 const TOLERANCE: f64 = 1e-7;
 
-/// For each part, the gradients of the sum of the losses, or of one of them, by each parameter; without parts that do
-/// not affect the loss.
+/// For each part, the gradients of the sum of the losses, or of one of them, with respect to each parameter; without
+/// parts that do not affect the loss.
 fn gradients(instance: &dyn Instance, lambda: f64, only: Option<usize>) -> Vec<Vec<Vec<f64>>> {
     let tape = Tape::new();
     let losses = instance.losses(&tape, lambda).unwrap();

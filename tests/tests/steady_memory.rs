@@ -1,7 +1,7 @@
 //! A warm training step allocates no memory from the system: tensors come from the cache, and other allocations are
 //! small.
 //!
-//! The only test of its file, since the memory of the whole process is measured.
+//! This is the only test in its file, since it measures the memory of the whole process.
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use peak_alloc::PeakAlloc;

@@ -98,8 +98,8 @@ fn install(repo: &Repo) -> anyhow::Result<()> {
         .context("cannot install mdBook; check the network connection")
 }
 
-/// Builds the pages into `site`, `with_others` those of the crates and the results too, and checks that every link of the book has
-/// its target.
+/// Builds the pages into `site`, with the documentation of the crates and the results if `with_others`, and checks that
+/// every link of the book has its target.
 fn build(repo: &Repo, mdbook: &Path, site: &Path, with_others: bool) -> anyhow::Result<()> {
     ensure!(
         !site.exists() || site.join("index.html").is_file() || site.read_dir()?.next().is_none(),

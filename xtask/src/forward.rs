@@ -9,7 +9,7 @@ use xshell::{Cmd, Shell, cmd};
 use crate::repo::Repo;
 use crate::setup;
 
-/// A command of the program `agon`: exit code 101 if cargo cannot build it, else its own.
+/// A command of the program `agon`. The exit code is 101 if cargo cannot build it, else that of the program.
 pub(crate) fn agon(repo: &Repo, command: &str, arguments: &[OsString]) -> anyhow::Result<ExitCode> {
     setup::ensure(repo)?;
     // In the current folder of the caller, so that relative paths keep their meaning.

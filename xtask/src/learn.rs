@@ -1,4 +1,4 @@
-//! `cargo xtask learn`: the exercises of the book, on files of the learner's own in `exercises/`, which git ignores.
+//! `cargo xtask learn`: the exercises of the book. The learner's own files are in `exercises/`, which git ignores.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -140,7 +140,7 @@ fn check(repo: &Repo, exercise: &Exercise, seed: u64) -> anyhow::Result<bool> {
     repo.sh.write_file(&manifest, manifest_of(repo, name))?;
     repo.sh.write_file(package.join("main.rs"), program(exercise, &file, seed))?;
     let target = repo.join("target/learn/target");
-    // The profile is small: what takes time here is the compiler.
+    // The debug profile, since compiling takes most of the time.
     let build =
         cmd!(repo.sh, "cargo build --quiet --offline --manifest-path {manifest} --target-dir {target}");
     if build.quiet().run().is_err() {

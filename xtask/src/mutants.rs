@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_come_in_the_order_of_the_items() {
+    fn results_are_in_the_order_of_the_items() {
         let items: Vec<usize> = (0..50).collect();
         assert_eq!(side_by_side(&items, |&item| Ok(2 * item)).unwrap()[49], 98);
         assert!(side_by_side(&items, |&item| if item == 7 { bail!("seven") } else { Ok(()) }).is_err());

@@ -22,7 +22,8 @@ use system::{cpu, status, text};
 pub(crate) use card::{PAGE, RELIABILITY, is_current};
 pub(crate) use sanitizer::run as address_sanitizer;
 
-/// The options of `cargo xtask prove`. It fails if a row fails; a row that cannot run here has a reason.
+/// The options of `cargo xtask prove`. The command fails if a row fails; a row that cannot run on this machine is
+/// recorded with the reason.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// Use the long sizes (hours), including steps that CI skips (AddressSanitizer)

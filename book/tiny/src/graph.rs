@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_picture_of_the_book_is_drawn_by_this_file() {
+    fn the_picture_in_the_book_equals_the_drawing() {
         let tape = Tape::new();
         let gradients = tape.backward(neuron(&tape));
         let drawn = svg(&tape, &gradients);

@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_without_hidden_units_cannot_learn_it() {
+    fn a_network_without_hidden_units_cannot_learn_exclusive_or() {
         let mut network = Mlp::new(0, 0);
         let last = (0..1000).fold(0.0, |_, _| network.step(&XOR, 0.1));
         // The best constant is 0, and every case is then missed by 1.

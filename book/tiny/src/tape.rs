@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_loss_does_not_depend_on_has_gradient_zero() {
+    fn a_value_that_the_loss_does_not_depend_on_has_gradient_zero() {
         let tape = Tape::new();
         let (x, y) = (tape.input("x", 3.0), tape.input("y", 2.0));
         let loss = x.exp();

@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn an_impossible_class_that_is_no_target_is_no_nan() {
+    fn a_logit_of_minus_infinity_of_a_class_that_is_no_target_gives_no_nan() {
         let x = Tensor::from_vec(vec![1.0, f64::NEG_INFINITY], &[1, 2]).unwrap();
         assert_eq!(loss(CrossEntropy::default(), &x, &[0]), Ok(0.0));
     }

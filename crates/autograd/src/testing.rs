@@ -106,7 +106,7 @@ macro_rules! op_tests {
         }
 
         #[test]
-        fn gradients_of_large_calls_are_the_slopes_along_directions() {
+        fn gradients_of_large_calls_agree_with_directional_derivatives() {
             $(suite::large_calls::<$op, _, _>();)+
         }
 
@@ -131,7 +131,7 @@ macro_rules! op_tests {
         }
 
         #[test]
-        fn the_adjoint_identity_holds_for_its_linear_inputs_and_there_are_no_others() {
+        fn the_adjoint_identity_holds_for_exactly_the_declared_linear_inputs() {
             $(suite::adjoint::<$op, _, _>();)+
         }
 
@@ -146,7 +146,7 @@ macro_rules! op_tests {
         }
 
         #[test]
-        fn mistakes_planted_in_backward_are_revealed_by_the_cases() {
+        fn mistakes_planted_in_backward_are_detected_by_the_cases() {
             $(suite::planted_mistakes::<$op, _, _>();)+
         }
     };

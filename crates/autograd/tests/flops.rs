@@ -22,7 +22,7 @@ fn there_and_back<const N: usize>(
 }
 
 #[test]
-fn the_flops_of_a_product_are_two_m_k_n_however_it_is_read_and_in_every_type() {
+fn the_flops_of_a_matrix_multiplication_are_two_m_k_n_in_every_layout_and_type() {
     let (m, k, n) = (5, 7, 3);
     for (transpose_a, transpose_b) in [(false, false), (true, false), (false, true), (true, true)] {
         let product = MatMul { transpose_a, transpose_b };

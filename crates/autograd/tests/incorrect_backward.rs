@@ -191,7 +191,7 @@ fn every_mistake_in_the_gradient_of_a_parameter_is_named_and_the_parameter_keeps
 }
 
 #[test]
-fn a_mistake_in_the_gradient_of_an_input_that_is_not_chosen_is_not_looked_for() {
+fn inputs_that_are_not_selected_are_not_checked() {
     assert_eq!(check(&GradCheck::new().only(&[1]), Mistake::Twice), Ok(()));
     let chosen = check(&GradCheck::new().only(&[0]), Mistake::Twice);
     assert!(matches!(chosen, Err(Error::WrongGradient { .. })));

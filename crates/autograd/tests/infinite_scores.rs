@@ -20,7 +20,7 @@ fn attended(t: usize, width: usize, masked: usize, dtype: DType) -> Vec<f64> {
 }
 
 #[test]
-fn keys_of_minus_infinity_have_no_weight_and_a_row_of_nothing_else_is_nan() {
+fn keys_with_a_score_of_minus_infinity_have_no_weight_and_a_row_of_only_these_is_nan() {
     // Few narrow heads, and tiles of 288 keys of which the first are all masked.
     for (t, width) in [(5, 2), (32, 16), (7, 20), (300, 20), (700, 17)] {
         for dtype in [DType::F64, DType::F32, DType::BF16] {

@@ -69,7 +69,7 @@ fn the_mean_of_twenty_million_ones_is_one() {
 }
 
 #[test]
-fn sums_over_axes_in_any_place() {
+fn long_sums_over_any_axes_are_accurate() {
     check("the leading axis", &[&[N, 2]], &|x| x[0].sum_axes(&[0], false));
     check("the last axis", &[&[2, N]], &|x| x[0].mean_axes(&[1], true));
     check("axes apart", &[&[N / 4, 2, 4]], &|x| x[0].sum_axes(&[2, 0], false));
@@ -77,21 +77,21 @@ fn sums_over_axes_in_any_place() {
 }
 
 #[test]
-fn gradients_through_broadcasts() {
+fn long_sums_in_gradients_of_broadcasts_are_accurate() {
     check("a row", &[&[N, 2], &[2]], &|x| x[0].add(x[1]));
     check("a row in the middle", &[&[2, N, 2], &[2, 1, 2]], &|x| x[0].add(x[1]));
     check("a scalar", &[&[N], &[1]], &|x| x[0].mul(x[1]));
 }
 
 #[test]
-fn matrix_products_and_their_biases() {
+fn long_sums_in_matrix_products_and_biases_are_accurate() {
     check("a layer over many rows", &[&[N, 2], &[3, 2], &[3]], &|x| x[0].linear(x[1], x[2]));
     check("a layer over many columns", &[&[2, N], &[3, N], &[3]], &|x| x[0].linear(x[1], x[2]));
     check("a layer with ReLU", &[&[N, 1], &[2, 1], &[2]], &|x| x[0].linear_relu(x[1], x[2]));
 }
 
 #[test]
-fn convolutions_their_biases_and_poolings() {
+fn long_sums_in_convolutions_biases_and_pooling_are_accurate() {
     let geometry = Geometry::square(1, 0);
     for images in [[N / 1024, 1, 32, 32], [1, 1, 1024, N / 1024]] {
         check("a convolution", &[&images, &[2, 1, 1, 1], &[2]], &|x| x[0].conv2d(x[1], x[2], geometry));
@@ -100,7 +100,7 @@ fn convolutions_their_biases_and_poolings() {
 }
 
 #[test]
-fn norms() {
+fn long_sums_in_norms_are_accurate() {
     // Outputs and input gradients have terms below one; weight gradients sum over all rows.
     let n = N as f64;
     let norm: &Function<'_> = &|x| x[0].layer_norm(x[1], x[2], 0.5);
@@ -121,7 +121,7 @@ fn norms() {
 }
 
 #[test]
-fn losses() {
+fn long_sums_in_losses_are_accurate() {
     check("mse", &[&[N], &[N]], &|x| x[0].mse(&x[1].scale(3.0)?));
     let labels =
         |classes: usize| Indices::new((0..(N / classes) as u32).map(|row| row % classes as u32).collect());
@@ -133,7 +133,7 @@ fn losses() {
 }
 
 #[test]
-fn rows_that_are_chosen_or_added_many_times() {
+fn long_sums_of_gathered_and_scattered_rows_are_accurate() {
     let rows = Indices::new(vec![1; N]);
     check("one row for all", &[&[1, 2, 2]], &|x| x[0].gather_rows(&rows));
     check("all to one row", &[&[1, N, 2]], &|x| x[0].scatter_rows(&rows, 2));

@@ -125,6 +125,6 @@ macro_rules! all_tell {
 }
 
 #[test]
-fn every_operation_tells_what_it_saves() {
+fn every_operation_reports_what_it_saves() {
     for_each_op!(all_tell);
 }

@@ -42,7 +42,7 @@ pub(crate) enum Error {
         /// How reading ended.
         why: String,
     },
-    /// An error of the crates below.
+    /// An error of a lower crate.
     #[error(transparent)]
     Experiments(experiments::Error),
 }
@@ -73,7 +73,7 @@ impl Error {
     }
 }
 
-/// Errors of the crates below; their usage errors are usage errors here too.
+/// Converts errors of lower crates; their usage errors are usage errors here too.
 impl<E: Into<experiments::Error>> From<E> for Error {
     fn from(error: E) -> Self {
         match error.into() {
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_adds_no_line_to_a_message() {
+    fn names_are_escaped_to_one_line_in_messages() {
         let path = PathBuf::from("a\nok\u{1b}[2J");
         let message = Error::Unreadable { path, why: "it ends early".into() }.message();
         assert!(

@@ -120,7 +120,7 @@ fn exit_codes() -> String {
 /// Parses the command line and runs the command.
 pub fn main() -> ExitCode {
     // Without a handler the system would end the program where a file reaches `ulimit -f`; with one, the write is an
-    // error like that of a full disk. Where the system takes no handler, all else works.
+    // error like that of a full disk. If no handler can be installed, everything else still works.
     let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
     let result = match Cli::try_parse() {
         Ok(Cli { command }) => start_threads_for(&command).and_then(|()| run(&command)),
@@ -156,7 +156,7 @@ fn start_threads_for(command: &Command) -> Result<()> {
         | Command::Compare(_)
         | Command::Export(_)
         | Command::Completions(_) => Ok(()),
-        // It reports threads that cannot start itself.
+        // `agon doctor` itself reports threads that cannot start.
         Command::Doctor(_) => Ok(()),
         Command::Train(args) => Ok(start_threads(args.threads)?),
         _ => Ok(start_threads(None)?),

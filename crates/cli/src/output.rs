@@ -129,8 +129,9 @@ pub(crate) fn about(seconds: f64) -> String {
     }
 }
 
-/// The words of a text in lines of at most `columns`, of which all but the first begin with `indent` spaces; the first begins
-/// at that column. Where fewer than 20 columns remain, all lines stand below, indented by 4.
+/// The words of a text in lines of at most `columns`, of which all but the first begin with `indent` spaces; the first
+/// begins at that column. If fewer than 20 columns remain, the text starts on a new line and all lines are indented by
+/// 4.
 pub(crate) fn wrapped(text: &str, columns: usize, indent: usize) -> String {
     let (indent, mut at) = if columns < indent + 20 { (4, columns) } else { (indent, indent) };
     let mut out = String::new();
@@ -156,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_texts_continue_below_their_beginning_or_where_there_is_room() {
+    fn long_texts_are_wrapped_at_their_indentation_or_on_new_lines_if_columns_are_few() {
         assert_eq!(wrapped("one two three", 25, 5), "one two three");
         assert_eq!(
             wrapped("a word after another word of it", 25, 5),

@@ -168,7 +168,7 @@ impl Screen {
         }
     }
 
-    /// Says what is computed while no epoch ends.
+    /// Displays what is computed in a phase without epochs.
     pub(crate) fn note(&self, text: &str) {
         match &self.display {
             Some(Display::Terminal(bar)) => bar.println(text::line(&format!("  {text} ..."))),

@@ -1,4 +1,4 @@
-//! The command line: exit codes, messages for bad input, and a smoke run from end to end.
+//! Tests of the command line: exit codes, messages for bad input, and a smoke run from end to end.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! The commit embedded in the program is that of its sources, not of the folder in which it is run.
+//! Tests that the commit embedded in the program is that of its sources, not of the folder in which it is run.
 #![allow(clippy::unwrap_used)]
 
 #[path = "../commit.rs"]

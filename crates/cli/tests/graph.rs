@@ -1,4 +1,4 @@
-//! `agon graph`: a page, a drawing and DOT of one training step, a table without files, and refusals.
+//! Tests of `agon graph`: a page, a drawing and DOT of one training step, a table without files, and refusals.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
@@ -37,7 +37,7 @@ fn one_training_step_is_drawn_with_both_heads_and_all_parameters() {
     assert!(printed.contains(&format!("{} edges", dot.matches(" -> ").count())), "{printed}");
     let (code, table, _) = graph(folder, &step);
     assert_eq!(code, Some(0));
-    // A title, an empty line and a header stand above the nodes.
+    // The table starts with a title, an empty line and a header.
     assert_eq!(table.lines().count(), 3 + dot.matches("label=").count(), "{table}");
     let parameters = table.lines().filter(|line| line.contains(".weight ") || line.contains(".bias "));
     let norms: Vec<f64> =
@@ -51,7 +51,7 @@ fn without_norms(svg: &str) -> String {
 }
 
 #[test]
-fn the_picture_of_the_book_is_what_the_command_draws() {
+fn the_picture_in_the_book_equals_the_drawing_of_the_command() {
     let folder = tempfile::tempdir().unwrap();
     let (code, _, notes) =
         graph(folder.path(), &["--model", "fc-s", "lambda=0.5", "batch=32", "--svg", "step.svg"]);
@@ -65,7 +65,7 @@ fn the_picture_of_the_book_is_what_the_command_draws() {
 }
 
 #[test]
-fn what_cannot_be_drawn_is_refused_with_the_next_step() {
+fn models_that_cannot_be_drawn_are_refused_with_the_next_step() {
     let folder = tempfile::tempdir().unwrap();
     for (arguments, words) in [
         (&["--model", "fc-q"][..], &["fc-q", "fc-m"][..]),

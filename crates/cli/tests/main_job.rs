@@ -1,4 +1,5 @@
-//! The main job as a reader sees it: committed results at once, a short summary, a page from the start, and how to go on.
+//! Tests of the main job from a user's view: committed results at once, a short summary, a page from the start, and how
+//! to continue.
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
@@ -70,13 +71,13 @@ fn report_without_arguments_shows_the_committed_results_and_changes_none_of_them
     assert!(
         !page.contains("cargo xtask") && page.contains("agon reproduce --profile standard --only linear-cre")
     );
-    // Those of a folder that is named are in that folder.
+    // With a named results folder, only results in it are read.
     let own = agon(folder.path(), &["report", "--profile", "standard", "--out", "out"]).output().unwrap();
     assert!(!own.status.success() && text(&own.stderr).contains("out/standard holds no results"));
 }
 
 #[test]
-fn a_page_is_there_before_the_first_result_and_an_interrupted_job_says_how_to_go_on() {
+fn a_page_exists_before_the_first_result_and_an_interrupted_job_prints_how_to_continue() {
     let folder = tempfile::tempdir().unwrap();
     // Enough epochs that the job is interrupted in any case.
     let endless = ["reproduce", "--profile", "smoke", "--only", "fc-lambda-sweep", "-s", SMALL, "-s"];
@@ -97,7 +98,7 @@ fn a_page_is_there_before_the_first_result_and_an_interrupted_job_says_how_to_go
 }
 
 #[test]
-fn verdicts_are_printed_as_they_fall_and_standard_has_every_experiment() {
+fn verdicts_are_printed_after_each_experiment_and_standard_plans_more_runs_than_quick() {
     let folder = tempfile::tempdir().unwrap();
     let job =
         ["reproduce", "--profile", "smoke", "--only", "fc-lambda-sweep,linear-codes", "-s", SMALL, "--json"];
@@ -121,7 +122,7 @@ fn verdicts_are_printed_as_they_fall_and_standard_has_every_experiment() {
     };
     let [quick, standard] = ["quick", "standard"].map(plan);
     assert!(quick["runs"].as_u64().unwrap() < standard["runs"].as_u64().unwrap());
-    // CIFAR-10 is not here, and the plan says what its runs would take.
+    // CIFAR-10 is missing; the plan still estimates the time of its runs.
     assert!(
         standard["without_data"].as_u64() == Some(2) && standard["seconds_without_data"].as_f64() > Some(0.0)
     );

@@ -1,4 +1,4 @@
-//! User-supplied images on the command line: classes are matched by name, and the suggested commands work as
+//! Tests of user-supplied images on the command line: classes are matched by name, and the suggested commands work as
 //! printed.
 #![allow(clippy::unwrap_used)]
 
@@ -149,9 +149,9 @@ fn images_that_do_not_fit_in_memory_are_refused_before_they_are_read() {
     assert!(message.contains("bytes of free memory") && message.contains("smaller side"), "{message}");
 }
 
-/// Evaluating a learner that needs its training images on other images requires the training images too.
+/// Some learners need their training images for an evaluation on other images, too.
 #[test]
-fn evaluating_a_run_that_needs_its_training_images_reports_that() {
+fn evaluating_a_run_whose_needed_training_images_are_missing_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     for name in ["a", "b"] {
@@ -160,7 +160,7 @@ fn evaluating_a_run_that_needs_its_training_images_reports_that() {
     let arguments = ["train", "--model", "mlp", "--side", "8", "--images", "a", "--epochs", "1", "batch=10"];
     let printed = printed(folder, &arguments);
     let key = printed.split_whitespace().nth(1).unwrap().trim_end_matches(':');
-    // They are remembered.
+    // The training images are found where the run recorded them.
     assert_eq!(json(folder, &["eval", key, "--images", "b"])["n"], 8);
     std::fs::rename(folder.join("a"), folder.join("moved")).unwrap();
     refused(folder, &["eval", key, "--images", "b"], &["needs the images it was trained on", "/a;"]);
@@ -200,7 +200,7 @@ fn suggested_commands_repeat_the_given_options() {
     assert!(!trained.contains('\u{1b}'), "{trained:?}");
     typed(folder, &trained);
 
-    // A published set in its own folder.
+    // A published data set in a folder of its name.
     let mnist = folder.join("sets/mnist");
     std::fs::create_dir_all(&mnist).unwrap();
     let pixels = |n: usize| (0..n * 784).map(|at| (at * 31 % 251) as u8).collect::<Vec<u8>>();
@@ -224,9 +224,9 @@ fn suggested_commands_repeat_the_given_options() {
     typed(folder, &trained);
 }
 
-/// Folder, side and colour are part of what a run and a printed config remember.
+/// Folder, side and colour are recorded with a run and in a printed config.
 #[test]
-fn a_run_and_a_config_remember_their_images() {
+fn a_run_and_a_config_record_their_images() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     images(&folder.join("a"), &[("ant", 0), ("bee", 1)]);
@@ -245,7 +245,7 @@ fn a_run_and_a_config_remember_their_images() {
 
 /// Statistics of large images take seconds, in which no epoch ends.
 #[test]
-fn long_phases_say_what_they_compute() {
+fn long_phases_are_reported() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     images(&folder.join("a"), &[("ant", 0), ("bee", 1)]);
@@ -254,7 +254,7 @@ fn long_phases_say_what_they_compute() {
     let notes = String::from_utf8(output.stderr).unwrap();
     assert!(notes.contains("computing statistics of 27 images of 1024 elements each ..."), "{notes}");
     assert!(notes.contains("computing the probes and statistics of the latent ..."), "{notes}");
-    // Small images are quick, and nothing is said.
+    // For small images these phases are short, and nothing is printed.
     let output = agon(folder, &[&train[..], &["--side", "8"]].concat());
     assert!(!String::from_utf8(output.stderr).unwrap().contains("..."));
 }

@@ -1,4 +1,4 @@
-//! The intervals quoted in README and book are those of the committed verdicts.
+//! Tests that the intervals quoted in README and book are those of the committed verdicts.
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
@@ -9,7 +9,7 @@ use runs::store::{Coordinates, Values, read_results};
 /// The pages whose intervals are all rows of a table of verdicts.
 const PAGES: [&str; 3] = ["README.md", "book/findings.md", "book/ten-questions.md"];
 
-/// A value with the ends of its interval, and the decimals that are written of each.
+/// A value with the ends of its interval, and the number of decimals with which each is written.
 #[derive(Debug)]
 struct Quoted {
     values: [f64; 3],
@@ -17,7 +17,7 @@ struct Quoted {
 }
 
 impl Quoted {
-    /// The number with each of its parts; `None` if one is not a number.
+    /// Parses a value and the ends of its interval; `None` if one is not a number.
     fn of(parts: [&str; 3]) -> Option<Self> {
         let mut values = [0.0; 3];
         for (value, part) in values.iter_mut().zip(parts) {
@@ -49,7 +49,7 @@ fn quoted(text: &str) -> Vec<Quoted> {
     for (at, _) in prose.match_indices('[') {
         let Some((inside, _)) = prose[at + 1..].split_once(']') else { continue };
         let Some((low, high)) = inside.split_once(", ") else { continue };
-        // The last number between the bracket and the end of what comes before.
+        // The value is the last number before the bracket, after any other bracket or separator.
         let before = prose[..at].rsplit(['[', ']', '(', '|', ';']).next().unwrap();
         let number = before.rsplit(|c: char| !is_number(c)).find(|part| part.parse::<f64>().is_ok());
         found.extend(number.and_then(|number| Quoted::of([number, low, high])));

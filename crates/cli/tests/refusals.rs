@@ -1,4 +1,4 @@
-//! What the command line refuses: each message is a sentence, and each exit code is in the table.
+//! Tests of invalid commands: each message is a sentence, and each exit code is in the table.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
@@ -80,7 +80,7 @@ fn sides_of_images_are_usage_errors() {
 
 /// The program, its help and the book have one table.
 #[test]
-fn exit_codes_are_documented_as_they_are() {
+fn the_documented_exit_codes_are_those_of_the_program() {
     let folder = tempfile::tempdir().unwrap();
     let (_, help) = ended(folder.path(), &["--help"]);
     let book = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../book/commands.md");

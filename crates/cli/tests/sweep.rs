@@ -1,4 +1,4 @@
-//! Sweeps of a user, comparisons of what is stored, and why a run is found or recomputed.
+//! Tests of user sweeps, of comparisons of stored results, and of the reasons why a run is found or recomputed.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
@@ -116,7 +116,7 @@ fn a_sweep_is_measured_drawn_found_again_and_compared() {
     assert!(value("test_accuracy")["interval"].is_array() && value("test_mse")["interval"].is_null());
     assert!(printed(folder, &["compare", key, other]).contains("learner.lambda"));
 
-    // Why it is found, and why not.
+    // Why the run is found, and why it is recomputed once its images have changed.
     let why = json(folder, &["why", key]);
     assert_eq!((&why["found"], &why["reasons"]), (&true.into(), &serde_json::json!([])));
     let nearest = &why["nearest"][0]["differs"];
@@ -130,7 +130,7 @@ fn a_sweep_is_measured_drawn_found_again_and_compared() {
 }
 
 #[test]
-fn several_presets_and_sets_are_told_apart() {
+fn cells_of_several_presets_and_sets_are_distinguished() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     images(&folder.join("a"));
@@ -142,7 +142,7 @@ fn several_presets_and_sets_are_told_apart() {
     assert_eq!(swept["sweep"]["cells"].as_array().unwrap().len(), 4);
     let name = swept["sweep"]["name"].as_str().unwrap();
     assert!(name.starts_with("fc-s-linear-data-") && folder.join("out/sweeps").join(name).is_dir(), "{name}");
-    // Each run remembers its own folder.
+    // The folder of its images is recorded with each run.
     for cell in swept["sweep"]["cells"].as_array().unwrap() {
         let key = cell["keys"][0].as_str().unwrap();
         assert_eq!(json(folder, &["eval", key])["as_stored"], true);
@@ -153,7 +153,7 @@ fn several_presets_and_sets_are_told_apart() {
 }
 
 #[test]
-fn a_sweep_that_is_a_slip_is_refused_before_anything_is_stored() {
+fn invalid_arguments_of_a_sweep_are_refused_before_anything_is_stored() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     for (arguments, message) in [
@@ -182,7 +182,7 @@ fn a_sweep_that_is_a_slip_is_refused_before_anything_is_stored() {
 }
 
 #[test]
-fn tasks_of_a_cluster_are_told_where_the_images_are() {
+fn tasks_of_a_cluster_get_the_paths_of_the_images() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     images(&folder.join("photos"));
@@ -247,7 +247,7 @@ fn a_plan_counts_the_runs_that_lack_their_data() {
 }
 
 #[test]
-fn a_plan_for_a_gpu_needs_none_and_says_what_it_assumes() {
+fn a_plan_for_a_gpu_needs_no_gpu_and_states_its_assumptions() {
     let folder = tempfile::tempdir().unwrap();
     let only = ["--only", "cnn-l-lambda-sweep,fc-lambda-sweep"];
     let plan = [&["plan", "--profile", "smoke", "--device", "cuda:0", "--minutes", "30"][..], &only].concat();

@@ -1,4 +1,5 @@
-//! One run from the command line: training, reuse, evaluation, probing, export, and suggestions for misspelt names.
+//! Tests of one run from the command line: training, reuse, evaluation, probing, export, and suggestions for misspelt
+//! names.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Verdicts: none on experiments that were not run, and none in the smoke profile.
+//! Tests that experiments that were not run and the smoke profile get no verdict.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;

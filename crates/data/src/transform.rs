@@ -36,7 +36,7 @@ mod tests {
     }
 
     #[test]
-    fn each_byte_is_looked_up() {
+    fn normalised_values_are_appended_in_the_order_of_the_bytes() {
         let mut values = vec![7.0];
         normalise_into(&mut values, &[255, 0]);
         assert_eq!(values, [7.0, 1.0, -1.0]);

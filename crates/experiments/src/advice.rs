@@ -22,8 +22,8 @@ const JUDGED_FROM: usize = 16;
 const PATCHES: [usize; 5] = [1, 2, 4, 8, 16];
 const DROPPED: [f64; 3] = [0.25, 0.5, 0.75];
 
-/// The smallest number of images per pixel for advice: a linear probe then explains less than one part in this number of
-/// random labels.
+/// The smallest number of images per pixel for advice: with as many, a linear probe explains at most about a fifth of
+/// the variance of random labels.
 const ENOUGH: usize = 5;
 
 /// The results of the closed forms for a set of labelled images.
@@ -37,7 +37,7 @@ pub struct Advice {
     pub classes: usize,
     /// The rank of the images: the number of directions with variance.
     pub rank: usize,
-    /// The numbers of principal components that hold 50, 90, 95 and 99 percent of the variance.
+    /// For 50, 90, 95 and 99 percent of the variance, the number of leading principal components that hold it.
     pub components: Vec<(u32, usize)>,
     /// R² of a linear probe of all pixels.
     pub explained: f64,
@@ -51,7 +51,7 @@ pub struct Advice {
     pub too_few: Option<String>,
 }
 
-/// The computation of alignments with fewer operations.
+/// The way to compute alignments that needs fewer operations.
 enum Route<'a> {
     /// From the covariance of pixels.
     Pixels(Box<Denoising>),
@@ -234,8 +234,8 @@ fn extreme(
     found.map(|(mask, k, (change, _))| (mask, k, change))
 }
 
-/// The smallest code by which masks are judged, for images of this rank. A mask hardly changes a code of most directions, so
-/// all reported sizes are judged if the rank is below twice [`JUDGED_FROM`].
+/// The smallest code by which masks are judged, for images of this rank. A mask hardly changes a code that keeps most
+/// directions, so all reported sizes are judged if the rank is below twice [`JUDGED_FROM`].
 fn judged_from(rank: usize) -> usize {
     if rank >= 2 * JUDGED_FROM { JUDGED_FROM } else { 1 }
 }

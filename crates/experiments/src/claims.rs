@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn every_name_stands_once() {
+    fn every_name_is_unique() {
         for (place, experiment) in ALL.iter().enumerate() {
             let name = experiment.info().name;
             assert!(ALL[..place].iter().all(|other| other.info().name != name), "{name}");
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn the_name_of_a_paper_stands_for_all_of_its_experiments() {
+    fn the_name_of_a_paper_selects_all_of_its_experiments() {
         let mut n = 0;
         for paper in Paper::ALL {
             let of_paper = named(&[paper.name().into()]).unwrap();

@@ -79,7 +79,7 @@ impl From<runs::Error> for Error {
     }
 }
 
-/// Errors of the crates below are those of the runs that use them.
+/// Converts errors of lower crates by way of [`runs::Error`].
 macro_rules! of_runs {
     ($($error:ty),*) => {$(
         impl From<$error> for Error {
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_disk_has_exit_code_4_whoever_wrote_to_it() {
+    fn a_full_disk_has_exit_code_4_for_every_kind_of_error() {
         let full = || io::Error::from(io::ErrorKind::StorageFull);
         let (path, reason) = (PathBuf::from("f"), String::new());
         for error in [

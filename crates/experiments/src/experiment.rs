@@ -41,7 +41,7 @@ impl Paper {
 pub struct Info {
     /// The name on the command line, in file names and in the page's addresses.
     pub name: &'static str,
-    /// A few words.
+    /// A short title.
     pub title: &'static str,
     /// The claim, in one sentence.
     pub claim: &'static str,
@@ -70,7 +70,7 @@ pub trait Experiment: Sync {
     /// The labelled arrays of the finished runs of a grid.
     ///
     /// # Errors
-    /// If a run lacks what is read.
+    /// If a run lacks an array that is read.
     fn collect(&self, grid: &Grid, finished: &FinishedSweep<'_>) -> Result<Results> {
         collect(grid, finished, self.info().recorded)
     }
@@ -81,7 +81,7 @@ pub trait Experiment: Sync {
     /// If the results lack what is drawn.
     fn figures(&self, results: &Results) -> Result<Vec<Figure>>;
 
-    /// What was expected, what was found, and the conclusion.
+    /// The verdicts: for each claim the expected result, the measured values and the conclusion.
     ///
     /// # Errors
     /// If the results lack what is judged.

@@ -12,7 +12,7 @@ use runs::learners::{FrozenProbe, RunConfig, cre};
 use runs::training::{Hardware, Rotation};
 
 names! {
-    /// The kinds of networks of the CRE paper: how the labels of their families begin.
+    /// The kinds of networks of the CRE paper, spelled as at the start of the labels of their families.
     pub(crate) NetworkKind {
         /// Fully connected.
         Fc = "FC-",
@@ -32,20 +32,20 @@ impl NetworkKind {
     }
 }
 
-/// The weights that every trade-off is seen at (section 4.2).
+/// The coarse grid of λ (`book/cre.md`, section 4.2).
 pub(crate) const COARSE: [f64; 5] = [0.0, 0.5, 0.9, 0.99, 1.0];
-/// The paper's step of a tenth, with a tail because nearly all of the accuracy is lost there.
+/// Steps of 0.1 as in the paper, and further values near 1, where nearly all of the accuracy is lost.
 const FINE: [f64; 16] =
     [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.97, 0.99, 0.995, 0.999, 1.0];
-/// A pure classifier, mostly reconstruction, a pure autoencoder.
+/// A pure classifier, a mixture that is mostly reconstruction, and a pure autoencoder.
 pub(crate) const THREE: [f64; 3] = [0.0, 0.9, 1.0];
 
-/// Fine in full, else coarse.
+/// The fine grid of λ in the profile `full`, else the coarse one.
 pub(crate) fn lambdas(profile: Profile) -> Vec<f64> {
     if profile == Profile::Full { FINE.to_vec() } else { coarse(profile) }
 }
 
-/// Coarse, but three in smoke and quick.
+/// The coarse grid of λ; three values in the profiles `smoke` and `quick`.
 pub(crate) fn coarse(profile: Profile) -> Vec<f64> {
     match profile {
         Profile::Smoke | Profile::Quick => THREE.to_vec(),
@@ -58,7 +58,7 @@ pub(crate) fn few(profile: Profile) -> Vec<f64> {
     if profile == Profile::Full { COARSE.to_vec() } else { THREE.to_vec() }
 }
 
-/// One seed in smoke, else `n`.
+/// One seed in the profile `smoke`, else `n`.
 pub(crate) fn seeds(profile: Profile, n: u64) -> Vec<u64> {
     (0..if profile == Profile::Smoke { 1 } else { n }).collect()
 }
@@ -162,7 +162,7 @@ pub(crate) fn vit(profile: Profile, models: &[(&str, vit::Config)]) -> Family {
     Family { optimiser, ..family(profile, label, "width D of a token", members.collect()) }
 }
 
-/// CNN-L on CIFAR-10, a quarter as wide but in full.
+/// CNN-L on CIFAR-10; a quarter of the width except in the profile `full`.
 pub(crate) fn cnn_l(profile: Profile, rotation: Option<Rotation>, dropout: f64) -> Family {
     let width_divisor = if profile == Profile::Full { 1 } else { 4 };
     let model = Architecture::CnnL { width_divisor, dropout, classes: 10 };
@@ -177,7 +177,7 @@ pub(crate) fn cnn_l(profile: Profile, rotation: Option<Rotation>, dropout: f64) 
     Family { data: vec![cifar10(profile)], rotation, batch, epochs, ..family }
 }
 
-/// The suffix of the label of a family with new heads, after the label of the family whose encoders they read.
+/// The suffix that marks a family of new heads; it follows the label of the family whose encoders are frozen.
 pub(crate) const REFITTED: &str = ", new heads";
 
 /// The frozen encoders of a family of CREs with new heads, trained for as many epochs and, in a second set, to convergence.

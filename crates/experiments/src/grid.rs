@@ -26,11 +26,11 @@ pub struct Grid {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Family {
-    /// A few words, such as `FC-M, ReLU latent`.
+    /// A short label, such as `FC-M, ReLU latent`.
     pub label: String,
     /// The name of the varied setting, such as `latent size k`.
     pub member: String,
-    /// The members, ascending in what they differ in.
+    /// The settings, in ascending order of the number that varies.
     pub members: Vec<Member>,
     /// The data sets.
     pub data: Vec<DataConfig>,
@@ -50,13 +50,13 @@ pub struct Family {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Member {
-    /// A few words, such as `k = 4`.
+    /// A short label, such as `k = 4`.
     pub label: String,
     /// The value of the setting that varies, such as k.
     pub number: f64,
-    /// The learner, without λ: each run has that of its point.
+    /// The learner, without λ, which each run gets from its cell of the grid.
     pub learner: LearnerConfig,
-    /// The weights it is run with; all of them where it is left out.
+    /// The values of λ it is run with; `None` for all of them.
     pub lambdas: Option<Vec<f64>>,
     /// The number of its family's seeds that are used; `None` for all of them.
     #[serde(default)]
@@ -64,12 +64,12 @@ pub struct Member {
 }
 
 impl Member {
-    /// A learner that is run with every weight.
+    /// A learner that is run with every λ.
     pub fn new(label: impl Into<String>, number: f64, learner: impl Into<LearnerConfig>) -> Self {
         Self { label: label.into(), number, learner: learner.into(), lambdas: None, seeds: None }
     }
 
-    /// The setting at these weights only.
+    /// The setting with these values of λ only.
     #[must_use]
     pub fn only_at(self, lambdas: &[f64]) -> Self {
         Self { lambdas: Some(lambdas.to_vec()), ..self }
@@ -92,18 +92,18 @@ pub struct Variant<'g> {
 }
 
 impl Variant<'_> {
-    /// A few words.
+    /// A label of family and data set.
     pub fn label(&self) -> String {
         format!("{}, {}", self.data.label(), self.family.label)
     }
 }
 
 impl Grid {
-    /// Every run, where there is something to run and to compare, and every run can be trained.
+    /// All runs, after checking that the grid is not empty and that every run can be trained.
     ///
     /// # Errors
-    /// [`Error::Usage`] with the key if a list is empty, a weight or a seed is not there once and in order, or a run's
-    /// config is out of range.
+    /// [`Error::Usage`] with the key if a list is empty, the values of λ are not strictly ascending, a seed is
+    /// repeated, or a run's config is out of range.
     pub fn checked_runs(&self) -> Result<Vec<Run>> {
         let usage = |what: String| Err(Error::Usage(what));
         let empty = |(key, is_empty): (&str, bool)| is_empty.then(|| key.to_owned());
@@ -157,7 +157,7 @@ impl Grid {
         self.families.iter().flat_map(|family| family.data.iter().map(move |data| Variant { family, data }))
     }
 
-    /// The largest number of members.
+    /// The largest number of settings in a family.
     pub fn n_members(&self) -> usize {
         self.families.iter().map(|family| family.members.len()).max().unwrap_or(0)
     }
@@ -189,8 +189,8 @@ impl Grid {
         Some(Run { config, seed: self.seeds[seed] })
     }
 
-    /// Every run: variants outermost, then members, λ and seeds; last the runs of members with fewer seeds, on which less
-    /// depends.
+    /// All runs: variants outermost, then settings, λ and seeds. Settings with fewer seeds, on which less depends, come
+    /// last.
     pub fn runs(&self) -> Vec<Run> {
         let (mut runs, mut last) = (Vec::new(), Vec::new());
         for variant in self.variants() {

@@ -15,7 +15,7 @@ use runs::training::Hardware;
 
 /// The runs of some experiments, the runs that those need, and their data.
 pub struct Job {
-    /// The runs whose data are here, those that are needed first.
+    /// The runs whose data are available, dependencies first.
     pub runs: Vec<Run>,
     /// The runs of each experiment, in the order in which they are computed.
     pub stages: Vec<Stage>,
@@ -28,7 +28,7 @@ pub struct Job {
 }
 
 impl Job {
-    /// The job of these experiments. A data set that is not found is no error and is noted.
+    /// The job of these experiments. A missing data set is not an error: the observer receives a note.
     ///
     /// # Errors
     /// If data cannot be read, or the store cannot be written.

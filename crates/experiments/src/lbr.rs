@@ -11,14 +11,14 @@ use runs::learners::closed_form::{Noise, Question};
 use runs::learners::{Autoencoding, Classification, ClosedForm, LearnerConfig};
 use runs::subspaces::Seen;
 
-/// AdamW's decay in the paper.
+/// The paper's weight decay of AdamW.
 pub(crate) const WEIGHT_DECAY: f64 = 1e-3;
 
-/// The one weight of a grid whose learners do not mix losses.
+/// The axis of λ of grids whose learners have no λ: one placeholder.
 pub(crate) const NO_LAMBDA: [f64; 1] = [1.0];
 
-/// A part of a set for smoke, a larger one for quick and standard, and the whole: training and test images. No image selects an
-/// epoch.
+/// A part of a set for smoke, a larger one for quick and standard, and the whole: training and test images, without a
+/// validation split.
 fn parts(profile: Profile, name: &str, [few, part, whole]: [[usize; 2]; 3]) -> DataConfig {
     let [train, test] = match profile {
         Profile::Smoke => few,
@@ -37,7 +37,7 @@ pub(crate) fn fashion(profile: Profile) -> DataConfig {
     parts(profile, name, [[500, 200], [6_000, 1_000], [60_000, 10_000]])
 }
 
-/// CIFAR-10: whole in paper and full; in standard 5,000 images are trained on and one is held out.
+/// CIFAR-10: whole in paper and full; 5,001 training images in standard, so that 5,000 are left when one is held out.
 pub(crate) fn cifar10(profile: Profile) -> DataConfig {
     parts(profile, "cifar10", [[100, 50], [5_001, 1_000], [50_000, 10_000]])
 }
@@ -53,8 +53,8 @@ pub(crate) fn tiny_imagenet(profile: Profile) -> DataConfig {
     if profile == Profile::Full { set } else { set.changed(Change::Halved) }
 }
 
-/// The sets of LBR E1 and E2, as many training images as there are: a closed form sees each once. In smoke and quick
-/// only the embedded one.
+/// The sets of LBR E1 and E2, with all training images, since a closed form reads each once; in smoke and quick only
+/// the embedded set.
 pub(crate) fn aligned_sets(profile: Profile) -> Vec<DataConfig> {
     if matches!(profile, Profile::Smoke | Profile::Quick) {
         return vec![fashion(profile)];
@@ -87,7 +87,7 @@ fn family(label: &str, member: &str, members: Vec<Member>, data: Vec<DataConfig>
     }
 }
 
-/// A closed form on each of these sets, with a member for each question.
+/// A family of closed forms on these sets, with one setting for each question.
 pub(crate) fn questions(
     label: &str,
     member: &str,
@@ -100,7 +100,7 @@ pub(crate) fn questions(
     family(label, member, members.collect(), data)
 }
 
-/// The alignment of codes under each of these noises, each with its place on the axis.
+/// The alignment of codes under each of these noises, each with its position on the axis.
 pub(crate) fn alignments(
     label: &str,
     member: &str,
@@ -124,12 +124,12 @@ fn trained(
     Family { batch: batch as usize, epochs, seeds: None, ..family(label, member, members, data) }
 }
 
-/// Sets of which a closed form sees all training images, for what is trained on them.
+/// The same sets with one training image held out, for networks that are trained on sets of closed forms.
 pub(crate) fn held_out(data: Vec<DataConfig>) -> Vec<DataConfig> {
     data.into_iter().map(|set| set.holding_out(1)).collect()
 }
 
-/// A classifier with a member for each part of the variance that it sees.
+/// A family of classifiers, with one setting for each selection of components.
 pub(crate) fn recognition(
     label: &str,
     network: Classifier,
@@ -151,7 +151,7 @@ pub(crate) fn recognition(
     trained(label, "what is seen", members.collect(), data, training)
 }
 
-/// Autoencoders with a member for each network and objective.
+/// A family of autoencoders, with one setting for each network and objective.
 pub(crate) fn autoencoders(
     label: &str,
     member: &str,
@@ -173,7 +173,7 @@ pub(crate) fn autoencoders(
     trained(label, member, members.collect(), data, training)
 }
 
-/// MLPAE with the paper's sigmoid, as deep on both sides.
+/// MLPAE with the paper's sigmoid, and encoder and decoder of equal depth.
 pub(crate) fn mlpae(latent: usize, depth: usize) -> Network {
     Network::Mlpae { latent, encoder_depth: depth, decoder_depth: depth, sigmoid: true }
 }
@@ -200,7 +200,7 @@ impl Family {
     }
 }
 
-/// A grid of these families without weights of reconstruction.
+/// A grid of families without λ.
 pub(crate) fn grid(families: Vec<Family>, seeds: Vec<u64>) -> Grid {
     Grid { families, lambdas: NO_LAMBDA.to_vec(), seeds }
 }
@@ -227,7 +227,7 @@ mod tests {
     ];
 
     #[test]
-    fn closed_forms_see_whole_sets_and_every_other_run_holds_images_out() {
+    fn closed_forms_use_whole_sets_and_every_other_run_has_a_validation_split() {
         let (mut closed, mut trained) = (0, 0);
         for &experiment in ALL.iter().filter(|one| one.info().paper == Paper::Lbr) {
             let name = experiment.info().name;
@@ -235,7 +235,7 @@ mod tests {
                 let data = &run.config.data;
                 let n = PUBLISHED.iter().find(|(name, _)| *name == data.name).unwrap().1;
                 let is_closed = !run.config.learner.learns();
-                // A part of TinyImageNet at its own size is called a part.
+                // This experiment uses only a part of TinyImageNet at its full size.
                 let is_part = name == "pca-images" && data.name == "tiny-imagenet";
                 let whole = data.train + data.validation == n;
                 assert!(whole || is_part, "{name}: {data:?}");

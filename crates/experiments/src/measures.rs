@@ -24,7 +24,7 @@ pub struct LatentMeasures {
     pub participation_ratio: f64,
 }
 
-/// The number of neighbours, if there are as many images.
+/// The number of neighbours; all of them if there are fewer images.
 pub const NEIGHBOURS: usize = 5;
 
 /// The largest number of latent elements in f64 at a time.
@@ -199,7 +199,7 @@ pub fn trade_off(lambdas: &[f64], mse: &[f64], accuracy: &[f64], of_mean: f64) -
     let of_mixtures = |synergy: f64| if mixed(mse) && mixed(accuracy) { synergy } else { f64::NAN };
     let lowest = mse.iter().copied().fold(f64::INFINITY, f64::min);
     let highest = accuracy.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    // A span below rounding error (losses are in f32) is no scale, nor is a side of length zero.
+    // A difference below rounding error (losses are in f32) cannot scale an axis, and neither can a difference of zero.
     let differ = (mse_0 - mse_1).abs() > f64::from(f32::EPSILON) * mse_0.abs().max(mse_1.abs());
     let spans = differ && accuracy_0 != accuracy_1;
     let of = |is_defined: bool, value: f64| if is_defined { value } else { f64::NAN };
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn few_latents_and_latents_that_are_all_the_same_are_measured_as_far_as_they_can_be() {
+    fn undefined_measures_of_few_or_equal_latents_are_none() {
         assert_eq!(of_latents(ArrayView2::from_shape((0, 3), &[]).unwrap(), &[]), None);
         let same = |n: usize| of_latents(Array2::from_elem((n, 3), 0.3f32).view(), &vec![0; n]).unwrap();
         for n in [1, 2, 3, 1_000, 5_001] {
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn a_known_trade_off() {
+    fn the_measures_of_a_known_trade_off_are_correct() {
         let lambdas = [0.0, 0.5, 0.9, 1.0];
         let of = trade_off(&lambdas, &[0.2, 0.1, 0.08, 0.1], &[0.8, 0.85, 0.7, 0.6], 0.4);
         for (index, expected) in [(0, 0.2), (1, 0.05), (2, 1.0), (3, 0.2), (6, 0.25), (7, 0.9)] {
@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn without_its_end_points_a_trade_off_has_no_numbers_and_without_a_mixture_no_synergy() {
+    fn measures_of_a_trade_off_are_nan_without_end_points_and_synergies_without_a_mixture() {
         let (mse, accuracy) = ([0.2, 0.1], [0.8, 0.6]);
         for lambdas in [[0.4, 0.5], [0.0, 0.5], [0.5, 1.0]] {
             let of = trade_off(&lambdas, &mse, &accuracy, 0.4);
@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trade_off_without_a_span_scales_nothing_rather_than_rounding() {
+    fn measures_scaled_by_a_difference_below_rounding_error_are_nan() {
         let lambdas = [0.0, 0.5, 0.9, 1.0];
         let rounded = [0.1, 0.1 + 1e-9, 0.1 - 1e-9, 0.1 + 2e-9];
         for (mse, accuracy) in
@@ -366,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hypervolume_is_the_dominated_share_of_the_square() {
+    fn the_hypervolume_is_the_dominated_fraction_of_the_square() {
         assert_eq!(hypervolume(vec![(0.0, 0.0)]), 1.0);
         assert_eq!(hypervolume(vec![(0.5, 0.5)]), 0.25);
         assert_eq!(hypervolume(vec![(0.25, 0.5), (0.5, 0.25), (0.75, 0.75)]), 0.25 * 0.5 + 0.5 * 0.75);

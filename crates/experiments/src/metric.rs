@@ -166,7 +166,7 @@ names! {
 }
 
 names! {
-    /// A metric of each run over a coordinate of its own.
+    /// A metric of each run that is an array over a coordinate, such as the code size.
     pub ArrayMetric {
         /// Task alignment by code size.
         Alignment = "alignment",

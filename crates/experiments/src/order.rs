@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn every_listed_name_is_an_experiment_and_stands_once() {
+    fn every_listed_name_is_an_experiment_and_is_listed_once() {
         for list in [QUICK, PAPER] {
             for (place, name) in list.iter().enumerate() {
                 assert!(claims::named(&[(*name).into()]).is_ok() && !list[..place].contains(name), "{name}");
@@ -104,13 +104,13 @@ mod tests {
     }
 
     #[test]
-    fn going_from_quick_to_standard_costs_the_difference() {
+    fn standard_reuses_the_runs_of_quick() {
         let (mut all, mut shared) = (0, 0);
         for name in QUICK {
             let standard = runs(Profile::Standard, name);
             let quick = runs(Profile::Quick, name);
             let found = quick.iter().filter(|run| standard.contains(run)).count();
-            // Exact shares of the variance are not among the bounds of standard, and two more seeds decide.
+            // Quick has fractions of the variance that are not among the bounds of standard, and two more seeds.
             assert!(found == quick.len() || *name == "subspace-recognition", "{name}: {found}");
             (all, shared) = (all + quick.len(), shared + found);
         }
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn in_paper_what_follows_the_sweeps_shares_their_runs() {
+    fn in_paper_experiments_that_follow_a_sweep_share_its_runs() {
         let swept: Vec<_> = ["vit-lambda-sweep", "fc-lambda-sweep", "cnn-s-lambda-sweep"]
             .into_iter()
             .flat_map(|name| runs(Profile::Paper, name))

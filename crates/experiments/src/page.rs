@@ -18,7 +18,7 @@ use crate::experiment::Paper;
 use crate::profile::Profile;
 use runs::store::Results;
 
-/// The name of the line of the page's provenance that says how far a job is.
+/// The name of the line of the page's provenance that states the progress of a job.
 pub(crate) const IN_PROGRESS: &str = "in progress";
 
 const TITLE: &str = "Do classification and reconstruction help or hurt each other in one representation?";
@@ -71,7 +71,7 @@ impl Shown {
         }
     }
 
-    /// The results of those of these experiments that are here, in this order.
+    /// The results of those of these experiments that were kept, in this order.
     fn of<'a>(&'a self, names: &'a [&str]) -> impl Iterator<Item = &'a Results> {
         names.iter().filter_map(|name| self.0.get(*name))
     }
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_links_to_the_documents_of_its_clone_alone() {
+    fn a_page_links_to_documents_only_inside_a_clone() {
         let clone = tempfile::tempdir().unwrap();
         let folder = clone.path().join("out/quick");
         std::fs::create_dir_all(&folder).unwrap();

@@ -23,11 +23,11 @@ pub struct Quantity {
     pub name: &'static str,
     /// Its name on axes and in tables.
     pub label: &'static str,
-    /// The unit in which it is shown; the value in it is `factor` times the stored one.
+    /// The displayed unit.
     pub unit: &'static str,
     /// The unit of differences.
     pub unit_of_differences: &'static str,
-    /// The factor.
+    /// The factor from stored to displayed values.
     pub factor: f64,
     /// The reader whose correctness per image is stored.
     reader: Option<Reader>,
@@ -84,7 +84,7 @@ pub struct PresetSweep {
 /// One combination of values.
 #[derive(Debug, Clone)]
 pub struct Cell {
-    /// The values of what is varied, as texts.
+    /// The values of the varied settings, as text.
     pub values: Vec<String>,
     /// The config.
     pub config: RunConfig,
@@ -110,7 +110,7 @@ pub struct Swept {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SweptCell {
-    /// The values of what is varied.
+    /// The values of the varied settings.
     pub values: Vec<String>,
     /// Data set and learner in words.
     pub label: String,

@@ -37,16 +37,17 @@ pub struct InputSpec {
     pub classes: usize,
 }
 
-/// The weight of reconstruction that a CRE starts with; the experiments run them at this one too.
+/// The λ of a CRE preset unless a user sets it; the experiments use this value too.
 const LAMBDA: f64 = 0.9;
 
 /// The latent of the fully connected models.
 const LATENT: usize = 16;
 
-/// The validation images of a set: a sixth of its training images, and no more than this.
+/// The maximum number of validation images of a set, otherwise a sixth of its training images.
 const MAX_VALIDATION: usize = 5_000;
 
-/// The training images for which the batch and the epochs of presets are meant; a smaller set takes as many steps.
+/// The number of training images for which batch and epochs of presets are chosen; with fewer images, a model takes the
+/// same number of steps.
 const ENOUGH_IMAGES: u32 = 5_000;
 
 /// For smaller sets: the smallest number of steps per epoch, the smallest batch, and the largest number of epochs.
@@ -110,7 +111,7 @@ impl Preset {
         (self.learner)(input).takes(input.image, input.classes)
     }
 
-    /// The channels and the side nearest to those of these images that it takes.
+    /// The accepted number of channels and side that are nearest to those of these images.
     fn nearest_form(&self, input: &InputSpec) -> Option<[usize; 2]> {
         let [c, side, _] = input.image;
         let takes = |c, side| self.takes(&InputSpec { image: [c, side, side], ..*input }).is_ok();
@@ -121,7 +122,7 @@ impl Preset {
         nearest(c).or_else(|| [1, 3].into_iter().find_map(nearest))
     }
 
-    /// The options that give the user's own images the nearest form that it takes.
+    /// The options that convert the user's own images to the nearest accepted shape.
     fn nearest_options(&self, input: &InputSpec) -> Option<String> {
         let [channels, side] = self.nearest_form(input)?;
         Some(match (channels, input.image[0]) {
@@ -144,7 +145,7 @@ impl Preset {
     /// The config on these images.
     ///
     /// # Errors
-    /// [`Error::Usage`] if the model does not take such images, with those that do.
+    /// [`Error::Usage`] if the model does not accept such images; the message names data sets and presets that fit.
     pub fn config(&self, data: DataConfig, input: &InputSpec) -> Result<RunConfig> {
         if let Err(expected) = self.takes(input) {
             let others: Vec<&str> =
@@ -176,7 +177,7 @@ impl InputSpec {
         format!("images of {c} x {h} x {w} and {} classes", self.classes)
     }
 
-    /// Checks that the learner takes such images, which are those of `name`.
+    /// Checks that the learner accepts such images, which are those of the data set `name`.
     ///
     /// # Errors
     /// A description of the images that it accepts and of these, if it does not accept them.
@@ -193,7 +194,7 @@ impl InputSpec {
     }
 }
 
-/// All images of a set: a sixth of those for training chooses the epoch, but no more than 5,000.
+/// All images of a set, of which a sixth of the training images, at most 5,000, become the validation split.
 pub fn whole(name: &str, set: &data::Dataset) -> DataConfig {
     let n = set.train.len();
     let validation = (n / 6).min(MAX_VALIDATION);

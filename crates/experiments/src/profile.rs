@@ -24,7 +24,7 @@ impl Profile {
     /// All profiles, smallest first.
     pub const ALL: [Self; 5] = [Self::Smoke, Self::Quick, Self::Standard, Self::Paper, Self::Full];
 
-    /// Whether its verdicts count. If not, every claim is undecided; exact facts are checked all the same.
+    /// Whether its verdicts count. If not, every claim is undecided; exact facts are still checked.
     pub fn decides(self) -> bool {
         self != Self::Smoke
     }

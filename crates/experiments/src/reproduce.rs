@@ -44,15 +44,15 @@ pub struct Outcome {
     pub page: PathBuf,
     /// The folder of the results, with the table of verdicts.
     pub folder: PathBuf,
-    /// Runs that diverged or failed, as far as the runs were looked at.
+    /// Runs that diverged or failed, among those that were read.
     pub failed: Vec<FailedRun>,
     /// The experiments whose results an older version wrote without a checksum, so that damage may go unnoticed.
     pub unchecked: Vec<String>,
     /// The experiments that have no stored results.
     pub absent: Vec<String>,
-    /// Training images that went through a forward and a backward pass, in runs computed now.
+    /// The number of training images that passed forward and backward, counted once per epoch, in runs computed now.
     pub images_trained: f64,
-    /// Wall time in which they did, in seconds.
+    /// The wall time of that training, in seconds.
     pub seconds: f64,
 }
 
@@ -130,8 +130,8 @@ pub fn reproduce(
     Ok(Outcome { rows, page, folder, failed, unchecked, absent, images_trained: images, seconds })
 }
 
-/// Draws and judges again from what is stored in the results' files, without data and without a run. Rows that only runs can
-/// write are those of the table beside the results.
+/// Draws the figures and judges the claims again from stored results, without data or runs. Rows that only runs can
+/// give are taken from the stored table of verdicts.
 ///
 /// # Errors
 /// If no results are there, or one cannot be read or drawn.
@@ -238,7 +238,7 @@ fn decide_together(rows: &mut [Verdict], sections: &mut [Section]) {
     within_claims(sections.iter_mut().flat_map(|section| section.rows.iter_mut()).collect());
 }
 
-/// The row as a profile may state it: one that decides nothing leaves every claim undecided.
+/// The row with the conclusion that this profile allows: a profile that decides nothing leaves every claim undecided.
 fn stated(row: Verdict, profile: Profile) -> Verdict {
     match row.conclusion {
         Conclusion::Holds | Conclusion::DoesNotHold | Conclusion::NotConverged if !profile.decides() => {
@@ -314,7 +314,7 @@ fn write_figures(figures: &[Figure], folder: &Path) -> Result<()> {
     })
 }
 
-/// The command that makes one experiment of the page again.
+/// The command that recomputes one experiment of the page.
 fn command(options: &Options, name: &str) -> String {
     let Options { command, profile, out, data, settings, .. } = options;
     let folders = [("--out", (out != Path::new("out")).then_some(out)), ("--data", data.as_ref())];
@@ -354,7 +354,7 @@ fn create(folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(|source| Error::Write { path: folder.into(), source })
 }
 
-/// Writes a file so that a reader never sees half of it.
+/// Writes a file atomically.
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     files::replace_regular(path, bytes).map_err(|source| Error::Write { path: path.into(), source })
 }

@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_interval_of_a_known_sample() {
+    fn the_interval_of_a_known_sample_is_correct() {
         // Mean 3, standard deviation sqrt(2.5), standard error sqrt(0.5), t(4) = 2.776 to three decimals.
         let Interval { mean, low, high } = interval(&[1.0, 2.0, 3.0, 4.0, 5.0]);
         assert_eq!(mean, 3.0);
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interval_is_written_with_its_ends_where_it_has_any() {
+    fn an_interval_is_written_with_its_ends_if_it_is_bounded() {
         let of = interval(&[0.01, 0.02, 0.03]);
         assert_eq!(format!("{:+.1}", of.times(100.0)), "+2.0 [-0.5, +4.5]");
         assert_eq!(format!("{:+.1}", of.times(-100.0)), "-2.0 [-4.5, +0.5]");
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn medians_and_ranges() {
+    fn medians_and_ranges_of_known_values_are_correct() {
         assert_eq!((median(&[3.0, 1.0, 2.0]), median(&[4.0, 1.0, 2.0, 3.0])), (2.0, 2.5));
         assert!(median(&[]).is_nan());
         assert_eq!(range(&[2.0, -1.0]), (-1.0, 2.0));

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 #[test]
-fn the_example_draws_a_variable_and_names_what_there_is() {
+fn the_example_draws_a_variable_and_lists_the_names_if_one_is_unknown() {
     let this = env::current_exe().unwrap();
     let program = this.parent().unwrap().with_file_name("examples").join("plot_from_hdf5");
     let file = "../../results/standard/fc-lambda-sweep/fc-lambda-sweep.h5";

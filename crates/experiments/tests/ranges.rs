@@ -1,4 +1,4 @@
-//! Every number of every preset and of every experiment has a range, and lies in it.
+//! Tests that every number of every preset and of every experiment has a range and lies in it.
 
 use agon_experiments::experiment::Planned;
 use agon_experiments::presets::{self, InputSpec};

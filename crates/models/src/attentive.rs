@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn it_reads_what_the_mean_of_the_tokens_does_not_hold() {
+    fn the_probe_uses_information_that_the_mean_of_the_tokens_lacks() {
         let (x, labels) = tokens(64);
         let mean = TokenMean.output(&x).unwrap().to_f64_vec();
         assert!(mean.iter().all(|&value| value == 0.0));

@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_norm_that_is_part_of_the_weight_gives_what_the_layers_give_apart() {
+    fn a_norm_folded_into_the_weight_gives_the_result_of_separate_layers() {
         for (bias, is_activated) in [(true, true), (true, false), (false, true)] {
             let layers = layers(bias, is_activated);
             let [folded, apart] =
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_prepared_follows_every_parameter_and_statistic() {
+    fn the_prepared_weight_is_updated_with_every_parameter_and_statistic() {
         let layers = layers(true, true);
         let before = evaluated(&layers, &Tape::without_gradients());
         assert_eq!(evaluated(&layers, &Tape::without_gradients()), before);

@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_are_mapped_as_their_rows_are() {
+    fn tokens_are_mapped_like_the_rows_of_a_matrix() {
         let layer = Linear::new(3, 2, &Stream::new(1, "init"), DType::F64);
         let rows = Tensor::from_vec((0..24).map(f64::from).collect(), &[8, 3]).unwrap();
         let tape = Tape::new();

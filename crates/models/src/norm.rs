@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_norm_that_is_fused_with_its_successors_learns_and_gives_what_it_does_alone() {
+    fn a_fused_norm_has_the_results_and_statistics_of_separate_layers() {
         let x: Vec<f32> = (0..2 * 3 * 36).map(|i| (i * 29 % 37) as f32 / 8.0 - 2.0).collect();
         let x = Tensor::from_vec(x, &[2, 3, 6, 6]).unwrap();
         let (relu, pool) = (Activation::Relu, MaxPool { kernel: 3, stride: 2, padding: 1 });

@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_the_convolution_whose_weight_has_its_channels_first() {
+    fn the_patch_embedding_is_a_convolution_whose_weight_has_its_channels_first() {
         let (side, c, d) = (2, 3, 5);
         let layer = PatchEmbedding::new(side, c, d, &Stream::new(2, "init"), DType::F64);
         let numbers = |shape: &[usize], name| {

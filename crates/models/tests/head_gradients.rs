@@ -44,7 +44,7 @@ fn loss_after_training(factors: [f64; 2]) -> f64 {
 /// The authors' decoder gets (1 + λ) times its gradient and their classifier (2 - λ) times (`book/differences.md`). Adam
 /// is invariant to the factor except for its epsilon of 1e-8, which matters for gradients of that size.
 #[test]
-fn the_authors_doubled_gradients_of_the_heads_change_the_loss_a_little_and_not_nothing() {
+fn doubled_head_gradients_as_in_the_authors_code_change_the_loss_slightly() {
     let (ours, theirs) = (loss_after_training([1.0, 1.0]), loss_after_training([1.0 + LAMBDA, 2.0 - LAMBDA]));
     let change = (theirs / ours - 1.0).abs();
     // Far above rounding in 64 bits over five steps, and far below any effect in the claims.

@@ -228,7 +228,7 @@ fn a_trainer_needs_one_optimiser_for_each_group() {
 }
 
 #[test]
-fn a_step_that_was_not_begun_is_an_error() {
+fn a_step_that_was_not_prepared_is_an_error() {
     let w = Param::new(elements("w", &[3]));
     let mut adam = Adam::new(&named(&[&w]), AdamConfig::PAPER).unwrap();
     assert!(matches!(adam.apply(&named(&[&w]), &gradients(&[&w])), Err(Error::Setting { .. })));
@@ -318,7 +318,7 @@ fn settings_out_of_range_are_refused_with_the_range() {
 }
 
 #[test]
-fn a_layer_of_no_inputs_is_its_bias_of_zero() {
+fn a_layer_without_inputs_has_a_bias_of_zero() {
     let layer = Linear::new(0, 2, &Stream::new(0, "init"), DType::F32);
     assert!(layer.params().iter().all(|(_, param)| param.value().to_f64_vec().iter().all(|x| *x == 0.0)));
     assert!(Linear::xavier(0, 0, &Stream::new(0, "init"), DType::F32).params()[0].1.is_empty());

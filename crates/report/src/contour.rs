@@ -2,7 +2,7 @@
 
 use crate::svg::At;
 
-/// With fewer points a density says nothing.
+/// The minimum number of points for a density estimate.
 const FEWEST: usize = 10;
 
 /// The number of grid cells on each side.
@@ -33,7 +33,7 @@ pub(crate) fn of_half(points: &[At]) -> Vec<[At; 2]> {
     let mut levels: Vec<f64> = points.iter().map(|&point| density(point)).collect();
     levels.sort_by(f64::total_cmp);
     let level = levels[points.len() / 2];
-    // Three bandwidths beyond the points the density is below any level of a point.
+    // Three bandwidths beyond the points, the density is below the level of the contour.
     let along = |(low, high): (f64, f64), h: f64, i: usize| {
         low - 3.0 * h + (high - low + 6.0 * h) * i as f64 / CELLS as f64
     };
@@ -63,7 +63,7 @@ fn of_cell(corners: [(At, f64); 4]) -> Vec<[At; 2]> {
     match found[..] {
         [a, b] => vec![[a, b]],
         [a, b, c, d] => {
-            // A saddle: its mean value says which corners are joined.
+            // At a saddle, the sign of the mean value decides which corners are joined.
             let joined = corners.iter().map(|(_, value)| value).sum::<f64>() > 0.0;
             if joined == (corners[0].1 > 0.0) { vec![[a, b], [c, d]] } else { vec![[d, a], [b, c]] }
         }

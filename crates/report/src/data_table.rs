@@ -13,7 +13,7 @@ fn table(panel: &Panel) -> String {
     let (x, y) = (panel.x.title(), panel.y.title());
     let title = if panel.title.is_empty() { format!("{y} over {x}") } else { panel.title.clone() };
     let rows: Vec<[String; 4]> = panel.series.iter().flat_map(|series| rows(panel, series)).collect();
-    // A label column only if there are labels.
+    // The label column is omitted if no point has a label.
     let columns = if rows.iter().any(|[.., label]| !label.is_empty()) { 4 } else { 3 };
     let header = ["series", &x, &y, "label"].map(|name| format!("<th scope=\"col\">{}</th>", escape(name)));
     let body: String = rows.iter().map(|row| html_row(&row[..columns])).collect();

@@ -1,7 +1,7 @@
 //! The interactive part of a page: select a data set, a model and a latent size, and move λ.
 //!
-//! Values and pixels are embedded in the page as JSON, together with the script that shows them. Nothing is loaded, so
-//! the page works from a disk.
+//! Values and pixels are embedded in the page as JSON, together with the script that shows them. The page loads no
+//! other files, so it can be opened from a disk.
 
 mod check;
 mod encode;
@@ -72,13 +72,13 @@ pub struct Size {
     pub k: usize,
     /// The test results for each λ of the model.
     pub trained: Vec<Trained>,
-    /// Other readers of the same latents than the classifier that was trained with the encoder.
+    /// Readers of the same latents besides the classifier that was trained with the encoder.
     pub readers: Vec<Reader>,
     /// The front of the exact linear model of this latent size, from the first λ to the last, at any λ; may be empty.
     pub linear: Vec<Linear>,
     /// Test images and their reconstructions.
     pub images: Option<Images>,
-    /// Latents of test images in the plane.
+    /// Latents of test images in two dimensions.
     pub latents: Option<Latents>,
 }
 

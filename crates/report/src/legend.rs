@@ -42,7 +42,7 @@ impl Entry<'_> {
         &self.series.label
     }
 
-    /// A drawing of how the series looks, with its width and height.
+    /// A sample of the line and marker of the series, with its width and height.
     pub(crate) fn sample(&self) -> (String, [f64; 2]) {
         let mut canvas = Canvas::default();
         draw_key(&mut canvas, At { x: 0.0, y: ROW / 2.0 }, self);

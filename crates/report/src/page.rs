@@ -25,7 +25,7 @@ use crate::figure::check_name;
 use crate::svg::escape;
 use crate::verdict::Verdict;
 
-/// Filters, hints, sorting and the opened contents; without it all texts and figures are there.
+/// The script for filters, hints, sorting and the opened contents; without it, all texts and figures are still shown.
 const SCRIPT: &str = include_str!("page/page.js");
 
 /// The ids of parts of the page without a dot, which no section or figure may use.
@@ -61,7 +61,7 @@ pub struct Page {
     pub provenance: Vec<(String, String)>,
 }
 
-/// Experiments that belong together.
+/// A group of experiments under one heading.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Group {
     /// Its key: a lower-case letter, then lower-case letters, digits, `_` or `-`.

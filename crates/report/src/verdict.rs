@@ -82,7 +82,7 @@ pub struct Test {
     pub among: usize,
     /// The p-value of the hypothesis that the effect is not beyond the margin.
     pub p_beyond: f64,
-    /// The p-value of the hypothesis that it is.
+    /// The p-value of the hypothesis that the effect is beyond the margin.
     pub p_short: f64,
 }
 
@@ -217,8 +217,8 @@ impl Conclusion {
         }
     }
 
-    /// The rank among several verdicts of which one is shown, the weakest first: a counterexample, then what is open, then
-    /// what holds. Verdicts that were not run are shown only if there is no other.
+    /// The rank in the choice of one verdict among several, weakest first: a missed fact or counterexample, then
+    /// undecided claims, then claims that hold. Verdicts that were not run are shown only if there is no other.
     pub(crate) fn strength(self) -> usize {
         match self {
             Self::ExactMissed => 0,

@@ -1,4 +1,4 @@
-//! Figures and grids: deterministic, well-formed, complete, and refused if invalid.
+//! Tests that figures and grids are deterministic, well-formed and complete, and are refused if invalid.
 
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
@@ -123,7 +123,7 @@ fn every_text_of_a_figure_is_text_in_its_svg() {
 }
 
 #[test]
-fn an_svg_names_and_describes_itself() {
+fn an_svg_has_a_title_and_a_description() {
     let drawing = agon_report::draw(&sample()).unwrap();
     let document = Document::parse(&drawing.svg).unwrap();
     let root = document.root_element();

@@ -1,4 +1,4 @@
-//! The explorer in a page: escaped, of known size, and with missing parts marked.
+//! Tests of the explorer in a page: escaping, size, and marks for missing parts.
 
 #[path = "../examples/explorer/made_up.rs"]
 mod made_up;

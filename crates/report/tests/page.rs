@@ -1,4 +1,4 @@
-//! The HTML page: one file, escaped, with unique ids and ordered headings.
+//! Tests of the HTML page: one file, escaped, with unique ids and ordered headings.
 
 use std::collections::HashSet;
 
@@ -156,7 +156,7 @@ fn headings_go_down_one_level_at_a_time() {
 }
 
 #[test]
-fn the_sections_are_in_the_order_of_a_reader() {
+fn the_sections_are_in_reading_order() {
     let html = page().html().unwrap();
     let headings = [
         "The answer</h2>",
@@ -195,7 +195,7 @@ fn a_page_without_facts_does_not_link_to_them() {
 }
 
 #[test]
-fn facts_of_the_implementation_stand_in_the_last_section_alone() {
+fn facts_of_the_implementation_are_in_the_last_section_only() {
     let html = page().html().unwrap();
     let (before, checks) = html.split_once("Self-checks of the code</h2>").unwrap();
     assert!(!before.contains("</span> exact"));
@@ -207,7 +207,7 @@ fn facts_of_the_implementation_stand_in_the_last_section_alone() {
 #[test]
 fn each_claim_has_a_cell_an_effect_and_a_row() {
     let html = page().html().unwrap();
-    // Three experiments, of which the first two ask the same of the same model.
+    // Three experiments; the first two make the same claim about the same model.
     assert_eq!(html.matches("class=\"c h\" href=\"#one\"").count(), 1);
     assert_eq!(html.matches("class=\"c h\" href=\"#three\"").count(), 1);
     assert_eq!(html.matches("<td class=\"v h\">").count(), 3);

@@ -3,10 +3,11 @@
 use crate::names::LABEL;
 use crate::store::{Array, FinishedRun, Values};
 
-/// Something that classifies images by their latent.
+/// A classifier of latents: an online head or a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reader {
-    /// The classifier that was trained with the encoder, or for as long.
+    /// The classifier trained with the encoder; in a frozen-encoder probe, the new one trained for the epochs of the
+    /// run.
     Online,
     /// Ridge regression to one-hot labels.
     Ridge,
@@ -23,7 +24,7 @@ impl Reader {
     pub const ALL: [Self; 5] =
         [Self::Online, Self::Ridge, Self::NearestNeighbours, Self::Attentive, Self::Converged];
 
-    /// The name under which its bits are stored.
+    /// The name of the final array with one bit per test image: whether the image is classified correctly.
     pub fn name(self) -> &'static str {
         match self {
             Self::Online => "correct/online",
@@ -34,8 +35,8 @@ impl Reader {
         }
     }
 
-    /// The name under which its mean squared error of each test image is stored, `[n]` in f32; `None` for readers that only
-    /// classify.
+    /// The name of the final array of its mean squared error on each test image, `[n]` in f32; `None` for readers that
+    /// only classify.
     pub fn errors(self) -> Option<&'static str> {
         match self {
             Self::Online => Some("errors/online"),
@@ -45,15 +46,15 @@ impl Reader {
         }
     }
 
-    /// The final array of the mean squared error of each test image.
+    /// The final array of these mean squared errors, one per test image.
     pub(crate) fn with_errors(self, errors: &[f64]) -> Option<(String, Array)> {
         let values = Values::F32(errors.iter().map(|&error| error as f32).collect());
         Some((self.errors()?.into(), Array { shape: vec![errors.len()], values }))
     }
 }
 
-/// One bit an image as bytes: that of image `i` is bit `i % 8` of byte `i / 8`, the least significant bit first. Bits beyond
-/// the last image are 0.
+/// Packs one bit per image into bytes: image `i` has bit `i % 8` of byte `i / 8`, where bit 0 is the least significant.
+/// Bits beyond the last image are 0.
 pub(crate) fn packed(correct: &[bool]) -> Array {
     let byte = |bits: &[bool]| bits.iter().rev().fold(0, |byte, &bit| 2 * byte + u8::from(bit));
     let bytes: Vec<u8> = correct.chunks(8).map(byte).collect();

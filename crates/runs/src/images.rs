@@ -77,7 +77,7 @@ pub struct Images {
     pub config: DataConfig,
     /// SHA-256 of all images and labels of the set.
     pub sha256: String,
-    /// The origin of the set, for a person.
+    /// Where the set comes from, as text for users.
     pub source: String,
     /// The names of the classes.
     pub classes: Vec<String>,
@@ -271,7 +271,7 @@ impl Images {
     }
 }
 
-/// The cached value, or the newly computed one while concurrent callers wait.
+/// Returns the cached value, or computes it; concurrent callers wait.
 fn once<T>(cached: &Once<T>, compute: impl FnOnce() -> Result<T>) -> Result<Arc<T>> {
     let mut cached = cached.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(cached) = &*cached {

@@ -26,8 +26,8 @@ pub trait Learner {
     /// A short description for progress lines.
     fn label(&self) -> String;
 
-    /// The weight λ of the reconstruction loss in the encoder's loss; `None` for learners without one, and for those of a
-    /// grid, whose runs are each given one.
+    /// The weight λ of the reconstruction loss in the encoder's loss; `None` for learners without one, and in the base
+    /// config of a grid, which sets λ for each run.
     fn lambda(&self) -> Option<f64> {
         None
     }
@@ -40,11 +40,11 @@ pub trait Learner {
         self.set_lambda(0.5);
     }
 
-    /// Checks that the learner accepts images `[c, h, w]` of `n_classes` classes. A model built from the images depends on
-    /// their sides only.
+    /// Checks that the learner accepts images `[c, h, w]` of `n_classes` classes. Learners that build their model from
+    /// the images restrict the sides only.
     ///
     /// # Errors
-    /// A description of the images that it accepts, if it does not accept these.
+    /// A description of the images that it accepts, if it rejects these.
     fn takes(&self, image: [usize; 3], n_classes: usize) -> std::result::Result<(), String> {
         self.architecture().map_or(Ok(()), |model| built_for(model, image, n_classes))
     }
@@ -107,13 +107,13 @@ pub trait Learner {
         0.0
     }
 
-    /// Heads that are trained on a frozen encoder after the last of `epochs` epochs: their architecture, and for how many epochs
-    /// at most; for estimates of time.
+    /// The heads trained on a frozen encoder after the last of `epochs` epochs: their architecture and the maximum
+    /// number of epochs; for estimates of time.
     fn heads_at_end(&self, _images: &Images, _epochs: u32) -> Option<(Architecture, u32)> {
         None
     }
 
-    /// What is measured on the training images after the last epoch, as a number of epochs of equal time; for estimates of time.
+    /// The cost of the measures on the training images after the last epoch, in epochs; for estimates of time.
     fn epochs_at_end(&self) -> f64 {
         0.0
     }
@@ -164,7 +164,7 @@ pub trait Learner {
     fn train(&self, setup: &Setup<'_>, work: &mut dyn FnMut(&mut dyn Training)) -> Result<()>;
 }
 
-/// Checks that images and classes are those that a model is built for.
+/// Checks that the shape of the images and the number of classes are those of the model.
 pub(crate) fn built_for(
     model: Architecture,
     image: [usize; 3],
@@ -198,14 +198,14 @@ pub(crate) fn weighted(lambda: Option<f64>, mse: Option<f64>, cross_entropy: Opt
     Some(lambda? * mse? + (1.0 - lambda?) * cross_entropy?)
 }
 
-/// The λ of a learner that is trained.
+/// Returns λ, or an error if it is not set.
 pub(crate) fn given(lambda: Option<f64>) -> Result<f64> {
     let unset =
         || Error::Usage(format!("`learner.lambda` is not set: expected a number {}", range::PROBABILITY));
     lambda.ok_or_else(unset)
 }
 
-/// λ at the end of a label, such as `, λ = 0.5`; nothing where it is not given.
+/// The suffix of a label with λ, such as `, λ = 0.5`; empty without λ.
 pub(crate) fn and_lambda(lambda: Option<f64>) -> String {
     lambda.map_or(String::new(), |lambda| format!(", λ = {lambda}"))
 }
@@ -213,7 +213,7 @@ pub(crate) fn and_lambda(lambda: Option<f64>) -> String {
 /// Checks that both sides of an image are divisible by `divisor`.
 ///
 /// # Errors
-/// The sides that are, and those nearest to the image's.
+/// A description of the accepted sides, with the nearest ones.
 pub(crate) fn divided_by([_, h, w]: [usize; 3], divisor: usize) -> std::result::Result<(), String> {
     let step = divisor.max(1);
     let nearest = |side: usize| ((side + (step - 1) / 2) / step * step).max(step);

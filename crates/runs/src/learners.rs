@@ -55,8 +55,8 @@ macro_rules! learners {
     };
 }
 
-// Each with its `kind` in stored configs. Keys of stored runs depend on these names, so some are older than the names
-// of the types: `readout` is a frozen-encoder probe, `recognition` a classifier; in models, `narrower` is
+// Each learner with its `kind` in stored configs. Keys of stored runs depend on these names, so some are older than the
+// names of the types: `readout` is a frozen-encoder probe, `recognition` a classifier; in models, `narrower` is
 // `width_divisor`.
 learners! {
     /// A CRE trained by backpropagation (`book/cre.md`).
@@ -75,7 +75,8 @@ learners! {
     closed_form: ClosedForm = "closed-form",
 }
 
-/// A CRE trained on the weighted sum of both losses, with all training images labelled; a grid gives λ to a CRE without one.
+/// A CRE trained on the weighted sum of both losses, with all training images labelled; without λ, the base config of a
+/// grid.
 pub fn cre(model: Architecture, lambda: impl Into<Option<f64>>) -> LearnerConfig {
     Cre { model, lambda: lambda.into(), mixing: Mixing::Weighted, labelled: None }.into()
 }

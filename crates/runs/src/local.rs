@@ -30,7 +30,7 @@ use crate::run::keep::Keep;
 use crate::store::{Epoch, FinishedRun, Outcome, Store, trained};
 use crate::{Error, Result};
 
-/// The fewest values of an image whose closed forms take seconds.
+/// The number of values per image from which closed forms take seconds.
 const LARGE: usize = 1_024;
 
 /// The parallelism of a sweep and its device.
@@ -72,7 +72,7 @@ impl FinishedRuns {
     }
 }
 
-/// The runs and those that they depend on, without duplicates, dependencies first.
+/// The runs and their dependencies, without duplicates, dependencies first.
 pub fn with_needed(runs: &[Run]) -> Vec<Run> {
     let mut known = HashMap::new();
     let needed = runs.iter().filter_map(Run::needs);
@@ -238,7 +238,7 @@ struct Sweep<'a, F> {
     data: &'a OpenData,
     resources: &'a Resources,
     devices: &'a Devices<F>,
-    /// Known once a run is to be computed.
+    /// Set when the first run is computed.
     memory: OnceLock<Memory>,
     observer: &'a dyn Observer,
 }
@@ -260,7 +260,7 @@ impl<F: Fn() -> Result<Device>> Sweep<'_, F> {
         match store.find(&spec)? {
             // A failed run is computed again: the cause may have been fixed.
             Some(FinishedRun { outcome: Outcome::Failed { .. }, .. }) => store.forget(&spec)?,
-            // The same results, and this time the parameters are stored.
+            // Computing the run again gives the same results and stores the parameters.
             Some(found) if run.lacks_parameters(&found, keep) => {
                 store.forget(&spec)?;
             }
@@ -292,7 +292,7 @@ impl<F: Fn() -> Result<Device>> Sweep<'_, F> {
     }
 }
 
-/// The parts of a run before its first epoch and after its last one that take long.
+/// The slow phases of a run before its first epoch and after its last one, as reported to the observer.
 struct Phases {
     before: Option<String>,
     after: Option<&'static str>,

@@ -19,7 +19,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_does_not_fit_in_memory_is_refused_with_both_sizes() {
+    fn more_than_the_free_memory_is_refused_with_both_sizes() {
         check_room("nothing", 0, "").unwrap();
         let error = check_room("a covariance", u64::MAX, "make the images smaller").unwrap_err().to_string();
         assert!(error.starts_with("a covariance needs about 17179869184.00 GiB of memory, "), "{error}");

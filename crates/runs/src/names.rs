@@ -38,26 +38,27 @@ pub const ATTENTIVE_ACCURACY: &str = "probes/attentive_accuracy";
 /// Test accuracy of a classifier that was trained to convergence on frozen latents.
 pub const CONVERGED_ACCURACY: &str = "probes/converged_accuracy";
 
-/// Test mean squared error of a decoder that was trained so.
+/// Test mean squared error of a decoder that was trained to convergence on frozen latents.
 pub const CONVERGED_MSE: &str = "probes/converged_mse";
 
-/// Its standard error over test images.
+/// The standard error over test images of [`CONVERGED_MSE`].
 pub const CONVERGED_MSE_ERROR: &str = "probes/converged_mse_error";
 
-/// The epochs that both were trained for.
+/// The number of epochs that both converged heads were trained for.
 pub const CONVERGED_EPOCHS: &str = "probes/converged_epochs";
 
-/// 1 if both converged before the most epochs were over, else 0.
+/// 1 if both heads converged within the maximum number of epochs, else 0.
 pub const CONVERGED_REACHED: &str = "probes/converged_reached";
 
-/// Test mean squared error of a decoder of the same architecture that was trained on as many principal components of the
-/// images for as many epochs, of fully connected autoencoders.
+/// Test mean squared error of the PCA decoder of a fully connected autoencoder: the same decoder, trained for as many
+/// epochs on as many principal components of the images as the latent has dimensions.
 pub const PCA_HEADS_MSE: &str = "probes/pca_heads_mse";
 
-/// Test accuracy of a classifier of the same architecture trained on these components.
+/// Test accuracy of the PCA classifier, trained likewise.
 pub const PCA_HEADS_ACCURACY: &str = "probes/pca_heads_accuracy";
 
-/// Cosine of the gradients of both losses of all training images at z, and the same with permuted labels, one a draw.
+/// The cosine at z of the gradients of both losses over all training images, and its null: one value per permutation of
+/// the labels.
 pub const FULL_COSINE: [&str; 2] = ["full/gradient_cosine", "full/gradient_cosine_null"];
 
 /// The cosine of the gradients with respect to all parameters of the encoder, and its null.

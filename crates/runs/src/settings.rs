@@ -1,4 +1,4 @@
-//! Experiment configs, and the values of them set on the command line.
+//! Sets values of experiment configs from the command line.
 
 mod sentences;
 
@@ -109,7 +109,7 @@ pub fn with_settings<C: Serialize + DeserializeOwned>(config: C, settings: &[Set
     })
 }
 
-/// Checks that no value is set twice, alone or as a part of another.
+/// Checks that no value is set twice, directly or as part of another setting.
 fn each_once(settings: &[Setting]) -> Result<()> {
     for (place, Setting { key, .. }) in settings.iter().enumerate() {
         for Setting { key: other, .. } in &settings[..place] {
@@ -145,7 +145,7 @@ pub fn keys(config: &Value) -> Vec<String> {
     fields.iter().flat_map(below).collect()
 }
 
-/// Sets the value that the remaining parts of a key lead to.
+/// Sets the value at the remaining parts of a key.
 fn set(place: &mut Value, key: &str, parts: &[&str], value: &Value) -> Result<()> {
     let Some((part, rest)) = parts.split_first() else {
         if let Some(expected) = is_of_other_type(place, value) {

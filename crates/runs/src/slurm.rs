@@ -77,8 +77,8 @@ pub struct Sweep<'a> {
 /// Submits the missing runs as a job array, waits until it ends, and repeats this for runs lost with their task, at most
 /// [`Slurm::rounds`] times. A run that failed is stored and not lost.
 ///
-/// An unfinished job of an earlier call is waited for first, whatever its runs are. Killing this process at any time leaves
-/// the jobs running. Returns the number of failed runs.
+/// An unfinished job of an earlier call is waited for first, even if it has other runs. Killing this process at any
+/// time leaves the jobs running. Returns the number of failed runs.
 ///
 /// # Errors
 /// [`Error`] if Slurm is missing or refuses the job, another process submits, or runs are still missing at the end.

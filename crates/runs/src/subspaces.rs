@@ -11,7 +11,7 @@ use theory::Pca;
 use crate::pixels::{chunks, moments_of, rows};
 use crate::{Error, Result};
 
-/// Added to the standard deviation of an image before dividing by it.
+/// Added to the standard deviation of an image before the division by it.
 const FLAT: f64 = 1e-6;
 
 /// The principal components onto which images are projected.
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exact_share_is_missed_by_less_than_one_component() {
+    fn an_exact_fraction_is_missed_by_less_than_one_component() {
         let subspaces = Subspaces::of(&images()).unwrap();
         for share in [0.3, 0.5, 0.9] {
             let top = subspaces.select(Seen::TopShare(Share { share })).unwrap();

@@ -52,7 +52,7 @@ pub trait Training {
         Ok(Scalars::new())
     }
 
-    /// The measures of the last epoch, besides those of the latent.
+    /// Measures taken after the last epoch, in addition to those of the latent.
     ///
     /// # Errors
     /// If it cannot be measured.

@@ -1,7 +1,7 @@
-//! The memory of the final measures does not grow with the square of the number of pixels, or with the size of the whole
-//! data set.
+//! Tests that the memory of the final measures grows neither with the square of the number of pixels nor with the size
+//! of the whole data set.
 //!
-//! The only test in its file: it measures the memory of the whole process.
+//! This is the only test in its file, since it measures the memory of the whole process.
 #![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 use agon_runs::images::{DataConfig, Images};
@@ -24,13 +24,13 @@ const SIDE: usize = 64;
 const D: usize = 3 * SIDE * SIDE;
 const N: usize = 2_000;
 
-/// All pixels of the training images in f64, with and without their mean, would take 393 MB. A block of 4,096 pixels takes 131
-/// MB, with and without its mean. A batch of 500 images in f32 takes 25 MB, of which the tensor allocator holds up to six
-/// times as much: images, results, intermediates.
+/// All pixels of the training images in f64, with and without their mean, would take 393 MB. A block of 4,096 pixels
+/// takes 131 MB, with and without its mean. A batch of 500 images in f32 takes 25 MB, of which the tensor allocator
+/// holds up to six times as much: images, results, intermediates.
 const BOUND: usize = 131_072_000 + 6 * 500 * D * 4;
 
 fn split(n: usize) -> Split {
-    // So few distinct bytes that each class has a mean of its own.
+    // A fixed pattern with 251 distinct images per class.
     let pixel = |(image, channel, y, x): (usize, usize, usize, usize)| {
         ((image * 7919 + channel * 31 + y * y * 17 + x * 5 + image % 2 * x) % 251) as u8
     };

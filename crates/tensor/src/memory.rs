@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_that_was_given_back_is_used_again() {
+    fn freed_memory_is_reused() {
         // A size that no other test uses, because tests share the cache.
         let size = 7 << 20;
         let first = Buffer::of(size);
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_the_system_has_is_an_error_that_says_how_much_was_requested() {
+    fn more_memory_than_the_system_has_is_an_error_with_the_requested_size() {
         for bytes in [1 << 50, isize::MAX as usize, usize::MAX] {
             let message = Buffer::try_of(bytes).unwrap_err().to_string();
             assert!(message.contains("cpu") && message.contains("bytes"), "{message}");

@@ -25,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_product_that_overflows_or_has_no_addresses_is_an_error_also_beside_an_empty_axis() {
+    fn sizes_that_overflow_or_exceed_the_address_space_are_errors_even_with_an_empty_axis() {
         assert_eq!(elements(&[]), Ok(1));
         assert_eq!(elements(&[2, 3, 4]), Ok(24));
         assert_eq!(elements(&[MAX_ELEMENTS]), Ok(MAX_ELEMENTS));

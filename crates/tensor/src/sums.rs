@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_million_tenths_are_off_by_the_roundings_of_a_block_and_a_tree() {
+    fn a_sum_of_a_million_tenths_has_the_rounding_error_of_a_block_and_a_tree() {
         const N: usize = 1 << 20;
         let exact = N as f64 * f64::from(0.1f32);
         // 32 additions and 15 levels, each rounded by half an epsilon.

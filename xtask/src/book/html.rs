@@ -14,7 +14,7 @@ pub(super) fn dead_links(site: &Path) -> anyhow::Result<Vec<String>> {
     read(site, &mut pages)?;
     let mut dead = Vec::new();
     for (page, text) in &pages {
-        // mdBook's own pages: the list inside of a frame, and one that is served at any address.
+        // Pages of mdBook itself: the table of contents in a frame, and a page that is served at any address.
         if ["toc.html", "404.html", "print.html"].iter().any(|name| page.ends_with(name)) {
             continue;
         }

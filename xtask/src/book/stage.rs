@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_linked_or_included_is_part_of_the_book() {
+    fn linked_and_included_files_are_part_of_the_book() {
         let (files, folders) = needed(&tree(), &[]);
         assert!(files.iter().eq(["MAP.md", "MORE.md", "book/a.md", "lib.rs", "src/x.rs"]));
         assert!(folders.iter().eq(["src"]));

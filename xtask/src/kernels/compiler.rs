@@ -11,8 +11,8 @@ use xshell::cmd;
 use crate::repo::Repo;
 use system::status;
 
-/// The parts of the compiler, all of one version: with newer versions of the second and third it cannot assemble its
-/// own output. The headers for 16-bit types are in the last.
+/// The packages of the compiler, all of one version, since newer versions of the second and third produce code that it
+/// cannot assemble. The last has the headers for 16-bit types.
 const PACKAGES: [&str; 5] = [
     "nvidia-cuda-nvcc==13.0.88",
     "nvidia-cuda-crt==13.0.88",

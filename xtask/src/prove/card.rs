@@ -40,7 +40,7 @@ pub(super) struct Entry {
     /// The result, or why nothing was run.
     pub(super) figure: String,
     pub(super) seconds: f64,
-    /// `ci` or `long`.
+    /// The size of the tests: `ci` or `long`.
     pub(super) size: String,
     pub(super) commit: String,
     pub(super) machine: String,

@@ -20,7 +20,7 @@ const ARROWS: [(&str, &[&str]); 20] = [
     ("report", &[]),
     // The facade: everything that others build on, and nothing of runs.
     ("agon", &["tensor", "autograd", "models", "data", "theory"]),
-    // A crate as others write it.
+    // A crate as users of the facade write it.
     ("outside", &["agon"]),
     // The engine and the exercises of the book, which readers study alone.
     ("tiny", &[]),

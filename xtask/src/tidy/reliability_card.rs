@@ -19,7 +19,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_without_figures_is_found_and_a_tree_without_a_page_is_not() {
+    fn a_page_without_figures_is_reported_and_a_tree_without_a_page_is_accepted() {
         assert_eq!(is_that_of_its_figures(&Tree::of([(PAGE, "# Page\n")])).len(), 1);
         assert_eq!(is_that_of_its_figures(&Tree::of([(PAGE, "# Page\n"), (RELIABILITY, "{}")])).len(), 1);
         assert_eq!(is_that_of_its_figures(&Tree::default()), []);

@@ -3,7 +3,7 @@
 use super::Finding;
 use super::tree::Tree;
 
-/// A word that readers would have to translate, and what to write.
+/// A word that is not a standard term, and its replacement.
 const WORDS: [(&str, &str); 29] = [
     ("rectifier", "ReLU"),
     ("rectifiers", "ReLUs"),
@@ -36,7 +36,7 @@ const WORDS: [(&str, &str); 29] = [
     ("what came of", "the outcome of"),
 ];
 
-/// A word that begins the expectation in an error message, and what to write: `expected a, got b`.
+/// A word that must not begin the expectation in an error message, and its replacement, as in `expected a, got b`.
 const IN_MESSAGES: (&str, &str) = ("wanted", "expected");
 
 /// Files that may quote old words: the changes of earlier versions, and a card that names a CPU's model.

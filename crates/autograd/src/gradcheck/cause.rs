@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn causes_are_told_apart() {
+    fn each_cause_of_a_wrong_gradient_is_recognised() {
         let right = [1.0, 2.0, -3.0, 0.5, 7.0, 11.0];
         let of = |analytic: [f64; 6], place| cause(&analytic, &right, place, &[2, 3]);
         assert_eq!(of(right.map(|_| 0.0), 0), Cause::Zero);
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_factors_and_their_inverses_are_written_as_such() {
+    fn integer_factors_and_their_inverses_are_written_as_integers() {
         let text = |factor: f64| Cause::Factor(factor).to_string();
         assert!(text(1.9999).ends_with("factor of 2") && text(0.125).ends_with("factor of 1/8"));
         assert!(text(1.05).ends_with("factor of 1.0500"));

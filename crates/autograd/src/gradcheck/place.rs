@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_become_indices() {
+    fn flat_positions_become_indices() {
         assert_eq!(Along::element(7, &[2, 3, 2]), Along::Element(vec![1, 0, 1]));
         assert_eq!(Along::element(0, &[]), Along::Element(vec![]));
     }

@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn kinks_jumps_and_singular_points_are_told_apart_at_the_input_and_beside_it() {
+    fn kinks_jumps_and_singular_points_are_distinguished_at_the_input_and_near_it() {
         for x in [0.0, 0.001, 0.0007, -0.0023] {
             assert_eq!(at(|t| (x + t).max(0.0)), Roughness::Kink, "{x}");
             assert_eq!(at(|t| 3.0 + (x + t).abs() + t), Roughness::Kink, "{x}");
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn smooth_functions_are_too_steep_for_the_step() {
+    fn steep_smooth_functions_are_classified_as_too_steep_for_the_step() {
         for x in [0.0, 0.001, -0.0023] {
             assert_eq!(at(|t| (1e5 * (x + t)).tanh()), Roughness::TooSteep, "{x}");
             assert_eq!(at(|t| (3e3 * (x + t)).exp()), Roughness::TooSteep, "{x}");
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn rounding_errors_are_not_taken_for_roughness() {
+    fn rounding_errors_are_not_classified_as_roughness() {
         assert_eq!(rounding_or(|_| 1.0), None);
         for number in 0..200 {
             let x = f64::from(number) / 64.0 + 0.1;

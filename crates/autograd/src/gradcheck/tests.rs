@@ -295,7 +295,7 @@ fn a_smaller_step_resolves_a_steep_function_and_a_tolerance_accepts_a_small_erro
 }
 
 #[test]
-fn errors_of_any_type_come_back() {
+fn errors_of_any_type_are_returned() {
     #[derive(Debug, PartialEq)]
     enum Mine {
         Engine(Error),

@@ -32,7 +32,7 @@ mod tests {
     use super::terms_of_part;
 
     #[test]
-    fn parts_are_many_where_one_is_little_work_and_few_where_it_is_much() {
+    fn parts_have_few_terms_if_one_block_computes_them_and_many_if_several_blocks_do() {
         assert_eq!(terms_of_part(0, 1, 96), 96);
         assert_eq!(terms_of_part(1000, 1, 96), 96);
         assert_eq!(terms_of_part(100_352, 1, 96), 288);

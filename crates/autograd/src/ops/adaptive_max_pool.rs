@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_sizes_and_images_are_errors_and_no_images_are_not() {
+    fn empty_sizes_and_images_are_errors_and_an_empty_batch_is_valid() {
         let tape = Tape::new();
         let pooled = |shape: &[usize], size| {
             tape.input(&Tensor::zeros(shape, DType::F32)).adaptive_max_pool(size).map(|y| y.shape().to_vec())

@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn no_tokens_and_no_examples_are_legal() {
+    fn zero_tokens_and_zero_examples_are_valid() {
         for shape in [[0, 2, 6], [2, 0, 6]] {
             let tape = Tape::new();
             let x = tape.input(&Tensor::zeros(&shape, DType::F32));

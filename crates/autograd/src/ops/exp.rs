@@ -77,7 +77,7 @@ mod tests {
     use crate::Tape;
 
     #[test]
-    fn infinities_and_nan_have_their_limits() {
+    fn infinities_and_nan_are_mapped_to_their_limits() {
         for dtype in [DType::F32, DType::F64] {
             let x = [f64::NEG_INFINITY, f64::INFINITY, 0.0, f64::NAN];
             let x = Tensor::from_vec(x.to_vec(), &[4]).unwrap().to_dtype(dtype);

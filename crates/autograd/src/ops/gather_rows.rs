@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn no_rows_may_be_chosen() {
+    fn an_empty_list_of_rows_is_valid() {
         let tape = Tape::new();
         let x = tape.input(&Tensor::zeros(&[2, 3, 4], DType::F32));
         let y = x.gather_rows(&Indices::new(vec![])).unwrap();

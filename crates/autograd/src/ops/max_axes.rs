@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_maximum_of_nothing_is_refused_and_no_maxima_are_not() {
+    fn a_maximum_over_an_empty_axis_is_refused_and_an_empty_result_is_valid() {
         let tape = Tape::new();
         let x = tape.input(&Tensor::zeros(&[0, 3], DType::F32));
         let message = x.max_axes(&[0], false).unwrap_err().to_string();

@@ -138,7 +138,7 @@ mod tests {
     use crate::Tape;
 
     #[test]
-    fn what_is_not_selected_has_no_influence() {
+    fn elements_that_are_not_selected_have_no_influence() {
         for dtype in DType::ALL {
             let tape = Tape::new();
             let x = Tensor::from_vec(vec![1.0, f64::NAN, 3.0], &[3]).unwrap().to_dtype(dtype);

@@ -150,7 +150,7 @@ mod tests {
     use crate::Tape;
 
     #[test]
-    fn tokens_of_another_image_are_an_error_that_says_which_would_fit() {
+    fn tokens_of_another_image_are_an_error_with_the_expected_shape() {
         let tape = Tape::new();
         let tokens = tape.input(&Tensor::zeros(&[1, 4, 8], DType::F32));
         let message = tokens.unpatchify(2, [4, 6]).unwrap_err().to_string();

@@ -215,7 +215,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_cases_and_texts_that_are_no_number_are_refused() {
+    fn zero_cases_and_texts_that_are_not_numbers_are_refused() {
         let count = |set: &str| count(Some(set.as_ref()));
         assert_eq!((super::count(None), count("256")), (Ok(8), Ok(256)));
         for bad in ["0", "", "-1", "many", "4294967296"] {

@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_kept_seed_reproduces_its_words_and_other_seeds_differ() {
+    fn a_stored_seed_reproduces_its_random_numbers_and_other_seeds_differ() {
         let file = env::temp_dir().join(format!("agon-seeds-{}.txt", std::process::id()));
         let _ = fs::remove_file(&file);
         keep(&file, 7, 32, "Case<Add, 2>").unwrap();

@@ -32,7 +32,8 @@ fn main() -> Result<()> {
     );
     println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |");
     let (standard, left_out) = timed(runs_of(Profile::Standard)?, data)?;
-    // No machine of ours has all data sets of the full profile: its runs are assumed to take as long per image.
+    // This machine lacks data sets of the full profile, whose runs are assumed to take as long per image as those of
+    // standard.
     let trained: f64 = standard.iter().map(|(run, _)| run.images_trained()).sum();
     let for_an_image = standard.iter().map(|(_, seconds)| seconds).sum::<f64>() / trained;
     let at_that_rate = |run: Run| (run.images_trained() * for_an_image, run);

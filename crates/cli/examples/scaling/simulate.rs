@@ -58,7 +58,7 @@ struct Server {
 }
 
 impl Server {
-    /// The time at which a request made now completes.
+    /// The time at which a request made at `now` completes.
     fn ask(&mut self, now: f64, seconds: f64) -> f64 {
         self.free = self.free.max(now) + seconds;
         self.busy += seconds;

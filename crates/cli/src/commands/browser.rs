@@ -8,7 +8,7 @@ use system::{note, text};
 /// Programs that open a file with the program that the desktop has for it.
 const OPENERS: [&str; 3] = ["xdg-open", "open", "wslview"];
 
-/// Opens a page; where nothing can, says which file to open.
+/// Opens a page, or prints which file to open if no program can.
 pub(super) fn open(page: &Path) {
     let page = std::path::absolute(page).unwrap_or_else(|_| page.to_owned());
     let start = |program: &&str| {

@@ -79,7 +79,7 @@ pub(super) struct Moved {
     pub(super) n: usize,
 }
 
-/// One of the two.
+/// An operand of the comparison.
 enum Operand {
     Run(String),
     Sweep(Box<Swept>),
@@ -92,7 +92,7 @@ pub(crate) fn command(args: &Compare) -> Result<ExitCode> {
         (Operand::Run(a), Operand::Run(b)) => runs_of::compare([&a, &b], &args.out)?,
         (Operand::Sweep(a), Operand::Sweep(b)) => sweeps::compare(&a, &b),
         (Operand::File(a), Operand::File(b)) => {
-            // Files of strangers are read by a process with limits.
+            // Untrusted files are read in a child process with limits.
             if let Some(code) = limited::run_in_child(&a, LIMIT)? {
                 return Ok(code);
             }
@@ -109,7 +109,7 @@ pub(crate) fn command(args: &Compare) -> Result<ExitCode> {
     print_result(args.json, &comparison, || comparison.text())
 }
 
-/// Which of the three a text names.
+/// The run, sweep or results file that a text names.
 fn operand(text: &str, out: &Path) -> Result<Operand> {
     let path = Path::new(text);
     if path.is_file() && path.file_name().is_none_or(|name| name != MEASURED) {

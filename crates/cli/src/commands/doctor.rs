@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn notes_are_not_problems_and_one_problem_decides() {
+    fn notes_pass_and_one_problem_fails_the_check() {
         let mut checks = vec![Check::ok("a", "good"), Check::note("longer", "less")];
         assert!(healthy(&checks));
         assert!(

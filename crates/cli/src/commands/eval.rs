@@ -96,7 +96,8 @@ fn report(args: &Eval) -> Result<Report> {
         )));
     }
     let own_data = &run.config.data;
-    // Labels are indices of the run's classes. Its own images have them already, even if class folders were renamed.
+    // Labels must be indices of the run's classes. Those of its own images already are, even if class folders were
+    // renamed.
     let set = match own {
         true => set,
         false => set.labelled_by(&classes_of(args, &finished)?).map_err(|error| {
@@ -173,8 +174,8 @@ fn trained_on(args: &Eval, finished: &FinishedRun) -> Result<Dataset> {
     }
 }
 
-/// Checks that the run accepts images of this shape and number of classes. Its training images are given if it needs
-/// them.
+/// Checks that the run accepts images of this shape and number of classes. `trained_on` are its training images, if it
+/// needs them.
 fn fits(images: &Images, trained_on: Option<&Images>, run: &Run) -> Result<()> {
     let kind =
         |images: &Images| InputSpec { image: images.test.image_shape(), classes: images.classes.len() };

@@ -103,7 +103,7 @@ fn export(args: &Export) -> Result<(String, Value)> {
 }
 
 fn safetensors(run: &FinishedRun, file: &Path) -> Result<(String, Value)> {
-    // Parameters can be exported even if this version does not know the config.
+    // Parameters can be exported even if this version cannot read the config.
     if stored::config_of(run).is_ok() {
         stored::trained(run, "exported")?;
     }

@@ -40,7 +40,7 @@ impl ImageOptions {
         text + &self.own(None).map_or(String::new(), |own| own.arguments())
     }
 
-    /// The folder of the user's own images, if one is named. What is left open is as in `remembered`.
+    /// The folder of the user's own images, if one is named. Options that are not given are those of `remembered`.
     pub(super) fn own(&self, remembered: Option<&OwnImages>) -> Option<OwnImages> {
         let side = self.side.or(remembered.map(|own| own.side)).unwrap_or(SIDE);
         let colour = self.colour || remembered.is_some_and(|own| own.colour);
@@ -66,7 +66,8 @@ impl ImageOptions {
         self.data_set.is_some() || self.images.is_some()
     }
 
-    /// Opens the named images, else those that a run or a config remembers, else this data set; returns its name too.
+    /// Opens the named images, else those recorded with a run or in a config, else this data set; also returns its
+    /// name.
     ///
     /// # Errors
     /// [`Error::Usage`] for an unknown or missing set; or if it cannot be read.

@@ -1,4 +1,4 @@
-//! A folder of the user's own images and how it is read, which a run remembers beside its results.
+//! A folder of the user's own images and how it is read, recorded in the provenance of a run.
 
 use std::path::{Path, PathBuf};
 
@@ -33,7 +33,8 @@ pub(super) struct OwnImages {
 }
 
 impl OwnImages {
-    /// The images that a run was trained on, if they were the user's own and this version or a later one trained it.
+    /// The images that a run was trained on, if they were the user's own; `None` for runs of versions that did not
+    /// record them.
     pub(super) fn of_run(run: &FinishedRun) -> Option<Self> {
         serde_json::from_value(run.provenance.get(ENTRY)?.get(&run.spec.data.name)?.clone()).ok()
     }

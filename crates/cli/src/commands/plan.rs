@@ -47,9 +47,9 @@ struct Entry {
     without_data: usize,
     /// Estimated seconds.
     seconds: f64,
-    /// The same by what they are spent on.
+    /// The same, by part.
     parts: Parts,
-    /// Seconds of the runs without their data, estimated with noise of the same size.
+    /// Estimated seconds of the runs whose data are missing, from artificial images of the same size.
     seconds_without_data: f64,
 }
 

@@ -14,7 +14,7 @@ use crate::program;
 use experiments::reproduce::{Outcome, redraw, show};
 use experiments::{Profile, claims};
 
-/// Results of these profiles may be committed; the first that are there are shown. Those of `paper` do not have every
+/// The profiles whose results may be committed, in order of preference. The results of `paper` do not have every
 /// experiment yet.
 const COMMITTED: [Profile; 2] = [Profile::Standard, Profile::Paper];
 
@@ -51,8 +51,8 @@ pub(crate) fn command(args: &Report) -> Result<ExitCode> {
     print_verdicts(&outcome, &args.shown)
 }
 
-/// The committed results, in the current folder or else in the repository that this program was built in, unless the command
-/// names a results folder, or a profile of which there are own results.
+/// The committed results, in the current folder or else in the repository that this program was built in; `None` if the
+/// command names a results folder, or a profile of which the user has own results.
 fn committed(selection: &Selection) -> Option<(Profile, PathBuf)> {
     let profiles = match selection.named() {
         (_, Some(_)) => return None,
@@ -70,7 +70,7 @@ fn committed(selection: &Selection) -> Option<(Profile, PathBuf)> {
     Some((profile, if is_here { folder } else { folder.canonicalize().unwrap_or(folder) }))
 }
 
-/// Shows committed results; nothing but the page is written.
+/// Shows committed results and writes nothing but the page.
 fn of_committed(args: &Report, profile: Profile, folder: &Path) -> Result<Outcome> {
     let mut options = args.selection.options();
     options.profile = profile;
@@ -89,7 +89,7 @@ fn of_committed(args: &Report, profile: Profile, folder: &Path) -> Result<Outcom
     Ok(outcome)
 }
 
-/// Draws and judges again from the results in the results folder.
+/// Draws the figures and judges the claims again from the results in the results folder.
 fn of_own(args: &Report) -> Result<Outcome> {
     let selection = &args.selection;
     let mut outcome = redraw(&claims::named(&selection.only)?, &selection.options())?;

@@ -47,7 +47,7 @@ pub(crate) struct ComputeRuns {
 
 pub(crate) fn command(args: &ComputeRuns) -> Result<ExitCode> {
     let mut options = args.selection.options_of(args.computed.engine());
-    // Only the whole job determines which parameters are read again.
+    // A part of the job cannot determine which parameters other runs read.
     options.resources.keep = Keep::EveryParameter;
     if args.folders.named() && args.keys.is_none() {
         let what = "`--images` requires `--keys`: experiments have data sets of their own; `agon sweep` trains on your images";

@@ -19,7 +19,7 @@ use runs::names::PARAMETERS;
 use runs::run::Run;
 use runs::store::{Outcome, RunSpec, Store, Summary, Torn, trained};
 
-/// The final arrays of a run, and the most that is read of the names in it.
+/// The file of a run's final arrays, and the maximum number of bytes read of its header.
 const FINALS: &str = "final.safetensors";
 const LONGEST_HEADER: u64 = 1 << 20;
 

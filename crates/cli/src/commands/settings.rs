@@ -75,7 +75,7 @@ pub(super) fn set_all(
     }
     let whole = serde_json::to_value(&config).expect("a config is serialisable");
     let keys = settings::keys(&whole);
-    // An optimiser that the learner does not use is never meant.
+    // A suffix of a key never stands for an optimiser that the learner does not use.
     let unused = |key: &str| config.learner.optimiser_key() != "optimiser" && key.starts_with("optimiser.");
     let mut unknown = None;
     for setting in &mut settings {

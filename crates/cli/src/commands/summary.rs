@@ -28,7 +28,7 @@ pub(super) fn cut(line: &str) -> String {
     terminal::width().map_or_else(|| line.to_owned(), |columns| within(line, columns.max(WIDTH)))
 }
 
-/// Counts, what failed, what was not run, and where the page is.
+/// The counts of verdicts, missed facts, failed runs, missing data sets, and the path of the page.
 pub(super) fn text(outcome: &Outcome, has_table: bool) -> String {
     let Outcome { rows, page, unchecked, failed, images_trained, seconds, .. } = outcome;
     let mut lines = String::new();

@@ -34,7 +34,7 @@ use runs::shell;
 use runs::store::{FinishedRun, Outcome, Store};
 use runs::training::Hardware;
 
-/// The least time beside the epochs that is printed, in seconds.
+/// The shortest time besides the epochs that is printed, in seconds.
 const SHOWN_BESIDE: f64 = 1.0;
 
 /// The number of steps per epoch below which a note is printed.
@@ -200,7 +200,7 @@ fn words(
     let speed =
         view.images_per_second().map_or(String::new(), |rate| format!(", {rate:.0} images/s{threads}"));
     let mut lines = vec![format!("run {key}: {}", run.label())];
-    // Epochs are not all that takes time.
+    // Statistics and final measures also take time.
     let beside = in_all.filter(|in_all| in_all - seconds(finished) >= SHOWN_BESIDE);
     let beside = beside.map_or(String::new(), |in_all| format!(" ({} in all)", duration(in_all)));
     let time = duration(seconds(finished)) + &beside;
@@ -220,7 +220,7 @@ fn words(
             Some("out") => String::new(),
             _ => shell::option("--out", args.out.as_os_str()),
         };
-        // What the run remembers need not be typed.
+        // Options recorded with the run are not repeated.
         let images = match own.and_then(OwnImages::absolute) {
             Some(own) if OwnImages::of_run(finished).as_ref() == Some(&own) => String::new(),
             _ => args.image_options.arguments(),

@@ -50,7 +50,7 @@ struct Answer {
     nearest: Vec<Neighbour>,
 }
 
-/// A part of the key, or something beside it.
+/// A part of the key, or a value that the key does not depend on.
 #[derive(Debug, Serialize)]
 struct Part {
     name: &'static str,
@@ -61,7 +61,7 @@ struct Part {
     here: String,
 }
 
-/// Another run and what it differs in.
+/// Another run, and the values in which it differs.
 #[derive(Debug, Serialize)]
 struct Neighbour {
     key: String,

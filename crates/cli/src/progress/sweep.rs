@@ -10,13 +10,13 @@ use runs::run::Run;
 /// The minimum interval between plain lines about all runs.
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
 
-/// The runs of a sweep, each with the part of the work that it is.
+/// The runs of a sweep, each with its part of the work.
 pub(super) struct Sweep {
     start: Instant,
     last_line: Instant,
     stages: Vec<Stage>,
     runs: HashMap<String, Part>,
-    /// The work without that of stored runs, in estimated seconds, or in evaluations where there are no estimates.
+    /// The work of runs that are not stored, in estimated seconds, or in evaluations where there are no estimates.
     total: f64,
     done: f64,
 }
@@ -73,7 +73,7 @@ impl Sweep {
         }
     }
 
-    /// Counts a computed run; returns its stage and how many runs of that are finished.
+    /// Counts a computed run; returns its stage and how many of that stage's runs are finished.
     pub(super) fn finished(&mut self, run: &Run) -> String {
         let Some(part) = self.runs.get_mut(&local::name(run)) else { return String::new() };
         // A resumed run has fewer epochs to compute.
@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_left_is_weighted_by_seconds_and_stored_runs_do_not_count() {
+    fn the_remaining_work_is_weighted_by_seconds_and_excludes_stored_runs() {
         let experiment = claims::named(&["fc-lambda-sweep".into()]).unwrap()[0];
         let runs = Planned::new(experiment, Profile::Smoke, &[]).unwrap().runs;
         let mut stages = Stages::one(&runs[..3]);

@@ -1,4 +1,4 @@
-//! The Slurm engine with scripts in place of Slurm's commands: submission, resubmission, resumption.
+//! Tests of the Slurm engine with scripts in place of Slurm's commands: submission, resubmission, resumption.
 
 use std::fs;
 use std::path::{Path, PathBuf};

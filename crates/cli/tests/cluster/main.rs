@@ -1,4 +1,4 @@
-//! The Slurm engine, tested with scripts in place of Slurm's commands, and optionally with a real Slurm.
+//! Tests of the Slurm engine with scripts in place of Slurm's commands, and optionally with a real Slurm.
 #![allow(clippy::unwrap_used)]
 
 mod fake;

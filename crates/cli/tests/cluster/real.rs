@@ -1,4 +1,4 @@
-//! The Slurm engine on a real Slurm with two nodes on this machine, one of which fails during a task.
+//! Tests of the Slurm engine on a real Slurm with two nodes on this machine, one of which fails during a task.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -31,7 +31,8 @@ fn threads_repetitions_and_stops_change_no_bit() {
     }
     let points = size(25, 1_000);
     for point in 0..points {
-        // Epochs by the golden ratio, threads before and after the stop by turns.
+        // The epochs of the stops are spread by the golden ratio; all pairs of numbers of threads before and after a
+        // stop occur.
         let stop = ((point as f64 * 0.618_033_988_75).fract() * f64::from(EPOCHS)) as u32;
         let (before, after) = (THREADS[point % 5], THREADS[point / 5 % 5]);
         let folder = base.path().join("resumed");

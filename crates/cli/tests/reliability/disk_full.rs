@@ -1,4 +1,5 @@
-//! Full disks: exit code 4, no phantom rows, and the same bits once there is space (row R12).
+//! Tests of full disks: exit code 4, no journal line without its epoch, and the same bits once there is space (row
+//! R12).
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

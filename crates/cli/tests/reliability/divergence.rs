@@ -1,4 +1,4 @@
-//! Non-finite values: the run reports what, where and when, and results exclude it (row R15).
+//! Tests of non-finite values: the run reports the value, the layer and the step, and results exclude it (row R15).
 
 use models::{Architecture, vit};
 use reliability::{Measurement, size};

@@ -64,7 +64,7 @@ fn blocks(file: &Path) -> Vec<(String, Vec<String>)> {
     blocks
 }
 
-/// Whether this line is run elsewhere. The command at the top is the whole job, whose results are in `results/`.
+/// Whether this line is run elsewhere. `cargo xtask reproduce` is the whole job, whose results are in `results/`.
 fn is_run_elsewhere(line: &str) -> bool {
     let bare = line.split(" #").next().unwrap_or(line).trim();
     bare.trim_end_matches(" --open") == "cargo xtask reproduce"
@@ -96,7 +96,7 @@ fn scratch(root: &Path, repository: &Path) -> String {
     fs::copy(repository.join(committed), root.join(committed)).unwrap();
     for (class, least) in [("dark", 0), ("light", 100)] {
         make(&format!("labelled-images/{class}"));
-        // `agon advise` needs five images for each of the 16 x 16 pixels that it is asked for.
+        // `agon advise` needs five images per pixel, here for images of 16 x 16 pixels.
         for number in 0..800u32 {
             let file = root.join(format!("labelled-images/{class}/{number:03}.png"));
             let pixel = |x: u32, y: u32| Luma([least + (x * y * 7 + number * (x + 3 * y)) as u8 % 100]);

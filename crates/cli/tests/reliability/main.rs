@@ -1,5 +1,5 @@
 //! Reliability tests of real runs and of the program `agon`: rows R9, R10, R12, R14, R15, R19, R20 and R22.
-#![allow(clippy::unwrap_used)] // all of this is tests, also the functions that are not one
+#![allow(clippy::unwrap_used)] // the helper functions are test code too
 
 mod program;
 mod real;

@@ -13,7 +13,7 @@ use crate::program::{agon, reproduce};
 /// Clears the screen, adds a line, recolours by a C1 control, and reverses the following text.
 const NAME: &str = "cat\u{1b}[2J\nok: all is well\r\u{9b}31m\u{202e}gpj";
 
-/// Far more than any of these commands takes on a loaded machine.
+/// A time limit that none of these commands reaches, even on a loaded machine.
 const MOST: Duration = Duration::from_secs(60);
 
 /// Whether a text contains control or bidirectional characters other than line feeds and tabs.

@@ -1,4 +1,4 @@
-//! Kills at any instant of training, checkpointing, finishing, merging and drawing (row R10).
+//! Tests of kills at any instant of training, checkpointing, finishing, merging and drawing (row R10).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -109,7 +109,7 @@ fn a_killed_training_run_resumes_with_identical_bits() {
 fn a_killed_reproduction_resumes_to_the_same_results_and_figures() {
     let measured = Measurement::of("R10", "a run that is killed at any instant goes on with the same bits");
     let base = tempfile::tempdir().unwrap();
-    // Temporary folders of the program are here too.
+    // The program's temporary folders are inside, too, and can be checked.
     let command = |out: &Path| {
         let mut command = agon(&sweep(out));
         command.env("TMPDIR", base.path());

@@ -30,7 +30,7 @@ const COMPARED: f64 = 64.0;
 /// The attribute with the number of pixels D of each data set.
 const DIMENSIONS: &str = "dimensions_of_images";
 
-/// The smallest difference in alignment, in points, that counts.
+/// The margin of a difference in alignment between data sets, in points.
 const DIFFERENT: f64 = 10.0;
 
 /// The data sets of photographs.
@@ -145,7 +145,7 @@ impl Experiment for Alignment {
                     words::data_set(&curves.data)
                 ));
             }
-            // A code of as many dimensions as the rank keeps everything.
+            // A code with as many dimensions as the rank keeps all class information.
             let compared = points.iter().find(|(k, _)| *k == COMPARED);
             if let Some((_, a)) = compared.or(points.last().filter(|(k, _)| *k < COMPARED)) {
                 let is_natural = NATURAL.iter().any(|name| curves.data.starts_with(name));

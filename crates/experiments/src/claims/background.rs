@@ -182,7 +182,7 @@ impl Experiment for Background {
 
 /// The accuracy on components of small variance minus that of large variance with a background, or the reverse without one.
 fn top_and_bottom(of: &Evidence<'_, '_>, background: bool) -> Result<Finding> {
-    // Networks on whole images are shown and not judged, so the convergence guard does not read them.
+    // Networks on whole images are shown and not judged, so the convergence guard does not apply to them.
     let shown = Evidence::of(of.curves);
     let average = |name: Metric, part: Part| -> Result<f64> {
         Ok(mean(&shown.at(name, shown.labelled(part.as_str())?, 0)?))

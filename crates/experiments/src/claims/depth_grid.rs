@@ -156,7 +156,7 @@ fn row(all: &[Curves<'_>], data: &str) -> Result<Verdict> {
     judged(about, expected, finding, &of)
 }
 
-/// The most accurate pair of depths against the one that reconstructs best.
+/// The accuracy of the most accurate pair of depths minus that of the pair that reconstructs best.
 fn best(all: &[Curves<'_>], data: &str, row: &Evidence<'_, '_>) -> Result<Finding> {
     let mut pairs = Vec::new();
     for curves in all.iter().filter(|curves| curves.data == data) {
@@ -184,7 +184,7 @@ fn best(all: &[Curves<'_>], data: &str, row: &Evidence<'_, '_>) -> Result<Findin
         return Ok(Finding::exact(false, found).read_by("ridge regression"));
     }
     let gain = row.estimate(Formula::Sum(&[1.0, -1.0]), &[accurate.ridge()?, closest.ridge()?])?;
-    // The most accurate of all pairs is chosen after the fact.
+    // The most accurate of all pairs is chosen after seeing the data.
     let label = "the most accurate minus the best reconstruction";
     let gain = Contrast::above(label, gain, 0.0, Unit::POINTS).chosen_from(pairs.len() - 1);
     let found = format!("{found}; {}", gain.words());

@@ -42,12 +42,12 @@ static INFO: Info = Info {
     recorded: Recorded::LINEAR_FRONT,
 };
 
-/// The weights of the paper profile, with a tail because nearly all of the accuracy is lost there.
+/// The values of λ of the paper profile, denser near 1, where nearly all of the accuracy is lost.
 const PAPER: [f64; 10] = [0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 0.97, 0.99, 0.999, 1.0];
-/// The weights for latent sizes that are only compared with one another, in control families.
+/// The values of λ for latent sizes that are only compared with one another, in control families.
 const FOUR: [f64; 4] = [0.0, 0.5, 0.9, 1.0];
 
-/// The family with these weights for every latent size but k = 16.
+/// The family with these values of λ for every latent size but k = 16.
 fn others_at(lambdas: &[f64], mut family: Family) -> Family {
     for member in family.members.iter_mut().filter(|member| member.number != 16.0) {
         member.lambdas = Some(lambdas.to_vec());

@@ -114,7 +114,7 @@ fn gaps(of: &Evidence<'_, '_>, refitted: Option<&Curves<'_>>) -> Result<Finding>
     Ok(Finding { control: passing.is_empty().then(|| listed(failures)), ..finding })
 }
 
-/// Each family with that of the new heads on its encoders.
+/// Each family, paired with the family of new heads on its encoders.
 fn pairs<'c, 'r>(curves: &'c [Curves<'r>]) -> impl Iterator<Item = (&'c Curves<'r>, &'c Curves<'r>)> {
     curves.iter().filter_map(|online| Some((online, refitted_of(curves, online)?)))
 }

@@ -43,7 +43,7 @@ impl Experiment for GradientConflict {
             Profile::Smoke => vec![fc_m(profile, &[4])],
             _ => vec![
                 fc_m(profile, &[4, 16, 64]),
-                // As many seeds as the sweep of this network has.
+                // The number of seeds of this network's sweep.
                 cnn_s(profile, &[16]).with_seeds(if profile == Profile::Paper { 3 } else { 5 }),
                 vit(profile, &[("ViT-S", vit::Config::S)]),
             ],
@@ -116,7 +116,8 @@ fn opposed(of: &Evidence<'_, '_>, metrics: [Metric; 2]) -> Result<Finding> {
     Ok(Finding::of(contrasts))
 }
 
-/// The elements of the gradients at z of a batch, setting by setting; `None` for results without a readable config.
+/// The number of elements of the gradient at z of a batch, for each setting; `None` for results without a readable
+/// config.
 fn elements(results: &Results, curves: &Curves<'_>) -> Option<Vec<usize>> {
     let grid: Grid = serde_json::from_value(attribute(results, "config").ok()?).ok()?;
     let variant = grid.variants().find(|variant| variant.label() == curves.variant)?;
@@ -125,7 +126,8 @@ fn elements(results: &Results, curves: &Curves<'_>) -> Option<Vec<usize>> {
     variant.family.members.iter().map(of_member).collect()
 }
 
-/// The chart of cosines over epochs, a panel for each setting, with a line at zero and the band of independent vectors.
+/// The chart of cosines over epochs, a panel for each setting, with a line at zero and the band of the cosines of
+/// independent vectors.
 fn with_null(mut chart: Chart, curves: &Curves<'_>, elements: Option<&[usize]>) -> Chart {
     for panel in &mut chart.panels {
         panel.references = vec![Reference::Horizontal(Tick { at: 0.0, label: "orthogonal".into() })];

@@ -202,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_budget_is_read_between_the_points_of_the_front() {
+    fn the_error_at_a_budget_is_interpolated_between_points_of_the_front() {
         let front = [(0.0, 0.5), (0.02, 0.3), (0.1, 0.2)];
         assert_eq!([0.0, 0.01, 0.02, 0.5].map(|budget| within(&front, budget)), [0.5, 0.4, 0.3, 0.2]);
     }

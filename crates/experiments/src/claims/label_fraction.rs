@@ -21,7 +21,7 @@ use runs::store::Results;
 /// Q6 (`book/cre.md`): 1, 10 and 100 % of the labels, over λ and with masks.
 pub struct LabelFraction;
 
-/// The smallest gain in accuracy that counts.
+/// The margin of the gain in accuracy.
 const MARGIN: f64 = 0.02;
 
 /// The fraction of labels that is judged.
@@ -100,7 +100,8 @@ fn gain(of: &Evidence<'_, '_>) -> Result<Finding> {
     let [judged] = of.members([FEWEST])?;
     let (decisive, mut got) = (gain(of, judged)?, Vec::new());
     for member in 0..of.curves.members.len() {
-        // The gains shown count no seeds, and settings with masks are not run at these λ.
+        // These gains are shown only, so their seeds do not count for the verdict. Settings with masks are not run at
+        // these λ.
         match gain(&Evidence::of(of.curves), member) {
             Err(Error::NotRun(_)) => {}
             gain => got.push(gain?.words()),

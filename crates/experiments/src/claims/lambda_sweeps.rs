@@ -96,7 +96,8 @@ pub static VIT: LambdaSweep = LambdaSweep {
     trends: &[&T3],
 };
 
-/// A family on Fashion-MNIST, and from the standard profile on with fewer seeds on MNIST; in full another family on both.
+/// A grid of `family` on Fashion-MNIST and, from the profile `standard` on, on MNIST with fewer seeds; in the profile
+/// `full`, of the family `full` on both.
 fn over_lambda(profile: Profile, family: Family, full: Family) -> Grid {
     let families = match profile {
         Profile::Smoke | Profile::Quick => vec![family],

@@ -44,7 +44,8 @@ impl Experiment for LatentSpace {
         if !matches!(profile, Profile::Smoke | Profile::Paper) {
             families.push(cnn_l(profile, Some(Rotation::PAPER), 0.2));
         }
-        // The figure shows one seed; the values in its panel titles are means over as many as other experiments train.
+        // The figure shows one seed; the values in its panel titles are means over three seeds, which other experiments
+        // train too.
         Grid { families, lambdas: coarse(profile), seeds: seeds(profile, 3) }
     }
 

@@ -79,7 +79,7 @@ impl Experiment for LinearCre {
 /// The relative gap of the training loss to the closed form at every point; undecided after few steps.
 fn gaps(of: &Evidence<'_, '_>) -> Result<Finding> {
     let (curves, mut contrasts) = (of.curves, Vec::new());
-    // Convergence is what is judged here.
+    // The claim is about convergence, so the convergence guard does not apply.
     of.whether_trained_or_not();
     for (member, (label, _)) in curves.members.iter().enumerate() {
         for (lambda, value) in curves.lambdas.iter().enumerate() {

@@ -209,7 +209,7 @@ fn statements(curves: &Curves<'_>) -> Result<([&'static str; 2], [String; 2])> {
     Ok((claims, expected))
 }
 
-/// The gaps of a family (label, gap, and gap in the unit of its bounds) and the settings without one.
+/// The gaps of a family (label, gap, and gap in the unit of its bounds), and the settings without one.
 struct Gaps<'c> {
     gaps: Vec<(&'c str, f64, f64)>,
     missing: Vec<&'c str>,

@@ -45,7 +45,7 @@ names! {
 /// The smallest code that is drawn, as in the paper.
 const SMALLEST: f64 = 8.0;
 
-/// The smallest impact that counts, in percent.
+/// The margin of the impact, in percent.
 const SOME: f64 = 0.1;
 
 static INFO: Info = Info {
@@ -262,7 +262,7 @@ fn held_out(curves: &Curves<'_>, member: usize) -> Result<Vec<(String, Estimate)
     Ok(gains.iter().filter(|(k, _)| *k >= SMALLEST).filter_map(of).collect())
 }
 
-/// The gain, or loss for `sign` -1, with the most standard errors, as chosen from all.
+/// The largest gain in units of its standard error (the largest loss for `sign` -1), as a contrast chosen from all.
 fn largest(gains: &[(String, Estimate)], sign: f64) -> Option<Contrast> {
     let by = |of: &Estimate| sign * of.effect / of.error.max(f64::MIN_POSITIVE);
     let (label, most) = gains.iter().max_by(|(_, a), (_, b)| by(a).total_cmp(&by(b)))?;
@@ -276,7 +276,7 @@ fn largest(gains: &[(String, Estimate)], sign: f64) -> Option<Contrast> {
 /// The results of one data set with noise, by family.
 type Noisy<'c, 'r> = Vec<(Corruption, &'c Curves<'r>)>;
 
-/// The results of each data set without noise, with those with noise.
+/// The results of each data set without noise, paired with those with noise.
 fn by_set<'c, 'r>(all: &'c [Curves<'r>]) -> Result<Vec<(&'c Curves<'r>, Noisy<'c, 'r>)>> {
     let (mut baselines, mut noisy) = (Vec::new(), Noisy::new());
     for curves in all {

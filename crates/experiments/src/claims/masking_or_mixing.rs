@@ -99,7 +99,7 @@ impl Experiment for MaskingOrMixing {
 
 /// One path over λ, and one over the fraction of masked patches for each loss.
 fn paths(curves: &Curves<'_>) -> Result<Option<Chart>> {
-    // Without them there are no paths to compare.
+    // Without these settings there are no paths to compare.
     let (Some(plain), Some(last)) = (curves.labelled(trends::NO_MASK), curves.lambda(1.0)) else {
         return Ok(None);
     };

@@ -25,7 +25,7 @@ pub struct MixingRules;
 /// The tolerance of the corner: relative in MSE, and absolute in accuracy.
 const CORNER: [f64; 2] = [0.03, 0.01];
 
-/// The weighted sum, which alone is run at both end points.
+/// The weighted sum, the only rule that is run at both end points.
 const WEIGHTED: &str = "weighted";
 
 static INFO: Info = Info {

@@ -45,7 +45,8 @@ impl Experiment for PcaImages {
     fn grid(&self, profile: Profile) -> Grid {
         let sets = match profile {
             Profile::Smoke => vec![fashion(profile)],
-            // Images of their own size: the Gram matrix has a row for each image, not for each pixel.
+            // Images at their full size are possible because the Gram matrix has a row for each image, not for each
+            // pixel.
             _ => vec![
                 DataConfig::new("tiny-imagenet", 2_000, 0, 10),
                 DataConfig::new("imagenette", 9_469, 0, 10),

@@ -35,7 +35,7 @@ names! {
     }
 }
 
-/// The smallest gain in accuracy that counts.
+/// The margin of the gain in accuracy.
 const WORTH_HAVING: f64 = 0.005;
 
 static INFO: Info = Info {

@@ -89,7 +89,7 @@ fn both(label: &str, network: Classifier, of: usize, training: [u32; 2]) -> [Fam
 /// The width divisor of the ResNet9 in the profile `paper`.
 const WIDTH_DIVISOR: usize = 8;
 
-/// Whole images, and the exact shares of the paper's abstract: the top and the bottom of the variance.
+/// Whole images, and the fractions of the variance in the paper's abstract: the top 90 % and the bottom 20 %.
 fn headline(label: &str, network: Classifier, data: DataConfig, training: [u32; 2]) -> [Family; 2] {
     let percent = |side: Side, share: f64, seen| (format!("{side} {} %", 100.0 * share), share, seen);
     let top = percent(Side::Top, NEAR_ALL, Seen::TopShare(Share { share: NEAR_ALL }));
@@ -99,8 +99,8 @@ fn headline(label: &str, network: Classifier, data: DataConfig, training: [u32; 
         .map(|(side, seen)| recognition(&format!("{label}, {side}"), network, seen, data.clone(), training))
 }
 
-/// The headline on whole sets: of TinyImageNet also the other points of the published curve and, with cropped and mirrored
-/// images, the three points again, with one seed each.
+/// The headline on whole sets. TinyImageNet also has the other points of the published curve and, with cropped and
+/// mirrored images, the three headline points again, with one seed each.
 fn paper(profile: Profile) -> Vec<Family> {
     let (network, training) = (Classifier::Resnet9 { width_divisor: WIDTH_DIVISOR }, [128, 10]);
     let label = network.label();

@@ -81,7 +81,7 @@ pub(super) fn limits(rows: &[Verdict], profile: Profile) -> String {
     sentences.join(" ")
 }
 
-/// Whether a row is a claim of its own.
+/// Whether a row is counted: it is no exact fact and repeats no other row.
 fn is_counted(row: &Verdict) -> bool {
     row.kind != Kind::Exact && row.same_as.is_none()
 }
@@ -122,7 +122,7 @@ fn of_rows(rows: &[Verdict], claims: &[ClaimId], sentences: &Sentences, what: &s
         .map(|of| format!("{} {}", of.words(), count(of)))
         .collect();
     let counted = format!("{} verdicts: {}.", found.len(), tally.join(", "));
-    // Of rows with as many seeds the largest effect.
+    // The row with the most seeds, and among these the largest effect.
     let by = |(row, effect): &&(&Verdict, &Effect)| (row.n, effect.value.abs().to_bits());
     let Some(&main) = effects.iter().max_by_key(by) else {
         let number = tally.join(", ");
@@ -144,7 +144,7 @@ fn of_rows(rows: &[Verdict], claims: &[ClaimId], sentences: &Sentences, what: &s
     }
 }
 
-/// The sentence, which says so where more rows are open than decided.
+/// The sentence, with a note if more rows are open than decided.
 fn decided(sentence: &str, mostly_open: bool) -> String {
     let mut letters = sentence.chars();
     match letters.next() {
@@ -162,7 +162,7 @@ fn parted(effect: &Effect) -> (String, String) {
     (number.trim().to_owned(), interval.to_owned())
 }
 
-/// Up to three other rows: one of each other model, or, of one model alone, of each other data set.
+/// Up to three other rows: one for each other model, or one for each other data set if there is a single model.
 fn others<'a>(main: &Verdict, rows: &[(&'a Verdict, &'a Effect)]) -> Vec<(&'a Verdict, &'a Effect)> {
     let model = |row: &Verdict| row.model.split(", ").next().unwrap_or_default().to_owned();
     let pick = |key: &dyn Fn(&Verdict) -> String| {

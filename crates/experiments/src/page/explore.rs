@@ -120,7 +120,7 @@ fn over_seeds(values: &[f64]) -> Spread {
     Spread { mean: mean(values).clamp(low, high), low, high }
 }
 
-/// The readers of the latents of a member beside the head that was trained with the encoder.
+/// The readers of the latents of a setting besides the online head.
 fn readers(curves: &Curves<'_>, member: usize) -> Result<Vec<Reader>> {
     let mut readers = Vec::new();
     for source in sources(curves, Task::Classification) {

@@ -35,7 +35,7 @@ pub(super) fn readers(shown: &Shown) -> Result<Option<Readers>> {
     Ok((!models.is_empty()).then(|| Readers { lead: LEAD.into(), models }))
 }
 
-/// The members of a family that were trained at both ends.
+/// The settings of a family that were trained at both ends of λ.
 fn of_family(curves: &Curves<'_>) -> Result<Vec<ReadModel>> {
     let (Some(first), Some(last)) = (curves.lambda(0.0), curves.lambda(1.0)) else { return Ok(vec![]) };
     let mut models = Vec::new();

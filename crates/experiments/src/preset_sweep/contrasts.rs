@@ -6,7 +6,7 @@ use super::{QUANTITIES, Quantity, SweptCell};
 use crate::statistics::estimate::Estimate;
 use crate::statistics::rules::{ENOUGH_SEEDS, LEVEL};
 
-/// The difference that another value of one key makes, with all others equal.
+/// The difference between two values of one key, with all other keys equal.
 ///
 /// The interval is that of Student's t at the level `1 - 0.05 / m`, with m differences of the same quantity in the sweep
 /// (Bonferroni): the probability that any of the m intervals misses its true difference is at most 5 %.
@@ -25,7 +25,7 @@ pub struct Contrast {
     pub at: String,
     /// The mean of the paired differences, in points for an accuracy.
     pub effect: f64,
-    /// The ends of its interval; `None` where one seed leaves it without ends.
+    /// The ends of its interval; `None` for one seed, whose interval is unbounded.
     pub interval: Option<[f64; 2]>,
     /// The level of the interval.
     pub level: f64,
@@ -41,7 +41,7 @@ impl Contrast {
         QUANTITIES.iter().find(|quantity| quantity.name == self.quantity)
     }
 
-    /// Whether enough seeds say that there is a difference.
+    /// Whether there are enough seeds and the interval excludes 0.
     pub fn differs(&self) -> bool {
         self.n_seeds >= ENOUGH_SEEDS && self.interval.is_some_and(|[low, high]| low > 0.0 || high < 0.0)
     }
@@ -69,7 +69,7 @@ impl Contrast {
     }
 }
 
-/// The bits of a cell, seed and quantity: whether each test image is classified correctly.
+/// Returns the correctness bits of a cell, seed and quantity: whether each test image is classified correctly.
 pub(super) type Correct<'a> = &'a dyn Fn(usize, usize, &Quantity) -> Option<Vec<bool>>;
 
 /// Whether two cells have the same test images.
@@ -128,8 +128,7 @@ pub(super) fn of(
     all
 }
 
-/// The difference of two cells over the seeds that both have, and over test images where every run has the bits of its
-/// images.
+/// The difference of two cells over the seeds that both have; also over test images if every run has correctness bits.
 pub(crate) fn estimate(
     quantity: &Quantity,
     cells: [&SweptCell; 2],
@@ -152,7 +151,7 @@ pub(crate) fn estimate(
             let (from, to) = (bits(0, seed)?, bits(1, seed)?);
             let of = |(from, to): (&bool, &bool)| f64::from(u8::from(*to)) - f64::from(u8::from(*from));
             let values: Vec<f64> = from.iter().zip(&to).map(of).collect();
-            // Bits that are not those of the accuracies are of other images.
+            // Bits whose mean is not the difference of the accuracies belong to other images.
             let mean = values.iter().sum::<f64>() / values.len() as f64;
             (from.len() == to.len() && (mean - difference).abs() < 1e-6).then_some(values)
         })

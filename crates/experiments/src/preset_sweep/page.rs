@@ -107,7 +107,7 @@ impl Swept {
         }
     }
 
-    /// The data set, where all cells have the same.
+    /// The data set, if it is the same for all cells.
     fn data(&self) -> String {
         let name =
             |cell: &super::SweptCell| cell.config["data"]["name"].as_str().unwrap_or_default().to_owned();
@@ -222,7 +222,8 @@ impl Swept {
         })
     }
 
-    /// The key along the horizontal axis: a numeric one with the most values, else one with the most values.
+    /// The key along the horizontal axis: the numeric key with the most values, or if there is none the key with the
+    /// most values.
     fn axis(&self) -> Option<usize> {
         let n_values = |at: &usize| {
             let mut values: Vec<&str> = self.cells.iter().map(|cell| &*cell.values[*at]).collect();
@@ -231,7 +232,7 @@ impl Swept {
             values.len()
         };
         let last_of_the_most = |at: &usize| (self.is_numeric(Some(*at)), n_values(at));
-        // Of equals, the first.
+        // The first of equal keys.
         (0..self.varied.len()).rev().max_by_key(last_of_the_most)
     }
 

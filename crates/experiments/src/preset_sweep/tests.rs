@@ -91,7 +91,7 @@ fn the_page_has_a_figure_and_a_row_for_each_difference() {
 }
 
 #[test]
-fn one_combination_of_words_is_drawn_at_a_position() {
+fn cells_without_a_numeric_key_are_drawn_at_labelled_positions() {
     let swept = swept(&[], vec![cell(&[], &[0.5])]);
     assert_eq!(swept.charts().len(), 1);
     assert!(swept.html("agon sweep", vec![]).is_ok());

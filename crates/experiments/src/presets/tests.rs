@@ -6,7 +6,7 @@ const GREY: InputSpec = InputSpec { image: [1, 28, 28], classes: 10 };
 const COLOUR: InputSpec = InputSpec { image: [3, 32, 32], classes: 10 };
 
 #[test]
-fn every_name_stands_once_and_starts_on_one_of_the_common_kinds_of_images() {
+fn every_preset_has_a_unique_name_and_accepts_grey_or_coloured_images() {
     for (place, preset) in ALL.iter().enumerate() {
         assert!(ALL[..place].iter().all(|other| other.name != preset.name), "{}", preset.name);
         let configs = [GREY, COLOUR].map(|input| preset.config(DataConfig::new("set", 100, 10, 10), &input));
@@ -15,7 +15,7 @@ fn every_name_stands_once_and_starts_on_one_of_the_common_kinds_of_images() {
 }
 
 #[test]
-fn a_model_of_other_images_is_refused_with_those_that_take_them() {
+fn a_preset_that_rejects_the_images_is_refused_with_those_that_accept_them() {
     let cnn_s = ALL.iter().find(|preset| preset.name == "cnn-s").unwrap();
     let message = cnn_s.config(DataConfig::new("cifar10", 1, 1, 1), &COLOUR).unwrap_err().to_string();
     let (expected, others) = message.split_once(", or choose one of ").unwrap();
@@ -32,9 +32,9 @@ fn a_model_of_other_images_is_refused_with_those_that_take_them() {
     assert!(others.contains("cnn-l") && !others.contains("cnn-s"), "{others}");
 }
 
-/// Every preset that takes images trains on them, whatever their side; and every side that is suggested fits.
+/// A preset trains on images of a side that it accepts; for other sides the error suggests one that it accepts.
 #[test]
-fn what_is_suggested_for_images_of_any_side_runs() {
+fn a_preset_trains_on_images_of_any_side_or_suggests_one_that_it_accepts() {
     use ndarray::Array4;
 
     let origin = data::Origin {
@@ -95,7 +95,7 @@ fn a_small_set_takes_as_many_steps_as_a_large_one() {
     {
         assert_eq!(fc_m.training(n), (batch, epochs), "{n}");
     }
-    // One image a batch, and no more epochs than a user wants to wait for.
+    // One image per batch, and no more epochs than the limit.
     assert_eq!((fc_m.training(1), fc_m.training(0)), ((1, MAX_EPOCHS), (1, MAX_EPOCHS)));
 }
 
@@ -111,7 +111,7 @@ fn every_number_of_classes_fits_every_preset() {
 }
 
 #[test]
-fn transformers_start_with_the_learning_rate_of_the_paper() {
+fn presets_of_transformers_have_the_paper_s_optimiser() {
     for name in ["vit-s", "vit-m", "vit-l"] {
         let preset = ALL.iter().find(|preset| preset.name == name).unwrap();
         let config = preset.config(DataConfig::new("set", 100, 10, 10), &GREY).unwrap();
@@ -120,7 +120,7 @@ fn transformers_start_with_the_learning_rate_of_the_paper() {
 }
 
 #[test]
-fn the_start_of_fc_m_is_a_run_of_the_quick_profile() {
+fn the_config_of_the_preset_fc_m_is_a_run_of_the_quick_profile() {
     use crate::profile::Profile;
     let (data, fc_m) =
         (crate::families::fashion(Profile::Standard), crate::families::fc_m(Profile::Standard, &[16]));

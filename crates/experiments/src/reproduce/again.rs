@@ -69,7 +69,7 @@ fn elsewhere(stored: &FinishedRun, options: &Options) -> Option<String> {
         .then(|| format!("computed on {}; this machine has {here}", there.unwrap_or("unknown")))
 }
 
-/// Fact A13 where the machine that draws is another than those that computed.
+/// The row of fact A13 if the runs cannot be recomputed on this machine.
 fn not_asked_again(why: String) -> Verdict {
     Verdict {
         source: ClaimId::A13.to_string(),

@@ -28,7 +28,7 @@ pub(super) struct Live<'a> {
     planned: &'a [Planned],
     options: &'a Options,
     job: &'a Job,
-    /// Fact A13, once there is a run that can be computed again.
+    /// The row of fact A13; `None` until a run can be computed again.
     again: Option<Verdict>,
     /// The experiments that are judged, in the order of the page.
     done: BTreeMap<usize, Judged>,
@@ -93,7 +93,7 @@ impl<'a> Live<'a> {
             create(&self.folder.join(name))?;
             let file = results_file(&self.folder, name);
             write_results(&file, &results)?;
-            // Figures and verdicts are made from what was stored, so that they can be made again from it.
+            // Figures and verdicts are made from the stored results, so that they can be made again from them.
             let results = read_results(&file)?;
             judged.section = Some(section(planned.experiment, &results, Some(&self.folder), self.options)?);
             self.shown.keep(name, results);
@@ -112,8 +112,9 @@ impl<'a> Live<'a> {
         rows
     }
 
-    /// Writes page and table. Not if the last one is so young that writing would take more than a tenth of the time, unless
-    /// it is the last; the first page, without results, replaces none that is there.
+    /// Writes page and table, unless the last version was written so recently that writing would take more than a tenth
+    /// of the time; the final version is always written. A first page without results does not replace an existing
+    /// page.
     pub(super) fn write(&mut self) -> Result<PathBuf> {
         let index = self.folder.join("index.html");
         let (n, of) = (self.done.len(), self.planned.len());

@@ -1,4 +1,4 @@
-//! The committed results give the same verdicts again.
+//! Tests that the committed results give the committed verdicts.
 
 use std::path::Path;
 

@@ -22,7 +22,7 @@ const NUMBERS: [Column; 4] = [
     ("margin", "what the claim needs the interval to be beyond", |effect| effect.margin),
 ];
 
-/// Columns of numbers are variables over `row`; columns of texts are axes as long, one text a row.
+/// The table as results: a numeric column is a variable over `row`, a text column an axis with one text for each row.
 pub(super) fn columns(rows: &[Verdict]) -> Results {
     let mut results = Results { title: "Verdicts".into(), ..Results::default() };
     let mut axis = |name: &str, description: &str, coordinates| {
@@ -55,7 +55,7 @@ pub(super) fn columns(rows: &[Verdict]) -> Results {
     results
 }
 
-/// The rows of the table in a folder that are not made from results: fact A13, and data sets that were not there.
+/// The rows of the table in a folder that are not made from results: fact A13, and missing data sets.
 ///
 /// # Errors
 /// If there is a table and it cannot be read.
@@ -70,7 +70,7 @@ pub(super) fn of_runs(folder: &Path) -> Result<Vec<Verdict>> {
     Ok(rows)
 }
 
-/// The rows of a table without their effects; a column that is not there is empty.
+/// The rows of a table without their effects; a missing column is empty.
 fn rows(results: &Results) -> Vec<Verdict> {
     let texts = |name: &str| match results.dimensions.get(name).map(|dimension| &dimension.coordinates) {
         Some(Coordinates::Texts(texts)) => texts.as_slice(),

@@ -106,7 +106,8 @@ impl Contrast {
         (self.p(self.side) * self.among as f64).min(1.0)
     }
 
-    /// The p-value of the hypothesis that it is. An effect without spread at the margin itself is not beyond it.
+    /// The p-value of the hypothesis that the effect is beyond the margin. An effect equal to the margin with a
+    /// standard error of zero is not beyond it.
     fn p_short(&self) -> f64 {
         match self.side {
             _ if self.estimate.error == 0.0 && self.estimate.effect == self.margin => 0.0,
@@ -120,7 +121,7 @@ impl Contrast {
         self.estimate.interval(level).times(self.unit.factor)
     }
 
-    /// The test that [`holm`](super::holm) needs of it.
+    /// The contrast's test, for [`holm`](super::holm).
     fn test(&self) -> Test {
         Test {
             effect: self.effect(LEVEL),
@@ -131,7 +132,7 @@ impl Contrast {
         }
     }
 
-    /// The effect with its interval of this level as a verdict states it.
+    /// The effect with its interval of this level, as a verdict states it.
     pub fn effect(&self, level: f64) -> Effect {
         let Interval { mean, low, high } = self.interval(level);
         Effect {
@@ -184,7 +185,7 @@ pub fn decide(contrasts: &[Contrast]) -> Option<Decision> {
     if enough && contrasts[worst].p_short() <= alpha / contrasts.len() as f64 {
         return Some(Decision { holds: Some(false), deciding: worst, level });
     }
-    // An interval on the other side that its choice from several leaves undecided is shown at the adjusted level.
+    // An effect on the other side that is undecided after the adjustment for its choice is shown at the adjusted level.
     let weakest_short = contrasts[weakest].p_short() <= alpha;
     let level = if weakest_short { level } else { contrasts[weakest].level() };
     Some(Decision { holds: None, deciding: weakest, level })
@@ -212,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_chosen_from_many_has_a_wider_interval() {
+    fn a_contrast_chosen_from_many_has_a_wider_interval() {
         // p = 0.01 on the other side: enough alone, not among forty.
         let short = [-0.05, -0.10, -0.08];
         let alone = decide(&[contrast(&short, 0.0)]).unwrap();
@@ -225,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn no_difference_at_all_is_not_above_a_margin_of_nothing() {
+    fn a_difference_of_zero_without_spread_is_not_above_a_margin_of_zero() {
         assert_eq!(decide(&[contrast(&[0.0; 3], 0.0)]).unwrap().holds, Some(false));
     }
 

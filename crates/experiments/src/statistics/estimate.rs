@@ -50,11 +50,13 @@ impl Estimate {
     /// bits, with the standard error of the two-level bootstrap that draws seeds and images independently with replacement
     /// (the pigeonhole bootstrap: Owen, 2007, doi:10.1214/07-AOAS122).
     ///
-    /// Groups of images drawn at random may stand for images: their means have the same variance, estimated from fewer terms.
+    /// Groups of images drawn at random may replace single images: their means have the same variance, estimated from
+    /// fewer terms.
     ///
-    /// One fewer of either is drawn than there are, without which three seeds give two thirds of the variance (Rao and Wu,
-    /// 1988, doi:10.1080/01621459.1988.10478591). The variance is that of infinitely many replicates, in closed form: for
-    /// weights of the drawn seeds `U` and images `V`, `E[U_s U_t] = (1 - a) / n^2 + [s = t] a / n` with `a = 1 / (n - 1)`.
+    /// One fewer of either is drawn than there are; otherwise three seeds would give two thirds of the variance (Rao
+    /// and Wu, 1988, doi:10.1080/01621459.1988.10478591). The variance is that of infinitely many replicates, in closed
+    /// form: for weights of the drawn seeds `U` and images `V`, `E[U_s U_t] = (1 - a) / n^2 + [s = t] a / n` with
+    /// `a = 1 / (n - 1)`.
     pub fn of_seeds_and_images(values: &[Vec<f64>]) -> Self {
         let (n_seeds, n_images) = (values.len(), values.first().map_or(0, Vec::len));
         let by_seed: Vec<f64> = values.iter().map(|of_seed| mean(of_seed)).collect();
@@ -98,7 +100,7 @@ impl Estimate {
         let away = self.effect - bound;
         match self.error > 0.0 {
             true => t.sf(away / self.error),
-            // Without spread there is no error.
+            // With a standard error of zero, the effect is exact.
             false if away > 0.0 => 0.0,
             false => 1.0,
         }
@@ -142,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_p_value_and_an_interval_say_the_same() {
+    fn p_values_and_intervals_agree() {
         let of = Estimate::of_seeds(&[0.9, 1.4, 1.1, 1.6]);
         let low = of.interval(LEVEL).low;
         // The quantile is found by bisection to about 1e-9 of itself.
@@ -182,7 +184,8 @@ mod tests {
         let means: Vec<f64> = means.collect();
         let of_all = Estimate::of_seeds_and_images(&values);
         let variance = means.iter().map(|x| (x - of_all.effect).powi(2)).sum::<f64>() / REPLICATES as f64;
-        // A variance from R replicates is off by sqrt(2 / R) of itself for normal means, here 1 %; four of these.
+        // A variance from R replicates has a relative standard deviation of sqrt(2 / R) for normal means, here 1 %; the
+        // tolerance is four of these.
         let off = variance / of_all.error.powi(2) - 1.0;
         assert!(off.abs() < 4.0 * (2.0 / REPLICATES as f64).sqrt(), "{off}");
     }

@@ -3,7 +3,7 @@
 //! One run of the program judges a claim on several data sets and models. Among many rows one is decided wrongly by chance,
 //! so p-values are compared with Holm's levels (Holm, 1979, www.jstor.org/stable/4615733), in two families for each claim:
 //!
-//! - *Holds*: one hypothesis for each row, that the claim is false of it. Its p-value is the largest of its contrasts'.
+//! - *Holds*: one hypothesis for each row, that the claim is false there. Its p-value is the largest of its contrasts'.
 //! - *Does not hold*: one hypothesis for each contrast of any row, that its effect is beyond the margin.
 //!
 //! Either family is wrong somewhere with a probability of at most 2.5 %, both together with at most 5 %, whatever the
@@ -84,7 +84,7 @@ fn decide_among(row: &mut Verdict, n_rows: usize, [of_holds, of_fails]: [usize; 
     };
     let (shown, divisor) = match fails {
         true => (shortest, of_fails),
-        // An effect on the other side that this level leaves open is shown as wide as that makes it.
+        // An effect on the other side that is undecided at this level is shown with the interval of this level.
         false if weakest.p_short <= ALPHA => (weakest, of_fails),
         false => (weakest, of_holds * weakest.among),
     };

@@ -111,7 +111,7 @@ fn among_many_rows_of_a_claim_few_claims_have_any_wrong_row() {
         let [alone, together] = rates_of_any(&at_margin, 0..8, conclusion);
         assert!(alone > bound && together <= bound, "{conclusion:?}: {alone} {together}");
     }
-    // Rows that hold beside them make the level of the others larger, and not too large.
+    // Other rows that hold raise the level of the remaining rows, but not by too much.
     let mixed: [&[f64]; 8] = [&[9.0], &[9.0, 9.0], &[9.0], &[9.0], &[0.0, 9.0], &[0.0], &[0.0], &[0.0]];
     let [_, together] = rates_of_any(&mixed, 4..8, Conclusion::Holds);
     assert!(together <= bound, "{together}");

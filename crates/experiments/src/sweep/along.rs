@@ -1,4 +1,4 @@
-//! Series: arrays of runs over a coordinate of their own, such as the code size.
+//! Arrays of runs over a coordinate, such as the code size.
 
 use std::collections::BTreeMap;
 

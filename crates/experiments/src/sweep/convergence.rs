@@ -50,7 +50,7 @@ fn mixes(curves: &Curves<'_>) -> bool {
     curves.lambdas.len() > 1
 }
 
-/// The task for which alone the networks of a point are trained, if there is one.
+/// The only task that the networks of a point are trained for; `None` if they are trained for both.
 fn own_task(
     curves: &Curves<'_>,
     [member, lambda]: [usize; 2],
@@ -110,16 +110,16 @@ fn beaten_by_components(
     }
 }
 
-/// The error of the linear decoder of as many principal components, for fully connected networks: the latents of others are no
-/// vectors that such a code is compared with.
+/// The error of the linear decoder of as many principal components, for fully connected networks only: other latents
+/// are not vectors of comparable size.
 fn of_linear_decoder(curves: &Curves<'_>, [member, lambda]: [usize; 2]) -> Result<Option<f64>> {
     let is_compared =
         NetworkKind::of(&curves.family) == Some(NetworkKind::Fc) && curves.has(LinearMetric::Mse);
     if is_compared { curves.exact(LinearMetric::Mse, member, lambda) } else { Ok(None) }
 }
 
-/// The relative decrease of the mean loss over the last tenth of the epochs; if a tenth is less than one epoch, that over the
-/// last epoch in proportion. `None` if the losses of the epochs are not stored.
+/// The relative decrease of the mean loss over the last tenth of the epochs; if a tenth is less than one epoch, the
+/// decrease over the last epoch, scaled in proportion. `None` if the losses of the epochs are not stored.
 fn fall_of_last_tenth(curves: &Curves<'_>, loss: EpochMetric, point: [usize; 2]) -> Result<Option<f64>> {
     if !curves.has(loss) || curves.epochs == 0 {
         return Ok(None);

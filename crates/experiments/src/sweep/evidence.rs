@@ -29,7 +29,7 @@ pub struct Evidence<'c, 'r> {
 }
 
 impl<'c, 'r> Evidence<'c, 'r> {
-    /// No values yet.
+    /// Evidence of which no value has been read yet.
     pub fn of(curves: &'c Curves<'r>) -> Self {
         Self {
             curves,
@@ -62,7 +62,7 @@ impl<'c, 'r> Evidence<'c, 'r> {
         readers
     }
 
-    /// The fewest seeds behind any value that was read; 0 before any was.
+    /// The smallest number of seeds behind any value that was read; 0 if none was read.
     pub fn n(&self) -> usize {
         self.fewest.get().unwrap_or(0)
     }

@@ -148,7 +148,7 @@ pub fn warnings(results: &Results) -> Result<Vec<String>> {
         if diverged > 0.0 {
             lost.push(format!("{}: {diverged:.0}", curves.words()));
         }
-        // Without training there is nothing that another seed would change.
+        // Without training, another seed would change nothing.
         if seeds < ENOUGH_SEEDS && curves.epochs > 0 {
             few.push(format!("{}: {seeds}", curves.words()));
         }

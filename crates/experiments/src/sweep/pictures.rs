@@ -1,4 +1,4 @@
-//! Images in results: reconstructions, projections on bands of variance, and latents in the plane.
+//! Images in results: reconstructions, projections on bands of variance, and latents in two dimensions.
 
 use ndarray::{Array2, ArrayView2};
 use theory::{Moments, Pca};
@@ -85,7 +85,8 @@ fn shown(done: Option<&FinishedRun>, size: usize) -> Vec<u8> {
     }
 }
 
-/// Adds the first seed's test latents in the plane: the latents themselves for k = 2, else their first two principal components.
+/// Adds the first seed's test latents in two dimensions: the latents themselves for k = 2, else their first two
+/// principal components.
 pub(super) fn latents(collected: &mut Collected<'_>) -> Result<()> {
     let (n_members, n_lambdas) = (collected.grid.n_members(), collected.grid.lambdas.len());
     let n = collected.variants.iter().map(|variant| variant.data.test.min(LATENTS)).min().unwrap_or(0);

@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn another_learning_rate_than_the_authors_is_said_beside_the_result_and_full_has_theirs() {
+    fn a_learning_rate_other_than_the_authors_is_a_warning_and_full_has_theirs() {
         for profile in [Profile::Smoke, Profile::Quick, Profile::Standard] {
             let warned = warned(profile);
             assert!(warned.len() == 1 && warned[0].contains("authors' 1e-3: ViT-S at 3e-3."), "{warned:?}");

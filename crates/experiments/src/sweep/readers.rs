@@ -84,7 +84,7 @@ pub struct Source<'c, 'r> {
     pub metric: Metric,
 }
 
-/// The readers of which the results of a family hold a metric for a task.
+/// The readers for which the results of a family have a metric of the task.
 pub fn sources<'c, 'r>(curves: &'c Curves<'r>, task: Task) -> Vec<Source<'c, 'r>> {
     let own = [Reader::Online, Reader::Converged, Reader::Ridge, Reader::Knn, Reader::Attentive];
     own.into_iter().filter_map(|reader| source(reader, curves, task)).collect()
@@ -212,8 +212,8 @@ pub fn read(of: &Evidence<'_, '_>, questions: &[Question]) -> Result<Finding> {
     let any = |conclusion| alone.iter().flatten().any(|one| verdict(one) == Some(conclusion));
     let n_readers = alone.iter().map(Vec::len).max().unwrap_or(0);
     let mut finding = Finding::decided(best, listed(got));
-    // A reader that refutes what another one finds has the information that the other lacks; one that leaves it undecided
-    // may differ in size only.
+    // If one reader shows an effect that another refutes, the latent has information that only some readers extract. If
+    // another is undecided, they may differ in size only.
     if any(true) && any(false) {
         finding.got = format!("trade-off of the readout: readers disagree; {}", finding.got);
     } else if any(true) && !agree {

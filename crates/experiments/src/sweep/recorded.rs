@@ -18,7 +18,7 @@ pub struct Recorded {
     pub bands: bool,
     /// Further metrics of the last epoch, with descriptions.
     pub scalars: &'static [(Metric, &'static str)],
-    /// Arrays over a coordinate of their own.
+    /// Arrays over a coordinate that is not an axis of the grid.
     pub along: Option<Along>,
 }
 

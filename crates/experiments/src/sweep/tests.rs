@@ -1,4 +1,4 @@
-//! The verdicts of all experiments on made-up results: claims about missing runs are "not run".
+//! Tests of the verdicts of all experiments on made-up results; claims about missing runs are "not run".
 
 mod made_up;
 mod rules;
@@ -25,7 +25,7 @@ fn rows(experiment: &dyn Experiment, grid: &Grid, made_up: &MadeUp) -> Vec<Verdi
         assert!(!row.got.is_empty(), "{}: {row:?}", experiment.info().name);
         assert_eq!(row.conclusion == Conclusion::NotRun, row.n == 0, "{}: {row:?}", experiment.info().name);
     }
-    // Figures are made of any grid, or say which images or curves are missing.
+    // Figures of any grid are drawn, or the error names the missing images or curves.
     if let Err(error) = experiment.figures(&made_up.results(grid)) {
         assert!(matches!(error, Error::Missing(_)), "{}: {error}", experiment.info().name);
     }
@@ -105,7 +105,7 @@ fn mixes(grid: &Grid) -> bool {
 }
 
 #[test]
-fn a_row_about_a_weight_that_the_grid_lacks_is_not_run_and_names_it() {
+fn a_row_about_a_lambda_that_the_grid_lacks_is_not_run_and_names_it() {
     let (mut missing, starved) =
         (0, [&[0.4, 0.5][..], &[0.0, 0.5], &[0.5, 1.0], &[0.0, 0.9], &[0.9, 1.0], &[0.9], &[0.0, 1.0]]);
     for &experiment in ALL {
@@ -134,7 +134,7 @@ fn a_row_about_a_weight_that_the_grid_lacks_is_not_run_and_names_it() {
 }
 
 #[test]
-fn what_depends_on_an_end_point_is_not_run_without_it() {
+fn rows_that_depend_on_an_end_point_are_not_run_without_it() {
     let mut dependent = 0;
     for &experiment in ALL {
         let grid = grid(experiment, Profile::Standard);
@@ -142,7 +142,7 @@ fn what_depends_on_an_end_point_is_not_run_without_it() {
             let lambdas = grid.lambdas.iter().copied().filter(|lambda| end.parse() != Ok(*lambda)).collect();
             let starved = rows(experiment, &Grid { lambdas, ..grid.clone() }, &MadeUp::default());
             for row in depending(experiment, &grid, at_lambda, end) {
-                // These are about every point that there is.
+                // These claims are about every point in the results.
                 if ["A6", "T13"].contains(&row.source.as_str()) {
                     continue;
                 }
@@ -188,7 +188,7 @@ fn a_row_about_a_size_of_the_latent_that_the_family_lacks_is_not_run_and_names_i
 }
 
 #[test]
-fn nothing_is_compared_with_what_is_not_there() {
+fn comparisons_with_missing_settings_or_families_are_not_run() {
     /// Claims that compare settings.
     const OF_MEMBERS: [&str; 9] = ["C5/T7", "C9/T11", "Q7", "Q5", "Q9", "C5", "beyond", "C4/LBR 1", "LBR E8"];
     /// Claims about all data sets or fractions in the results.
@@ -248,7 +248,7 @@ fn masks_and_gaussian_noise_are_judged_only_where_they_were_computed() {
 }
 
 #[test]
-fn fewer_seeds_than_three_decide_nothing_that_was_trained() {
+fn fewer_than_three_seeds_decide_no_claim_about_trained_networks() {
     let mut undecided = 0;
     for &experiment in ALL {
         let grid = grid(experiment, Profile::Standard);
@@ -288,11 +288,11 @@ fn a_diverged_run_in_the_middle_leaves_the_other_seeds_paired() {
             let part = |got: &str| got.find(compared).map(|at| got[at..].to_owned());
             rows.into_iter().map(|row| (row.about(), row.conclusion, part(&row.got))).collect()
         };
-        // Where a seed is missing everywhere, there is nothing to mispair.
+        // A seed that is missing everywhere cannot be paired wrongly.
         let (some, all) = (judged(diverged), judged(""));
         let differing: Vec<_> = some.iter().zip(&all).filter(|(some, all)| some != all).collect();
         assert!(some.iter().any(|(.., part)| part.is_some()), "{name}: {some:?}");
-        // Rows that the diverged runs are not in keep all five seeds.
+        // Rows that read no diverged run keep all five seeds.
         let undisturbed = judged("nothing is called this");
         for (some, all) in differing {
             assert!(undisturbed.contains(some), "{name}, {diverged}: {some:?} and {all:?}");
@@ -343,7 +343,7 @@ fn panels(experiment: &dyn Experiment, results: &Results) -> Vec<report::Panel> 
 
 /// The axis of the alignment over K / D divides by the number of pixels and not by the rank of the images.
 #[test]
-fn the_alignment_is_drawn_over_the_share_of_all_pixels() {
+fn the_alignment_is_drawn_over_the_fraction_of_all_pixels() {
     let experiment = *ALL.iter().find(|one| one.info().name == "alignment").unwrap();
     let mut results = MadeUp::default().results(&grid(experiment, Profile::Smoke));
     let by_share = |results: &Results| -> Option<report::Panel> {

@@ -142,14 +142,14 @@ pub fn rows(results: &Results, trends: &[&Trend]) -> Result<Vec<Verdict>> {
             rows.push((trend.source, applies, judged(about, expected, finding, &of)?));
         }
     }
-    // A trend has no row for families that it is not about, unless it is about none.
+    // A trend has no rows for families that it is not about, unless it is about none of the families.
     let is_about_some = |source: ClaimId| rows.iter().any(|(of, applies, _)| *of == source && *applies);
     let kept: Vec<bool> = rows.iter().map(|(of, applies, _)| *applies || !is_about_some(*of)).collect();
     Ok(rows.into_iter().zip(kept).filter(|(_, kept)| *kept).map(|((.., row), _)| row).collect())
 }
 
-/// The verdict on a finding: undecided below [`ENOUGH_SEEDS`] seeds, not trained if networks that were read are not trained to
-/// convergence, and not run if something is missing, which is then named.
+/// The verdict on a finding: undecided below [`ENOUGH_SEEDS`] seeds, not converged if networks that were read are not
+/// trained to convergence, and not run if results are missing, which the reason names.
 ///
 /// # Errors
 /// If the finding failed for any reason but [`Error::NotRun`].
@@ -175,7 +175,7 @@ pub fn judged(
     Ok(Verdict { got, conclusion: Conclusion::NotConverged, ..row })
 }
 
-/// The largest number of untrained points that a row names.
+/// The largest number of points without convergence that a row names.
 const SHOWN: usize = 2;
 
 /// The verdict on a finding of closed forms, which have no seeds: `n` is the number of cases behind it.

@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn data_sets_have_the_words_that_readers_know() {
+    fn data_sets_are_named_by_their_common_names() {
         assert_eq!(data_set_of("fashion-mnist-embedded", 5_000), "Fashion-MNIST, 5,000 images");
         assert_eq!(data_set("mnist, 90 % background"), "MNIST with a background of 90 % of the variance");
         assert_eq!(data_set("tiny-imagenet, halved"), "TinyImageNet at half its side");

@@ -98,7 +98,7 @@ mod tests {
     use crate::{Architecture, fc, fc::Size};
 
     #[test]
-    fn heads_learn_and_the_encoder_stays_as_it_is() {
+    fn heads_learn_and_the_encoder_is_unchanged() {
         let model = Architecture::Fc(fc::Config { pixels: 12, ..fc::Config::of(Size::M, 4) });
         let model = model.build(&Stream::new(0, "init"), DType::F32).unwrap();
         let mut words = Stream::new(1, "images").sequence(0);

@@ -127,7 +127,7 @@ mod tests {
         trainer.state().into_iter().map(|(name, tensor)| (name, tensor.to_f64_vec())).collect()
     }
 
-    fn goes_on_with_the_same_bits<O: Optimiser + 'static>(optimiser: impl Fn(&Autoencoder) -> O) {
+    fn resumes_with_the_same_bits<O: Optimiser + 'static>(optimiser: impl Fn(&Autoencoder) -> O) {
         let first = model(1);
         let mut whole = trainer(&first, optimiser(&first));
         for _ in 0..4 {
@@ -147,8 +147,8 @@ mod tests {
 
     #[test]
     fn a_stored_trainer_resumes_with_the_same_bits() {
-        goes_on_with_the_same_bits(adam);
-        goes_on_with_the_same_bits(sgd);
+        resumes_with_the_same_bits(adam);
+        resumes_with_the_same_bits(sgd);
     }
 
     #[test]

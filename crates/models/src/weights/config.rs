@@ -75,7 +75,7 @@ mod tests {
     const CONFIG: mlp::Config = mlp::Config { inputs: 4, classes: 2, depth: 3 };
 
     #[test]
-    fn a_file_says_how_to_build_its_model_and_is_read_by_load() {
+    fn a_file_contains_the_config_of_its_model_and_is_read_by_load() {
         let folder = tempfile::tempdir().unwrap();
         let [path, again] = ["a", "b"].map(|name| folder.path().join(name));
         let model = |seed| mlp::classifier(&CONFIG, &Stream::new(seed, "init"), DType::F32).unwrap();

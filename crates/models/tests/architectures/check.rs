@@ -110,7 +110,7 @@ pub(crate) fn training_lowers_the_loss(subject: &impl Subject) {
 }
 
 /// The whole state of training is stored, under unique names.
-pub(crate) fn a_stored_learner_goes_on_with_the_same_bits<S: Subject>(subject: impl Fn(DType) -> S) {
+pub(crate) fn a_stored_learner_resumes_with_the_same_bits<S: Subject>(subject: impl Fn(DType) -> S) {
     let (first, second) = (subject(DType::F32), subject(DType::F32));
     let (mut whole, mut resumed) = (trainer(&first, 1e-2), trainer(&second, 1e-2));
     losses(&mut whole, 3);

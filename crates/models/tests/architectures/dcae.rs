@@ -24,8 +24,8 @@ fn dcae_learns() {
 }
 
 #[test]
-fn a_stored_dcae_goes_on_with_the_same_bits() {
-    check::a_stored_learner_goes_on_with_the_same_bits(subject);
+fn a_stored_dcae_resumes_with_the_same_bits() {
+    check::a_stored_learner_resumes_with_the_same_bits(subject);
 }
 
 #[test]

@@ -31,8 +31,8 @@ fn guided_learns() {
 }
 
 #[test]
-fn a_stored_guided_goes_on_with_the_same_bits() {
-    check::a_stored_learner_goes_on_with_the_same_bits(subject);
+fn a_stored_guided_resumes_with_the_same_bits() {
+    check::a_stored_learner_resumes_with_the_same_bits(subject);
 }
 
 #[test]

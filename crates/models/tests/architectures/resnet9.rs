@@ -24,8 +24,8 @@ fn resnet9_learns() {
 }
 
 #[test]
-fn a_stored_resnet9_goes_on_with_the_same_bits() {
-    check::a_stored_learner_goes_on_with_the_same_bits(subject);
+fn a_stored_resnet9_resumes_with_the_same_bits() {
+    check::a_stored_learner_resumes_with_the_same_bits(subject);
 }
 
 #[test]

@@ -24,8 +24,8 @@ fn resnet_autoencoder_learns() {
 }
 
 #[test]
-fn a_stored_resnet_autoencoder_goes_on_with_the_same_bits() {
-    check::a_stored_learner_goes_on_with_the_same_bits(subject);
+fn a_stored_resnet_autoencoder_resumes_with_the_same_bits() {
+    check::a_stored_learner_resumes_with_the_same_bits(subject);
 }
 
 /// In 32 bits the first six losses agree within 2e-6. Then rounding flips a ReLU, a pooling window or the sign of a small

@@ -72,7 +72,7 @@ class Chart {
     this.add("text", {class: className, x, y}, parent).textContent = text;
   }
 
-  /** A window on the plot, in the same coordinates, beyond which nothing is seen. */
+  /** A nested SVG with the same coordinates that clips its content to the plot. */
   window() {
     const [x, y] = [MARGIN.left, MARGIN.top];
     const [width, height] = [this.width - x - MARGIN.right, this.height - y - MARGIN.bottom];

@@ -150,7 +150,7 @@ pickFirst();
 const asked = readAddress();
 part("body").hidden = false;
 drawAll();
-// For a picture of the explorer, or a frame in another page.
+// The parameter `only` shows the explorer alone, for a screenshot or a frame in another page.
 document.documentElement.classList.toggle("only-explorer", new URLSearchParams(location.hash.slice(1)).has("only"));
 // The fragment is not an element id, so the browser has not scrolled.
 if (asked) section.scrollIntoView({behavior: "instant"});

@@ -1,4 +1,4 @@
-// Latents of test images in the plane, one colour and marker for each class.
+// Latents of test images in two dimensions, one colour and marker for each class.
 
 /** The duration of the animation in milliseconds. */
 const GLIDE = 350;

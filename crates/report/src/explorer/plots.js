@@ -2,7 +2,7 @@
 
 const there = (values) => values.filter((value) => value !== null && value !== undefined);
 
-/** All values of a measure over some sizes of the model; of all, so that an axis does not depend on k. */
+/** The values of a measure over these sizes, by default all sizes, so that an axis does not depend on k. */
 function range(name, sizes = model().sizes) {
   const values = [];
   for (const {trained, linear} of sizes) {

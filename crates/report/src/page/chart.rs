@@ -44,7 +44,7 @@ pub(super) fn html(figure: &Chart) -> Result<String> {
     ))
 }
 
-/// The first sentence of a caption, and folded its rest, the note and the tables.
+/// The first sentence of a caption, then its rest, the note and the tables in a collapsed element.
 pub(super) fn caption(text: &str, note: &str, tables: &str) -> String {
     let (first, rest) = first_sentence(text);
     let more: String = [rest, note]

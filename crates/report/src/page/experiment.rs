@@ -131,7 +131,7 @@ fn chips(rows: &[&Verdict]) -> String {
     }
 }
 
-/// Folded content with its count; empty without content.
+/// A collapsed element with its count; empty without content.
 pub(super) fn fold(title: &str, n: usize, unit: &str, content: &str) -> String {
     if n == 0 {
         return String::new();

@@ -16,7 +16,7 @@ pub(super) struct Bar {
     pub(super) label: String,
     /// The experiment that the label leads to; empty for none.
     pub(super) href: String,
-    /// A second, quiet text, such as the n.
+    /// Secondary text, such as the n.
     pub(super) small: String,
     /// Estimate, lower and upper end of the interval.
     pub(super) at: [f64; 3],
@@ -33,7 +33,7 @@ pub(super) struct Bar {
 /// Rows under a heading.
 pub(super) struct Part {
     pub(super) heading: String,
-    /// A quiet text after the heading.
+    /// Secondary text after the heading.
     pub(super) note: String,
     pub(super) bars: Vec<Bar>,
 }

@@ -154,7 +154,7 @@ fn head(columns: &[Column], by_model: bool) -> String {
     out + "</tr>"
 }
 
-/// The row that a cell shows: the weakest verdict, of equals the one with most seeds.
+/// The row that a cell shows: the weakest verdict, and among equal verdicts the one with the most seeds.
 fn weakest<'a>(rows: &[Row<'a>]) -> Row<'a> {
     let by = |(row, _): &&Row<'a>| (row.conclusion.strength(), usize::MAX - row.n);
     *rows.iter().min_by_key(by).expect("a claim has a row")

@@ -1,4 +1,4 @@
-//! The contents beside a page, which stay in sight; on a narrow screen a bar that opens.
+//! The table of contents beside a page, which stays visible; on a narrow screen, a bar that opens.
 
 use super::matrix::is_claim;
 use super::{Group, Page};

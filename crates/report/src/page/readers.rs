@@ -30,7 +30,7 @@ pub struct ReadModel {
 /// The values of one reader.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReadBy {
-    /// The reader in words; all figures give it one colour.
+    /// The reader in words; it has the same colour in all figures.
     pub name: String,
     /// Its index among all readers, which determines colour and marker.
     pub place: usize,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::{env, fs};
 
-/// Looks at a page and says what is wrong.
+/// The script that reports readability problems of a page.
 const PROBE: &str = include_str!("probe.js");
 
 /// The time limit of scripts, in milliseconds of the browser's own clock.
@@ -49,8 +49,7 @@ impl Chromium {
         self.seen(&["--window-size=1300,2000", BUDGET, "--dump-dom", &address])
     }
 
-    /// The problems that a reader of this screen would have, after `then` has been run on the page; empty if there are
-    /// none.
+    /// The readability problems of the page on this screen, after the script `then` has run; empty if there are none.
     pub(crate) fn complaints(
         &self,
         name: &str,
@@ -63,7 +62,7 @@ impl Chromium {
         );
         let page = write(&format!("{name}-page"), &html.replace("</body>", &probe))?;
         let Screen { width, height, dark } = screen;
-        // A window is at least 500 pixels wide, a frame is as narrow as it is asked to be.
+        // A window is at least 500 pixels wide; a frame can be narrower.
         let frame = format!(
             "<!DOCTYPE html><html><body style=\"margin:0\"><iframe src=\"{}\" style=\"border:0;width:{width}px;\
              height:{height}px\"></iframe><pre></pre><script>addEventListener('message', ({{data}}) => {{ \
@@ -118,7 +117,7 @@ impl Chromium {
                 "--enable-logging=stderr",
                 "--v=0",
             ])
-            // Without these the browser itself looks for its maker's servers.
+            // Without these options the browser contacts its vendor's servers.
             .args(["--no-first-run", "--disable-background-networking", "--disable-component-update"])
             .args(["--disable-sync", "--disable-quic"])
             .arg(format!("--user-data-dir={}", profile.display()))

@@ -1,5 +1,5 @@
-//! The page in a headless browser: displayed values, interaction, sizes of text, contrast and names on a desktop and on a
-//! phone, light and dark; and no script errors.
+//! Tests of the page in a headless browser: displayed values, interaction, sizes of text, contrast and names on a
+//! desktop and on a phone, light and dark; and no script errors.
 //!
 //! The browser is the program named by `CHROMIUM`, or a Chromium on the `PATH`. Without one, the checks are reported as
 //! not run.

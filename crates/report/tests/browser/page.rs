@@ -1,4 +1,4 @@
-//! A page with every part, on screens and on paper.
+//! Tests of a page with every part, on screens and on paper.
 
 use agon_report::{
     Answer, Axis, Chart, Conclusion, Effect, Figure, Group, HeatMap, HeatPanel, Kind, Page, Panel, Point,
@@ -184,7 +184,7 @@ const DARK: &str = "
 /// Everything is opened, so that all texts are seen.
 const OPEN_ALL: &str = "document.querySelectorAll('details').forEach((fold) => { fold.open = true; });";
 
-/// The answer is on the first screen, and panels stand side by side where there is room.
+/// The answer is on the first screen, and panels are side by side where they fit.
 const PLACES: &str = "
     const big = document.querySelector('.big').getBoundingClientRect();
     if (big.bottom > innerHeight) complain('the answer is below the first screen', document.querySelector('.big'));
@@ -205,7 +205,7 @@ pub(crate) fn can_be_read_on_every_screen(browser: &Chromium) -> Result<(), Stri
     Ok(())
 }
 
-/// The probe itself: small, pale, nameless and wide parts.
+/// Tests the probe script on parts that are too small, too pale, unnamed or too wide.
 pub(crate) fn unreadable_parts_are_detected(browser: &Chromium) -> Result<(), String> {
     let planted = [
         ("<p style=\"font-size:8px\">small</p>", "text of 8.0 px"),

@@ -37,8 +37,8 @@ impl Learner for Autoencoding {
         format!("{}{objective}{masked}", self.task.network.label())
     }
 
-    /// The spectrum is measured between steps, and principal components of large images take minutes. How many patches are
-    /// masked and how the losses are weighted costs nothing.
+    /// Disables the spectrum, which is measured between steps and needs principal components, minutes of work for large
+    /// images. The drop probability and the loss weight do not affect the time of a step.
     fn time_alike(&mut self) {
         self.task.spectrum = false;
         if let Objective::Guided { weight } = &mut self.task.objective {

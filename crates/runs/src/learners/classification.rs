@@ -35,7 +35,8 @@ impl Learner for Classification {
         format!("{} on {seen}", self.task.network.label())
     }
 
-    /// A step takes the same time on every subspace, and principal components of large images take minutes.
+    /// A step takes the same time on every subspace; the whole images need no principal components, which would take
+    /// minutes.
     fn time_alike(&mut self) {
         self.task.seen = Seen::Whole;
     }

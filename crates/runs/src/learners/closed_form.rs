@@ -36,7 +36,7 @@ impl Learner for ClosedForm {
         }
     }
 
-    /// Square matrices with one row for each pixel of an image, or for each image.
+    /// The bytes of square matrices with one row per pixel, or per image.
     fn image_bytes(&self, images: &Images) -> u64 {
         match self.question {
             // The covariance, and at most six further matrices (`theory`).
@@ -110,10 +110,10 @@ pub enum Question {
     },
 }
 
-/// The time of a symmetric eigendecomposition, in multiplications of matrices of its size.
+/// The time of a symmetric eigendecomposition, in units of one multiplication of matrices of the same size.
 pub(crate) const DECOMPOSITION: f64 = 10.0;
 
-/// The time of a closed form given the covariance, in multiplications of matrices of its size.
+/// The time of a closed form given the covariance, in the same units.
 const SOLUTION: f64 = 30.0;
 
 /// The FLOP of multiplying two matrices of `d` rows and columns.
@@ -222,7 +222,7 @@ fn bands(images: &Images, shown: usize) -> Result<(Scalars, Arrays)> {
 /// The components of the smallest variance that together hold less than this fraction are the bottom.
 const BOTTOM: f64 = 0.25;
 
-/// An image scaled to its own range.
+/// An image whose values are scaled so that its minimum is 0 and its maximum 255.
 fn stretched(image: ArrayView1<'_, f64>) -> Vec<u8> {
     let (low, high) =
         image.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &x| (low.min(x), high.max(x)));

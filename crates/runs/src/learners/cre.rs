@@ -46,8 +46,8 @@ impl Cre {
         is_between && is_weighted(&self.mixing) && self.labelled.is_none()
     }
 
-    /// The configuration of a pure autoencoder that principal components are compared with: fully connected, with one
-    /// latent for both heads, of images whose components are computed anyway.
+    /// The config of an autoencoder that is compared with PCA heads: λ = 1, fully connected, one latent for both heads,
+    /// and images for which principal components are computed anyway.
     fn compared_with_pca(&self, images: &Images) -> Option<fc::Config> {
         let Architecture::Fc(config) = self.model else { return None };
         let d = images.n_pixels();
@@ -87,7 +87,7 @@ impl Learner for Cre {
         }
     }
 
-    /// Input sensitivity is observed along them.
+    /// Input sensitivity is measured along the principal components.
     fn fits_components(&self, images: &Images) -> bool {
         images.n_pixels() <= LARGEST_DECOMPOSED
     }

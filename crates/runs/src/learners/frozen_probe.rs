@@ -126,7 +126,7 @@ impl<R: EncoderRun> Learner for FrozenProbe<R> {
     fn train(&self, setup: &Setup<'_>, work: &mut dyn FnMut(&mut dyn Training)) -> Result<()> {
         // A separate stream: the heads of the encoder's run used the same seed.
         let model = self.model.build(&Stream::new(setup.seed, "refit"), DType::F32)?;
-        // Otherwise the encoder's parameters are loaded, or unused.
+        // Without training, the encoder's parameters are loaded later or not used.
         if setup.trains {
             self.load_features(setup, &model)?;
         }

@@ -7,8 +7,8 @@ use tensor::Device;
 
 use crate::Result;
 
-/// Opens devices when there are more runs at a time than before. A GPU is opened once in a process; each run needs a stream
-/// and its staging memory, whose making takes milliseconds.
+/// A pool of devices: a device is opened only when none is idle. A GPU is opened once in a process; each run needs a
+/// stream and staging memory, which take milliseconds to create.
 pub(super) struct Devices<F> {
     open: F,
     idle: Mutex<Vec<Device>>,

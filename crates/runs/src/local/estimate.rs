@@ -26,20 +26,20 @@ use crate::run::Run;
 /// Estimated times, by model and geometry of the images.
 pub struct Estimate<'d> {
     data: &'d Data,
-    /// The device on which models are timed, if any are.
+    /// The device on which models are timed; `None` if none is.
     device: Option<Device>,
     rates: Rates,
     models: HashMap<String, Timed>,
-    /// By how much steps and evaluations of the timed models are slower than their work at the assumed rates, by family:
-    /// models that differ in sizes alone.
+    /// The ratio of measured to predicted time, of steps and of evaluations, by family: models that differ in sizes
+    /// only.
     slower: HashMap<String, [f64; 2]>,
     /// The seconds spent on timing.
     spent: f64,
-    /// The data whose principal components are counted.
+    /// The data sets whose principal components are already part of an estimate.
     fitted: HashSet<DataConfig>,
 }
 
-/// The seconds of a run by what they are spent on.
+/// The seconds of a run, by part.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Parts {
     /// The steps of the optimiser.
@@ -58,7 +58,7 @@ impl Parts {
         self.training + self.evaluation + self.heads + self.closed_forms
     }
 
-    /// The parts where `n` runs at once take this long together.
+    /// The parts divided by `n`, the number of concurrent runs.
     #[must_use]
     pub fn divided(self, n: usize) -> Self {
         let Self { training, evaluation, heads, closed_forms } = self;
@@ -81,27 +81,28 @@ impl Add for Parts {
     }
 }
 
-/// The number of images with which work is counted and a model is first timed: batch norms take no fewer.
+/// The number of images with which work is counted and a model is first timed: the fewest that a batch norm accepts.
 const FEW_IMAGES: usize = 2;
 
-/// Measurements go on with more images, at most a batch, until a step takes as many seconds: long compared with the
-/// milliseconds by which measurements scatter.
+/// Measurements continue with more images, at most a batch, until a step takes this many seconds: long compared with
+/// the scatter of measurements, which is milliseconds.
 const STEP_S: f64 = 0.1;
 
-/// Each takes at least this many times the images of the one before, so that the fixed part of a step can be separated.
+/// Each measurement has at least this many times the images of the one before, so that the fixed part of a step can be
+/// separated.
 const LEAST_RATIO: usize = 8;
 
-/// All measurements together take about as many seconds; further models are scaled by their work.
+/// About how many seconds all measurements may take together; other models are scaled by their work.
 const BUDGET_S: f64 = 5.0;
 
-/// The steps of a first measurement, with its evaluation.
+/// The cost of a first measurement in training steps: three steps, and an evaluation counted as one.
 const STEPS: f64 = 4.0;
 
 /// The assumed throughput of one core in f64, in FLOP per second.
 const RATE: f64 = 2e10;
 
 impl<'d> Estimate<'d> {
-    /// An estimate for this device. The first model of each family is timed on it, while that takes seconds; the others are
+    /// An estimate for this device. The first model of each family is timed on it, within a few seconds; the others are
     /// scaled by their work.
     pub fn new(data: &'d Data, device: Device) -> Self {
         let rates = if device == Device::Cpu { Rates::CORE } else { Rates::H200 };
@@ -119,9 +120,9 @@ impl<'d> Estimate<'d> {
         [self.slower.len(), self.models.len() - self.slower.len()]
     }
 
-    /// The seconds that a run takes, on one core or a GPU of its own; 0 if its data are missing and of unknown size. Missing
-    /// images of known size are replaced by others. The principal components of its images are part of the first run that
-    /// needs them.
+    /// The seconds that a run takes, on one core or a GPU of its own; 0 if its data are missing and of unknown size.
+    /// Missing images of known size are replaced by artificial ones. The principal components of its images are part of
+    /// the first run that needs them.
     ///
     /// # Errors
     /// If its model cannot be built.
@@ -204,8 +205,8 @@ impl<'d> Estimate<'d> {
         Ok(found)
     }
 
-    /// Times a model, on few images first, and on more until a step takes [`STEP_S`]; also returns by how much steps and
-    /// evaluations are slower than by their work.
+    /// Times a model on few images first, then on more until a step takes [`STEP_S`]; also returns the ratios of
+    /// measured to predicted time of steps and evaluations.
     fn measured(&self, run: &mut Run, by_work: &Timed, device: &Device) -> Result<(Timed, [f64; 2])> {
         let whole = run.config.batch;
         let mut time = |n: usize| {
@@ -230,7 +231,7 @@ impl<'d> Estimate<'d> {
         Ok((found, slower))
     }
 
-    /// By how much the median of the timed models is slower than by its work.
+    /// The median ratios of measured to predicted time over all timed models.
     fn usual(&self) -> [f64; 2] {
         [0, 1].map(|part| {
             let mut all: Vec<f64> = self.slower.values().map(|slower| slower[part]).collect();
@@ -239,7 +240,8 @@ impl<'d> Estimate<'d> {
         })
     }
 
-    /// The first `n` training and test images of a set, or others of their size; `None` if that is unknown.
+    /// The first `n` training and test images of a set, or artificial ones of the same size; `None` if the size is
+    /// unknown.
     fn images(&self, config: &DataConfig, n: usize) -> Result<Option<Images>> {
         if let Some(images) = self.data.open.get(config) {
             return images.first(n).map(Some);

@@ -25,8 +25,8 @@ pub(super) struct Share<'m> {
 }
 
 impl Memory {
-    /// The memory that is free now, of the machine and of its GPU, if there is one: what a run takes of the one it may take
-    /// of the other too. Unlimited if the system does not report it.
+    /// The memory that is free now: the smaller of the machine's and the GPU's, since a run may need its estimate in
+    /// both. Unlimited if the system reports neither.
     pub(super) fn of_device(free_on_gpu: Option<u64>) -> Self {
         Self::of(share([free_memory(), free_on_gpu]))
     }
@@ -52,7 +52,7 @@ impl Memory {
     }
 }
 
-/// The part given to runs of the least of these; unlimited if none is known.
+/// [`SHARE`] of the smallest known value; unlimited if none is known.
 fn share(free: [Option<u64>; 2]) -> u64 {
     free.into_iter().flatten().min().map_or(u64::MAX, |bytes| (SHARE * bytes as f64) as u64)
 }

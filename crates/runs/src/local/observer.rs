@@ -18,7 +18,7 @@ pub trait Observer: Sync {
     /// The epochs of a run computed so far; the last `fresh` of them are new.
     fn epochs(&self, run: &Run, epochs: &[Epoch], fresh: usize);
 
-    /// A part of a run that may take long without an epoch to show for it, in words.
+    /// A run starts a phase that may take long without completing an epoch; `what` describes it.
     fn phase(&self, _run: &Run, _what: &str) {}
 
     /// A run was computed.

@@ -16,13 +16,13 @@ pub(super) struct Task<'r> {
     name: String,
     /// The index of the run that this one depends on, if it is in the queue.
     needs: Option<usize>,
-    /// Whether its parameters are read again by another run of this sweep or of one to come.
+    /// Whether another run, of this sweep or a later one, reads its parameters.
     pub(super) is_reread: bool,
     /// The last stage that needs it.
     last_stage: usize,
 }
 
-/// The runs of some stages whose data are here, each once, in the order of the stages.
+/// The runs of some stages whose data are available, without duplicates, in the order of the stages.
 pub(super) struct Queue<'r> {
     tasks: Vec<Task<'r>>,
     /// The indices of the runs of each stage.
@@ -43,7 +43,7 @@ enum Progress {
     Open,
     Taken,
     Done(Arc<FinishedRun>),
-    /// Done, and dropped from memory: no later stage needs it.
+    /// Done, and removed from memory: no later stage needs it.
     Dropped,
 }
 
@@ -144,7 +144,8 @@ impl<'r> Queue<'r> {
         }
     }
 
-    /// Forgets the runs that no stage after this one has. A stage has what its runs depend on.
+    /// Removes the finished runs that no later stage contains from memory. The runs of a stage include their
+    /// dependencies.
     pub(super) fn leave(&self, at: usize) {
         let mut state = self.state();
         for &place in self.stages[at].iter().filter(|place| self.tasks[**place].last_stage == at) {

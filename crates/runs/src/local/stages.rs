@@ -21,7 +21,8 @@ pub struct Stages {
     pub stages: Vec<Stage>,
     /// The estimated seconds of runs that are not stored yet, by [`name`]; may be empty.
     pub seconds: HashMap<String, f64>,
-    /// The names of runs whose parameters are kept for sweeps to come, beside those that runs of these stages need.
+    /// The names of runs whose parameters are kept for later sweeps, in addition to those that runs of these stages
+    /// need.
     pub encoders: HashSet<String>,
 }
 
@@ -32,7 +33,7 @@ impl Stages {
         Self { stages, ..Self::default() }
     }
 
-    /// Every run once, with its name and the first stage that has it.
+    /// Every run once, with its name and the index of the first stage that contains it.
     pub fn runs(&self) -> impl Iterator<Item = (usize, String, &Run)> {
         let mut known = HashSet::new();
         let all = self

@@ -1,4 +1,4 @@
-//! Stages are complete in their order, and parameters are kept where they are read again.
+//! Tests that stages complete in order, and that the parameters that other runs read are stored.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -88,7 +88,7 @@ fn stages_are_complete_in_their_order_with_shared_runs_computed_once() {
 }
 
 #[test]
-fn an_error_of_a_complete_stage_ends_the_sweep_and_what_is_stored_stays() {
+fn an_error_of_a_complete_stage_ends_the_sweep_and_keeps_stored_runs() {
     let stages =
         Stages { stages: (0..3).map(|seed| stage("one", &[run(seed)])).collect(), ..Stages::default() };
     let data = open_data(stages.runs().map(|(.., run)| run), None).unwrap().open;

@@ -60,8 +60,8 @@ impl Run {
         Ok(folder.finish(outcome, &finals)?)
     }
 
-    /// Measures the seconds of one training step, the shorter of two after a first one, and of evaluating one image, for
-    /// estimates.
+    /// Measures the seconds of one training step, as the shorter of two after a warm-up, and of evaluating one image;
+    /// for estimates.
     ///
     /// # Errors
     /// If the model cannot be built or trained.
@@ -102,7 +102,7 @@ impl Run {
         ended.map_err(Error::from)
     }
 
-    /// Builds the learner and calls `work` with it. `trains` is that of [`Setup`].
+    /// Builds the learner and calls `work` with it; `trains` as in [`Setup`].
     pub(super) fn learn<T>(
         &self,
         images: &Images,
@@ -119,7 +119,7 @@ impl Run {
             trains,
             seed: self.seed,
             optimiser: *optimiser,
-            // There may be fewer images than in training.
+            // Without training there may be fewer images than a batch.
             batch: if trains { *batch } else { images.train.len().min(*batch) },
             epochs: *epochs,
             rotation: *rotation,
@@ -178,7 +178,7 @@ impl Run {
             Some(_) => of_representation(training, images, self.config.learner.tokens(), self.seed),
             None => Arrays::new(),
         };
-        // What cannot be measured is no reason to lose a training.
+        // A measure that fails does not discard the training.
         finals.extend(training.measure_at_end().unwrap_or_else(|error| absent(AT_END, &error)));
         Ok(finals)
     }
@@ -240,8 +240,8 @@ impl Run {
     }
 }
 
-/// The first non-finite value after an epoch with finite training losses: a parameter, hidden by ReLUs or changed by the
-/// last step, or a loss on other images.
+/// The first non-finite value after an epoch whose training losses were finite: a parameter, which a ReLU may hide or
+/// the last step may have changed, or a loss on other images.
 fn non_finite(
     training: &dyn Training,
     trained: &EpochReport,

@@ -31,7 +31,7 @@ pub const PROBED: usize = 4 * EVALUATED_AT_ONCE;
 /// The maximum latent dimensions for probes: above, the closed form would take longer than training.
 pub const LARGEST_PROBED: usize = 1_024;
 
-/// The penalty of the probes, relative to the mean variance per latent dimension.
+/// The ridge penalty of the probes, relative to the mean variance per latent dimension.
 pub const PENALTY: f64 = 1e-3;
 
 /// The number of pixels fitted at once. Images with fewer are fitted in one block, so their errors have one summation order.
@@ -40,7 +40,7 @@ const COLUMNS: usize = 4_096;
 /// The number of test images whose pixels are predicted at once.
 const ROWS: usize = 512;
 
-/// The maximum bytes of stored test latents; more would fill memory and disk unused.
+/// The maximum bytes of stored test latents; more would fill memory and disk without use.
 const MAX_LATENTS: usize = 512 << 20;
 
 /// The reason why this final measure is absent, if it is.
@@ -173,7 +173,7 @@ fn attentive(tokens: Tokens, images: &Images, train: &[f32], test: &[f32], seed:
     Ok(Arrays::from(read_by(Reader::Attentive, ATTENTIVE_ACCURACY, &found)))
 }
 
-/// The accuracy and the bits of a reader under this name.
+/// The accuracy of a reader under this name, and its per-image results.
 fn read_by(reader: Reader, accuracy: &str, correct: &[bool]) -> [(String, Array); 2] {
     let share = correct.iter().filter(|&&correct| correct).count() as f64 / correct.len() as f64;
     [(accuracy.into(), Array::number(share)), (reader.name().into(), packed(correct))]
@@ -195,7 +195,7 @@ pub(super) fn bytes(images: &Images, k: usize) -> u64 {
     (latents as u64).saturating_add(probes.max(batch as u64))
 }
 
-/// The bytes that the probes alone need: codes with and without their mean, the factor and its input; a block of pixels of
+/// The bytes that the probes need: codes with and without their mean, the factor and its input; a block of pixels of
 /// training images with and without their mean, the fit, and a block of test images with predictions.
 fn bytes_of_probes(images: &Images, k: usize) -> u64 {
     let d = images.n_pixels();

@@ -26,7 +26,7 @@ impl RunConfig {
         self.check_bytes(images, 0)
     }
 
-    /// Adds the memory that training needs for the images; checked before a run is resumed.
+    /// Also checks the memory that training needs for the images; called before a run is resumed.
     ///
     /// # Errors
     /// As [`RunConfig::check_parameters`].
@@ -34,7 +34,7 @@ impl RunConfig {
         self.check_bytes(images, self.learner.image_bytes(images))
     }
 
-    /// Adds the memory of all measures; checked before a run starts.
+    /// Also checks the memory of all measures; called before a run starts.
     ///
     /// # Errors
     /// As [`RunConfig::check_parameters`].

@@ -179,7 +179,7 @@ impl<'n> Serializer for &'n mut Numbers {
         Ok(())
     }
 
-    /// A number that a config may leave out is not serialized; this one was not given.
+    /// Absent optional numbers are skipped in serialization, so `None` stands for a required number that is not set.
     fn serialize_none(self) -> Collected {
         match self.range {
             Some(_) => self.found(f64::NAN, &format_args!("not set")),

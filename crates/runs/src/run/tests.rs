@@ -1,4 +1,4 @@
-//! Every kind of run trains, is deterministic, and resumes with identical bits.
+//! Tests that every kind of run trains, is deterministic, and resumes with identical bits.
 
 use data::{Dataset, Origin, Split};
 use models::predictive_coding::{self, Relaxation};
@@ -229,7 +229,7 @@ fn a_frozen_probe_uses_the_encoder_of_the_run_it_depends_on() {
     assert_ne!(weight(&refitted, "decoder.0.weight"), weight(&encoder, "decoder.0.weight"));
     assert_eq!(refitted.finals["test_latent"], encoder.finals["test_latent"]);
 
-    // The encoder alone gives the same heads, and is not taken for the whole model.
+    // The stored encoder alone gives the same heads, and does not count as all parameters.
     let mut alone = encoder;
     alone.finals.retain(|name, _| !name.starts_with("parameters/") || Keep::Encoder.includes(&name[11..]));
     assert!(!alone.finals.contains_key("parameters/decoder.0.weight"));
@@ -299,7 +299,7 @@ fn a_run_that_does_not_fit_in_memory_fails_before_it_starts_and_stays_unfinished
     assert_eq!(store.run(&spec).unwrap().epochs().len(), 1);
 }
 
-/// A learner that cannot be trained or observed, and represents images by a function.
+/// A learner that cannot be trained or observed, and whose representation of images is a given function.
 pub(super) struct Untrained<R>(pub(super) R);
 
 impl<R: Fn(&Tensor) -> crate::Result<Representation>> Training for Untrained<R> {

@@ -46,7 +46,7 @@ pub fn in_words(message: &str, config: &Value, keys: &[&str]) -> String {
     )
 }
 
-/// `` `key` is value``, or only a part of it where the value is not found once.
+/// `` `key` is value``, or a sentence about the config if the value does not identify one key.
 fn subject(described: &str, config: &Value, keys: &[&str]) -> String {
     let value = match described {
         "sequence" => "a list".to_owned(),
@@ -65,7 +65,7 @@ fn subject(described: &str, config: &Value, keys: &[&str]) -> String {
     }
 }
 
-/// The key of the value that the deserializer describes; empty unless there is one.
+/// The key of the value that the deserializer describes; empty unless exactly one key matches.
 fn place(described: &str, config: &Value, keys: &[&str]) -> String {
     let mut found = vec![];
     find(described, config, "", &mut found);
@@ -78,7 +78,7 @@ fn place(described: &str, config: &Value, keys: &[&str]) -> String {
     }
 }
 
-/// Whether a key is one of those with `*` for elements of lists.
+/// Whether `key` matches `set`, in which `*` stands for any element of a list.
 fn matches(key: &str, set: &str) -> bool {
     let part = |(part, set): (&str, &str)| part == set || set == "*";
     key.split('.').count() == set.split('.').count() && key.split('.').zip(set.split('.')).all(part)

@@ -73,8 +73,8 @@ impl Jobs {
         }
     }
 
-    /// The submission whose end no call has recorded. One without an id is searched by name; if Slurm does not know the name,
-    /// it was never submitted or has ended.
+    /// The submission that no call has recorded as ended. One without an id is looked up by name; if Slurm has no job
+    /// of that name, it was never submitted or has ended.
     ///
     /// # Errors
     /// If a file cannot be read, or Slurm cannot be queried.

@@ -159,7 +159,7 @@ impl RunFolder {
         let (bytes, hash) = checkpoint.encode()?;
         let line = Epoch { epoch, scalars, seconds, checkpoint: Some(hash) };
         let known = self.check_known(&line)?;
-        // A line without a checkpoint is not given one: the journal would hold no hash of the file.
+        // A recorded epoch without a checkpoint gets none now, since its journal line has no hash to verify one.
         if known.is_none_or(|known| known.checkpoint.is_some()) {
             disk::replace(&*self.disk, &checkpoint::file(&self.folder, epoch), &bytes)?;
         }

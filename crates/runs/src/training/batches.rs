@@ -14,7 +14,7 @@ use crate::Result;
 /// The batch size of evaluation.
 pub(crate) const EVALUATED_AT_ONCE: usize = 500;
 
-/// With few labels, one image in this many is labelled in each batch.
+/// With few labels, the reciprocal of the fraction of labelled images in each batch.
 const LABELLED_SHARE: usize = 10;
 
 /// The source of training batches.

@@ -32,7 +32,7 @@ impl<'a> Evaluated<'a> {
         })
     }
 
-    /// The same with other pixels than those of the splits.
+    /// As [`Evaluated::new`], with the pixels of a split replaced by `pixels`.
     ///
     /// # Errors
     /// As [`Evaluated::new`].
@@ -88,7 +88,7 @@ impl<'a> Evaluated<'a> {
     }
 }
 
-/// Images with their labels, or of another kind.
+/// Batches, by default images with their labels, each of which may fail to be made.
 pub(crate) type Batches<'s, B = (Tensor, Indices)> = Box<dyn Iterator<Item = Result<B>> + 's>;
 
 /// Evaluates on batches that may fail to be made.
@@ -106,7 +106,7 @@ pub(crate) fn until_failure<B, T>(
     failure.map_or_else(|| Ok(evaluation?), Err)
 }
 
-/// Batches in order draw no random words.
+/// A placeholder stream: batches in order use no random numbers.
 fn unused() -> Stream {
     Stream::new(0, "in order")
 }

@@ -1,4 +1,4 @@
-//! Every disk call fails once in every way: afterwards the store holds the old or the new state.
+//! Tests that after any single failure of a disk call the store holds the old or the new state.
 
 use std::ffi::OsString;
 use std::io;
@@ -65,7 +65,7 @@ impl FaultyDisk {
         self.state.lock().unwrap().left == 0
     }
 
-    /// Makes the call or fails it; `half` is the effect of a short write.
+    /// Makes the call, or injects the fault if its turn has come; `half` is the effect of a short write.
     fn call<T>(
         &self,
         make: impl FnOnce() -> io::Result<T>,

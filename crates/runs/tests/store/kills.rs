@@ -1,4 +1,4 @@
-//! A process killed at any time loses no recorded epoch, and resuming gives identical bits.
+//! Tests that a process killed at any time loses no recorded epoch, and that resuming gives identical bits.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;

@@ -1,6 +1,6 @@
-//! The run store through its public interface: runs, files, kills, failing disks, Python readers.
+//! Tests of the run store through its public interface: runs, files, kills, failing disks, Python readers.
 
-#![allow(clippy::unwrap_used)] // all of this is tests, also the functions that are not one
+#![allow(clippy::unwrap_used)] // the helper functions are test code too
 
 mod toy;
 

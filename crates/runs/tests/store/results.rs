@@ -1,4 +1,4 @@
-//! Results files survive a round trip, are refused when invalid, and are readable by other programs.
+//! Tests that results files survive a round trip, are refused when invalid, and are readable by other programs.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -63,7 +63,7 @@ fn results_round_trip() {
     write_results(&file, &results()).unwrap();
     assert_eq!(read_results(&file).unwrap(), results());
     let bytes = fs::read(&file).unwrap();
-    // A creation time in the file, in whole seconds, would differ by now.
+    // A creation time in the file, in whole seconds, would differ after this pause.
     std::thread::sleep(std::time::Duration::from_millis(1100));
     write_results(&file, &results()).unwrap();
     assert!(bytes == fs::read(&file).unwrap(), "equal results are equal bytes");

@@ -1,4 +1,4 @@
-//! Runs are computed once and found again; damage is reported, and repaired where possible.
+//! Tests that runs are computed once and found again, and that damage is reported, and repaired where possible.
 
 use std::fs;
 use std::path::PathBuf;

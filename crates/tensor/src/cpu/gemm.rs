@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_inner_size_is_off_by_the_roundings_of_a_span() {
+    fn a_long_inner_size_has_the_rounding_error_of_a_span() {
         for k in [SPAN + 1, 5 * SPAN + 3] {
             let (a, b) = (vec![0.1; 2 * k], vec![1.0; 3 * k]);
             let exact = k as f64 * f64::from(0.1f32);

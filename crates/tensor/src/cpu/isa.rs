@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn the_work_is_done_once_and_its_output_comes_back() {
+    fn the_work_runs_once_and_its_output_is_returned() {
         let mut x = [f32::NAN; 100];
         fills(&mut x, |i| i as f32);
         assert_eq!(doubled(&mut x), 100);
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn the_best_is_the_first_supported_and_the_portable_one_always_is() {
+    fn the_best_instruction_set_is_the_first_supported_one_and_the_portable_one_is_always_supported() {
         assert_eq!(Isa::best(), Isa::supported()[0]);
         assert!(Isa::supported().contains(&Isa::Portable));
     }

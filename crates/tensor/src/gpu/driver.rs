@@ -260,7 +260,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn grids_that_cuda_or_a_thread_s_index_cannot_hold_are_seen() {
+    fn grids_beyond_the_limits_of_cuda_or_of_a_thread_s_index_are_detected() {
         let grid = |blocks, threads| Grid { blocks, threads: [threads, 1, 1], shared: 0 };
         assert_eq!(grid([1 << 22, 65_535, 65_535], 256).excess(), None);
         assert_eq!(grid([1 << 24, 1, 1], 256).excess(), Some(1 << 32));

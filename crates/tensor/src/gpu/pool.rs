@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn exact_memory_has_the_asked_size_and_is_never_reused() {
+    fn exact_memory_has_the_requested_size_and_is_never_reused() {
         let (pool, log) = pool(true);
         drop(pool.allocate(100).unwrap());
         drop(pool.allocate(100).unwrap());

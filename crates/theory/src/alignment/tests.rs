@@ -127,7 +127,7 @@ fn the_scale_of_the_samples_changes_no_alignment() {
 }
 
 #[test]
-fn with_balanced_classes_the_plain_ratio_is_the_square() {
+fn with_balanced_classes_the_ratio_of_r2_is_the_square_of_the_alignment() {
     let (x, _) = problem(200, 7);
     let labels: Vec<u8> = (0..200).map(|i| (i % CLASSES) as u8).collect();
     let got = denoising(&x, &labels).alignment(&corruptions()[4]).unwrap();

@@ -29,7 +29,7 @@ fn a_kink_or_a_jump_below_a_large_output_is_not_taken_for_rounding() {
 }
 
 #[test]
-fn an_input_about_which_nothing_is_known_is_refused_beside_others_that_are_resolved() {
+fn an_unresolved_input_is_refused_even_if_others_are_resolved() {
     let far_above = row(&[1e17]);
     let hidden = gradcheck(
         move |[x, y]| {
@@ -55,7 +55,7 @@ fn an_input_about_which_nothing_is_known_is_refused_beside_others_that_are_resol
 }
 
 #[test]
-fn directions_give_every_element_a_share_of_its_own() {
+fn directions_give_every_element_a_different_weight() {
     // Elements of equal shares could change places unseen.
     let values: Vec<f64> = (0..64).map(|place| f64::from(place) / 64.0 + 0.1).collect();
     for place in 0..63 {
@@ -89,7 +89,7 @@ impl Op<1> for Swapped {
 }
 
 #[test]
-fn noise_that_two_samples_underestimate_is_no_reason_to_refuse() {
+fn a_correct_gradient_is_accepted_if_two_samples_underestimate_the_noise() {
     /// `3 x` with a fixed pseudo-random error of each evaluation, of at most 5e-9.
     fn noisy(x: f64) -> f64 {
         let mut bits = x.to_bits().wrapping_mul(0x9e37_79b9_7f4a_7c15);

@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_finite_does_not_spread_over_the_padding() {
+    fn non_finite_elements_do_not_spread_over_the_padding() {
         for_many(vec(call(), 6).boxed(), |calls| {
             for Call { x, weight, dy, bias, geometry } in calls {
                 let (geometry, activation) = (*geometry, FusedActivation::Relu);

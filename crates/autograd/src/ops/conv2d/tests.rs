@@ -6,7 +6,7 @@ use super::{Conv2d, Geometry};
 use crate::Tape;
 
 #[test]
-fn the_kernel_is_not_turned_around_and_padding_is_zero() {
+fn the_kernel_is_not_flipped_and_padding_is_zero() {
     let tape = Tape::new();
     let x = tape.input(&Tensor::from_slice(&[1.0f64, 2.0, 3.0], &[1, 1, 1, 3]).unwrap());
     let weight = tape.input(&Tensor::from_slice(&[10.0f64, 1.0], &[1, 1, 1, 2]).unwrap());
@@ -16,7 +16,7 @@ fn the_kernel_is_not_turned_around_and_padding_is_zero() {
 }
 
 #[test]
-fn a_kernel_that_does_not_fit_is_an_error_that_says_what_would() {
+fn a_kernel_that_does_not_fit_is_an_error_with_the_expected_shapes() {
     let [x, bias] = [&[2, 3, 4, 4][..], &[5]].map(|shape| Tensor::zeros(shape, DType::F32));
     let message = |weight: [usize; 4], geometry| {
         let weight = Tensor::zeros(&weight, DType::F32);
@@ -59,7 +59,7 @@ fn a_stride_and_a_padding_far_longer_than_the_image_are_legal_and_sizes_that_ove
 }
 
 #[test]
-fn no_images_and_no_channels_are_legal() {
+fn empty_batches_and_zero_channels_are_valid() {
     for (n, c, o) in [(0, 2, 3), (2, 0, 3), (2, 2, 0)] {
         for dtype in DType::ALL {
             let tape = Tape::new();

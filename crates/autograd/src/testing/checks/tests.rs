@@ -195,7 +195,7 @@ fn a_narrow_sum_of_large_values_is_refused() {
 }
 
 #[test]
-fn claims_that_disagree_with_the_generated_cases_are_found() {
+fn declared_shape_classes_that_disagree_with_the_generated_cases_are_found() {
     let found = classes::disagreements::<Planted, 2, 1>().join(", ");
     for class in ["no case of EmptyAxis", "no case of TileStraddler", "a case of BatchOfOne is generated"] {
         assert!(found.contains(class), "{found}");

@@ -28,9 +28,10 @@ fn too_few_images_are_described_without_advice() {
     );
 }
 
-/// Fewer images than pixels, whose covariance would take minutes: the products of images say the same.
+/// For fewer images than pixels, the Gram matrix of the images gives the same results as the covariance, which would
+/// take minutes.
 #[test]
-fn fewer_images_than_pixels_are_described_by_products_of_images() {
+fn fewer_images_than_pixels_have_the_alignments_of_the_covariance() {
     let set = data::open("fashion-mnist-embedded", None).unwrap();
     let images = set.train.first(120).unwrap();
     let advice = advise(&images, |_| ()).unwrap();
@@ -40,12 +41,13 @@ fn fewer_images_than_pixels_are_described_by_products_of_images() {
     let by_pixels = theory::Denoising::new(&moments.unwrap()).unwrap();
     let clean = by_pixels.alignment(&theory::Corruption::None).unwrap();
     for &(k, got) in &advice.alignment {
-        // Directions of which one route sees as variance what the other takes for rounding are the last of 119.
+        // The two computations may disagree on whether a direction is above rounding error; only the last of 119 are
+        // affected.
         assert!((got - clean.alignment[k - 1]).abs() < 1e-6, "{k}: {got} {}", clean.alignment[k - 1]);
     }
 }
 
-/// The alignments of the table, without a mask and with each, and the sentences.
+/// The advice on images with these pixels, in two classes by turns.
 fn of(pixels: impl Fn(usize, [usize; 2]) -> u8, n: usize, side: usize) -> Advice {
     let images = Array4::from_shape_fn((n, 1, side, side), |(n, _, y, x)| pixels(n, [y, x]));
     let labels = (0..n).map(|n| (n % 2) as u8).collect();
@@ -65,8 +67,8 @@ fn black_and_white_images_vary_along_one_direction_that_determines_the_class() {
 /// With fewer directions than the usual code sizes, the sentences agree with the table.
 #[test]
 fn masks_of_images_of_few_directions_are_judged_by_the_possible_code_sizes() {
-    // Six pixels vary most and are independent of the class, which all others encode weakly: a mask promotes what other patches
-    // predict.
+    // Six pixels vary most and are independent of the class; all others encode the class weakly, so a mask favours what
+    // other patches predict.
     let bit = |n: usize, bit: usize| (n >> bit & 1) as u8;
     let pixel = |n: usize, [y, x]: [usize; 2]| match (y, x) {
         (0, 0..6) => 200 * bit(n, x + 1),
@@ -79,8 +81,8 @@ fn masks_of_images_of_few_directions_are_judged_by_the_possible_code_sizes() {
     let raised = shown.iter().zip(clean.iter().cycle()).any(|(with, without)| with - without > 1.0);
     let text = text_of(&advice);
     assert_eq!(raised, text.contains("Masking should help"), "{text}");
-    // A code of the direction of the class explains the labels whole; in a half of the images the six pixels go along with
-    // the class a little, by chance, so its direction is not found exactly.
+    // A code of the direction of the class explains the labels completely. In one half of the images the six pixels
+    // correlate weakly with the class, by chance, so its direction is not found exactly.
     let helps = advice.held_out.as_ref().unwrap().helps().unwrap();
     assert!(raised && helps.low > 50.0, "{helps:?}");
     assert_eq!(advice.alignment, [(1, 0.0), (2, 0.0), (4, 0.0), (7, 100.0)]);
@@ -161,7 +163,7 @@ fn sentences_state_the_judged_sizes_and_recommend_no_mask_to_avoid() {
         )) && !many.contains("Avoid"),
         "{many}"
     );
-    // What is to be avoided is not praised for smaller codes.
+    // A mask to avoid is not recommended for smaller codes either.
     let avoided = text(60, judged(0.25, unclear), judged(0.5, worse));
     assert!(
         avoided.contains("Avoid patches of 2 x 2 with 50 % dropped") && !avoided.contains("largest gain"),
@@ -169,7 +171,7 @@ fn sentences_state_the_judged_sizes_and_recommend_no_mask_to_avoid() {
     );
 }
 
-/// Labels that are noise: the best of nine masks at several sizes is better by chance, and not on other images.
+/// Labels are noise: the best of nine masks at several sizes is better by chance, but not on other images.
 #[test]
 fn labels_that_are_noise_get_no_advice_for_or_against_a_mask() {
     let mut words = tensor::random::Stream::new(5, "noise").sequence(0);

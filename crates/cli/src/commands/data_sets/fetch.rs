@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_set_is_refused_with_the_nearest_and_remote_http_always() {
+    fn an_unknown_set_is_refused_with_the_nearest_name_and_remote_http_is_refused_for_every_set() {
         let error = fetched("mnits", "https://example.org");
         assert!(
             matches!(error, Error::Usage(_)) && error.to_string().contains("did you mean `mnist`"),

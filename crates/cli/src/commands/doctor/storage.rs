@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_in_the_way_and_a_full_disk_are_problems() {
+    fn a_file_in_place_of_the_folder_and_a_full_disk_are_problems() {
         let file = tempfile::NamedTempFile::new().unwrap();
         for check in [writable(&file.path().join("out")), space(file.path()), of_space(1_000, Path::new("/"))]
         {

@@ -1,4 +1,4 @@
-//! Which runs fit into a given time on one GPU, by an estimate for which no GPU is needed.
+//! Selects the runs that fit into a given time on one GPU; the estimate needs no GPU.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::process::ExitCode;
@@ -22,10 +22,10 @@ use runs::training::Hardware;
 struct Block {
     experiment: &'static str,
     seed: u64,
-    /// The runs that no block before has.
+    /// The number of runs that no chosen earlier block contains.
     runs: usize,
     seconds: f64,
-    /// Whether the block fits into what the blocks before leave of the time.
+    /// Whether the block fits into the time that chosen earlier blocks leave.
     fits: bool,
 }
 
@@ -100,7 +100,8 @@ pub(super) fn command(
     Ok(ExitCode::SUCCESS)
 }
 
-/// The blocks in this order, each chosen if its runs that are in no chosen block before fit into the rest of the time.
+/// The blocks in this order; a block is chosen if its runs that no chosen block contains yet fit into the remaining
+/// time.
 fn chosen(
     blocks: Vec<(&'static str, u64, Vec<String>)>,
     seconds: &HashMap<String, f64>,

@@ -15,7 +15,7 @@ use runs::learners::RunConfig;
 use runs::settings::{Setting, values};
 use runs::training::Hardware;
 
-/// The largest number of runs of a sweep: more are a slip of the keyboard.
+/// The largest number of runs of a sweep; more are probably a typing error.
 const MAX_RUNS: usize = 100_000;
 
 /// The seeds of a sweep.
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_of_a_folder_stays_in_its_place() {
+    fn a_folder_name_with_a_path_or_a_leading_dot_is_refused() {
         assert!(folder_name("my-sweep_2.b").is_ok());
         for wrong in ["", "..", "a/b", ".hidden", "a b"] {
             assert!(folder_name(wrong).is_err(), "{wrong}");

@@ -10,10 +10,10 @@ use crate::program;
 use experiments::preset_sweep::Contrast;
 use runs::shell;
 
-/// Of more differences, only those of the first quantity are printed, and those that exclude 0.
+/// If there are more differences, only those of the first quantity and those that differ from 0 are printed.
 const MAX_DIFFERENCES: usize = 12;
 
-/// Means, differences, and what to type next.
+/// Means, differences, and the commands to type next.
 pub(super) fn text(swept: &Swept, folder: &Path, out: &Path) -> String {
     let quantities = swept.quantities();
     let labels: Vec<String> = quantities.iter().map(|quantity| quantity.with_unit()).collect();

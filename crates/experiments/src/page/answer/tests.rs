@@ -1,4 +1,4 @@
-//! Tests of the answer: it agrees with the verdict rows, and says which of them are missing.
+//! Tests that the answer agrees with the verdict rows and names the missing ones.
 
 use report::ReadBy;
 
@@ -29,7 +29,7 @@ fn row(claim: ClaimId, model: &str, n: usize, conclusion: Conclusion) -> Verdict
 }
 
 #[test]
-fn results_without_the_claims_are_named_as_such() {
+fn without_rows_each_answer_states_that_its_experiments_are_missing() {
     for answer in answers(&[], None) {
         assert_eq!(answer.number, "–");
         assert!(
@@ -79,7 +79,7 @@ fn the_number_is_that_of_the_row_with_most_seeds_and_other_models_stand_beside_i
 }
 
 #[test]
-fn readers_that_differ_are_the_second_answer() {
+fn the_second_answer_is_the_model_whose_readers_differ_most() {
     let model = |name: &str, lost: [Effect; 2]| ReadModel {
         name: name.into(),
         data: "MNIST".into(),
@@ -101,7 +101,7 @@ fn readers_that_differ_are_the_second_answer() {
 }
 
 #[test]
-fn the_limits_count_what_had_not_converged() {
+fn the_limits_count_the_rows_that_had_not_converged() {
     let rows = [
         row(ClaimId::C1, "FC-M", 5, Conclusion::NotConverged),
         row(ClaimId::C1, "FC-M", 5, Conclusion::Holds),

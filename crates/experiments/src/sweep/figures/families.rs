@@ -43,7 +43,7 @@ pub fn families_over_members(
             let axis = Axis::new(&families[0].member, "", Scale::positions(&numbers));
             let mut panel = panel(measure.title, axis, measure.label, series);
             if measure.label.contains("accuracy") {
-                // The whole range, so that small differences look small.
+                // The axis covers the whole range, so that small differences look small.
                 let ends = panel.series.iter().flat_map(|of| &of.points).map(|point| point.y_spread);
                 let (low, high) =
                     ends.fold((0.0f64, 1.0f64), |(low, high), of| (low.min(of.0), high.max(of.1)));

@@ -1,4 +1,4 @@
-//! Latents in the plane, and reconstructions.
+//! Scatter plots of latents in two dimensions, and reconstructions.
 
 use report::{Axis, Chart, Figure, GridRow, Image, ImageGrid, Panel, Point, Scale, Series, Shape, Style};
 

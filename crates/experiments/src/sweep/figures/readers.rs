@@ -1,4 +1,4 @@
-//! The chart of what each reader of the latent loses when the encoder is trained on the other task, by architecture.
+//! The chart of the loss of each reader of the latent when the encoder is trained on the other task, by architecture.
 
 use report::{Axis, Chart, Reference, Scale, Series, Shape, Style, Tick};
 

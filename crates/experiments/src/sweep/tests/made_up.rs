@@ -41,7 +41,8 @@ type Picks = fn(&Place<'_>, &str) -> bool;
 pub(super) struct MadeUp<'a> {
     /// Values at the places that this selects are changed.
     pub(super) moved: Option<(Picks, &'a str)>,
-    /// The runs of seed 1 diverged where the labels of variant and member together end in this or the member is this.
+    /// The runs of seed 1 have diverged in every variant whose label ends in this text, and in every member with this
+    /// label.
     pub(super) diverged: Option<&'a str>,
 }
 
@@ -55,7 +56,7 @@ impl MadeUp<'_> {
             _ if lost => return f64::NAN,
             "initial_cross_entropy" => return 2.3,
             "initial_accuracy" => return 0.1,
-            // As in the results of older versions, so that no network is beaten by principal components.
+            // Absent, as in the results of older versions, so that no network is worse than principal components.
             "pca_heads_mse" | "pca_heads_accuracy" => return f64::NAN,
             _ => {}
         }

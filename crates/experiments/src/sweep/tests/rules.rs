@@ -1,4 +1,4 @@
-//! The rules of verdicts on made-up results: readers, convergence, and what intervals are over.
+//! Tests of the rules of verdicts on made-up results: readers, convergence, and the unit of resampling.
 
 use report::{Conclusion, Verdict};
 
@@ -16,7 +16,7 @@ fn judged_with(name: &str, change: impl Fn(&mut Results)) -> Vec<Verdict> {
     experiment.verdicts(&results).unwrap()
 }
 
-/// Makes a metric the same at every λ = 0 and at every λ = 1, up to the seed.
+/// Sets a metric to one value at every λ = 0 and to another at every λ = 1, plus differences between seeds.
 fn set_ends(results: &mut Results, metric: &str, ends: [f64; 2]) {
     let n_seeds = results.dimensions["seed"].coordinates.len();
     let runs::store::Coordinates::Numbers(lambdas) = results.dimensions["lambda"].coordinates.clone() else {
@@ -47,7 +47,7 @@ const ACCURACIES: [&str; 6] = [
 const ERRORS: [&str; 3] = ["test_mse", "ridge_mse", "converged_mse"];
 
 #[test]
-fn a_latent_lacks_something_only_where_all_readers_agree_and_else_it_is_the_readout() {
+fn a_latent_lacks_information_only_if_all_readers_agree() {
     let judged = |disagrees: Option<&str>| -> Verdict {
         let rows = judged_with("vit-lambda-sweep", |results| {
             ACCURACIES.iter().for_each(|metric| set_ends(results, metric, [0.8, 0.4]));

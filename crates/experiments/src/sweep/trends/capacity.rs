@@ -125,7 +125,7 @@ pub const T9: Trend = Trend {
         if !is_over_k(of.curves) {
             return Ok(None);
         }
-        // Whether PCA is beaten is what is judged here.
+        // The claim compares with PCA itself, so the convergence guard does not apply.
         of.whether_trained_or_not();
         let (mut contrasts, [last]) = (Vec::new(), of.lambdas([1.0])?);
         for member in of.members([4.0, 16.0])? {

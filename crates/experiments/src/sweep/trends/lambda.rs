@@ -184,7 +184,7 @@ fn gains(of: &Evidence<'_, '_>, tier: &Tier) -> Result<Finding> {
             contrasts.push(Contrast::below(at("accuracy"), accuracy, margin, Unit::POINTS));
         }
     }
-    // The largest of several gains is chosen after the fact.
+    // The largest of several gains is chosen after seeing the data.
     let level = 1.0 - (1.0 - LEVEL) / contrasts.len().max(1) as f64;
     let best = |unit: Unit| {
         let of_task = contrasts.iter().filter(|one| one.unit == unit);

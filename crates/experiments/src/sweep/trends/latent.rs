@@ -60,7 +60,7 @@ pub const T8: Trend = Trend {
 };
 
 /// The individual detail in a reconstruction: the fraction of the variance within classes that is explained,
-/// `1 - MSE(λ) / MSE of class means`. That it grows is the same fact as that a classifier's latent reconstructs worse.
+/// `1 - MSE(λ) / MSE of class means`. Its growth is equivalent to a lower reconstruction error.
 pub const DETAIL: Trend = Trend {
     source: ClaimId::C7E8,
     claim: "individual detail grows with λ",

@@ -83,7 +83,7 @@ mod tests {
     use crate::{AdamConfig, Architecture, Part, Result, fc, fc::Size, mean_cross_entropy};
 
     #[test]
-    fn a_loss_has_converged_once_its_least_value_falls_no_more() {
+    fn a_loss_has_converged_once_its_minimum_stops_falling() {
         let falling: Vec<f64> = (0..100).map(|epoch| 0.99f64.powi(epoch)).collect();
         assert!(!has_converged(&falling) && !has_converged(&[]) && !has_converged(&[1.0; 19]));
         assert!(has_converged(&[1.0; 20]));
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn heads_end_with_their_least_losses_and_the_encoder_stays_as_it_is() {
+    fn heads_end_with_their_lowest_losses_and_the_encoder_is_unchanged() {
         let (model, images, latents, classes) = problem();
         let before = model.latents(&images).unwrap().to_f64_vec();
         let config = AdamConfig { learning_rate: 1e-2, ..AdamConfig::PAPER };
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn no_epochs_are_refused() {
+    fn zero_epochs_are_refused() {
         let (model, ..) = problem();
         let mut trainer = ProbeTrainer::on_latents(&model, AdamConfig::PAPER).unwrap();
         let none = trainer.converge(0, |_| Ok::<[Example; 0], Error>([]), |_| Ok([0.0; 2]));

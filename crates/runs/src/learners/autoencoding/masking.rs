@@ -10,7 +10,7 @@ use super::task::Masked;
 
 impl Masked {
     /// Images `[n, c, h, w]` with masked patches replaced by the mean image; the mask of each image is drawn from the
-    /// sequence of its position in the batch.
+    /// random sequence with the index of its position in the batch.
     pub(super) fn removed(self, images: &Tensor, mean: &[f32], of_step: &Stream) -> Tensor {
         let &[_, c, h, w] = images.shape() else { unreachable!("images have channels and two sides") };
         let side = self.patch.max(1);
@@ -31,7 +31,7 @@ impl Masked {
     }
 }
 
-/// The masking of a training on a GPU: the kernel reads the key of a step from memory, so that it can be replayed.
+/// Masking during training on a GPU: the kernel reads the key of a step from memory, so that the step can be replayed.
 pub(super) struct MaskedOnGpu {
     gpu: Arc<Gpu>,
     masked: Masked,
@@ -72,7 +72,8 @@ impl MaskedOnGpu {
     }
 }
 
-/// The 53 random bits of a uniform number are below this where the number is below the probability.
+/// The threshold for the 53 random bits of a uniform number: the bits are below it where the number is below
+/// `probability`.
 fn threshold(probability: f64) -> u64 {
     (probability * (1u64 << 53) as f64).ceil() as u64
 }

@@ -28,11 +28,11 @@ impl Spectrum {
         Ok(Self { modes: images.uncentred()? })
     }
 
-    /// The energy of the reconstructions along the modes, averaged over each group (`reconstructed_energy/GROUP`), beside
-    /// that of the images (`energy/GROUP`), both as means over images; the number of learned modes (`modes_learned`) and
-    /// the rank of the last of them (`last_mode`). A mode is learned once the reconstruction error along it is at most half
-    /// of its energy: the criterion of the paper, energy alone (LBR C12 in `book/codes.md`), would count the noise of an
-    /// untrained network.
+    /// The energy of the reconstructions along the modes, averaged over each group (`reconstructed_energy/GROUP`), and
+    /// that of the images (`energy/GROUP`), both as means over images; the number of learned modes (`modes_learned`)
+    /// and the rank of the last of them (`last_mode`). A mode is learned once the reconstruction error along it is at
+    /// most half of its energy: the criterion of the paper, energy alone (LBR C12 in `book/codes.md`), would count the
+    /// noise of an untrained network.
     pub(super) fn measure(
         &self,
         images: &Split,

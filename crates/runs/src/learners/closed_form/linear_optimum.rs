@@ -278,7 +278,7 @@ fn tensor(x: &Array2<f64>) -> Result<Tensor> {
     Ok(Tensor::from_vec(x.iter().map(|&x| x as f32).collect(), &[x.nrows(), x.ncols()])?)
 }
 
-/// Images without classes, and what is to be predicted from them.
+/// An example of unlabelled images with a target.
 fn example(images: Tensor, target: Tensor) -> Example {
     Example { images, target: Some(target), labels: Indices::new(vec![]) }
 }
@@ -329,16 +329,16 @@ mod tests {
 
     /// The steps of section 4.1 and the bounds of facts LBR A2 and A3.
     #[test]
-    fn training_comes_to_the_joint_optimum_and_never_below_it() {
+    fn training_reaches_the_joint_optimum_and_never_falls_below_it() {
         for lambda in [0.0, 1.0] {
             let [early, late] = [30, 10_000].map(|steps| gap(Problem::Joint { lambda }, steps));
             assert!(late > -1e-9 && late < 1e-6 && late < 0.1 * early, "{early:e} {late:e}");
         }
     }
 
-    /// Fact LBR A10: at most 1e-3 of the optimum is left, after its 4,000 steps.
+    /// Fact LBR A10: after 4,000 steps the gap is at most 1e-3 of the optimum.
     #[test]
-    fn training_comes_to_the_optimum_of_denoising_and_never_below_it() {
+    fn training_reaches_the_optimum_of_denoising_and_never_falls_below_it() {
         for noise in [Noise::Gaussian { deviation: 0.3 }, Noise::Mask { patch: 2, drop: 0.5 }] {
             let [early, late] = [30, 4_000].map(|steps| gap(Problem::Denoising { noise, views: 1 }, steps));
             assert!(late > -1e-9 && late < 1e-3 && late < 0.1 * early, "{early:e} {late:e}");

@@ -15,13 +15,13 @@ use crate::training::evaluated::until_failure;
 /// The number of permutations of the labels.
 const DRAWS: u64 = 3;
 
-/// What all of it costs in epochs, of which a third is the forward pass and two thirds the backward pass, half of it that of
-/// the encoder: the forward pass and the backward pass of the heads once, and that of the encoder for the MSE, the labels
-/// and each draw.
+/// The cost in epochs, of which the forward pass is a third, the backward pass of the heads a third and that of the
+/// encoder a third: one forward pass, one backward pass of the heads, and backward passes of the encoder for the MSE,
+/// the labels and each draw.
 pub(super) const EPOCHS: f64 = (2 + 2 + DRAWS) as f64 / 3.0;
 
-/// The cosines of the gradients of both losses over all training images, at z and by the encoder, and the same with
-/// permuted labels. What is not a number, because a gradient is zero, is left out.
+/// The cosines of the gradients of both losses over all training images, with respect to z and to the encoder's
+/// parameters, and the same with permuted labels. A cosine that is NaN, because a gradient is zero, is left out.
 pub(super) fn of(setup: &Setup<'_>, trainer: &CreTrainer<'_>) -> Result<Arrays> {
     let train = &setup.images.train;
     let own: Vec<u32> = train.labels().iter().map(|&label| u32::from(label)).collect();

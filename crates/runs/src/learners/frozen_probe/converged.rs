@@ -17,8 +17,9 @@ use crate::training::Setup;
 use crate::training::batches::{EVALUATED_AT_ONCE, in_order};
 use crate::{Error, Result};
 
-/// Heads of this architecture on the encoder of a model, trained until the losses of images that choose the epoch fall no
-/// more, or of those that are trained on where there are none, for `most` epochs at most; measured on the test images.
+/// Trains new heads of this architecture on the frozen encoder of `trained` until their losses stop falling, for `most`
+/// epochs at most, and measures them on the test images. The losses are those on the validation images, or on the
+/// training images if there is no validation split.
 pub(super) fn heads(
     setup: &Setup<'_>,
     architecture: &Architecture,
@@ -63,12 +64,12 @@ pub(super) fn heads(
     Ok(finals)
 }
 
-/// The latents of images, computed once, in the memory of the CPU; examples of them are made on a device.
+/// The latents of images, computed once and held in CPU memory; examples are made on a device.
 struct Cached<'a> {
     split: &'a Split,
     device: &'a Device,
     latents: Vec<f32>,
-    /// The shape of a latent as the heads take it.
+    /// The shape of one latent at the input of the heads.
     shape: Vec<usize>,
 }
 
@@ -83,7 +84,7 @@ impl<'a> Cached<'a> {
         Ok(Self { split, device, latents, shape })
     }
 
-    /// Some latents, with their images as targets.
+    /// The example of these rows: latents, with their images as targets.
     fn example(&self, rows: Vec<u32>) -> Result<Example> {
         let batch = data::gather(self.split, rows)?;
         let k = self.shape.iter().product::<usize>();
@@ -96,7 +97,7 @@ impl<'a> Cached<'a> {
         })
     }
 
-    /// The outputs of a model's heads on all images.
+    /// Evaluates a model's heads on all images.
     fn read(&self, model: &Cre) -> Result<Read> {
         let mut read = Read::default();
         let rows: Vec<u32> = (0..self.split.len() as u32).collect();
@@ -114,7 +115,7 @@ impl<'a> Cached<'a> {
     }
 }
 
-/// The outputs of heads on images.
+/// The per-image results of heads.
 #[derive(Default)]
 struct Read {
     metrics: Metrics,

@@ -1,4 +1,5 @@
-//! The baseline of a trained fully connected encoder: its heads, trained on as many principal components of the images.
+//! PCA heads, the baseline of a trained fully connected encoder: the same heads, trained on as many principal
+//! components of the images as the latent has dimensions.
 
 use models::fc::{self, Size};
 use models::{Activation, Architecture};
@@ -12,7 +13,7 @@ use crate::pixels::matrices;
 use crate::store::{Array, Arrays};
 use crate::training::{Setup, Training};
 
-/// Principal components have no run that trained them.
+/// An uninhabited config type: principal components come from no run.
 enum NoRun {}
 
 impl EncoderRun for NoRun {
@@ -25,13 +26,13 @@ impl EncoderRun for NoRun {
     }
 }
 
-/// The architecture of the heads of this configuration on as many principal components as its latent has dimensions.
+/// The architecture of the PCA heads of this configuration.
 pub(crate) fn on_components(config: fc::Config) -> Architecture {
     Architecture::Fc(fc::Config { encoder: Size::S, latent_activation: Activation::Identity, ..config })
 }
 
-/// The test error and accuracy of heads of this architecture on principal components, trained for the epochs of the run: the
-/// values of a [`FrozenProbe`] of [`Features::Pca`] with the same seed.
+/// The test error and accuracy of heads of this architecture on principal components, trained for the epochs of the
+/// run. They equal those of a [`FrozenProbe`] of [`Features::Pca`] with the same seed.
 ///
 /// # Errors
 /// If the components do not fit in memory, or training diverges.

@@ -1,8 +1,8 @@
-//! The time of counted work on a device of known rates.
+//! Predicts times from counted work and the rates of a device.
 
 use tensor::Counts;
 
-/// The rates of a device, and the fraction of them that is expected.
+/// The peak rates of a device, and the fraction of them that kernels are expected to reach.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rates {
     /// The peak of arithmetic in `f32`, in FLOP per second.
@@ -16,14 +16,14 @@ pub struct Rates {
 }
 
 impl Rates {
-    /// Assumed for one core of a CPU; estimates are scaled by measurements where there are any.
+    /// Assumed rates of one core of a CPU; estimates are scaled by measurements where there are any.
     pub const CORE: Self = Self { flops: 4e10, bytes: 1e10, launch: 2e-6, efficiency: 0.5 };
 
     /// An H200 by its datasheet, without tensor cores. The efficiency is a guess below the 0.4 to 0.6 that the tiles of our
     /// kernels allow: no GPU has run them.
     pub const H200: Self = Self { flops: 67e12, bytes: 4.8e12, launch: 4e-6, efficiency: 0.3 };
 
-    /// The seconds of this work, where arithmetic and memory traffic do not overlap.
+    /// The seconds of this work if arithmetic and memory traffic do not overlap.
     fn seconds(&self, flops: f64, bytes: f64) -> f64 {
         (flops / self.flops + bytes / self.bytes) / self.efficiency
     }
@@ -41,7 +41,7 @@ pub(super) struct Timed {
 }
 
 impl Timed {
-    /// The times by the work of a step and of an evaluation, counted with a few images and with more.
+    /// Predicts the times from the work of a step and of an evaluation, counted with few and with more images.
     pub(super) fn of(rates: &Rates, [few, more]: [(usize, [Counts; 2]); 2]) -> Self {
         let [step, evaluation] =
             [0, 1].map(|part| Linear::through((few.0, few.1[part]), (more.0, more.1[part])));
@@ -60,20 +60,20 @@ impl Timed {
         self.fixed + self.image * batch as f64
     }
 
-    /// With steps and evaluation slower by these factors.
+    /// The same times with steps and evaluation multiplied by these factors.
     pub(super) fn slower(self, [step, evaluated]: [f64; 2]) -> Self {
         Self { fixed: self.fixed * step, image: self.image * step, evaluated: self.evaluated * evaluated }
     }
 }
 
-/// The work of each image.
+/// The work per image.
 struct Linear {
     flops: f64,
     bytes: f64,
 }
 
 impl Linear {
-    /// By two counts; one count is divided by its images.
+    /// The slope between two counts, or one count divided by its number of images if there is only one.
     fn through((n, few): (usize, Counts), (m, more): (usize, Counts)) -> Self {
         let slope = |few: u64, more: u64| match m > n {
             true => more.saturating_sub(few) as f64 / (m - n) as f64,
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_time_of_work_is_split_into_what_grows_with_the_batch_and_what_does_not() {
+    fn the_time_of_a_step_is_split_into_a_fixed_part_and_one_per_image() {
         let rates = Rates { flops: 100.0, bytes: 10.0, launch: 0.25, efficiency: 0.5 };
         let counts = |flops, bytes| Counts { flops, bytes, updated_bytes: 30, kernels: 4 };
         // For each image 50 FLOP and 5 bytes in a step, 20 and 2 in an evaluation; 7 bytes of weights in both.
@@ -104,7 +104,7 @@ mod tests {
         close(timed.step(10), 28.4);
         close(timed.slower([2.0, 3.0]).step(10), 56.8);
         close(timed.slower([2.0, 3.0]).evaluated, 2.4);
-        // Without more images, all of the traffic is counted for the images.
+        // With a single count, all traffic is attributed to the images.
         close(Timed::of(&rates, [(2, few), (2, few)]).image, (0.5 + 0.85) / 0.5);
     }
 }

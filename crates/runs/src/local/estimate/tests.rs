@@ -1,4 +1,4 @@
-//! Tests of the estimates, with times that no clock decides.
+//! Tests of the estimates, with fixed times in place of measured ones.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ fn no_data() -> Data {
     Data { open: HashMap::new(), missing: BTreeMap::new() }
 }
 
-/// The times of models are fixed, so that no clock decides.
+/// An estimate with fixed times in place of measured ones.
 fn estimate(data: &Data) -> Estimate<'_> {
     let mut estimate = Estimate::at(data, Rates::CORE);
     let images = estimate.images(&run(0.5, 1).config.data, FEW_IMAGES).unwrap().unwrap();
@@ -58,13 +58,13 @@ fn the_time_of_a_run_is_split_into_training_evaluation_heads_and_components() {
     let [training, evaluation] = [120.0, 1.0];
     // 784 pixels: 2 * 1,000 * 784^2 + 10 * 2 * 784^3 FLOP.
     let components = 10_867_118_080.0 / 2e10;
-    // A classifier alone, the first of its images.
+    // A classifier; as the first run on these images, it includes their principal components.
     let first = estimate.parts(&run(0.0, 3)).unwrap();
     close(first.training, 3.0 * training);
     close(first.evaluation, 3.0 * evaluation);
     close(first.closed_forms, components);
     assert_eq!(first.heads, 0.0);
-    // Heads on components, for as many epochs; the components are known.
+    // PCA heads for as many epochs; the components are already counted.
     let autoencoder = estimate.parts(&run(1.0, 3)).unwrap();
     close(autoencoder.training, 3.0 * training);
     close(autoencoder.heads, 3.0 * (training + evaluation));
@@ -79,7 +79,7 @@ fn the_time_of_a_run_is_split_into_training_evaluation_heads_and_components() {
 }
 
 #[test]
-fn the_bands_of_large_images_cost_products_of_their_images_not_of_their_pixels() {
+fn the_cost_of_bands_of_large_images_is_that_of_the_gram_matrix_not_of_the_covariance() {
     let data = no_data();
     let question = Question::Bands { shown: 8 };
     let config = RunConfig::closed_form(DataConfig::new("tiny-imagenet", 2_000, 0, 10), question);
@@ -90,7 +90,7 @@ fn the_bands_of_large_images_cost_products_of_their_images_not_of_their_pixels()
 }
 
 #[test]
-fn models_of_a_family_are_scaled_by_their_work_and_the_first_of_them() {
+fn models_of_a_family_are_scaled_by_their_work_and_the_measurement_of_the_first() {
     let data = no_data();
     let mut estimate = Estimate::at(&data, Rates::CORE);
     let larger = |latent| {
@@ -102,7 +102,7 @@ fn models_of_a_family_are_scaled_by_their_work_and_the_first_of_them() {
     let [small, large] = [4, 400].map(|latent| estimate.timed(&larger(latent), &images).unwrap());
     assert!(large.image > small.image && large.evaluated > small.evaluated && large.fixed > small.fixed);
     assert_eq!(estimate.sources(), [0, 2]);
-    // As if a model of this family had been timed, and taken twice and three times as long.
+    // As if a model of this family had taken two and three times the predicted times.
     let learner = serde_json::to_string(&larger(4).config.learner).unwrap();
     let family: String = learner.chars().filter(|letter| !letter.is_ascii_digit()).collect();
     estimate.models.clear();

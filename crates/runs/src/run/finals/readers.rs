@@ -20,7 +20,7 @@ pub(super) fn nearest(
     Ok(NearestNeighbours::new(train, labels, NEIGHBOURS)?.correct(test, test_labels)?)
 }
 
-/// The training of the attentive probe: after these epochs its loss hardly decreases.
+/// The epochs of training of the attentive probe, after which its loss hardly decreases.
 pub(super) const EPOCHS: u64 = 20;
 const BATCH: usize = 100;
 const LEARNING_RATE: f64 = 1e-2;
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn the_attentive_probe_reads_tokens_whose_mean_says_nothing_and_has_one_result() {
+    fn the_attentive_probe_is_deterministic_and_classifies_tokens_with_an_uninformative_mean() {
         let (train, labels) = latents(600, 1);
         let (test, test_labels) = latents(90, 2);
         let tokens = Tokens { width: 4, heads: 2 };

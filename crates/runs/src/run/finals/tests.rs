@@ -1,4 +1,4 @@
-//! Final measures: the same bits in blocks as at once, and a stated reason for each missing measure.
+//! Tests that final measures have the same bits in blocks as at once, and that a missing measure has a reason.
 
 use models::Representation;
 use tensor::Tensor;
@@ -8,7 +8,7 @@ use crate::images::DataConfig;
 use crate::pixels::{normalised, rows};
 use crate::run::tests::Untrained;
 
-/// Reads pixels as a code of `k` of them, until the batch of images at which it fails.
+/// A training whose latent consists of `k` pixels, and which fails at a batch of `fails_at` images.
 fn pixel_codes(k: usize, fails_at: Option<usize>) -> impl Training {
     Untrained(move |images: &Tensor| {
         let n = images.shape()[0];
@@ -66,7 +66,7 @@ fn probes_in_blocks_have_the_bits_of_those_of_all_pixels_at_once() {
 }
 
 #[test]
-fn one_test_image_is_measured_as_any_number_is() {
+fn a_single_test_image_is_measured() {
     let images = images(1);
     let finals = of_representation(&pixel_codes(3, None), &images, None, 0);
     assert_eq!(finals[LATENT].shape, [1, 3]);
@@ -74,7 +74,7 @@ fn one_test_image_is_measured_as_any_number_is() {
 }
 
 #[test]
-fn what_cannot_be_measured_is_absent_with_its_reason_and_the_rest_is_kept() {
+fn a_failed_measure_is_absent_with_its_reason_and_the_others_are_kept() {
     let images = images(40);
     // Test images come in one batch of 40, training images in batches of 500, and of each class one is shown.
     let shown = first_of_each_class(&images.test).len();

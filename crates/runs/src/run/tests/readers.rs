@@ -1,4 +1,4 @@
-//! The per-image measures of every latent after the last epoch.
+//! Tests of the per-image measures of every latent after the last epoch.
 
 use models::Activation;
 
@@ -22,7 +22,7 @@ fn share(correct: &[bool]) -> f64 {
 }
 
 #[test]
-fn readers_of_the_latent_say_of_each_test_image_whether_it_is_classified_correctly() {
+fn every_reader_stores_which_test_images_it_classifies_correctly() {
     let images = images();
     for run in every_kind() {
         let done = computed(&run, &images, None);
@@ -110,7 +110,7 @@ fn encoders_of_mixed_losses_have_full_batch_cosines_with_those_of_permuted_label
 }
 
 #[test]
-fn heads_that_are_trained_to_convergence_change_nothing_of_the_rest() {
+fn training_heads_to_convergence_changes_no_other_result() {
     let images = images();
     let trained = run(cre(fc_s(), 0.0));
     let of = Features::Trained { run: Box::new(trained.config.clone()) };
@@ -119,7 +119,7 @@ fn heads_that_are_trained_to_convergence_change_nothing_of_the_rest() {
     let refitted = computed(&heads, &images, Some(&encoder));
     assert!(correct_of(&refitted, Reader::Converged).is_none());
 
-    // Other new heads that are trained to convergence change nothing of the rest.
+    // Training a second set of heads to convergence changes no other result.
     let mut converging = heads;
     let LearnerConfig::FrozenProbe(probe) = &mut converging.config.learner else { unreachable!("it is one") };
     probe.converge = Some(60);

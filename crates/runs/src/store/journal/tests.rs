@@ -1,4 +1,4 @@
-//! A journal is read up to its last complete line, whatever a kill or a faulty disk left.
+//! Tests that a journal is read up to its last complete line after any kill or disk fault.
 
 use std::collections::BTreeMap;
 

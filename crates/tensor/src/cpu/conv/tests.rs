@@ -141,7 +141,7 @@ fn a_stride_longer_than_the_image_agrees_with_plain_loops() {
 }
 
 #[test]
-fn products_do_not_suit_a_padding_far_longer_than_the_image_nor_places_beyond_32_bits() {
+fn gemm_is_not_used_for_padding_far_longer_than_the_image_or_positions_beyond_32_bits() {
     let far = sizes(1, [1, 1], [3, 3], [1, 1], [1 << 30; 2], [1 << 31; 2]);
     assert!(!far.suits_gemm());
     assert!(!Convolution { c: 1 << 30, ..sizes(1, [1, 1], [3, 3], [3, 3], [1, 1], [1, 1]) }.suits_gemm());
@@ -150,7 +150,7 @@ fn products_do_not_suit_a_padding_far_longer_than_the_image_nor_places_beyond_32
 }
 
 #[test]
-fn a_weight_gradient_over_many_pixels_is_off_by_the_roundings_of_a_span() {
+fn a_weight_gradient_over_many_pixels_has_the_rounding_error_of_a_span() {
     for (n, image) in [(1, [500, 400]), (48, [100, 120])] {
         let s = sizes(n, [1, 2], image, [1, 1], [1, 1], [0, 0]);
         let pixels = n * Convolution::area(image);

@@ -61,7 +61,7 @@ pub fn each<T: Send>(elements: usize, tasks: impl Iterator<Item = T>, work: impl
 #[cfg(test)]
 mod tests {
     #[test]
-    fn a_million_tenths_are_off_by_the_roundings_of_a_block() {
+    fn a_sum_of_a_million_tenths_has_the_rounding_error_of_a_block() {
         let x = vec![0.1f32; 1 << 20];
         let exact = x.len() as f64 * f64::from(0.1f32);
         // 256 additions in each lane, 5 of lanes, and the rounding of the result.
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_is_found_at_every_place_and_beside_nan() {
+    fn the_maximum_is_found_at_every_position_and_beside_nan() {
         assert_eq!(super::largest(&[]), f32::NEG_INFINITY);
         for n in [1, 15, 16, 17, 40] {
             for place in 0..n {

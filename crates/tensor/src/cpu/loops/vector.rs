@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_of_a_million_tenths_are_off_by_the_roundings_of_a_block() {
+    fn sums_of_columns_of_a_million_tenths_have_the_rounding_error_of_a_block() {
         const N: usize = 1 << 20;
         let mut out = [0.0; 2];
         sum_rows(&vec![0.1; 2 * N], &mut out);

@@ -111,7 +111,7 @@ fn check(s: Convolution) {
 }
 
 #[test]
-fn the_matrices_of_every_axis_filter_without_error_but_rounding() {
+fn the_matrices_of_every_axis_are_exact_up_to_rounding() {
     fn check<A: Axis>() {
         let d = |k: usize| f64::from(k as u32 * 7 % 5) - 1.5;
         let g = |k: usize| f64::from(k as u32 * 3 % 4) - 1.0;
@@ -198,7 +198,7 @@ fn a_stride_of_2_agrees_with_plain_sums_for_every_remainder_of_the_sides() {
 }
 
 #[test]
-fn batches_that_fill_the_lanes_or_do_not_agree_with_plain_sums() {
+fn full_and_partial_lanes_agree_with_plain_sums() {
     for n in [1, 15, 16, 17, 33] {
         check(sizes(n, [2, 3], [4, 4], [3, 3], [1, 1], [1, 1]));
     }
@@ -241,7 +241,7 @@ fn the_number_of_threads_does_not_change_a_bit() {
 }
 
 #[test]
-fn the_images_that_are_computed_together_do_not_change_a_bit() {
+fn the_batch_of_an_image_does_not_change_a_bit() {
     let s = sizes(21, [18, 16], [8, 9], [3, 3], [1, 1], [1, 1]);
     let (x, weight) = (elements(s.n * s.c * AREA(s.image), 1), elements(s.o * s.c * AREA(s.kernel), 2));
     let one = Convolution { n: 1, ..s };
@@ -266,7 +266,7 @@ fn direct(s: Convolution, [x, weight, dy]: [&[f32]; 3], isa: Isa) -> [Vec<f32>; 
 }
 
 #[test]
-fn where_a_filtering_is_not_finite_the_sums_are_direct() {
+fn non_finite_results_are_computed_again_by_direct_sums() {
     for (n, side, stride) in [(16, 16, 1), (16, 16, 2)] {
         let s = sizes(n, [16, 16], [side; 2], [3, 3], [stride; 2], [1, 1]);
         assert!(Correlation::forward(&s).unwrap().is_worth_it());
@@ -328,7 +328,7 @@ fn mean_growth<A: Axis>() -> f64 {
 /// The rounding errors of the sum over channels grow like its products. The transforms round too: their share does not grow
 /// with the number of channels, and half as much again holds it. Measured ratios for 32 seeds are in `book/convolution.md`.
 #[test]
-fn rounding_errors_grow_by_half_more_than_the_products_and_at_most_tenfold_but_for_5_x_5() {
+fn rounding_errors_grow_at_most_1_5_times_as_predicted_and_at_most_tenfold_except_for_5_x_5() {
     for isa in Isa::supported() {
         for (kernel, stride) in [([3, 3], 1), ([3, 3], 2), ([5, 5], 1), ([7, 7], 1)] {
             let padding = kernel.map(|side| side / 2);
