@@ -1,4 +1,4 @@
-//! The hash of the kernel sources, used where kernels are compiled and where they are embedded.
+//! The hash of the kernel sources, used by the compilation of kernels and by the build script that embeds them.
 
 use std::fs;
 use std::io;

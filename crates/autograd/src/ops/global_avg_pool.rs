@@ -110,7 +110,7 @@ impl Op<1> for GlobalAvgPool {
 }
 
 impl<'t> Var<'t> {
-    /// The mean of each channel of these images `[n, c, h, w]`, as `[n, c]`.
+    /// The mean of each channel of images `[n, c, h, w]`, as `[n, c]`.
     ///
     /// # Errors
     /// If the value is not a batch of images, or the images have no pixels.
