@@ -2,9 +2,10 @@
 // in f32; all are distributed over the lanes of a warp.
 //
 // A row of a and a column of b are 8 words of 32 bits: 16 elements of 16 bits, or 8 of f32 rounded to tf32. In units of
-// words, all types have the same layout. With i = lane / 4 and j = lane % 4, a lane holds the words (row i, word j), (i
-// + 8, j), (i, j + 4), (i + 8, j + 4) of a, the words (word j, column i), (j + 4, i) of b, and the sums (row i, column
-// 2 j), (i, 2 j + 1), (i + 8, 2 j), (i + 8, 2 j + 1) of d.
+// words, all types have the same layout. With i = lane / 4 and j = lane % 4, a lane holds
+// the words (row i, word j), (i + 8, j), (i, j + 4), (i + 8, j + 4) of a,
+// the words (word j, column i), (j + 4, i) of b, and
+// the sums (row i, column 2 j), (i, 2 j + 1), (i + 8, 2 j), (i + 8, 2 j + 1) of d.
 #pragma once
 #include "common.cuh"
 

@@ -1,5 +1,6 @@
-//! An operation with CUDA kernels outside of the repository's list, on the emulator or on a GPU: `cargo run --release
-//! -p kernels --example custom_cuda_op [IMAGE]`, where IMAGE is `custom_cuda_op.cu` compiled by nvcc.
+//! An operation with CUDA kernels outside of the repository's list, on the emulator or on a GPU:
+//! `cargo run --release -p kernels --example custom_cuda_op [IMAGE]`, where IMAGE is `custom_cuda_op.cu` compiled by
+//! nvcc.
 //!
 //! The example is in this package because it needs the emulator. A GPU only requires `add_image` in addition to the
 //! code of an operation for CPUs: a `Map` launches the entry points of its name.

@@ -1,5 +1,5 @@
-//! Stops training, stores its state, and resumes with the same results, bit for bit: `cargo run --release -p agon
-//! --example resume`.
+//! Stops training, stores its state, and resumes with the same results, bit for bit:
+//! `cargo run --release -p agon --example resume`.
 #![allow(clippy::print_stdout, reason = "an example")]
 
 use std::path::Path;

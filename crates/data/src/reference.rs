@@ -1,8 +1,8 @@
 //! Reconstruction errors of baselines that need no training.
 //!
-//! All are mean squared errors over the test images and their pixels, computed in f64 from the exact values `byte /
-//! 127.5 - 1`. An error below `MSE_mean` means that image variance is retained, one below `MSE_class` that variance
-//! beyond the class is.
+//! All are mean squared errors over the test images and their pixels, computed in f64 from the exact values
+//! `byte / 127.5 - 1`. An error below `MSE_mean` means that image variance is retained, one below `MSE_class` that
+//! variance beyond the class is.
 
 use crate::{Error, Result, Split};
 

@@ -13,8 +13,8 @@ use flate2::{Compression, write::ZlibEncoder};
 const BYTES: u32 = 2;
 const DOUBLES: u32 = 9;
 
-/// The output of `scipy.io.savemat` 1.17.1 after the header, for `X = np.arange(24, dtype=np.uint8).reshape(2, 2, 3,
-/// 2)` and `y = [[10.0], [3.0]]` with `do_compression=True`.
+/// The output of `scipy.io.savemat` 1.17.1 after the header, for
+/// `X = np.arange(24, dtype=np.uint8).reshape(2, 2, 3, 2)` and `y = [[10.0], [3.0]]` with `do_compression=True`.
 const OF_SCIPY: &str = "\
     0f00000040000000789ce36360600800623620e600624e060860056201206682626628cd08841150b60448210f9b10131f87\
     088b009718232fbb30333fa728ab20b7380048a0021c0f0000002d000000789ce36360607000623620e680d220c00ae53301\

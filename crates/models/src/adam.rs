@@ -224,8 +224,8 @@ pub(crate) fn count(name: &str, stored: &Tensor) -> Result<u64> {
     Err(Error::State { name: name.into(), expected, got: steps.to_string() })
 }
 
-/// The Adam step. With gradient g: `p = kept p`, `m = b1 m + (1 - b1) g`, `v = b2 v + (1 - b2) g^2`, and `p = p -
-/// learning_rate / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + epsilon)`.
+/// The Adam step. With gradient g: `p = kept p`, `m = b1 m + (1 - b1) g`, `v = b2 v + (1 - b2) g^2`, and
+/// `p = p - learning_rate / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + epsilon)`.
 #[derive(Debug)]
 struct AdamStep {
     kept: f64,

@@ -116,9 +116,9 @@ impl Architecture {
 
     /// A short display name, with the differences from the paper.
     ///
-    /// Examples: `FC-M, k = 16`; `FC-L/M/S, k = 16` if encoder, decoder and classifier differ in size; `FC-M, k = 4 +
-    /// 12` if 4 of 16 dimensions are reserved for the classifier; `CNN-S, 16 channels`; `CNN-L/4`; `ViT-S` for any
-    /// masking; and `ViT, width 16` for a transformer without a name in the paper.
+    /// Examples: `FC-M, k = 16`; `FC-L/M/S, k = 16` if encoder, decoder and classifier differ in size;
+    /// `FC-M, k = 4 + 12` if 4 of 16 dimensions are reserved for the classifier; `CNN-S, 16 channels`; `CNN-L/4`;
+    /// `ViT-S` for any masking; and `ViT, width 16` for a transformer without a name in the paper.
     pub fn label(&self) -> String {
         match self {
             Self::Fc(config) => of_fully_connected(config),

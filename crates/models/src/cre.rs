@@ -101,8 +101,8 @@ impl Cre {
     }
 
     /// Splits the latent (`book/cre.md`, section 7, question 5): the first `classified` of the k dimensions are passed
-    /// to the classifier only, and the others to the decoder only. The heads take `[n, classified]` and `[n, k -
-    /// classified]`.
+    /// to the classifier only, and the others to the decoder only. The heads take `[n, classified]` and
+    /// `[n, k - classified]`.
     ///
     /// The encoder's gradient at z is then the unweighted gradient of the cross-entropy in the first dimensions and
     /// that of the MSE in the others: lambda has no effect.
@@ -277,8 +277,8 @@ impl Cre {
         Ok(Representation { z, reconstruction, logits })
     }
 
-    /// The latents of a batch of unmasked images in the shape that the heads take: `[n, k]`, `[n, tokens, d]` or `[n,
-    /// c, h, w]`. Nothing is recorded.
+    /// The latents of a batch of unmasked images in the shape that the heads take: `[n, k]`, `[n, tokens, d]` or
+    /// `[n, c, h, w]`. Nothing is recorded.
     ///
     /// # Errors
     /// If the shape of the images does not match.

@@ -115,8 +115,8 @@ impl Guided {
         parts.into_iter().flat_map(|(name, part)| within(name, of(part))).collect()
     }
 
-    /// The losses of images `[n, c, h, w]` in [0, 1] with their labels. The total is `MSE + guidance (CE of the linear
-    /// probe + CE of the non-linear probe)`.
+    /// The losses of images `[n, c, h, w]` in [0, 1] with their labels. The total is
+    /// `MSE + guidance (CE of the linear probe + CE of the non-linear probe)`.
     ///
     /// With guidance 0, the probes take the detached latent and are trained with weight 1, so that the autoencoder is
     /// trained on the MSE alone.

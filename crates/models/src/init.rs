@@ -19,8 +19,8 @@ pub fn uniform_by_fan_in(shape: &[usize], fan_in: usize, stream: &Stream, dtype:
     uniform(shape, 1.0 / (fan_in as f64).sqrt(), stream, dtype)
 }
 
-/// Xavier initialisation (Glorot and Bengio, 2010, AISTATS) of a weight `[outputs, inputs]`: uniform in `+-sqrt(6 /
-/// (inputs + outputs))`. Used for the affine layers of the ViT (`book/cre.md`, section 3.4).
+/// Xavier initialisation (Glorot and Bengio, 2010, AISTATS) of a weight `[outputs, inputs]`: uniform in
+/// `+-sqrt(6 / (inputs + outputs))`. Used for the affine layers of the ViT (`book/cre.md`, section 3.4).
 pub fn xavier_uniform([outputs, inputs]: [usize; 2], stream: &Stream, dtype: DType) -> Param {
     uniform(&[outputs, inputs], (6.0 / (inputs as f64 + outputs as f64)).sqrt(), stream, dtype)
 }

@@ -15,12 +15,12 @@ use crate::{Cre, Error, Mode, Result};
 /// Jacobian.
 ///
 /// One backward pass suffices for all directions (Hutchinson's estimator, 1989, doi 10.1080/03610918908812806). For
-/// each image, random signs `g` are drawn from `stream`, one for each latent dimension, and the pass computes `r = J^T
-/// g`. With `u = J v`, `(r v)^2 = (g u)^2` has the mean `|u|^2`, because the signs are independent, so the estimate is
-/// unbiased. Its variance for one image is `2 (|u|^4 - sum of u_i^4)`: zero for a one-dimensional latent, and at most
-/// `2 |u|^4`, the variance with normally distributed `g`. Over `n` images with equal `|u|`, the relative standard error
-/// is at most `sqrt(2 / n)`; it is larger if few images dominate the sum. For a data set, average over its batches,
-/// weighted by their sizes, each with its own stream.
+/// each image, random signs `g` are drawn from `stream`, one for each latent dimension, and the pass computes
+/// `r = J^T g`. With `u = J v`, `(r v)^2 = (g u)^2` has the mean `|u|^2`, because the signs are independent, so the
+/// estimate is unbiased. Its variance for one image is `2 (|u|^4 - sum of u_i^4)`: zero for a one-dimensional latent,
+/// and at most `2 |u|^4`, the variance with normally distributed `g`. Over `n` images with equal `|u|`, the relative
+/// standard error is at most `sqrt(2 / n)`; it is larger if few images dominate the sum. For a data set, average over
+/// its batches, weighted by their sizes, each with its own stream.
 ///
 /// # Errors
 /// If there are no images or a shape does not match.

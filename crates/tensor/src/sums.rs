@@ -1,8 +1,8 @@
 //! Blocked pairwise summation, whose rounding error grows with the logarithm of the number of terms (Higham, 1993,
 //! doi 10.1137/0914050).
 //!
-//! The tree of additions depends on the number of terms alone. Each of `n` terms takes part in at most `BLOCK + log2(n
-//! / BLOCK)` additions; in a running sum the first takes part in `n`.
+//! The tree of additions depends on the number of terms alone. Each of `n` terms takes part in at most
+//! `BLOCK + log2(n / BLOCK)` additions; in a running sum the first takes part in `n`.
 
 use ndarray::{ArrayD, ArrayViewD, Axis};
 

@@ -27,8 +27,8 @@ use corrupted::Corrupted;
 /// ```
 ///
 /// The left side has the squared condition number of `S`, so it is not formed. In the basis of principal components `S`
-/// is `diag(s)`, `M = L L^T` is the Cholesky factorisation, and the eigenvectors follow from those of `T T^T` with `T =
-/// L^-1 c [sqrt(a) diag(s), sqrt(b) G]`.
+/// is `diag(s)`, `M = L L^T` is the Cholesky factorisation, and the eigenvectors follow from those of `T T^T` with
+/// `T = L^-1 c [sqrt(a) diag(s), sqrt(b) G]`.
 ///
 /// If the samples have no variance along some directions, `T` is restricted to the span of the others, and `M` is
 /// replaced by its Schur complement there: the part of the noise that cannot be predicted from the noise outside of the
@@ -203,8 +203,8 @@ impl Denoising {
         })
     }
 
-    /// The expected loss `E|W V x~ - x|^2` of any linear autoencoder with `encoder` `V: [k, d]` and `decoder` `W: [d,
-    /// k]`, a mean over samples and noise and a sum over elements:
+    /// The expected loss `E|W V x~ - x|^2` of any linear autoencoder with `encoder` `V: [k, d]` and `decoder`
+    /// `W: [d, k]`, a mean over samples and noise and a sum over elements:
     ///
     /// ```text
     /// tr S - 2 c tr(W V S) + tr(W V M V^T W^T)

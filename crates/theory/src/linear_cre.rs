@@ -27,8 +27,8 @@ use crate::{Error, Evaluation, Moments, Pca, Result, check, linalg};
 /// analysis, at lambda = 0 reduced-rank regression.
 ///
 /// Constant pixels make `Sx` singular, so codes are restricted to the span of the leading principal components `P` that
-/// explain a given fraction of the variance. In their basis `Sx` is `diag(s)`, and `H = a diag(s) + b U U^T` with `U =
-/// diag(s)^(-1/2) P Sxy`. The remaining variance is part of every reconstruction error.
+/// explain a given fraction of the variance. In their basis `Sx` is `diag(s)`, and `H = a diag(s) + b U U^T` with
+/// `U = diag(s)^(-1/2) P Sxy`. The remaining variance is part of every reconstruction error.
 #[derive(Debug, Clone)]
 pub struct LinearFront {
     mean: Array1<f64>,

@@ -7,9 +7,9 @@ use crate::{Moments, Result, check, linalg};
 
 /// The eigenvectors of the covariance `Sx`, in descending order of their eigenvalues.
 ///
-/// With the first `k` components as the rows of `P`, the code of `x` is `P (x - mean)` and its reconstruction is `mean
-/// + P^T P (x - mean)`. No linear code of `k` dimensions has a smaller squared error on the training samples (Eckart
-/// and Young, 1936).
+/// With the first `k` components as the rows of `P`, the code of `x` is `P (x - mean)` and its reconstruction is
+/// `mean + P^T P (x - mean)`. No linear code of `k` dimensions has a smaller squared error on the training samples
+/// (Eckart and Young, 1936).
 #[derive(Debug, Clone)]
 pub struct Pca {
     mean: Array1<f64>,
@@ -86,8 +86,8 @@ impl Pca {
         Ok(codes.dot(&rows(self.components.view(), ..codes.ncols())) + &self.mean)
     }
 
-    /// The mean squared errors, over rows and columns, of reconstructing `x: [n, d]` with 0, 1 … `k` components: `[k +
-    /// 1]`.
+    /// The mean squared errors, over rows and columns, of reconstructing `x: [n, d]` with 0, 1 … `k` components:
+    /// `[k + 1]`.
     ///
     /// Each component reduces the error by the energy of its code, so one projection is enough for all numbers of
     /// components. Fails as [`Pca::project`] does.

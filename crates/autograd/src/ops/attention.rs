@@ -143,8 +143,8 @@ fn slice_view(x: Slice<'_>) -> ArrayViewD<'_, f32> {
     ArrayViewD::from_shape(x.shape, x.data).expect("the data has the shape's length")
 }
 
-/// The gradient with respect to the packed input. The attention probabilities are `p = exp(scale q k^T - lse)`; `dv =
-/// p^T dy` and `dp = dy v^T`. Since `p` sums to 1, the gradient with respect to the scores is `p (dp - dy . y)`.
+/// The gradient with respect to the packed input. The attention probabilities are `p = exp(scale q k^T - lse)`;
+/// `dv = p^T dy` and `dp = dy v^T`. Since `p` sums to 1, the gradient with respect to the scores is `p (dp - dy . y)`.
 #[derive(Debug, Clone, Copy)]
 struct AttentionGrad(Attention);
 

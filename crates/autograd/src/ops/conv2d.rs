@@ -24,8 +24,8 @@ use crate::epilogue;
 use crate::op::{if_needed, run_if};
 use crate::{Op, Result, Var};
 
-/// `y[n, o] = activation(bias[o] + sum over c of x[n, c] * weight[o, c])`, for images `[n, c, h, w]`, a weight `[o, c,
-/// kh, kw]` and a bias `[o]`. As in PyTorch, this is a cross-correlation: the kernel is not flipped.
+/// `y[n, o] = activation(bias[o] + sum over c of x[n, c] * weight[o, c])`, for images `[n, c, h, w]`, a weight
+/// `[o, c, kh, kw]` and a bias `[o]`. As in PyTorch, this is a cross-correlation: the kernel is not flipped.
 ///
 /// `N` is the number of inputs: `Conv2d<2>` has no bias, for layers that are followed by a normalisation.
 ///

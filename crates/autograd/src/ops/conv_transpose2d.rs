@@ -158,8 +158,8 @@ impl<const N: usize> Op<N> for ConvTranspose2d<N> {
 }
 
 impl<'t> Var<'t> {
-    /// The transposed convolution of images `[n, c, h, w]` with `weight: [c, o, kh, kw]` plus `bias: [o]`, as `[n, o,
-    /// oh, ow]`.
+    /// The transposed convolution of images `[n, c, h, w]` with `weight: [c, o, kh, kw]` plus `bias: [o]`, as
+    /// `[n, o, oh, ow]`.
     ///
     /// # Errors
     /// If the shapes do not match, a stride is zero, the output padding is not below the stride, or the output would be

@@ -83,8 +83,8 @@ impl Op<3> for MatMulBias {
 }
 
 impl<'t> Var<'t> {
-    /// The linear layer `self weight^T + bias`, with `self: [n, inputs]`, `weight: [outputs, inputs]`, `bias:
-    /// [outputs]`, as `[n, outputs]`.
+    /// The linear layer `self weight^T + bias`, with `self: [n, inputs]`, `weight: [outputs, inputs]`,
+    /// `bias: [outputs]`, as `[n, outputs]`.
     ///
     /// # Errors
     /// If the shapes do not match.

@@ -125,8 +125,8 @@ impl Convolution {
     }
 
     /// The GEMMs of the gradient with respect to the input, one for each phase of the stride. The gradient at pixel `p`
-    /// sums over the kernel offsets `t` with `p + padding - t = stride q` for an output `q`. With `p = first + stride
-    /// i`, the offsets `t` are the same for all `i`, and `q = i + (first + padding - t) / stride`.
+    /// sums over the kernel offsets `t` with `p + padding - t = stride q` for an output `q`. With
+    /// `p = first + stride i`, the offsets `t` are the same for all `i`, and `q = i + (first + padding - t) / stride`.
     fn backward(&self, weight: &[f32], isa: Isa) -> Vec<Phase> {
         let mut phases = Vec::new();
         // Where the stride is longer than the image, most phases have no pixel.
@@ -175,8 +175,8 @@ impl Epilogue<'_> {
     pub const NONE: Self = Self { bias: None, activation: FusedActivation::Identity };
 }
 
-/// `y = activation(bias + conv2d(x, weight))`, with `x` `[n, c, image]`, `weight` `[o, c, kernel]` and `y` `[n, o,
-/// out]`.
+/// `y = activation(bias + conv2d(x, weight))`, with `x` `[n, c, image]`, `weight` `[o, c, kernel]` and `y`
+/// `[n, o, out]`.
 pub fn conv2d_f32(y: &mut [f32], x: &[f32], weight: &[f32], epilogue: Epilogue<'_>, sizes: Convolution) {
     sizes.check(x, weight, y);
     let filtered = Correlation::forward(&sizes).filter(is_filtered);

@@ -61,8 +61,8 @@ impl Corrupted {
         Ok(Self { mean_factor: moments.mean_factor, second, outside })
     }
 
-    /// All `mu`, descending, and the columns of `V^T` in the basis of the first `r` components, `[r, r]`, with `V M V^T
-    /// = I`.
+    /// All `mu`, descending, and the columns of `V^T` in the basis of the first `r` components, `[r, r]`, with
+    /// `V M V^T = I`.
     pub(super) fn directions(
         &self,
         samples: &Denoising,
