@@ -35,7 +35,7 @@ __device__ void batch_norm_statistics(float* means, float* squares, float* scale
 }
 
 // The mean, the unbiased variance, and `rstd = 1 / sqrt(variance + eps)` with the biased variance, of each channel,
-// computed from those of its parts (Chan, Golub and LeVeque, 1979): the sum of squared deviations of a part from the
+// computed from those of its parts (Chan, Golub and LeVeque, 1983): the sum of squared deviations of a part from the
 // common mean is that from its own mean plus `size (mean of the part - mean)^2`. One warp per channel.
 KERNEL(batch_norm_statistics_of_parts,
        (float* means, float* variances, float* rstds, const float* part_means, const float* part_squares,

@@ -1,4 +1,5 @@
-//! Cross-entropy with ignored labels, class weights and label smoothing, composed of simpler operations.
+//! Cross-entropy with ignored labels, class weights and label smoothing (Szegedy et al., 2016, arXiv 1512.00567),
+//! composed of simpler operations.
 
 use tensor::{Indices, Tensor};
 

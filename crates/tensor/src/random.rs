@@ -48,7 +48,7 @@ impl Stream {
         Sequence { stream: *self, number, next: 0, block: [0; 4] }
     }
 
-    /// A uniformly random permutation of `0..n` for this epoch.
+    /// A uniformly random permutation of `0..n` for this epoch (Durstenfeld, 1964, doi 10.1145/364520.364540).
     pub fn permutation(&self, n: usize, epoch: u64) -> Vec<u32> {
         let mut words = self.sequence(epoch);
         let mut order: Vec<u32> = (0..n as u32).collect();

@@ -66,8 +66,8 @@ impl Alignment {
         defined.map(|(place, r2)| 1.0 - (1.0 - r2) * free as f64 / (free - place - 1) as f64).collect()
     }
 
-    /// The alignment corrected for chance: `100 sqrt(adjusted R^2(k) / adjusted R^2(rank))` in percent, limited to the range
-    /// from 0 to 100. `None` if the samples explain no more than expected by chance, or if there are too few samples.
+    /// The alignment corrected for chance: `100 sqrt(adjusted R^2(k) / adjusted R^2(rank))` in percent, limited to the
+    /// range from 0 to 100. `None` if the samples explain no more than expected by chance, or if there are too few samples.
     pub fn adjusted(&self, n: usize) -> Option<Array1<f64>> {
         let adjusted = self.adjusted_r2(n);
         let full = *adjusted.last().filter(|&&full| adjusted.len() == self.r2.len() && full > 0.0)?;

@@ -1,4 +1,4 @@
-//! Global average pooling: the mean of each channel of each image.
+//! Global average pooling (Lin, Chen and Yan, 2014, arXiv 1312.4400): the mean of each channel of each image.
 
 use ndarray::{Array4, ArrayD, ArrayViewD, Axis};
 use tensor::gpu::{Argument, Call, Grid};
