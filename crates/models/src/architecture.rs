@@ -85,7 +85,7 @@ impl Architecture {
 
     /// The channels, rows and columns of the input images.
     ///
-    /// A fully connected model has only a number of pixels, for which a shape is guessed: a square image of one channel
+    /// A fully connected model has only a number of pixels, from which a shape is inferred: a square image of one channel
     /// if possible, else of three, else a single row.
     pub fn image_shape(&self) -> [usize; 3] {
         match self {
