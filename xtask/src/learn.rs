@@ -244,6 +244,6 @@ mod tests {
         let find = |exercise: &str| Which { exercise: exercise.into() }.find();
         assert_eq!(find("1").unwrap().name, find("tanh").unwrap().name);
         assert!(find("0").is_err() && find("99").is_err());
-        assert!(find("tan").unwrap_err().to_string().contains("expected 1 to 22 or a name, got `tan`"));
+        assert!(find("tan").unwrap_err().to_string().contains("expected 1 to 26 or a name, got `tan`"));
     }
 }

@@ -3,7 +3,7 @@
 use crate::Exercise;
 
 /// The exercises.
-pub const EXERCISES: [Exercise; 6] = [
+pub const EXERCISES: [Exercise; 10] = [
     Exercise {
         name: "bug_walk",
         module: "walk",
@@ -70,6 +70,54 @@ pub const EXERCISES: [Exercise; 6] = [
             "what happens to the terms that were added before a new maximum?",
         ],
     },
+    Exercise {
+        name: "bug_conv",
+        module: "conv",
+        task: "find the wrong line: conv",
+        page: "convolution.md",
+        stub: include_str!("../stubs/bug_conv.rs"),
+        function: "conv_backward",
+        hints: &[
+            "dx is right; compare the indices of dw with it",
+            "which element of x met w[j] when y[i] was computed?",
+        ],
+    },
+    Exercise {
+        name: "bug_tile",
+        module: "tile",
+        task: "find the wrong line: tile",
+        page: "matmul.md",
+        stub: include_str!("../stubs/bug_tile.rs"),
+        function: "tile",
+        hints: &[
+            "look at one row of the tile: which columns are right?",
+            "is the column of the sum that of the element of b?",
+        ],
+    },
+    Exercise {
+        name: "bug_block_sum",
+        module: "block_sum",
+        task: "find the wrong line: block_sum",
+        page: "cuda.md",
+        stub: include_str!("../stubs/bug_block_sum.rs"),
+        function: "block_sum",
+        hints: &[
+            "which threads work in a phase, and which elements do they read?",
+            "does a thread write an element that another one reads in the same phase?",
+        ],
+    },
+    Exercise {
+        name: "bug_interval",
+        module: "interval",
+        task: "find the wrong line: interval",
+        page: "verdicts.md",
+        stub: include_str!("../stubs/bug_interval.rs"),
+        function: "paired_interval",
+        hints: &[
+            "the middle is right, the width is not",
+            "the variance of a sample has n - 1 degrees of freedom",
+        ],
+    },
 ];
 
 #[cfg(test)]
@@ -90,6 +138,18 @@ mod bug_adam;
 #[cfg(test)]
 #[path = "../stubs/bug_attention.rs"]
 mod bug_attention;
+#[cfg(test)]
+#[path = "../stubs/bug_conv.rs"]
+mod bug_conv;
+#[cfg(test)]
+#[path = "../stubs/bug_tile.rs"]
+mod bug_tile;
+#[cfg(test)]
+#[path = "../stubs/bug_block_sum.rs"]
+mod bug_block_sum;
+#[cfg(test)]
+#[path = "../stubs/bug_interval.rs"]
+mod bug_interval;
 
 #[cfg(test)]
 mod tests {
@@ -129,5 +189,27 @@ mod tests {
     #[test]
     fn the_wrong_line_of_bug_attention_fails_for_every_seed() {
         assert!((0..20).all(|seed| crate::attention::check(super::bug_attention::attention, seed).is_err()));
+    }
+
+    #[test]
+    fn the_wrong_line_of_bug_conv_fails_for_every_seed() {
+        assert!((0..20).all(|seed| crate::conv::check(super::bug_conv::conv_backward, seed).is_err()));
+    }
+
+    #[test]
+    fn the_wrong_line_of_bug_tile_fails_for_every_seed() {
+        assert!((0..20).all(|seed| crate::tile::check(super::bug_tile::tile, seed).is_err()));
+    }
+
+    #[test]
+    fn the_wrong_line_of_bug_block_sum_fails_for_every_seed() {
+        assert!((0..20).all(|seed| crate::block_sum::check(super::bug_block_sum::block_sum, seed).is_err()));
+    }
+
+    #[test]
+    fn the_wrong_line_of_bug_interval_fails_for_every_seed() {
+        assert!(
+            (0..20).all(|seed| crate::interval::check(super::bug_interval::paired_interval, seed).is_err())
+        );
     }
 }

@@ -55,7 +55,7 @@ pub struct Exercise {
 }
 
 /// All exercises: those of the chapters in their order, then those in which a line is wrong.
-pub const ALL: [Exercise; 22] = [
+pub const ALL: [Exercise; 26] = [
     tanh::EXERCISE,
     walk::EXERCISE,
     matmul::EXERCISE,
@@ -78,6 +78,10 @@ pub const ALL: [Exercise; 22] = [
     hunts::EXERCISES[3],
     hunts::EXERCISES[4],
     hunts::EXERCISES[5],
+    hunts::EXERCISES[6],
+    hunts::EXERCISES[7],
+    hunts::EXERCISES[8],
+    hunts::EXERCISES[9],
 ];
 
 /// The number of calls that a check draws.

@@ -1,7 +1,6 @@
 //! The commands of `agon`, one file each.
 
 // Shared by several commands.
-pub(crate) mod output;
 pub(crate) mod columns;
 pub(crate) mod limited;
 pub(crate) mod selection;

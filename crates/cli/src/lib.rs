@@ -3,6 +3,7 @@
 
 mod commands;
 mod error;
+mod output;
 mod program;
 mod progress;
 pub mod provenance;
@@ -141,7 +142,7 @@ fn print_message(message: &clap::Error) -> Result<ExitCode> {
             let again = Cli::try_parse_from(shown).err();
             terminal::notes(again.as_ref().unwrap_or(message).render().to_string().trim_end());
         }
-        false => commands::output::print_help(message)?,
+        false => output::print_help(message)?,
     }
     Ok(ExitCode::from(u8::try_from(message.exit_code()).unwrap_or(2)))
 }

@@ -11,7 +11,7 @@ use system::{note, terminal, text};
 
 use self::sweep::Sweep;
 pub(crate) use self::view::{Losses, View};
-use crate::commands::output::{about, colour};
+use crate::output::{about, colour};
 use crate::program::with_commands;
 use runs::local::{Observer, Stages};
 use runs::run::Run;

@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use tensor::gpu::{Call, Cell};
 use tensor::{DType, Real, Tensor, Update, vector};
 
-use crate::cre::fitting;
 use crate::error::require;
 use crate::optimiser::{cell_for, launch_all};
 use crate::schedule::{Schedule, ScheduleValue};
 use crate::slots::Slots;
+use crate::weights::fitting;
 use crate::{Error, Result, range};
 
 pub use groups::ParamGroup;

@@ -6,6 +6,7 @@ use tensor::{Indices, Tensor};
 
 use crate::range;
 use crate::train::StepLosses;
+use crate::weights::fitting;
 use crate::{Error, Example, Flatten, Masks, Mode, Module, Result, Sequential};
 
 /// A CRE: an encoder `z = e(x)`, a decoder `d(z)` and a classifier `c(z)` (`book/cre.md`, section 2.1).
@@ -330,23 +331,5 @@ impl Cre {
             values.push((param, fitting(&name, &own, stored(&name))?));
         }
         values.into_iter().try_for_each(|(param, value)| Ok(param.set(value)?))
-    }
-}
-
-/// The stored tensor moved to the device of `own`, for implementations of [`Optimiser::load`](crate::Optimiser::load).
-///
-/// # Errors
-/// [`Error::State`] unless it has the shape and the element type of `own`.
-pub fn fitting(name: &str, own: &Tensor, stored: Option<Tensor>) -> Result<Tensor> {
-    let describe = |tensor: &Tensor| format!("{} {:?}", tensor.dtype(), tensor.shape());
-    match stored {
-        Some(stored) if stored.shape() == own.shape() && stored.dtype() == own.dtype() => {
-            Ok(stored.to_device(&own.device())?)
-        }
-        other => Err(Error::State {
-            name: name.into(),
-            expected: describe(own),
-            got: other.as_ref().map_or_else(|| "nothing".into(), describe),
-        }),
     }
 }

@@ -93,7 +93,7 @@ pub use autoencoder::Autoencoder;
 pub use block::Block;
 pub use clipped::Clipped;
 pub use conv::{Conv2d, ConvTranspose2d};
-pub use cre::{Cre, Losses, Part, Representation, fitting};
+pub use cre::{Cre, Losses, Part, Representation};
 pub use decay::Decayed;
 pub use device::to_device;
 pub use error::{Error, Result};
@@ -121,3 +121,4 @@ pub use train::{
     LossTrainer, ProbeTrainer, StepReport, Train, Trainer, correct, count_correct, evaluate, evaluate_masked,
     mean_cross_entropy,
 };
+pub use weights::fitting;

@@ -4,7 +4,7 @@ use autograd::{Param, Tape};
 use serde::{Deserialize, Serialize};
 use tensor::{DType, Tensor};
 
-use crate::cre::fitting;
+use crate::weights::fitting;
 use crate::{Adam, AdamConfig, Error, Result, range};
 
 /// The rule for the encoder's gradient at z (`book/cre.md`, section 7, question 7), computed from the gradients `g_r`

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use autograd::{Gradients, Param};
 use tensor::{Tensor, Update};
 
-use crate::cre::fitting;
+use crate::weights::fitting;
 use crate::{Error, Result};
 
 /// `R` tensors for each distinct parameter of a fixed list. A parameter that occurs in the list more than once (tied

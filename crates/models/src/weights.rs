@@ -182,6 +182,24 @@ fn to_bytes(tensor: &Tensor) -> Vec<u8> {
     }
 }
 
+/// The stored tensor moved to the device of `own`, for implementations of [`Optimiser::load`](crate::Optimiser::load).
+///
+/// # Errors
+/// [`Error::State`] unless it has the shape and the element type of `own`.
+pub fn fitting(name: &str, own: &Tensor, stored: Option<Tensor>) -> Result<Tensor> {
+    let describe = |tensor: &Tensor| format!("{} {:?}", tensor.dtype(), tensor.shape());
+    match stored {
+        Some(stored) if stored.shape() == own.shape() && stored.dtype() == own.dtype() => {
+            Ok(stored.to_device(&own.device())?)
+        }
+        other => Err(Error::State {
+            name: name.into(),
+            expected: describe(own),
+            got: other.as_ref().map_or_else(|| "nothing".into(), describe),
+        }),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;

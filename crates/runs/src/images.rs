@@ -159,21 +159,24 @@ impl Images {
         })
     }
 
-    /// The same set with the first `n` training and test images only, for timing.
+    /// The same set with the first `n` training and test images only, for timing: its [`Images::subspaces`] have no
+    /// components, since a decomposition would take longer than what is timed.
     ///
     /// # Errors
     /// If there are no images.
     pub fn first(&self, n: usize) -> Result<Self> {
         let first = |split: &Split| split.first(n.min(split.len()));
+        let train = first(&self.train)?;
+        let undivided = Subspaces::undivided(&train)?;
         Ok(Self {
             config: self.config.clone(),
             sha256: self.sha256.clone(),
             source: self.source.clone(),
             classes: self.classes.clone(),
-            train: first(&self.train)?,
+            train,
             validation: self.validation.as_ref().map(first).transpose()?,
             test: first(&self.test)?,
-            cache: Cache::default(),
+            cache: Cache { subspaces: Mutex::new(Some(Arc::new(undivided))), ..Cache::default() },
         })
     }
 

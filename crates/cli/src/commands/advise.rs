@@ -11,10 +11,10 @@ use experiments::advice::{Advice, Impact, Judged, advise};
 use system::exit::ExitStatus;
 use system::{note, text};
 
-use super::output::print_result;
 use super::own_images::SIDE;
 use super::values::side;
 use crate::error::{Error, Result};
+use crate::output::print_result;
 
 /// The smallest change of the alignment in percent that is reported as a change.
 const SOME: f64 = 0.5;

@@ -14,9 +14,9 @@ use serde::Serialize;
 use super::columns::columns;
 use super::differences::{self, Difference};
 use super::limited;
-use super::output::print_result;
 use super::sweep::{FOLDER, MEASURED};
 use crate::error::{Error, Result};
+use crate::output::print_result;
 use experiments::preset_sweep::Swept;
 
 /// The time limit for reading a results file.

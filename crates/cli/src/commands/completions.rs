@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Command, ValueEnum};
 
-use super::output::print_unescaped;
 use crate::error::Result;
+use crate::output::print_unescaped;
 
 /// The arguments of `agon completions`.
 #[derive(Debug, Args)]

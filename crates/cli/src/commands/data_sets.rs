@@ -13,9 +13,9 @@ use serde::Serialize;
 use system::text;
 
 use self::verify::Verify;
-use super::output::print_result;
 use super::values::existing_folder;
 use crate::error::Result;
+use crate::output::print_result;
 
 /// The arguments of `agon data`.
 #[derive(Debug, Args)]

@@ -12,8 +12,8 @@ use serde::Serialize;
 use system::terminal;
 use system::text::line;
 
-use super::output::{print_result, wrapped};
 use crate::error::Result;
+use crate::output::{print_result, wrapped};
 
 /// The duration of the matrix multiplication benchmark.
 const TIMED: Duration = Duration::from_secs(1);

@@ -9,11 +9,11 @@ use serde::Serialize;
 
 use super::columns::columns;
 use super::image_options::ImageOptions;
-use super::output;
 use super::own_images::OwnImages;
 use super::stored::{self, Stored};
 use super::values::at_least_one;
 use crate::error::{Error, Result};
+use crate::output;
 use experiments::presets::InputSpec;
 use runs::images::{DataConfig, Images};
 use runs::run::Run;

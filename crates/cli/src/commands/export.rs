@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use system::text;
 use tensor::Tensor;
 
-use super::output::print_beside;
 use super::stored::{self, Stored};
 use crate::error::{Error, Result};
+use crate::output::print_beside;
 use crate::tensorboard::EventFile;
 use runs::names::PARAMETERS;
 use runs::run::keep;

@@ -16,10 +16,10 @@ use tensor::random::Stream;
 
 use super::columns::columns;
 use super::image_options::ImageOptions;
-use super::output::{print_beside, print_text};
 use super::settings::{checked, models, preset, set_all};
 use super::train::resolved::{DATA_SET, MODEL};
 use crate::error::{Error, Result};
+use crate::output::{print_beside, print_text};
 use experiments::presets::{self, InputSpec};
 
 /// The arguments of `agon graph`.

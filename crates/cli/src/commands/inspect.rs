@@ -12,9 +12,9 @@ use system::text::line;
 
 use super::columns::columns;
 use super::limited;
-use super::output::print_result;
 use super::values::at_least_one;
 use crate::error::{Error, Result};
+use crate::output::print_result;
 use runs::store::{Coordinates, Results, Variable, read_sealed};
 use system::nearest::nearest;
 

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::Args;
 use serde::Serialize;
 
-use super::output::print_result;
 use crate::error::Result;
+use crate::output::print_result;
 use experiments::claims::ALL;
 use experiments::experiment::{Experiment, Info};
 

@@ -10,10 +10,10 @@ use serde::Serialize;
 use serde_json::json;
 use system::text;
 
-use super::output::{duration, print_json, print_text};
 use super::selection::Selection;
 use super::values::minutes;
 use crate::error::{Error, Result};
+use crate::output::{duration, print_json, print_text};
 use experiments::experiment::Info;
 use experiments::job::Job;
 use runs::local::{self, Estimate, Parts, Quiet};

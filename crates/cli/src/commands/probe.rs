@@ -8,9 +8,9 @@ use ndarray::ArrayView2;
 use serde::Serialize;
 use system::text;
 
-use super::output;
 use super::stored::{self, Stored};
 use crate::error::{Error, Result};
+use crate::output;
 use experiments::measures::{NEIGHBOURS, of_latents};
 use experiments::sweep::measured::LARGEST_RANKED;
 use runs::names::{LABEL, LATENT, PROBES, RIDGE_ACCURACY, RIDGE_MSE};

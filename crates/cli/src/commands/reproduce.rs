@@ -11,10 +11,10 @@ use system::{note, text};
 
 use super::browser;
 use super::engine::Computed;
-use super::output::{print_result, print_text};
 use super::selection::Selection;
 use super::summary::{self, cut};
 use crate::error::Result;
+use crate::output::{print_result, print_text};
 use crate::progress::Progress;
 use experiments::reproduce::{Outcome, Step, reproduce};
 use runs::run::keep::Keep;

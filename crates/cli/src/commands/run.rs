@@ -9,10 +9,10 @@ use system::{note, text};
 
 use super::engine::Computed;
 use super::folders::{Folders, open_data};
-use super::output::{print_result, print_text};
 use super::own_images::OwnImages;
 use super::selection::Selection;
 use crate::error::{Error, Result};
+use crate::output::{print_result, print_text};
 use crate::progress::Progress;
 use experiments::job::Job;
 use experiments::options::Options;

@@ -12,8 +12,8 @@ use serde::Serialize;
 use system::text;
 
 use super::columns::columns;
-use super::output::{bytes, duration, print_result};
 use crate::error::Result;
+use crate::output::{bytes, duration, print_result};
 use runs::learners::{LearnerConfig, RunConfig};
 use runs::names::PARAMETERS;
 use runs::run::Run;

@@ -6,7 +6,7 @@ use report::{Conclusion, Kind, Verdict};
 use serde_json::{Map, Value, json};
 use system::{terminal, text};
 
-use super::output::about;
+use crate::output::about;
 use experiments::reproduce::Outcome;
 
 /// No line is longer, except for the path of the page.

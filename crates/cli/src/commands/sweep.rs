@@ -13,11 +13,11 @@ use system::{files, note, text};
 
 use super::engine::Computed;
 use super::folders::{Folders, OpenFolder, open_data};
-use super::output::{print_json, print_text};
 use super::own_images::OwnImages;
 use super::settings::models;
 use super::values::{at_least_one, existing_folder};
 use crate::error::{Error, Result};
+use crate::output::{print_json, print_text};
 use crate::progress::Progress;
 use crate::provenance::provenance;
 use experiments::preset_sweep::{PresetSweep, Swept};

@@ -10,11 +10,11 @@ use system::text;
 
 use super::differences::{self, Difference, differences};
 use super::image_options::open_set;
-use super::output::print_result;
 use super::own_images::OwnImages;
 use super::stored::{self, Stored};
 use super::values::existing_folder;
 use crate::error::Result;
+use crate::output::print_result;
 use crate::provenance::COMMIT;
 use runs::learners::RunConfig;
 use runs::run::keep::Keep;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use crate::commands::output::about;
+use crate::output::about;
 use runs::local::{self, Stages};
 use runs::run::Run;
 

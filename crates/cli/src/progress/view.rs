@@ -1,6 +1,6 @@
 //! The progress of a run as text; drawing is in `progress.rs`.
 
-use crate::commands::output::about;
+use crate::output::about;
 use runs::learners::LearnerConfig;
 use runs::run::Run;
 use runs::store::{Epoch, trained};

@@ -7,7 +7,7 @@ use super::recorded::Recorder;
 use super::{Objective, Trainer};
 use crate::Result;
 use crate::adam::count;
-use crate::cre::fitting;
+use crate::weights::fitting;
 
 impl<O: Objective> Trainer<O> {
     /// The objective.

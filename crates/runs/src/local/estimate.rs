@@ -260,6 +260,6 @@ impl<'d> Estimate<'d> {
         };
         let set = Dataset::new(&config.name, &names, split()?, split()?, origin)?;
         let config = DataConfig { train: n, validation: 0, test: n, ..config.clone() };
-        Images::of(&config, &set).map(Some)
+        Images::of(&config, &set)?.first(n).map(Some)
     }
 }

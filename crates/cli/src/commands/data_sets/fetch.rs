@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use clap::Args;
 use data::SearchFolders;
 
-use super::super::output::print_result;
 use super::verify::{describe, described, named};
 use crate::error::Result;
+use crate::output::print_result;
 use crate::progress::{Display, style};
 
 #[derive(Debug, Args)]

@@ -8,9 +8,9 @@ use data::{Dataset, Listed, Location, SearchFolders, Size, Split};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::super::output::{print_json, print_text};
 use super::super::values::existing_folder;
 use crate::error::{Error, Result};
+use crate::output::{print_json, print_text};
 use system::nearest::nearest;
 
 #[derive(Debug, Args)]

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use tensor::{Device, Init, Isa, Matrix, cuda_kernels, gemm_f32};
 
-use super::super::output::bytes;
 use super::Check;
+use crate::output::bytes;
 use runs::local::pools_of;
 use system::memory::free_memory;
 use system::{cpu, text};

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use data::{Location, SearchFolders, embedded};
 
-use super::super::output::bytes;
 use super::Check;
+use crate::output::bytes;
 use runs::store::{Coordinates, Dimension, Results, Values, Variable, read_results, write_results};
 
 /// The free space that suffices for the quick profile; with less, longer jobs may stop.

@@ -7,9 +7,9 @@ use serde::Serialize;
 use serde_json::json;
 use system::text;
 
-use super::super::output::{duration, print_json, print_text};
 use super::runs_on;
 use crate::error::Result;
+use crate::output::{duration, print_json, print_text};
 use crate::program;
 use experiments::experiment::Planned;
 use experiments::options::Options;

@@ -7,8 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde_json::json;
 use system::note;
 
-use super::super::output::print_json_line;
 use crate::error::Result;
+use crate::output::print_json_line;
 use crate::program::with_commands;
 use crate::progress::{Screen, View};
 use crate::tensorboard::EventFile;

@@ -14,7 +14,7 @@ use crate::program::with_commands;
 ///
 /// # Errors
 /// [`experiments::Error::Write`] if standard output cannot be written; a closed pipe is not an error.
-pub(super) fn print_text(text: &str) -> Result<()> {
+pub(crate) fn print_text(text: &str) -> Result<()> {
     checked(terminal::print(&with_commands(text)))
 }
 
@@ -22,7 +22,7 @@ pub(super) fn print_text(text: &str) -> Result<()> {
 ///
 /// # Errors
 /// As [`print_text`].
-pub(super) fn print_unescaped(script: &[u8]) -> Result<()> {
+pub(crate) fn print_unescaped(script: &[u8]) -> Result<()> {
     checked(terminal::print_as_is(script))
 }
 
@@ -49,7 +49,7 @@ pub(crate) fn colour() -> bool {
 ///
 /// # Errors
 /// As [`print_text`].
-pub(super) fn print_beside(file: &Path, text: &str) -> Result<()> {
+pub(crate) fn print_beside(file: &Path, text: &str) -> Result<()> {
     if terminal::is_stdout(file) {
         terminal::notes(with_commands(text.trim_end()).as_str());
         return Ok(());
@@ -61,7 +61,7 @@ pub(super) fn print_beside(file: &Path, text: &str) -> Result<()> {
 ///
 /// # Errors
 /// As [`print_text`].
-pub(super) fn print_result(
+pub(crate) fn print_result(
     json: bool,
     value: &impl Serialize,
     text: impl FnOnce() -> String,
@@ -77,7 +77,7 @@ pub(super) fn print_result(
 ///
 /// # Errors
 /// As [`print_text`].
-pub(super) fn print_json(value: &impl Serialize) -> Result<()> {
+pub(crate) fn print_json(value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string_pretty(value).expect("answers are plain data");
     checked(terminal::print_json(&(text + "\n")))
 }
@@ -86,7 +86,7 @@ pub(super) fn print_json(value: &impl Serialize) -> Result<()> {
 ///
 /// # Errors
 /// As [`print_text`].
-pub(super) fn print_json_line(value: &impl Serialize) -> Result<()> {
+pub(crate) fn print_json_line(value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string(value).expect("answers are plain data");
     checked(terminal::print_json(&(text + "\n")))
 }
@@ -96,7 +96,7 @@ fn checked(printed: io::Result<()>) -> Result<()> {
 }
 
 /// Formats a number of bytes.
-pub(super) fn bytes(n: u64) -> String {
+pub(crate) fn bytes(n: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
     if n < 1024 {
         return format!("{n} B");
@@ -111,7 +111,7 @@ pub(super) fn bytes(n: u64) -> String {
 }
 
 /// Formats a number of seconds.
-pub(super) fn duration(seconds: f64) -> String {
+pub(crate) fn duration(seconds: f64) -> String {
     // An empty sum is -0.
     match seconds + 0.0 {
         s if s < 120.0 => format!("{s:.1} s"),
@@ -131,7 +131,7 @@ pub(crate) fn about(seconds: f64) -> String {
 
 /// The words of a text in lines of at most `columns`, of which all but the first begin with `indent` spaces; the first begins
 /// at that column. Where fewer than 20 columns remain, all lines stand below, indented by 4.
-pub(super) fn wrapped(text: &str, columns: usize, indent: usize) -> String {
+pub(crate) fn wrapped(text: &str, columns: usize, indent: usize) -> String {
     let (indent, mut at) = if columns < indent + 20 { (4, columns) } else { (indent, indent) };
     let mut out = String::new();
     for (number, word) in text.split(' ').enumerate() {
