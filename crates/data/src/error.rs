@@ -1,4 +1,4 @@
-//! Errors of finding, reading and fetching data sets.
+//! Errors of finding, reading and downloading data sets.
 
 use std::{io, path::PathBuf};
 
@@ -26,7 +26,7 @@ pub enum Error {
         /// The actual content.
         got: String,
     },
-    /// Images, labels and classes are inconsistent, or an argument does not fit the data.
+    /// Images, labels and classes are inconsistent, or an argument does not match the data.
     #[error("{what}: expected {expected}, got {got}")]
     Mismatch {
         /// The argument or property.
@@ -76,7 +76,7 @@ pub enum Error {
         /// The next step.
         hint: String,
     },
-    /// A folder holds only some files of a set.
+    /// A folder contains only some files of a set.
     #[error("`{}` contains only a part of `{name}`: {} missing; {hint}", .folder.display(), .missing.join(", "))]
     Incomplete {
         /// The set.
@@ -88,7 +88,7 @@ pub enum Error {
         /// The next step.
         hint: String,
     },
-    /// A folder holds another known set with the same file names.
+    /// A folder contains another known set with the same file names.
     #[error("`{}`: expected the images of `{expected}`, got those of `{got}`; name the folder of `{expected}`", .folder.display())]
     OtherSet {
         /// The folder.
@@ -106,7 +106,7 @@ pub enum Error {
         /// The next step.
         hint: &'static str,
     },
-    /// The files of a set could not be fetched; partial files are removed.
+    /// The files of a set could not be downloaded; partial files are removed.
     #[error("cannot fetch `{name}`: {at}: {what}: expected {expected}, got {got}; {hint}")]
     Fetch {
         /// The set.
@@ -129,7 +129,7 @@ pub enum Error {
         what: String,
         /// The bytes needed.
         bytes: usize,
-        /// The free bytes, in words where the allocation failed without a known number.
+        /// The number of free bytes, as text; a description if the allocation failed and the number is unknown.
         free: String,
     },
     /// A batch could not be converted to a tensor.

@@ -15,8 +15,8 @@ const CHANNELS: usize = 3;
 
 /// Reads one split from its file, with the SHA-256 of the file.
 ///
-/// Fails without colour images `X: [32, 32, 3, n]` in bytes, or labels `y: [n, 1]` from 1 to 10, where 10 is the
-/// digit 0.
+/// Fails unless the file has colour images `X: [32, 32, 3, n]` in bytes, and labels `y: [n, 1]` from 1 to 10, where 10
+/// is the digit 0.
 pub(crate) fn read(path: &Path) -> Result<(Split, String)> {
     let name = path.display().to_string();
     let mat = mat::read(path)?;
@@ -41,7 +41,7 @@ pub(crate) fn read(path: &Path) -> Result<(Split, String)> {
 /// The number of images, and their pixels in row-major order.
 fn pixels(name: &str, Array { dims, values, .. }: Array) -> Result<(usize, Vec<u8>)> {
     let expected = "[32, 32, 3, n] bytes";
-    // A last dimension of one is omitted in the file.
+    // MATLAB omits a last dimension of 1.
     let n = match *dims {
         [SIDE, SIDE, CHANNELS] => 1,
         [SIDE, SIDE, CHANNELS, n] => n,

@@ -1,4 +1,4 @@
-//! Skipped files and folders are named, with a next step.
+//! Tests that skipped files and folders are reported, with a next step.
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use std::{fs, path::Path};
@@ -141,7 +141,7 @@ fn a_lone_test_folder_is_accepted_for_evaluation_and_refused_for_training() {
         assert_eq!(skipped.len(), 1);
         assert!(complaint(folder.path()).contains("expected `train`, and `test` or `val`"));
     }
-    // With training images, or where `test` is a class, both functions read the same.
+    // With training images, or if `test` is a class, both functions read the same.
     for folders in [["train/a", "test/a"], ["test", "bus"]] {
         let folder = folder_of(&folders, 5);
         let [one, other] = [image_folder, test_folder].map(|read| read(folder.path(), &SMALL).unwrap().0);

@@ -1,4 +1,4 @@
-//! Mixing rules in training: they affect the encoder only, and their state is stored.
+//! Tests of mixing rules in training: they affect the encoder only, and their state is stored.
 #![allow(clippy::unwrap_used)]
 
 use agon_models::fc::{self, Config, Size};
@@ -138,7 +138,7 @@ fn a_state_that_lacks_anything_is_refused_and_changes_nothing() {
             found.map(|(_, tensor)| Tensor::full(7.0, tensor.shape(), tensor.dtype()))
         };
         let refused = trainer.load(stored);
-        // An optimiser names it without the group.
+        // The error of an optimiser names the tensor without the group.
         let by_name = matches!(&refused, Err(Error::State { name, .. }) if missing.ends_with(name));
         assert!(by_name, "without {missing}: {refused:?}");
         assert_eq!((bits(&trainer), trainer.steps()), (before.clone(), 1), "without {missing}");

@@ -5,11 +5,11 @@ use std::process::ExitCode;
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExitStatus {
-    /// The command did what it says.
+    /// The command succeeded.
     Success,
-    /// Something failed.
+    /// The command failed.
     Failure,
-    /// The command line, a config or a name in it is wrong.
+    /// The command line, a config or a name in it is invalid.
     Usage,
     /// There are too few images for advice.
     TooFewImages,

@@ -98,10 +98,10 @@ pub enum Error {
     Image {
         /// The name of the image.
         name: String,
-        /// What the bytes are.
+        /// A description of the bytes.
         got: String,
     },
-    /// An image of compiled kernels has the name of another one.
+    /// An image has the name of a loaded image with other bytes.
     #[error(
         "the kernel image `{name}`: expected the bytes that were loaded under this name, got other bytes; \
          choose another name"
@@ -132,7 +132,7 @@ pub enum Error {
         device: String,
         /// The requested number of bytes.
         requested: usize,
-        /// The bytes used by tensors of this stream.
+        /// The bytes used by the tensors of this stream or process.
         used: usize,
         /// The bytes that are free on the device.
         free: usize,
@@ -147,7 +147,7 @@ pub enum Error {
         /// The attempted action and the driver's error.
         what: String,
     },
-    /// A step that is being recorded used something that cannot be replayed.
+    /// A step that is being recorded contains an action that cannot be replayed.
     #[error("this step cannot be recorded: {why}")]
     Recording {
         /// The unsupported action.

@@ -12,7 +12,7 @@ pub enum Error {
     TooFew {
         /// The name of the input.
         what: &'static str,
-        /// The smallest number of rows.
+        /// The required number of rows.
         expected: usize,
         /// Its number of rows and columns.
         got: [usize; 2],
@@ -99,7 +99,7 @@ impl Error {
         Self::Shape { what, expected: expected.to_string(), got: got.to_string() }
     }
 
-    /// The same error, for a block of columns that starts at column `first`.
+    /// The same error, with column indices shifted by `first`, the first column of a block.
     pub(crate) fn columns_later(self, first: usize) -> Self {
         match self {
             Self::NonFinite { what, row, column, got } => {

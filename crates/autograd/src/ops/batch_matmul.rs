@@ -7,12 +7,12 @@ use tensor::{FusedActivation, Init, Kernel, Real, Slice, Tensor};
 use crate::ops::matmul::MatMul;
 use crate::{Op, Result, Var};
 
-/// [`MatMul`] of each matrix of `[batch, m, k]` by that of `[batch, k, n]`.
+/// [`MatMul`] of each matrix of `[batch, m, k]` with the corresponding matrix of `[batch, k, n]`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct BatchMatMul(pub MatMul);
 
 impl BatchMatMul {
-    /// The size of the batch and `[m, k, n]` of products of these stored shapes, if they match.
+    /// The size of the batch and `[m, k, n]` for operands of these stored shapes, if they match.
     fn sizes(&self, a: &[usize], b: &[usize]) -> Option<(usize, [usize; 3])> {
         let ([batch, a @ ..], [of_b, b @ ..]) = (a, b) else { return None };
         let sizes = self.0.sizes(a, b)?;
@@ -90,8 +90,8 @@ impl Op<2> for BatchMatMul {
 }
 
 impl<'t> Var<'t> {
-    /// Matrix multiplication of each matrix of `[batch, m, k]` by that of `[batch, k, n]`. `x.bmm(&y)?.add(&z)` adds a third
-    /// batch.
+    /// Matrix multiplication of each matrix of `[batch, m, k]` with the corresponding matrix of `[batch, k, n]`, as
+    /// `torch.bmm`.
     ///
     /// ```
     /// use agon_autograd::Tape;

@@ -18,7 +18,7 @@ impl Map2 for Div {
     }
 }
 
-/// `-(quotient dx)`, the gradient of the divisor, where `dx = grad_output / y` is that of the dividend.
+/// `-(quotient dx)`: the gradient of the divisor, where `dx = grad_output / y` is the gradient of the dividend.
 #[derive(Debug, Clone, Copy)]
 struct DivisorGrad;
 
@@ -64,7 +64,7 @@ impl<'t> Var<'t> {
     /// `self / other`; the shapes are broadcast.
     ///
     /// # Errors
-    /// If neither shape broadcasts to the other.
+    /// If the shapes do not broadcast to a common shape.
     pub fn div(&self, other: &Self) -> Result<Self> {
         let [x, y] = self.broadcast_with(other)?;
         let [quotient] = self.tape.apply(Div, [&x, &y])?;

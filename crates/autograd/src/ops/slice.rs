@@ -1,4 +1,4 @@
-//! Slicing along one axis.
+//! Slices along one axis.
 
 use ndarray::{ArrayD, ArrayViewD, Axis};
 use tensor::gpu::{Argument, Call};
@@ -74,7 +74,7 @@ impl Kernel<1, 1> for Slice {
     }
 }
 
-/// `dy` in the slice, and 0 elsewhere.
+/// `dy` within the slice, and 0 elsewhere.
 #[derive(Debug)]
 struct SliceGrad<'a> {
     slice: Slice,
@@ -147,7 +147,7 @@ pub(crate) fn part(x: &Tensor, axis: usize, start: usize, end: usize) -> Result<
 }
 
 impl<'t> Var<'t> {
-    /// The elements `start..end` along `axis`, which is kept.
+    /// The elements `start..end` along `axis`; the number of axes is unchanged.
     ///
     /// # Errors
     /// If there is no such axis, `start` is after `end`, or `end` is after the last element.

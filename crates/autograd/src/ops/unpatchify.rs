@@ -1,4 +1,4 @@
-//! Assembling images from patches: the inverse of patchify.
+//! Assembling images from patches: the inverse of `patchify`.
 
 use ndarray::{ArrayD, ArrayViewD};
 use tensor::gpu::Call;
@@ -8,9 +8,9 @@ use crate::op::if_needed;
 use crate::ops::patchify::{Patchify, divides, launch_patches, runs};
 use crate::{Op, Result, Var};
 
-/// Assembles tokens `[n, t, side * side * c]`, the patches of images, to images `[n, c, h, w]`.
+/// Assembles tokens `[n, t, side * side * c]`, which are the patches of images, into images `[n, c, h, w]`.
 ///
-/// This is the inverse of [`Patchify`]; both only move elements, so each is the other's adjoint.
+/// This is the inverse of [`Patchify`]. Both only permute elements, so each is the adjoint of the other.
 #[derive(Debug, Clone, Copy)]
 pub struct Unpatchify {
     /// Rows and columns of a patch; a divisor of the height and of the width.
@@ -85,7 +85,8 @@ impl Op<1> for Unpatchify {
 }
 
 impl<'t> Var<'t> {
-    /// Assembles tokens `[n, t, side * side * c]`, the patches of images, to images `[n, c, h, w]` with `size` `[h, w]`.
+    /// Assembles tokens `[n, t, side * side * c]`, which are the patches of images, into images `[n, c, h, w]` with
+    /// `size: [h, w]`.
     ///
     /// # Errors
     /// If the tokens are not the patches of such images.

@@ -1,4 +1,4 @@
-//! Checks beyond finite differences: huge values, and discontinuities of the derivative.
+//! Checks with extreme inputs: huge values, and discontinuities of the derivative.
 
 use tensor::{DType, Tensor};
 
@@ -6,8 +6,8 @@ use super::cases::{Case, Cases};
 use super::checks::{gradients, numbered, precision};
 use crate::{Error, Result};
 
-/// Scales every input to the magnitudes of [`Cases::LARGE`], usually 80 and then 10,000: outputs and gradients stay finite in every element
-/// type that can represent them, and where no element is a sum they stay precise.
+/// Scales every input to the magnitudes of [`Cases::LARGE`], usually 80 and then 10,000. Outputs and gradients must
+/// stay finite in every element type that can represent them, and be precise if no element is a sum.
 ///
 /// # Errors
 /// [`Error::Broken`] with the first non-finite value; [`Error::Imprecise`].

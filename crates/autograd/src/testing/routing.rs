@@ -1,4 +1,4 @@
-//! Checks of gradient routing on the tape: every recorded input gets its gradient, once per use, and no other does.
+//! Checks of gradients on the tape: every recorded input gets its gradient, once for each use, and no other value does.
 
 use tensor::{DType, Tensor};
 
@@ -7,8 +7,8 @@ use super::checks::{gradients, numbered};
 use crate::ops::add::{self, Add};
 use crate::{Error, Result, Tape, Var};
 
-/// No silent detach: for every subset of recorded inputs and every output, each recorded input has a gradient of
-/// its shape and each constant gives a typed error.
+/// No silent detach: for every subset of recorded inputs and every output, each recorded input has a gradient of its
+/// shape, and each constant gives an error.
 ///
 /// # Errors
 /// [`Error::Broken`] with the input and the output.
@@ -47,8 +47,8 @@ where
     Ok(())
 }
 
-/// Fan-out: two uses of the same inputs give exactly twice the gradients of one, and an input used in two
-/// positions of one call gets the sum of both gradients.
+/// Fan-out: two uses of the same inputs give exactly twice the gradients of one use, and an input in two positions of
+/// one call gets the sum of both gradients.
 ///
 /// # Errors
 /// [`Error::Broken`] with the input.
@@ -61,13 +61,13 @@ where
         Err(Error::Broken { op: O::NAME, promise, found })
     };
     let (outputs, saved) = case.op.forward(case.inputs.each_ref())?;
-    // The first output only, as on the tape below.
+    // Only the first output, as on the tape below.
     let mut grad_outputs = numbered(&outputs);
     grad_outputs
         .iter_mut()
         .skip(1)
         .for_each(|grad_output| *grad_output = Tensor::zeros(grad_output.shape(), DType::F64));
-    // A tape expects a gradient in the type of its output, which may be narrow.
+    // A tape requires a gradient in the type of its output, which may be narrow.
     grad_outputs[0] = grad_outputs[0].to_dtype(outputs[0].dtype());
     let once = gradients(&case.op, case.inputs.each_ref(), &saved, &grad_outputs, [true; N])?
         .map(|gradient| values(gradient.as_ref()));
@@ -91,7 +91,7 @@ where
         }
         let mut inputs = case.inputs.each_ref();
         inputs[second] = inputs[0];
-        // The other input may be invalid there, such as a matrix that cannot be multiplied by itself.
+        // The other input may be invalid in this position, such as a matrix that cannot be multiplied by itself.
         let Ok((_, saved)) = case.op.forward(inputs) else { continue };
         let both = gradients(&case.op, inputs, &saved, &grad_outputs, [true; N])?;
         let [Some(x), Some(y)] = [&both[0], &both[second]] else { continue };

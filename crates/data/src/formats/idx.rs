@@ -22,13 +22,13 @@ pub struct Idx<const R: usize> {
 /// The code of unsigned bytes in an IDX header.
 const BYTES: u8 = 8;
 
-/// The largest content in bytes, eight times that of the largest known set.
+/// The largest content in bytes: eight times that of the largest known set.
 const MAX_VALUES: u64 = 1 << 32;
 
-/// Reads an IDX file; compression is detected from its first bytes, not from its name.
+/// Reads an IDX file. Compression is detected from its first bytes, not from its name.
 ///
-/// The file must have exactly `R` dimensions and exactly the values its header declares. Memory grows as values are
-/// read, or is reserved at once where the file's size proves that they exist.
+/// The file must have exactly `R` dimensions and exactly the number of values that its header declares. Memory grows as
+/// values are read, or is reserved at once if the file's size proves that they exist.
 pub fn read<const R: usize>(path: &Path) -> Result<Idx<R>> {
     let ((dims, values), sha256) = stored::read(path, content)?;
     Ok(Idx { dims, values, sha256 })
@@ -40,7 +40,7 @@ pub fn parse<const R: usize>(name: &str, bytes: &[u8]) -> Result<Idx<R>> {
     Ok(Idx { dims, values, sha256 })
 }
 
-/// Encodes an uncompressed IDX file; fails if `dims` and the number of values disagree.
+/// Encodes an uncompressed IDX file. Fails if the number of values does not match `dims`.
 pub fn encode<const R: usize>(dims: [usize; R], values: &[u8]) -> Result<Vec<u8>> {
     let words: Option<Vec<[u8; 4]>> =
         dims.iter().map(|&dim| u32::try_from(dim).ok().map(u32::to_be_bytes)).collect();

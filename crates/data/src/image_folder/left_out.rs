@@ -1,4 +1,4 @@
-//! Describes the files and folders that reading a folder of images skips.
+//! Descriptions of the files and folders that are skipped in a folder of images.
 
 use std::{
     collections::BTreeMap,
@@ -13,13 +13,13 @@ use crate::{
     formats::images::{self, InFolder},
 };
 
-/// The hidden folders in a folder, which are not classes.
+/// The hidden folders in a folder, which are not treated as classes.
 pub(super) fn hidden(folder: &Path) -> Result<Vec<Skipped>> {
     let skipped = |file| Skipped { file, reason: "not a class, since hidden".to_owned() };
     Ok(images::hidden_folders_in(folder)?.into_iter().map(skipped).collect())
 }
 
-/// The images beside the folders of the classes.
+/// The images next to the folders of the classes.
 pub(super) fn loose(dir: &Path, folder: &Path) -> Result<Option<Skipped>> {
     let InFolder { images, others, .. } = images::images_in(dir, folder)?;
     let first = images.iter().chain(&others).next().map(|path| name_of(path));
@@ -34,14 +34,14 @@ pub(super) fn loose(dir: &Path, folder: &Path) -> Result<Option<Skipped>> {
     }))
 }
 
-/// Describes the folders within the folder of a class; `None` if there are none.
+/// A description of the folders within the folder of a class; `None` if there are none.
 pub(super) fn deeper(folders: &[PathBuf]) -> Option<String> {
     let first = name_of(folders.first()?);
     let n = count(folders.len(), "folder");
     Some(format!("{n} not searched, the first is `{first}`; move its images into the class folder"))
 }
 
-/// Describes the images of unsupported formats, with counts; `None` if there are none.
+/// A description of the images of unsupported formats, with counts; `None` if there are none.
 pub(super) fn kinds(others: &[PathBuf]) -> Option<String> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for path in others {

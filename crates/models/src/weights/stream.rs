@@ -1,4 +1,4 @@
-//! Reads safetensors files piece by piece: first the header, then one tensor after the other.
+//! Reads safetensors files incrementally: first the header, then one tensor after the other.
 
 use std::io::{self, Read};
 
@@ -6,10 +6,10 @@ use half::{bf16, f16};
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use tensor::{Element, Tensor};
 
-/// The largest header in bytes, that of the format.
+/// The maximum header size in bytes that the format allows.
 const MAX_HEADER: u64 = 100_000_000;
 
-/// The header of a file of `length` bytes, whose tensors fill the rest of the file.
+/// Reads the header of a file of `length` bytes, whose tensors must fill the rest of the file.
 pub(super) fn header(source: &mut impl Read, length: u64) -> Result<Metadata, String> {
     let damaged = |error: &dyn ToString| format!("not a complete safetensors file: {}", error.to_string());
     let mut of_header = [0; 8];
@@ -32,7 +32,7 @@ pub(super) fn header(source: &mut impl Read, length: u64) -> Result<Metadata, St
     Ok(header)
 }
 
-/// Calls `each` with the name and the tensor of all that `is_wanted`, in the order of the file.
+/// Calls `each` with the name and the tensor of all tensors for which `is_wanted` is true, in file order.
 pub(super) fn for_tensors(
     source: &mut impl Read,
     header: &Metadata,

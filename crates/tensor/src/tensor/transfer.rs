@@ -23,7 +23,7 @@ impl Tensor {
         Self::zeros_on(&self.device(), &self.shape, self.dtype)
     }
 
-    /// A scalar tensor of this type on the device of `self`.
+    /// A scalar tensor with this value and element type on the device of `self`.
     pub fn scalar_like(&self, value: f64, dtype: DType) -> Result<Self> {
         match &*self.storage {
             Elements::Cpu(_) => Ok(Self::full(value, &[], dtype)),
@@ -31,7 +31,7 @@ impl Tensor {
         }
     }
 
-    /// The same tensor on `device`; the storage is shared if it is there already.
+    /// A copy of the tensor on `device`; a tensor that is already there is returned with shared storage.
     pub fn to_device(&self, device: &Device) -> Result<Self> {
         if self.device() == *device {
             return Ok(self.clone());
@@ -51,8 +51,8 @@ impl Tensor {
         Ok(copy)
     }
 
-    /// The elements of a tensor on the CPU as a constant on `device`, which is copied there even while a step is recorded: keep
-    /// it for later steps, and never overwrite it.
+    /// Copies a CPU tensor to `device` as a constant, which is allowed even while a step is recorded. The result should
+    /// be kept for later steps and must never be overwritten.
     ///
     /// # Errors
     /// If the tensor is on a GPU already, or the device fails.
@@ -63,8 +63,8 @@ impl Tensor {
         }
     }
 
-    /// Overwrites the elements with those of a tensor of the same shape and type on the same device. Other owners
-    /// of the storage see the new elements on a GPU, and keep the old ones on the CPU.
+    /// Overwrites the elements with those of a tensor of the same shape and element type on the same device. On a GPU,
+    /// other owners of the storage see the new elements; on the CPU, they keep the old ones.
     ///
     /// # Errors
     /// If shapes, types or devices differ, or the device fails.

@@ -1,8 +1,9 @@
 //! AVX-512: 32 registers of 16 elements.
 //!
-//! A tile of 13 x 32 elements fills 26 of the registers; each step loads two vectors of the right and broadcasts 13
-//! elements of the left for 26 multiply-adds. With 14 rows some builds keep sums in memory, at less than half the speed.
-//! A panel of the left (13 rows, 20 KiB) stays in the first cache, a block of the right (500 KiB) in the second.
+//! A tile of 13 x 32 elements fills 26 of the registers; each step loads two vectors of the right operand and
+//! broadcasts 13 elements of the left one for 26 multiply-adds. With 14 rows, some builds spill sums to memory, at less
+//! than half the speed. A panel of the left operand (13 rows, 20 KiB) stays in the L1 cache, a block of the right one
+//! (500 KiB) in L2.
 
 use std::arch::x86_64::{
     __m512, __mmask16, _mm512_add_ps, _mm512_castpd_ps, _mm512_castps_pd, _mm512_fmadd_ps,
@@ -123,7 +124,7 @@ fn transposed(rows: [__m512; LANES]) -> [__m512; LANES] {
         pairs[i] = _mm512_unpacklo_ps(rows[i], rows[i + 1]);
         pairs[i + 1] = _mm512_unpackhi_ps(rows[i], rows[i + 1]);
     }
-    // fours[4 i + j] holds in its quarter q the elements of column 4 q + j in the rows 4 i to 4 i + 3.
+    // fours[4 i + j]: quarter q holds the elements of column 4 q + j in rows 4 i to 4 i + 3.
     let mut fours = rows;
     for i in (0..LANES).step_by(4) {
         for half in 0..2 {
@@ -135,7 +136,7 @@ fn transposed(rows: [__m512; LANES]) -> [__m512; LANES] {
     }
     let mut columns = rows;
     for j in 0..4 {
-        // Quarters 0 and 2 of two, then quarters 1 and 3.
+        // Quarters 0 and 2 of both operands, then quarters 1 and 3.
         let even_low = _mm512_shuffle_f32x4::<0x88>(fours[j], fours[4 + j]);
         let odd_low = _mm512_shuffle_f32x4::<0xdd>(fours[j], fours[4 + j]);
         let even_high = _mm512_shuffle_f32x4::<0x88>(fours[8 + j], fours[12 + j]);

@@ -1,10 +1,10 @@
-//! Loops over planes: the channels of images, or any other equal pieces of slices.
+//! Parallel loops over planes: the channels of images, or any other equal parts of slices.
 
 use super::is_parallel;
 
-/// Splits every slice into `count` equal pieces and calls `f` on the pieces of each index, on all threads.
+/// Splits every slice into `count` equal pieces and calls `f` with the pieces of each index, in parallel.
 ///
-/// Each piece is written by one call, so the number of threads changes nothing.
+/// Each piece is written by one call, so the result does not depend on the number of threads.
 pub fn for_each<const N: usize, const M: usize>(
     count: usize,
     inputs: [&[f32]; N],

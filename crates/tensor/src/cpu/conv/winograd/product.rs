@@ -1,7 +1,7 @@
-//! The convolution and its input gradient: transformed weights times transformed tiles, for each point.
+//! The convolution and its input gradient: for each point, transformed weights times transformed tiles.
 //!
-//! Lanes are units of different images. A block of tiles is transformed for all channels, then multiplied with a few rows of
-//! the weight at a time, whose products stay in the cache until they are transformed back.
+//! Vector lanes are units (strips of images). A block of tiles is transformed for all channels, then multiplied with a
+//! few rows of the weight at a time, so the products stay in the cache until they are transformed back.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,19 +20,19 @@ use crate::cpu::isa::with_isa;
 use crate::memory::Buffer;
 use crate::{Init, Isa, each_isa};
 
-/// Vectors of tiles in a block: enough for each part of the weight to be used while it is near.
+/// The number of tile vectors in a block: enough to reuse each part of the weight while it is in the cache.
 pub(super) const VECTORS: usize = 8;
 /// Padding in elements between the matrices of two points, so that they do not map to the same cache sets.
 const APART: usize = 16;
-/// Channels that a task transforms where tasks share a block.
+/// The number of channels that one task transforms if tasks share a block.
 const CHANNELS_OF_TASK: usize = 8;
-/// Channels of the weight that are transformed at once.
+/// The number of weight channels that are transformed at once.
 const CHANNELS_AT_ONCE: usize = 16;
 
-/// The transformed weight: for each block of rows and each point a panel of the matrix on the left.
+/// The transformed weight: for each block of rows and each point, a panel of the left operand.
 #[derive(Debug)]
 pub(in crate::cpu::conv) struct Weights {
-    /// The correlation that it is for, with nothing of its images, and the instruction set.
+    /// The correlation for which the weight was transformed, without the sizes of its images, and the instruction set.
     of: (Correlation, Isa),
     panels: Buffer,
     rows: usize,
@@ -46,13 +46,13 @@ struct Block<'a> {
     sizes: Correlation,
     tiling: Tiling,
     groups: &'a [Group],
-    /// Their transforms: for each point and panel of tiles a row for each channel and filter.
+    /// Their transforms: for each point and panel of tiles, a row for each channel and filter.
     tiles: Shared,
-    /// Elements from one point to the next.
+    /// The stride in elements from one point to the next.
     of_point: usize,
 }
 
-/// Units that fill the lanes: where their inputs are, and where their outputs go.
+/// A group of units, one in each vector lane: the memory of their inputs and of their outputs.
 struct Group {
     from: [Run; MAX_LANES],
     rows: Range<usize>,
@@ -72,12 +72,14 @@ pub(super) fn compute(
     if y.is_empty() {
         return true;
     }
-    // SAFETY: only instruction sets that the CPU supports are named.
+    // SAFETY: the caller passes a supported `isa`, so the CPU supports `S`; the first assert checks the weights.
     with_isa!(isa, S => with_axes!(sizes, R, C => unsafe { of_axes::<S, R, C>(*sizes, y, x, weights, epilogue) }))
 }
 
+/// Computes the outputs block by block; returns whether all sums were finite before the activation.
+///
 /// # Safety
-/// The CPU supports `S`, and the weights are those of the correlation.
+/// The CPU supports `S`, and the weights were transformed for this correlation.
 unsafe fn of_axes<S: Simd, R: Axis, C: Axis>(
     sizes: Correlation,
     y: &mut [f32],
@@ -89,7 +91,7 @@ unsafe fn of_axes<S: Simd, R: Axis, C: Axis>(
     let threads = rayon::current_num_threads();
     let at_once = (VECTORS / tiling.tiles_of_unit()).max(1);
     let blocks = tiling.groups().div_ceil(at_once);
-    // The number of blocks changes no bit: each output is a sum of its own.
+    // Rounded up to equal blocks for the threads. This does not change any bit: no output depends on another tile.
     let at_once = tiling.groups().div_ceil(blocks.next_multiple_of(threads.min(tiling.groups())));
     let groups: Vec<Group> =
         (0..tiling.groups()).map(|group| Group::new::<R>(&sizes, &tiling, group)).collect();
@@ -111,7 +113,7 @@ unsafe fn of_axes<S: Simd, R: Axis, C: Axis>(
     }
     let y = Shared(y.as_mut_ptr());
     let is_finite = AtomicBool::new(true);
-    // SAFETY: the asserts vouch for what is read and written; no two blocks write the same outputs.
+    // SAFETY: the asserts check that all runs lie within `x` and `y`; no two blocks write the same outputs.
     let block = |groups: &[Group], is_shared: bool| unsafe {
         of_block::<S, R, C>((sizes, tiling, groups), (y, &is_finite), x, weights, epilogue, is_shared);
     };
@@ -133,8 +135,10 @@ impl Group {
     }
 }
 
+/// Transforms a block of tiles and multiplies it with the weight; the tasks share the block if `is_shared`.
+///
 /// # Safety
-/// The CPU supports `S`; the runs of the groups lie within `x` and `y`, and no other thread writes `y`.
+/// The CPU supports `S`; the runs of the groups lie within `x` and `y`; no other thread accesses these elements of `y`.
 unsafe fn of_block<S: Simd, R: Axis, C: Axis>(
     (sizes, tiling, groups): (Correlation, Tiling, &[Group]),
     y: (Shared, &AtomicBool),
@@ -150,7 +154,8 @@ unsafe fn of_block<S: Simd, R: Axis, C: Axis>(
     let block = Block { sizes, tiling, groups, tiles, of_point };
     let n_rows = sizes.o.div_ceil(weights.rows);
     let rows = |index: usize| index * weights.rows..sizes.o.min((index + 1) * weights.rows);
-    // SAFETY: as the caller guarantees; channels have parts of `tiles` of their own, and rows of `y`.
+    // SAFETY: the caller guarantees the runs and exclusive access to `y`; each task has channels of `tiles`, or rows of
+    // `y`, of its own.
     unsafe {
         if is_shared {
             let channels = |task: usize| task * CHANNELS_OF_TASK..sizes.c.min((task + 1) * CHANNELS_OF_TASK);
@@ -167,10 +172,11 @@ unsafe fn of_block<S: Simd, R: Axis, C: Axis>(
 }
 
 each_isa! {
-    /// Writes the transforms of some channels of all tiles of a block.
+    /// Transforms some channels of all tiles of a block.
     ///
     /// # Safety
-    /// The CPU supports `S`; the runs of the groups lie within `x` for these channels, and `tiles` of the block holds all tiles.
+    /// The CPU supports `S`; the runs of the groups lie within `x` for these channels; `block.tiles` has room for all
+    /// tiles, and no other thread accesses the rows of these channels in it.
     unsafe fn transform_tiles<S: Simd, R: Axis, C: Axis>(block: Block<'_>, x: &[f32], channels: Range<usize>) {
         let Block { sizes, tiling, groups, tiles, of_point } = block;
         let [rows, columns] = [filters(sizes.kernel[0], R::TAPS), filters(sizes.kernel[1], C::TAPS)];
@@ -184,7 +190,8 @@ each_isa! {
         let area = Correlation::area(sizes.image);
         for (index, group) in groups.iter().enumerate() {
             for channel in channels.clone() {
-                // SAFETY: as the caller guarantees; a window has the rows and columns of all tiles of a unit.
+                // SAFETY: the caller guarantees the runs and the room in `tiles`; a window has the rows and columns of
+                // all tiles of a unit.
                 unsafe {
                     window.fill::<S>(x.as_ptr(), &group.from, channel * area, group.rows.clone());
                     for place in 0..tiling.tiles_of_unit() {
@@ -205,11 +212,12 @@ each_isa! {
         }
     }
 
-    /// The outputs of some rows of the weight for all tiles of a block. Notes if one is not finite before the activation.
+    /// Computes the outputs of some rows of the weight for all tiles of a block, and clears `is_finite` if a sum is not
+    /// finite before the activation.
     ///
     /// # Safety
-    /// The CPU supports `S`; the transforms of the tiles are there; the runs of the groups lie within `y` for these rows,
-    /// which no other thread writes.
+    /// The CPU supports `S`; the transforms of the tiles are complete; the runs of the groups lie within `y` for these
+    /// rows, which no other thread accesses.
     unsafe fn multiply<S: Simd, R: Axis, C: Axis>(
         block: Block<'_>,
         y: (Shared, &AtomicBool),
@@ -232,7 +240,7 @@ each_isa! {
             for panel in 0..panels {
                 for first in (0..inner).step_by(steps_at_once) {
                     let init = if first == 0 { Init::Zero } else { Init::Accumulate };
-                    // SAFETY: both panels have `inner` steps; the products have room for all rows of all panels.
+                    // SAFETY: both panels have `inner` steps, and `products` has room for all rows of all panels.
                     unsafe {
                         tile::<S>(
                             n_rows,
@@ -252,12 +260,12 @@ each_isa! {
         let len = R::OUT * tiling.rows * width * S::LANES;
         let mut outputs = floats(len.next_multiple_of(S::LANES * S::LANES));
         let outputs: &mut [f32] = bytemuck::cast_slice_mut(outputs.bytes_mut());
-        // SAFETY: as the caller guarantees.
+        // SAFETY: the caller guarantees that the CPU supports `S`.
         let zero = unsafe { S::zero() };
-        // Zero times a finite number is zero, times any other NaN.
+        // Zero times a finite number is zero; zero times infinity or NaN is NaN.
         let mut check = zero;
         for row in 0..n_rows {
-            // SAFETY: as the caller guarantees.
+            // SAFETY: the caller guarantees that the CPU supports `S`.
             let bias = epilogue.bias.map(|bias| unsafe { S::splat(bias[rows.start + row]) });
             for (index, group) in groups.iter().enumerate() {
                 let to = outputs.as_mut_ptr();
@@ -265,8 +273,8 @@ each_isa! {
                     let vector = index * tiling.tiles_of_unit() + place;
                     let (first, column) = (place / tiling.columns * R::OUT, place % tiling.columns * C::OUT);
                     let tile = (vector / 2 * n_rows + row) * S::TILE_COLUMNS + vector % 2 * S::LANES;
-                    // SAFETY: the products of this row and tile; the outputs have all rows of a unit, and columns beyond
-                    // the last are left out.
+                    // SAFETY: `from` points to the products of this row and tile; `outputs` has room for all rows of a
+                    // unit, and columns beyond the last are not stored.
                     unsafe {
                         let (from, to) = (products.add(tile), to.add((first * width + column) * S::LANES));
                         from_points::<S, OfOutput<R>, OfOutput<C>>(
@@ -284,19 +292,19 @@ each_isa! {
                 epilogue.activation.apply(&mut outputs[..len]);
                 let area = Correlation::area(sizes.out);
                 let runs = group.to.map(|run| run.moved((rows.start + row) * area));
-                // SAFETY: as the caller guarantees; the outputs are rounded up to whole squares.
+                // SAFETY: the caller guarantees that the runs lie within `y`; `outputs` is rounded up to whole squares.
                 unsafe { scatter::<S>(y.0, &runs, outputs.as_ptr(), false) };
             }
         }
         let mut lanes = [0f32; MAX_LANES];
-        // SAFETY: a vector has no more lanes.
+        // SAFETY: `lanes` has room for `MAX_LANES` elements, and `S::LANES` is at most that.
         unsafe { S::store(lanes.as_mut_ptr(), check) };
         if lanes != [0.0; MAX_LANES] {
             is_finite.store(false, Ordering::Relaxed);
         }
     }
 
-    /// The transforms of some rows of the weight, in panels for each point.
+    /// Transforms some rows of the weight into a panel for each point.
     ///
     /// # Safety
     /// The CPU supports `S`.
@@ -313,7 +321,8 @@ each_isa! {
         let of_point = inner * rows.len() + APART;
         assert_eq!(weight.len(), c * o * area, "the weight has the sizes of its convolution");
         assert!(panels.len() >= R::WEIGHTS * C::WEIGHTS * of_point, "the panels hold the weights of all Winograd points");
-        // A turned weight holds the channels of a row apart, and its kernel the other way round.
+        // If the weight is flipped (`is_turned`), the channels of a row are not adjacent, and the taps are in reverse
+        // order.
         let at_once = if is_turned { 1 } else { CHANNELS_AT_ONCE.min(c) };
         let mut taps = floats((at_once * area).next_multiple_of(S::LANES) * S::LANES);
         let taps: &mut [f32] = bytemuck::cast_slice_mut(taps.bytes_mut());
@@ -325,8 +334,8 @@ each_isa! {
                 let start = if is_turned { (first * o + row) * area } else { (row * c + first) * area };
                 *run = Run { start: start as isize, first: 0, end: here * area };
             }
-            // SAFETY: the runs lie within the weight; masked lanes are not written; each point has room for all rows of all
-            // channels and filters.
+            // SAFETY: the runs lie within the weight; masked lanes are not written; each point has room for all rows of
+            // all channels and filters.
             unsafe {
                 gather::<S>(weight.as_ptr(), &runs, 0..here * area, |tap, vector| S::store(taps.add(tap * S::LANES), vector));
                 let lanes = S::first(rows.len());
@@ -354,18 +363,20 @@ each_isa! {
 }
 
 impl Weights {
-    /// The transforms of a weight for a correlation with images of any number and sides; the CPU supports `isa`.
+    /// Transforms a weight for a correlation with any number and size of images; the CPU supports `isa`.
     pub(super) fn new(sizes: &Correlation, weight: &[f32], isa: Isa) -> Self {
         let of = (sizes.without_images(), isa);
-        // SAFETY: only instruction sets that the CPU supports are named.
+        // SAFETY: the caller passes a supported `isa`, so the CPU supports `S`.
         with_isa!(isa, S => with_axes!(sizes, R, C => unsafe { Self::of_axes::<S, R, C>(of, weight) }))
     }
 
-    /// Whether they are those of this correlation.
+    /// Whether the weight was transformed for this correlation and instruction set.
     pub(in crate::cpu::conv) fn fit(&self, sizes: &Correlation, isa: Isa) -> bool {
         self.of == (sizes.without_images(), isa)
     }
 
+    /// Transforms all blocks of rows.
+    ///
     /// # Safety
     /// The CPU supports `S`.
     unsafe fn of_axes<S: Simd, R: Axis, C: Axis>(of: (Correlation, Isa), weight: &[f32]) -> Self {
@@ -377,13 +388,13 @@ impl Weights {
         let elements: &mut [f32] = bytemuck::cast_slice_mut(panels.bytes_mut());
         elements.par_chunks_mut(of_rows).enumerate().for_each(|(index, panels)| {
             let rows = index * rows..sizes.o.min((index + 1) * rows);
-            // SAFETY: as the caller guarantees.
+            // SAFETY: the caller guarantees that the CPU supports `S`.
             unsafe { transform_weight::<S, R, C>(panels, sizes, weight, rows) };
         });
         Self { of, panels, rows, inner, of_rows }
     }
 
-    /// The panels of a block of rows, and the steps of each.
+    /// The panels of a block of rows, and the number of steps of each panel.
     fn of(&self, index: usize) -> (&[f32], usize) {
         let panels: &[f32] = bytemuck::cast_slice(self.panels.bytes());
         (&panels[index * self.of_rows..(index + 1) * self.of_rows], self.inner)
