@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::lanes::{MAX_LANES, Run, Window, scatter};
+use super::lanes::{MAX_LANES, Run, Window, Write, scatter};
 use super::points::{Axis, weights_of};
 use super::tiling::{Planes, Tiling};
 use super::transforms::{OfInput, OfKernel, OfOutput, from_points, to_points};
@@ -269,7 +269,7 @@ each_isa! {
                 *run = Run { start: start as isize, first: 0, end: area };
             }
             // SAFETY: the runs are the weights of this row and these channels.
-            unsafe { scatter::<S>(dweight.0, &runs, taps.add((2 * of_row + vector) * of_taps), is_added) };
+            unsafe { scatter::<S>(dweight.0, &runs, taps.add((2 * of_row + vector) * of_taps), if is_added { Write::Add } else { Write::Set }) };
         }
     }
 }

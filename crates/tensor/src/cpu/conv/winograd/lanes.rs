@@ -72,7 +72,18 @@ pub(super) unsafe fn gather<S: Simd>(
     }
 }
 
-/// Writes element `p` of every lane, which is `vectors[p]`, or adds it to what is there.
+/// How [`scatter`] writes.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Write {
+    /// The elements are replaced.
+    Set,
+    /// The elements are replaced and bypass the caches; [`Simd::fence`] must follow.
+    Stream,
+    /// The elements are added to what is there.
+    Add,
+}
+
+/// Writes element `p` of every lane, which is `vectors[p]`.
 ///
 /// # Safety
 /// The CPU supports `S`; the runs of the first `S::LANES` lanes can be written, and `vectors` holds `S::LANES` elements for each `p` in
@@ -82,7 +93,7 @@ pub(super) unsafe fn scatter<S: Simd>(
     target: *mut f32,
     runs: &[Run; MAX_LANES],
     vectors: *const f32,
-    is_added: bool,
+    write: Write,
 ) {
     let runs = &runs[..S::LANES];
     let end = runs.iter().map(|run| run.end).max().unwrap_or(0);
@@ -97,13 +108,13 @@ pub(super) unsafe fn scatter<S: Simd>(
             S::transpose(&mut square);
             for (&row, run) in square.as_ref().iter().zip(runs) {
                 let to = target.wrapping_offset(run.start + p as isize);
-                if !is_added && p + S::LANES <= whole {
-                    S::store(to, row);
-                    continue;
+                let (is_whole, mask) = (p + S::LANES <= whole, S::mask(run.mask(p)));
+                match write {
+                    Write::Set if is_whole => S::store(to, row),
+                    Write::Stream if is_whole => S::stream(to, row),
+                    Write::Set | Write::Stream => S::store_some(mask, to, row),
+                    Write::Add => S::store_some(mask, to, S::add(row, S::load_some(mask, to))),
                 }
-                let mask = S::mask(run.mask(p));
-                let row = if is_added { S::add(row, S::load_some(mask, to)) } else { row };
-                S::store_some(mask, to, row);
             }
         }
     }

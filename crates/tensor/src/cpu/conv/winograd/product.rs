@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
 
-use super::lanes::{MAX_LANES, Run, Window, gather, scatter};
+use super::lanes::{MAX_LANES, Run, Window, Write, gather, scatter};
 use super::points::{Axis, weights_of};
 use super::tiling::{Planes, Tiling};
 use super::transforms::{OfInput, OfKernel, OfOutput, from_points, to_points};
@@ -24,6 +24,8 @@ use crate::{Init, Isa, each_isa};
 pub(super) const VECTORS: usize = 8;
 /// Padding in elements between the matrices of two points, so that they do not map to the same cache sets.
 const APART: usize = 16;
+/// Outputs of at least this many bytes bypass the caches, which could not hold them until the next operation reads them.
+const STREAMED: usize = 8 << 20;
 /// Channels that a task transforms where tasks share a block.
 const CHANNELS_OF_TASK: usize = 8;
 /// Channels of the weight that are transformed at once.
@@ -250,6 +252,8 @@ each_isa! {
         let zero = unsafe { S::zero() };
         // Zero times a finite number is zero, times any other NaN.
         let mut check = zero;
+        let of_outputs = sizes.n * sizes.o * Correlation::area(sizes.out) * size_of::<f32>();
+        let write = if of_outputs >= STREAMED { Write::Stream } else { Write::Set };
         for row in 0..n_rows {
             // SAFETY: as the caller guarantees.
             let bias = epilogue.bias.map(|bias| unsafe { S::splat(bias[rows.start + row]) });
@@ -279,9 +283,11 @@ each_isa! {
                 let area = Correlation::area(sizes.out);
                 let runs = group.to.map(|run| run.moved((rows.start + row) * area));
                 // SAFETY: as the caller guarantees; the outputs are rounded up to whole squares.
-                unsafe { scatter::<S>(y.0, &runs, outputs.as_ptr(), false) };
+                unsafe { scatter::<S>(y.0, &runs, outputs.as_ptr(), write) };
             }
         }
+        // SAFETY: the CPU supports `S`.
+        unsafe { S::fence() };
         let mut lanes = [0f32; MAX_LANES];
         // SAFETY: a vector has no more lanes.
         unsafe { S::store(lanes.as_mut_ptr(), check) };
