@@ -6,11 +6,11 @@
 //! (500 KiB) in L2.
 
 use std::arch::x86_64::{
-    __m512, __mmask16, _mm512_add_ps, _mm512_castpd_ps, _mm512_castps_pd, _mm512_fmadd_ps,
+    __m512, __mmask16, _mm_sfence, _mm512_add_ps, _mm512_castpd_ps, _mm512_castps_pd, _mm512_fmadd_ps,
     _mm512_i32gather_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mask_loadu_ps, _mm512_mask_storeu_ps,
     _mm512_maskz_loadu_ps, _mm512_mul_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_shuffle_f32x4,
-    _mm512_storeu_ps, _mm512_sub_ps, _mm512_unpackhi_pd, _mm512_unpackhi_ps, _mm512_unpacklo_pd,
-    _mm512_unpacklo_ps,
+    _mm512_storeu_ps, _mm512_stream_ps, _mm512_sub_ps, _mm512_unpackhi_pd, _mm512_unpackhi_ps,
+    _mm512_unpacklo_pd, _mm512_unpacklo_ps,
 };
 
 use super::Isa;
@@ -77,6 +77,19 @@ impl Simd for Avx512 {
     #[inline(always)]
     unsafe fn store(to: *mut f32, elements: __m512) {
         unsafe { _mm512_storeu_ps(to, elements) }
+    }
+
+    #[inline(always)]
+    unsafe fn stream(to: *mut f32, elements: __m512) {
+        match to.addr().is_multiple_of(size_of::<__m512>()) {
+            true => unsafe { _mm512_stream_ps(to, elements) },
+            false => unsafe { _mm512_storeu_ps(to, elements) },
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn fence() {
+        _mm_sfence();
     }
 
     #[inline(always)]

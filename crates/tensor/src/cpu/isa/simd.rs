@@ -53,6 +53,16 @@ pub(crate) trait Simd: Copy {
     unsafe fn gather(from: *const f32, places: *const i32) -> Self::Vector;
     /// Writes every lane.
     unsafe fn store(to: *mut f32, elements: Self::Vector);
+    /// Writes every lane, bypassing the caches where the instruction set can and `to` begins a cache line. The write is ordered
+    /// before later ones only by [`Simd::fence`].
+    #[inline(always)]
+    unsafe fn stream(to: *mut f32, elements: Self::Vector) {
+        // SAFETY: the caller guarantees what `store` requires.
+        unsafe { Self::store(to, elements) };
+    }
+    /// Orders all writes of [`Simd::stream`] by this thread before its later writes.
+    #[inline(always)]
+    unsafe fn fence() {}
     /// Writes the lanes of `mask` and accesses no other memory.
     unsafe fn store_some(mask: Self::Mask, to: *mut f32, elements: Self::Vector);
     /// `a + b`

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::lanes::{MAX_LANES, Run, Window, scatter};
+use super::lanes::{MAX_LANES, Run, Window, Write, scatter};
 use super::points::{Axis, weights_of};
 use super::tiling::{Planes, Tiling};
 use super::transforms::{OfInput, OfKernel, OfOutput, from_points, to_points};
@@ -291,9 +291,10 @@ each_isa! {
                 let start = ((rows.start + of_row) * sizes.c + channel) * area;
                 *run = Run { start: start as isize, first: 0, end: area };
             }
+            let write = if is_added { Write::Add } else { Write::Set };
             // SAFETY: the runs are the weights of this row and these channels, which lie within `dweight` by its
             // length.
-            unsafe { scatter::<S>(dweight.0, &runs, taps.add((2 * of_row + vector) * of_taps), is_added) };
+            unsafe { scatter::<S>(dweight.0, &runs, taps.add((2 * of_row + vector) * of_taps), write) };
         }
     }
 }

@@ -73,7 +73,18 @@ pub(super) unsafe fn gather<S: Simd>(
     }
 }
 
-/// Writes element `p` of every lane from `vectors[p]`, or adds `vectors[p]` to it if `is_added`.
+/// How [`scatter`] writes.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Write {
+    /// The elements are replaced.
+    Set,
+    /// The elements are replaced and bypass the caches; [`Simd::fence`] must follow.
+    Stream,
+    /// The elements are added to what is there.
+    Add,
+}
+
+/// Writes `vectors[p]` to element `p` of every lane, as `write` says.
 ///
 /// # Safety
 /// The CPU supports `S`; the runs of the first `S::LANES` lanes, counted from `target`, can be written; `vectors` holds
@@ -83,7 +94,7 @@ pub(super) unsafe fn scatter<S: Simd>(
     target: *mut f32,
     runs: &[Run; MAX_LANES],
     vectors: *const f32,
-    is_added: bool,
+    write: Write,
 ) {
     let runs = &runs[..S::LANES];
     let end = runs.iter().map(|run| run.end).max().unwrap_or(0);
@@ -99,13 +110,13 @@ pub(super) unsafe fn scatter<S: Simd>(
             S::transpose(&mut square);
             for (&row, run) in square.as_ref().iter().zip(runs) {
                 let to = target.wrapping_offset(run.start + p as isize);
-                if !is_added && p + S::LANES <= whole {
-                    S::store(to, row);
-                    continue;
+                let (is_whole, mask) = (p + S::LANES <= whole, S::mask(run.mask(p)));
+                match write {
+                    Write::Set if is_whole => S::store(to, row),
+                    Write::Stream if is_whole => S::stream(to, row),
+                    Write::Set | Write::Stream => S::store_some(mask, to, row),
+                    Write::Add => S::store_some(mask, to, S::add(row, S::load_some(mask, to))),
                 }
-                let mask = S::mask(run.mask(p));
-                let row = if is_added { S::add(row, S::load_some(mask, to)) } else { row };
-                S::store_some(mask, to, row);
             }
         }
     }

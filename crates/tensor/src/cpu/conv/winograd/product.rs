@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
 
-use super::lanes::{MAX_LANES, Run, Window, gather, scatter};
+use super::lanes::{MAX_LANES, Run, Window, Write, gather, scatter};
 use super::points::{Axis, weights_of};
 use super::tiling::{Planes, Tiling};
 use super::transforms::{OfInput, OfKernel, OfOutput, from_points, to_points};
@@ -24,6 +24,8 @@ use crate::{Init, Isa, each_isa};
 pub(super) const VECTORS: usize = 8;
 /// Padding in elements between the matrices of two points, so that they do not map to the same cache sets.
 const APART: usize = 16;
+/// Outputs of at least this many bytes bypass the caches, which could not hold them until the next operation reads them.
+const STREAMED: usize = 8 << 20;
 /// The number of channels that one task transforms if tasks share a block.
 const CHANNELS_OF_TASK: usize = 8;
 /// The number of weight channels that are transformed at once.
@@ -264,6 +266,8 @@ each_isa! {
         let zero = unsafe { S::zero() };
         // Zero times a finite number is zero; zero times infinity or NaN is NaN.
         let mut check = zero;
+        let of_outputs = sizes.n * sizes.o * Correlation::area(sizes.out) * size_of::<f32>();
+        let write = if of_outputs >= STREAMED { Write::Stream } else { Write::Set };
         for row in 0..n_rows {
             // SAFETY: the caller guarantees that the CPU supports `S`.
             let bias = epilogue.bias.map(|bias| unsafe { S::splat(bias[rows.start + row]) });
@@ -293,9 +297,11 @@ each_isa! {
                 let area = Correlation::area(sizes.out);
                 let runs = group.to.map(|run| run.moved((rows.start + row) * area));
                 // SAFETY: the caller guarantees that the runs lie within `y`; `outputs` is rounded up to whole squares.
-                unsafe { scatter::<S>(y.0, &runs, outputs.as_ptr(), false) };
+                unsafe { scatter::<S>(y.0, &runs, outputs.as_ptr(), write) };
             }
         }
+        // SAFETY: the CPU supports `S`.
+        unsafe { S::fence() };
         let mut lanes = [0f32; MAX_LANES];
         // SAFETY: `lanes` has room for `MAX_LANES` elements, and `S::LANES` is at most that.
         unsafe { S::store(lanes.as_mut_ptr(), check) };
