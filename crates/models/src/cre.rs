@@ -7,7 +7,7 @@ use tensor::{Indices, Tensor};
 use crate::range;
 use crate::train::StepLosses;
 use crate::weights::fitting;
-use crate::{Error, Example, Flatten, Masks, Mode, Module, Result, Sequential};
+use crate::{Example, Flatten, Masks, Mode, Module, Result, Sequential};
 
 /// A CRE: an encoder `z = e(x)`, a decoder `d(z)` and a classifier `c(z)` (`book/cre.md`, section 2.1).
 pub struct Cre {

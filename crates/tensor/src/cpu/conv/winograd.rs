@@ -20,10 +20,11 @@ mod product;
 mod tests;
 mod tiling;
 mod transforms;
+mod weights;
 
 use self::points::{Axis, Phases, outputs};
-pub(super) use self::product::Weights;
 use self::tiling::Tiling;
+pub(super) use self::weights::Weights;
 use super::{Convolution, Epilogue, vector};
 use crate::Isa;
 

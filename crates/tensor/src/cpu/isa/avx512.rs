@@ -89,7 +89,7 @@ impl Simd for Avx512 {
 
     #[inline(always)]
     unsafe fn fence() {
-        _mm_sfence();
+        unsafe { _mm_sfence() };
     }
 
     #[inline(always)]

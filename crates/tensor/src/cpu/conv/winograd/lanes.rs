@@ -7,6 +7,9 @@ use crate::cpu::gemm::floats;
 use crate::cpu::isa::simd::Simd;
 use crate::memory::Buffer;
 
+/// Outputs of at least this many elements bypass the caches, which would not hold them until the next operation reads them.
+const STREAMED: usize = 2 << 20;
+
 /// The largest number of lanes of a vector.
 pub(super) const MAX_LANES: usize = 16;
 
@@ -82,6 +85,13 @@ pub(super) enum Write {
     Stream,
     /// The elements are added to what is there.
     Add,
+}
+
+impl Write {
+    /// How the elements of an output of this length are replaced.
+    pub(super) fn replacing(len: usize) -> Self {
+        if len >= STREAMED { Self::Stream } else { Self::Set }
+    }
 }
 
 /// Writes `vectors[p]` to element `p` of every lane, as `write` says.
