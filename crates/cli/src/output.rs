@@ -129,6 +129,16 @@ pub(crate) fn about(seconds: f64) -> String {
     }
 }
 
+/// Prints lines; those wider than the terminal continue on indented lines.
+///
+/// # Errors
+/// As [`print_text`].
+pub(crate) fn print_wrapped(text: &str) -> Result<()> {
+    let Some(columns) = terminal::width() else { return print_text(text) };
+    let lines: String = text.lines().map(|line| wrapped(line, columns, 4) + "\n").collect();
+    print_text(&lines)
+}
+
 /// The words of a text in lines of at most `columns`, of which all but the first begin with `indent` spaces; the first
 /// begins at that column. If fewer than 20 columns remain, the text starts on a new line and all lines are indented by
 /// 4.

@@ -13,7 +13,7 @@ use system::text;
 use super::selection::Selection;
 use super::values::minutes;
 use crate::error::{Error, Result};
-use crate::output::{duration, print_json, print_text};
+use crate::output::{duration, print_json, print_wrapped};
 use experiments::experiment::Info;
 use experiments::job::Job;
 use runs::local::{self, Estimate, Parts, Quiet};
@@ -124,7 +124,7 @@ pub(crate) fn command(Plan { selection, minutes, json }: &Plan) -> Result<ExitCo
         };
         if !json {
             // Each line is printed as soon as it is known, since timing the models takes a while.
-            print_text(&entry.text(jobs))?;
+            print_wrapped(&entry.text(jobs))?;
         }
         entries.push(entry);
     }
@@ -146,7 +146,7 @@ pub(crate) fn command(Plan { selection, minutes, json }: &Plan) -> Result<ExitCo
         return Ok(ExitCode::SUCCESS);
     }
     for (name, why) in &data.missing {
-        print_text(&format!("{name} is missing: {}\n", why.message))?;
+        print_wrapped(&format!("{name} is missing: {}\n", why.message))?;
     }
     let without: usize = entries.iter().map(|entry| entry.without_data).sum();
     let with = seconds + seconds_without_data;
@@ -158,8 +158,8 @@ pub(crate) fn command(Plan { selection, minutes, json }: &Plan) -> Result<ExitCo
             duration(with)
         ),
     };
-    print_text(&format!("in total about {} of training{absent}\n", duration(seconds)))?;
-    print_text(&format!(
+    print_wrapped(&format!("in total about {} of training{absent}\n", duration(seconds)))?;
+    print_wrapped(&format!(
         "estimated: {} timed on a few images, {scaled} extrapolated from FLOPs and memory traffic\n",
         text::count(timed, "model")
     ))?;
