@@ -162,6 +162,11 @@ impl Denoising {
         self.label_rounding
     }
 
+    /// See [`Corrupted::embedded`].
+    pub(crate) fn embedded(&self, corruption: &Corruption) -> Result<Option<Array2<f64>>> {
+        Corrupted::new(self, corruption)?.embedded(self)
+    }
+
     /// See [`Corrupted::decoded`].
     pub(crate) fn decoded(&self, corruption: &Corruption) -> Result<Option<Array2<f64>>> {
         Corrupted::new(self, corruption)?.decoded(self)

@@ -52,7 +52,7 @@ impl Denoising {
 
     /// The first `k` of the directions whose decoded codes are the columns of `decoded`; those of the components if it
     /// is `None`.
-    fn codes_of(&self, decoded: Option<Array2<f64>>, k: usize) -> Codes {
+    pub(crate) fn codes_of(&self, decoded: Option<Array2<f64>>, k: usize) -> Codes {
         let to_unit = self.to_unit();
         let labels = self.label_covariance() * &to_unit; // [r, classes]
         let units = &self.span() * &to_unit; // [r, d]

@@ -36,6 +36,7 @@ mod gram_pca;
 mod corruption;
 mod denoising;
 mod alignment;
+mod joint_embedding;
 mod gram_denoising;
 mod held_out;
 mod jackknife;

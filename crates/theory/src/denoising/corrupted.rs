@@ -119,6 +119,26 @@ impl Corrupted {
         }
     }
 
+    /// An orthonormal basis of columns, `[r, r]`, best first, that the codes of joint embedding span for *clean* samples,
+    /// scaled to variance 1 along each component.
+    ///
+    /// With `T = L^-1 diag(s)^(1/2) = U sigma W^T`, the best encoder is `L^-T U`, and for a whitened clean sample it is
+    /// `diag(s)^(1/2) L^-T U = T^T U = W sigma`. `None` if the basis is that of the components, in their order.
+    pub(super) fn embedded(self, samples: &Denoising) -> Result<Option<Array2<f64>>> {
+        match self.second {
+            // s / (whole s + variance) does not decrease with s, so the order of the components is kept.
+            Second::Diagonal(_) => Ok(None),
+            Second::Factored(l) => {
+                let t = linalg::inverse_of_lower(l.view()) * &samples.variances.mapv(f64::sqrt);
+                drop(l);
+                let gram = linalg::gram_of_lower(t.view());
+                drop(t);
+                let vectors = linalg::eigen("agreement of two views", gram)?.vectors;
+                Ok(Some(vectors.reversed_axes()))
+            }
+        }
+    }
+
     /// The encoder `V`, `[k, d]`, whose directions in the span are the columns of `directions: [r, k]`.
     pub(super) fn encoder(&self, samples: &Denoising, directions: ArrayView2<'_, f64>) -> Array2<f64> {
         let directions = directions.to_owned();
