@@ -21,6 +21,7 @@ pub mod bridge;
 pub mod depth_grid;
 pub mod guidance;
 pub mod ill_posed;
+pub mod joint_embedding;
 pub mod linear_optimum;
 pub mod masking_impact;
 pub mod nonlinear_denoising;
@@ -72,6 +73,7 @@ pub static ALL: &[&dyn Experiment] = &[
     &alignment::Alignment,
     &background::Background,
     &masking_impact::MaskingImpact,
+    &joint_embedding::JointEmbedding,
     &nonlinear_denoising::NonlinearDenoising,
     &pca_images::PcaImages,
     &reconstruction_regulariser::ReconstructionRegulariser,

@@ -146,8 +146,8 @@ fn energy(set: &Split) -> f64 {
     sums.iter().map(|[sum, squares]| squares / n - (sum / n).powi(2)).sum()
 }
 
-/// The modes as rows of unit length, `[modes, h * w]`.
-fn modes(h: usize, w: usize) -> Array2<f64> {
+/// The modes of the background as rows of unit length, `[modes, h * w]`.
+pub(crate) fn modes(h: usize, w: usize) -> Array2<f64> {
     let wave = |cycles: usize, at: usize, length: usize| {
         (std::f64::consts::PI * cycles as f64 * (at as f64 + 0.5) / length as f64).cos()
     };
