@@ -1,17 +1,19 @@
-// Accumulates the statistics of a training step over an epoch, so that nothing is read back before the epoch ends.
+// Accumulates the statistics of a training step over an epoch, so that nothing is copied to the CPU before the epoch
+// ends.
 #include "common.cuh"
 
-// The sums of an epoch; the host reads them as floats in this order, a compensated sum as its total and its compensation.
+// The sums of an epoch. The host reads them as floats in this order, a compensated sum as its total and its
+// compensation.
 struct Sums {
     Sum loss, mse, cross_entropy;
-    // Over the steps in which neither gradient is zero, and the number of those steps.
+    // Sums over the steps in which both gradients are non-zero, followed by the number of those steps.
     Sum cosine, norm_ratio;
     float opposed;
     // The number of steps before the first non-finite loss.
     float finite;
 };
 
-// `x` and `y` are the gradients of the two losses at the latent. One block.
+// `x` and `y` are the gradients of the two losses with respect to the latent. Launched with one block.
 template <class T>
 __device__ void account_step(Sums* sums, const float* loss, const float* mse, const float* cross_entropy, const T* x,
                              const T* y, unsigned n) {

@@ -12,7 +12,7 @@ struct AdamStep {
 };
 
 // With gradient g: `m = beta1 m + (1 - beta1) g`, `v = beta2 v + (1 - beta2) g^2`, and
-// `p = kept p - step_size m / (sqrt(v) root_correction + epsilon)`. One chunk per block.
+// `p = kept p - step_size m / (sqrt(v) root_correction + epsilon)`. One chunk of a parameter per block.
 KERNEL(adam_f32, (const AdamParameter* parameters, const Share* shares, const AdamStep* step)) {
     const AdamStep by = *step;
     const Share share = shares[blockIdx.x];

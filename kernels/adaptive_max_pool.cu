@@ -1,5 +1,5 @@
 // Adaptive max-pooling: window i of `size` along an axis of `image` pixels is
-// `floor(i image / size) .. ceil((i + 1) image / size)`. Windows overlap where the sizes do not divide.
+// `floor(i image / size) .. ceil((i + 1) image / size)`. Windows overlap if `size` does not divide `image`.
 #include "windows.cuh"
 
 struct Covering {

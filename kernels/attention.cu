@@ -1,5 +1,5 @@
 // Multi-head attention (Vaswani et al., 2017, arXiv 1706.03762): y = softmax(scale q k^T) v in each head, and the
-// log-sum-exp (lse) of each row of scores. The attention probabilities are never stored: sums are relative to the running
+// log-sum-exp (lse) of each row of scores. The attention probabilities are not stored: sums are relative to the running
 // maximum and rescaled when it grows (online softmax: Milakov and Gimelshein, 2018, arXiv 1805.02867; FlashAttention:
 // Dao et al., 2022, arXiv 2205.14135). blockIdx.x indexes the heads of all examples.
 #include "attention.cuh"
@@ -69,7 +69,7 @@ __device__ void attention_tiled(T* y, float* lse, const T* qkv, const Heads& hea
 #pragma unroll
             for (float& value : values[i]) value *= shrink;
         }
-        // A row of probabilities is written and read by the same half-warp.
+        // A row of probabilities is written and read by threads of the same half-warp, so a warp barrier suffices.
         __syncwarp();
         add_products(values, weights, row, v, x);
     }

@@ -1,8 +1,8 @@
-// Shared by attention and its gradient: the memory layout of a head, and the steps of the tiled kernels.
+// Common to attention and its gradient: the memory layout of a head, and the steps of the tiled kernels.
 //
-// A tiled kernel has 16 x 16 threads. The threads of equal y, a half-warp, compute the same rows of the tile, from `row`
-// on. Thread (x, y) computes the columns x, x + 16, .. of a product, and the features 4 x .. 4 x + 3, 64 + 4 x .., and so
-// on of a sum over rows of another tile.
+// A tiled kernel has 16 x 16 threads. The threads with equal y, a half-warp, compute the same rows of the tile,
+// starting with `row`. Thread (x, y) computes columns x, x + 16, .. of a matrix product, and features 4 x .. 4 x + 3,
+// 64 + 4 x .., and so on, of a weighted sum over the rows of another tile.
 #pragma once
 #include "common.cuh"
 
@@ -13,14 +13,14 @@ struct Heads {
     float scale;
 };
 
-// The head of this block, by blockIdx.x.
+// The head of this block, selected by blockIdx.x.
 struct Head : Heads {
     unsigned example, head;
 
     __device__ explicit Head(const Heads& heads)
         : Heads(heads), example(blockIdx.x / heads.n_heads), head(blockIdx.x % heads.n_heads) {}
 
-    // The offsets of a token's query, key or value in qkv, of its output, and of its per-query scalar.
+    // The offsets of a token's query, key and value in qkv, of its output, and of its per-query scalar.
     __device__ size_t query(unsigned token) const { return packed(token, 0); }
     __device__ size_t key(unsigned token) const { return packed(token, 1); }
     __device__ size_t value(unsigned token) const { return packed(token, 2); }
@@ -42,7 +42,7 @@ __device__ float dot(const T* x, const T* y, unsigned width) {
     return dot;
 }
 
-// The dot product computed by a warp.
+// A dot product computed by one warp.
 template <class T>
 __device__ float warp_dot(const T* x, const T* y, unsigned width) {
     float dot = 0.0f;
@@ -50,8 +50,8 @@ __device__ float warp_dot(const T* x, const T* y, unsigned width) {
     return warp_sum(dot);
 }
 
-// The shift subtracted from the scores of a row before exponentiation: the running maximum, or 0 while all scores are
-// minus infinity.
+// The shift that is subtracted from the scores of a row before exponentiation: the running maximum, or 0 while all
+// scores are minus infinity.
 __device__ __forceinline__ float shift_of(float largest) { return largest == -INFINITY ? 0.0f : largest; }
 
 constexpr unsigned ACROSS = 16;
@@ -66,7 +66,7 @@ __device__ inline float max_of_16(float x) {
     return x;
 }
 
-// Loads the tokens from `first` on into a tile, with zeros past the last token and the last feature. Lines are padded
+// Loads the tokens from `first` on into a tile, with zeros after the last token and the last feature. Rows are padded
 // by four floats to avoid bank conflicts.
 template <unsigned TOKENS, unsigned LINE, class T, class Place>
 __device__ void load_tile(float (&tile)[TOKENS][LINE], const T* data, const Heads& heads, unsigned first,

@@ -2,8 +2,8 @@
 // log-sum-exp, `p = exp(scale q . k - lse)`. With `dp = dy . v` and `delta = dy . y`, the gradient of a score is
 // `ds = p (dp - delta)`, and `dq = scale sum(ds k)`, `dk = scale sum(ds q)`, `dv = sum(p dy)`.
 //
-// Sums over keys and sums over queries are separate kernels, which compute the probabilities twice: each sum has a fixed
-// order and needs no atomics. blockIdx.x indexes the heads of all examples.
+// Sums over keys and sums over queries are separate kernels, so the probabilities are computed twice; in return, each
+// sum has a fixed order and needs no atomics. blockIdx.x indexes the heads of all examples.
 #include "attention.cuh"
 
 // `delta = dy . y` of each query, [n, n_heads, t]; one warp per query.
@@ -24,8 +24,8 @@ struct OfPair {
         : weight(expf(score - row_lse)), dscore(weight * (dp - delta)) {}
 };
 
-// The naive kernel: one thread per token, first as a query and then as a key, loops over the other tokens, with
-// `2 width` floats of dynamic shared memory per thread.
+// The naive kernel: one thread per token loops over the other tokens, with the token first as a query and then as a
+// key. It needs `2 width` floats of dynamic shared memory per thread.
 template <class T>
 __device__ void attention_grad_plain(T* dqkv, const T* qkv, const float* lse, const float* deltas, const T* dy,
                                      const Heads& heads) {
@@ -98,7 +98,7 @@ __device__ void attention_grad_queries(T* dqkv, const T* qkv, const float* lse, 
                 dscores[row + i][x + ACROSS * j] = key + x + ACROSS * j < head.t ? pair.dscore : 0.0f;
             }
         }
-        // A row is written and read by the same half-warp.
+        // A row is written and read by threads of the same half-warp, so a warp barrier suffices.
         __syncwarp();
         add_products(dq, dscores, row, k, x);
     }
@@ -143,7 +143,7 @@ __device__ void attention_grad_keys(T* dqkv, const T* qkv, const float* lse, con
                 dscores[row + i][x + ACROSS * j] = inside ? pair.dscore : 0.0f;
             }
         }
-        // A row is written and read by the same half-warp.
+        // A row is written and read by threads of the same half-warp, so a warp barrier suffices.
         __syncwarp();
         add_products(dv, weights, row, dy_tile, x);
         add_products(dk, dscores, row, q, x);

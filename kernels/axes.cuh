@@ -3,7 +3,7 @@
 
 #include "common.cuh"
 
-// Adjacent axes are merged by the host, so few remain; the innermost is last.
+// The maximum number of axes. The host merges adjacent axes, so few remain; the innermost is last.
 constexpr unsigned MAX_AXES = 8;
 
 struct Axes {
@@ -13,10 +13,10 @@ struct Axes {
 
     // The offset of element `i` in the order of these axes.
     __device__ __forceinline__ unsigned place(unsigned i) const {
-        // The same for all threads: no division for a line.
+        // This condition is the same for all threads; a single axis needs no division.
         if (rank == 1) return i * strides[0];
         unsigned place = 0;
-        // Unrolled, so that every index is constant and the lengths stay in constant memory.
+        // Unrolled, so that every index is a compile-time constant and the lengths stay in constant memory.
 #pragma unroll
         for (unsigned axis = MAX_AXES; axis > 0; axis--) {
             if (axis > rank) continue;

@@ -1,12 +1,13 @@
-// Batch normalisation in training mode (Ioffe and Szegedy, 2015, arXiv 1502.03167) and its gradients, for x [n, c, plane].
-// Channel sums are over n and the plane, in blocks of 256 threads and in parts (see channels.cuh); all else is one thread per
-// element.
-// Where `relu` is 1, a ReLU follows; the gradients then start from dy behind it.
+// Batch normalisation in training mode (Ioffe and Szegedy, 2015, arXiv 1502.03167) and its gradients, for x [n, c,
+// plane]. Channel sums are over n and the plane, in blocks of 256 threads and in parts (see channels.cuh); all other
+// kernels use one thread per element. If `relu` is 1, a ReLU follows, and dy is the gradient with respect to its
+// output.
 #include "norm.cuh"
 
-// The mean, the sum of squared deviations from it, and what these were divided by before they were squared, of a part of each
-// channel, [parts, c]. The terms of the mean are divided before they are added, so that no sum overflows; the second pass
-// corrects the rounding of the mean, so that equal values have no deviation. Deviations are divided by `scale_of`.
+// For a part of each channel, [parts, c]: the mean, the sum of squared scaled deviations from it, and the scale by
+// which the deviations are divided before they are squared (`scale_of`). The terms of the mean are divided before they
+// are added, so that no sum overflows; the second pass corrects the rounding of the mean, so that equal values have
+// zero deviation.
 template <class T>
 __device__ void batch_norm_statistics(float* means, float* squares, float* scales, const T* x, unsigned of_part,
                                       unsigned n, unsigned c, unsigned plane) {
@@ -33,9 +34,9 @@ __device__ void batch_norm_statistics(float* means, float* squares, float* scale
     scales[place_of_part(share)] = scale;
 }
 
-// The mean, the unbiased variance, and `rstd = 1 / sqrt(variance + eps)` with the biased variance, of each channel from those
-// of its parts (Chan, Golub and LeVeque, 1979): the squared deviations of a part from the common mean are those from its own
-// and `size (mean of the part - mean)^2`. A warp per channel.
+// The mean, the unbiased variance, and `rstd = 1 / sqrt(variance + eps)` with the biased variance, of each channel,
+// computed from those of its parts (Chan, Golub and LeVeque, 1983): the sum of squared deviations of a part from the
+// common mean is that from its own mean plus `size (mean of the part - mean)^2`. One warp per channel.
 KERNEL(batch_norm_statistics_of_parts,
        (float* means, float* variances, float* rstds, const float* part_means, const float* part_squares,
         const float* part_scales, float eps, unsigned n_parts, unsigned of_part, unsigned count, unsigned c)) {
@@ -69,7 +70,7 @@ KERNEL(batch_norm_statistics_of_parts,
     rstds[channel] = 1.0f / (sqrtf(squares / n + eps / scale / scale) * scale);
 }
 
-// `y = (x - mean) rstd weight + bias`
+// `y = (x - mean) rstd weight + bias`, followed by the optional ReLU.
 template <class T>
 __device__ void batch_norm(T* y, const T* x, const T* weight, const T* bias, const float* means,
                            const float* rstds, unsigned relu, unsigned n, unsigned c, unsigned plane) {

@@ -1,9 +1,9 @@
-// Batch normalisation, max-pooling and ReLU in one, and its gradients, for x [n, c, h, w]; the statistics are computed by
-// batch_norm.cu. The maxima are found again backward, instead of being stored.
+// Fused batch normalisation, max-pooling and ReLU, and its gradients, for x [n, c, h, w]; the statistics are computed
+// by batch_norm.cu. The backward pass finds the maxima again, so they are not stored.
 #include "norm.cuh"
 #include "windows.cuh"
 
-// The maximum of window (i, j) of the normalised plane, and its place.
+// The maximum of window (i, j) of the normalised plane, and its position.
 template <class T>
 __device__ Largest largest_normalised(const T* plane, const Moving& windows, unsigned i, unsigned j, const Norm& norm) {
     return largest_of_window(windows, i, j, [&](unsigned place) { return norm.y(widen(plane[place])); });
@@ -51,7 +51,7 @@ __device__ void batch_norm_pool_grad_affine(float* dweight, float* dbias, const 
     dbias[place_of_part(share)] = plain;
 }
 
-// One thread per pixel, which looks for itself in the windows that contain it, in order.
+// One thread per pixel, which checks for each window that contains it, in order, whether the pixel is its maximum.
 template <class T>
 __device__ void batch_norm_pool_grad_input(T* dx, const T* x, const T* dy, const T* weight, const T* bias,
                                            const float* means, const float* rstds, const float* dweight,

@@ -2,8 +2,8 @@
 // and bias are computed by batch_norm.cu.
 #include "common.cuh"
 
-// `rstd = 1 / sqrt(variance + eps)` of each channel; NaN for an overflowed variance, for which zero would give plausible
-// outputs.
+// `rstd = 1 / sqrt(variance + eps)` of each channel; NaN for an infinite variance, because zero would give outputs that
+// look valid.
 KERNEL(batch_norm_running_inverse_f32, (float* rstds, const float* variances, float eps, unsigned c)) {
     for (unsigned i = thread_in_grid(); i < c; i += threads_in_grid()) {
         const float variance = variances[i];

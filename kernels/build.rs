@@ -1,16 +1,16 @@
-//! Compiles every kernel as C++ for the emulator, one translation unit per file like `nvcc`.
+//! Compiles every kernel as C++ for the emulator, with one translation unit per file, like `nvcc`.
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-/// The emulator, the kernels with planted faults for its tests, and those of the example.
+/// The sources of the emulator, the kernels with planted faults for its tests, and those of the example.
 const EMULATOR: &[&str] =
     &["emulator/fibers.cpp", "emulator/interface.cpp", "emulator/planted.cpp", "examples/custom_cuda_op.cu"];
 
 fn main() {
-    // Watches the whole package, so that new kernels are compiled too.
+    // Watches the whole package, so that new kernels are detected too.
     println!("cargo::rerun-if-changed=.");
     let headers: Vec<PathBuf> = [(".", "cuh"), ("emulator", "h")].into_iter().flat_map(files).collect();
     let sources: Vec<PathBuf> = EMULATOR.iter().map(PathBuf::from).chain(files((".", "cu"))).collect();
@@ -35,16 +35,16 @@ fn compiler() -> cc::Build {
         .opt_level(1)
         .warnings(true)
         .flag_if_supported("-Wno-unknown-pragmas")
-        // Kernels load four adjacent elements as one vector, which breaks strict aliasing.
+        // Kernels load four adjacent elements as one vector, which violates the strict aliasing rule.
         .flag("-fno-strict-aliasing")
-        // An index out of bounds, an oversized shift, a misaligned vector: the emulator reports the thread.
+        // Indices out of bounds, oversized shifts and misaligned vectors are reported with their thread.
         .flag("-fsanitize=undefined")
         .flag("-fno-sanitize=vptr")
         .flag("-fsanitize-undefined-trap-on-error");
     build
 }
 
-/// The compiled sources; unchanged ones are not compiled again.
+/// Compiles the sources into objects; unchanged sources are not compiled again.
 fn objects(headers: &[PathBuf], sources: &[PathBuf]) -> Vec<PathBuf> {
     let of_headers: Vec<Vec<u8>> = headers.iter().map(|header| read(header)).collect();
     let key = |source: &Path| {

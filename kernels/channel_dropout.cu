@@ -3,7 +3,7 @@
 #include "common.cuh"
 #include "philox.cuh"
 
-// One element per thread; elements of one channel use the same random word.
+// One element per thread; all elements of a channel use the same random word.
 template <class T>
 __device__ void channel_dropout(T* y, const T* x, unsigned n, unsigned plane, u64 key, const u64* step,
                                 unsigned threshold, float scale) {

@@ -1,23 +1,23 @@
 // Iteration over the elements of each channel of [n, c, plane], for per-channel sums in parts.
 //
-// blockIdx.y is the part of each channel that a block reduces; a second kernel adds the parts. The sizes alone determine the
-// parts, so the bits are those of any GPU.
+// blockIdx.y is the part of each channel that a block reduces; a second kernel adds the parts. The parts depend only on
+// the sizes, so the result has the same bits on any GPU.
 #pragma once
 #include "common.cuh"
 
-// The channels of a block of 256 threads. Where a plane has fewer elements than a warp, as in [n, c], 32 adjacent
-// threads process 32 adjacent channels; otherwise the whole block processes one.
+// The number of channels of a block of 256 threads. If a plane has fewer elements than a warp has threads, as in [n,
+// c], 32 adjacent threads process 32 adjacent channels; otherwise the whole block processes one channel.
 constexpr unsigned CHANNELS_OF_BLOCK = 32;
 
-// The elements that a thread loads before it adds the first of them, each to a sum of its own.
+// The number of elements that a thread loads before it adds the first of them, each to a separate sum.
 constexpr unsigned IN_FLIGHT = 4;
 
-// The elements of a channel that this thread reduces: every `step`-th from `first` on and before `end`.
+// The elements of a channel that this thread reduces: every `step`-th, from `first` on and before `end`.
 struct ShareOfChannel {
     unsigned channel, first, step, end, c, plane;
 };
 
-// An element of a channel: its offset, its image, and its place in the plane.
+// An element of a channel: its offset, its image, and its position in the plane.
 struct Element {
     size_t offset;
     unsigned image, pixel;
@@ -34,8 +34,8 @@ __device__ inline ShareOfChannel share_of_thread(unsigned of_part, unsigned n, u
     return {channel, begin + first, step, channel < c ? end : 0, c, plane};
 }
 
-// Calls `add(j, load(element))` for each element of the share, where j < IN_FLIGHT numbers independent sums. The place of an
-// element follows from that of the one before without a division.
+// Calls `add(j, load(element))` for each element of the share, where j < IN_FLIGHT is the index of an independent sum.
+// The position of an element is computed from the previous one without a division.
 template <class Load, class Add>
 __device__ __forceinline__ void for_share(const ShareOfChannel& share, Load load, Add add) {
     const unsigned near = share.step % share.plane, images = share.step / share.plane;
@@ -70,14 +70,14 @@ __device__ __forceinline__ void for_share(const ShareOfChannel& share, Load load
     }
 }
 
-// The sums of a thread, each of every IN_FLIGHT-th element.
+// The sums of a thread; each adds every IN_FLIGHT-th element.
 struct ChannelSums {
     Sum of[IN_FLIGHT];
 
     __device__ float total() const { return (of[0].total + of[1].total) + (of[2].total + of[3].total); }
 };
 
-// Whether this thread writes the result of its channel, and where among the parts [parts, c].
+// Whether this thread writes the result of its channel, and its index among the parts [parts, c].
 __device__ inline bool writes(const ShareOfChannel& share) {
     const bool is_first = side_by_side(share.plane) ? threadIdx.x < CHANNELS_OF_BLOCK : threadIdx.x == 0;
     return is_first && share.channel < share.c;
@@ -86,7 +86,8 @@ __device__ inline size_t place_of_part(const ShareOfChannel& share) {
     return size_t(blockIdx.y) * share.c + share.channel;
 }
 
-// Reduces the parts of the threads of each channel with `combine`, starting from `nothing`; all threads get the result.
+// Combines the values of the threads of each channel with `combine`, starting with `nothing`; all threads get the
+// result.
 template <class Combine>
 __device__ __forceinline__ float over_side_by_side(float part, float nothing, Combine combine) {
     SHARED(float, parts, [1024]);

@@ -1,7 +1,7 @@
-// Limiting elements to an interval, and its derivative.
+// Clamping of elements to an interval, and its derivative.
 #include "map.cuh"
 
-// A comparison with NaN is false, so NaN stays.
+// A comparison with NaN is false, so NaN is propagated.
 template <class T>
 __device__ void clamp(T* y, const T* x, unsigned n, float low, float high) {
     map(y, x, n, [=](float x) {

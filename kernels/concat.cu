@@ -1,7 +1,7 @@
 // Concatenation along an axis; the gradients are slices.
 #include "common.cuh"
 
-// The output interleaves runs of `of_x` elements of x and of `of_y` elements of y; one element per thread.
+// The output consists of alternating runs of `of_x` elements of x and `of_y` elements of y; one element per thread.
 template <class T>
 __device__ void concat(T* z, const T* x, const T* y, unsigned n, unsigned of_x, unsigned of_y) {
     for (unsigned i = thread_in_grid(); i < n; i += threads_in_grid()) {

@@ -1,4 +1,4 @@
-// Convolution of images with a fused epilogue: `y[n, o] = epilogue(sum over c of x[n, c] * weight[o, c] + bias[o])`, as
+// Convolution of images with a fused epilogue, `y[n, o] = epilogue(sum over c of x[n, c] * weight[o, c] + bias[o])`, as
 // an implicit GEMM whose rows are the output channels and whose columns are the output pixels.
 #include "conv2d.cuh"
 

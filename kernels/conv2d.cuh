@@ -1,5 +1,5 @@
 // Convolution and its two gradients as implicit GEMMs: operands are gathered from images and weights, and the im2col
-// matrix is never stored. The transposed convolution is the gradient with respect to the input.
+// matrix is not stored. The transposed convolution is the gradient with respect to the input.
 #pragma once
 #include "matmul.cuh"
 
@@ -8,7 +8,7 @@ struct Convolution {
     unsigned n, c, h, w, o, kh, kw, sh, sw, ph, pw, oh, ow;
 };
 
-// A mixed-radix index of three digits, of which the lower two have these radices: it advances (channel, kernel offset)
+// A mixed-radix index of three digits, whose lower two digits have these radices: it advances (channel, kernel offset)
 // and (image, pixel) without divisions.
 struct Digits {
     unsigned high, middle, low;
@@ -31,7 +31,7 @@ struct Radices {
     }
 };
 
-// Shared by the operands below: their steps are such indices.
+// Common to the operands below, whose steps are such indices.
 template <class T, bool ALONG>
 struct Stepping {
     using Element = T;
@@ -99,11 +99,10 @@ __device__ void conv2d(T* y, const T* x, const T* weight, Epilogue<T> epilogue, 
 
 // ---------------------------------------------------------------------------------------------------------
 // The gradient with respect to the input. Image rows and columns are grouped into phases by their remainder modulo the
-// stride. All pixels of a phase use the same kernel offsets, every stride-th, so that no zeros between outputs are
-// multiplied.
+// stride. All pixels of a phase use the same kernel offsets, every stride-th, so no inserted zeros are multiplied.
 
-// One axis of a phase: its pixels are `first_pixel + stride i`, its kernel offsets `first_offset + stride a`, and offset a
-// reads pixel i for output `last + i - a`.
+// One axis of a phase: its pixels are `first_pixel + stride i`, its kernel offsets `first_offset + stride a`, and for
+// pixel i offset a reads output `last + i - a`.
 struct Phase {
     unsigned stride, first_pixel, pixels, first_offset, offsets;
     int last;
@@ -116,7 +115,7 @@ struct Phase {
           last((phase + padding - first_offset) / stride) {}
 };
 
-// The radices of a step: at least one, so that a phase without kernel offsets does not divide by zero.
+// The radices of a step. They are at least one, so that a phase without kernel offsets does not divide by zero.
 __device__ inline Radices radices_of(const Phase& rows, const Phase& columns) {
     return {rows.offsets ? rows.offsets : 1, columns.offsets ? columns.offsets : 1};
 }
@@ -147,7 +146,7 @@ struct PhaseWeight : Stepping<T, true> {
     }
 };
 
-// The outputs that depend on each pixel of a phase: a line is a pixel (image, row, column of the phase).
+// The outputs that depend on each pixel of a phase, as an operand: a line is a pixel (image, row, column of the phase).
 template <class T>
 struct PhaseReads : Stepping<T, false> {
     using Line = Window<T>;
@@ -174,7 +173,7 @@ struct PhaseReads : Stepping<T, false> {
     }
 };
 
-// The output of a phase: every stride-th pixel of images [n, c, h, w].
+// The result of a phase: every stride-th pixel of images [n, c, h, w].
 template <class T>
 struct PhaseOutput {
     T* dx;
@@ -203,8 +202,8 @@ __device__ void conv2d_grad_input(T* dx, const T* dy, const T* weight, Epilogue<
 }
 
 // ---------------------------------------------------------------------------------------------------------
-// The gradient with respect to the weight: sums over all pixels of all images, split into parts by blockIdx.z, because
-// there are few outputs (split-k). The parts are added in order afterwards.
+// The gradient with respect to the weight: sums over all pixels of all images. Because there are few outputs, the sums
+// are split into parts by blockIdx.z (split-k), which are then added in order.
 
 // The output gradient as an operand: a line is an output channel, a step a pixel (image, row, column).
 template <class T>

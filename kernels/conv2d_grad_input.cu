@@ -1,6 +1,6 @@
-// The gradient of a convolution with respect to its images and, with an epilogue, the transposed convolution: an implicit
-// GEMM whose rows are the input channels and whose columns are the pixels of a phase. Each remainder modulo the stride is
-// a phase; blockIdx.z indexes them.
+// The gradient of a convolution with respect to its images or, with an epilogue, the transposed convolution: an
+// implicit GEMM whose rows are the input channels and whose columns are the pixels of a phase. Each remainder modulo
+// the stride is a phase; blockIdx.z indexes the phases.
 #include "conv2d.cuh"
 
 #define PARAMETERS(T) \

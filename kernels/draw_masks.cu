@@ -1,23 +1,23 @@
 // Draws the masks of a step (`models::Masks`): the patches of each image with the smallest random words are kept.
 //
-// One random word for each patch of each image, in order, from the sequence of the step. The place of a patch is the number
-// of patches with a smaller word, or an equal one and a smaller number: the order of a stable sort.
+// There is one random word for each patch of each image, in order, from the sequence of the step. The position of a
+// patch is the number of patches with a smaller word, or with an equal word and a smaller index, as in a stable sort.
 #include "philox.cuh"
 
 struct Masks {
     unsigned n, patches, kept;
 };
 
-// Kept [n, kept] and removed [n, patches - kept] patches, the place of each patch among both [n, patches], and the rows of
-// the class token, the kept tokens and one mask token from which all tokens are restored [n, 1 + patches]. A block per image
-// at a time; `words` has room for those of an image.
+// Writes the kept [n, kept] and removed [n, patches - kept] patches, the position of each patch among both [n,
+// patches], and the rows of the class token, the kept tokens and one mask token from which all tokens are restored [n,
+// 1 + patches]. A block processes one image at a time; `words` has room for the words of one image.
 KERNEL(draw_masks,
        (unsigned* kept, unsigned* removed, unsigned* restore, unsigned* rows, Masks of, u64 key, const u64* step)) {
     DYNAMIC_SHARED(unsigned, words);
     for (unsigned image = blockIdx.x; image < of.n; image += gridDim.x) {
         const u64 first = u64(image) * of.patches;
         __syncthreads();  // The words of the image before may still be read.
-        // A random block of four words may span two images.
+        // A random block of four words may belong to two images.
         for (u64 block = first / 4 + threadIdx.x; 4 * block < first + of.patches; block += blockDim.x) {
             const Words four = philox(key, *step, block);
 #pragma unroll

@@ -1,5 +1,5 @@
-// Dropout (Srivastava et al., 2014, JMLR 15): `scale x` where an element is kept, and 0 where it is dropped. The mask is a
-// function of the stream's key, the step and the element, so the gradient recomputes it.
+// Dropout (Srivastava et al., 2014, JMLR 15): `scale x` for kept elements, and 0 for dropped ones. The mask depends
+// only on the stream's key, the step and the element, so the backward pass recomputes it.
 #include "map.cuh"
 #include "philox.cuh"
 

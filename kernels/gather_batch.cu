@@ -1,30 +1,30 @@
-// Gathers a training batch from a data set stored on the device: selected, augmented, normalised.
+// Gathers a training batch from a data set that is stored on the device: selects, augments and normalises images.
 //
-// Augmentations are functions of the stream's key, the step and the image, with the same random words as
+// Augmentations depend only on the stream's key, the step and the image, with the same random words as
 // `data::Augmentation` on the host.
 #include "philox.cuh"
 
 struct Batch {
-    // The number of images, and the place of the first in the output.
+    // The number of images, and the index of the first of them in the output.
     unsigned n, behind;
     unsigned c, h, w;
     // Bytes are normalised: (byte / 255 - shift) / scale.
     float shift, scale;
-    // 0: none. 1: rotated by a random angle per image; 2: by one angle for all. 3: random crop of the reflection-padded
-    // image, with a random horizontal flip.
+    // The augmentation. 0: none. 1: rotation by a random angle per image; 2: by one angle for all. 3: random crop of
+    // the reflection-padded image, with a random horizontal flip.
     unsigned change;
     // The largest angle, in radians, or the width of the border.
     float extent;
 };
 
-// How the pixels of an image move.
+// The augmentation of one image.
 struct Change {
     float cosine, sine;
     int down, right;
     unsigned mirror;
 };
 
-// The source of an output pixel; black outside the image.
+// The source of an output pixel; black outside of the image.
 struct Source {
     int row, column;
     bool inside;
@@ -48,7 +48,7 @@ __device__ inline Change drawn(const Batch& of, u64 key, u64 step, unsigned imag
         change.down = int(below(words.of[1], 2 * border + 1)) - border;
         change.right = int(below(words.of[2], 2 * border + 1)) - border;
     } else {
-        // In half turns: unlike that of `sin`, the argument reduction of `sincospi` needs no array.
+        // Computed in half turns: unlike that of `sin`, the argument reduction of `sincospi` needs no array.
         constexpr double PI = 3.14159265358979323846;
         double sine, cosine;
         sincospi((2.0 * (double(words.of[0]) / 4294967296.0) - 1.0) * double(of.extent) / PI, &sine, &cosine);
@@ -84,8 +84,8 @@ __device__ __forceinline__ float pixel_of(unsigned char byte, const Batch& of) {
 }
 __device__ __forceinline__ float pixel_of(float value, const Batch&) { return value; }
 
-// Images [n, c h w] and labels [n] of the rows order[first], order[first + 1], ... A block per image at a time, whose change
-// is drawn once; one pixel of all channels per thread.
+// Images [n, c h w] and labels [n] of the rows order[first], order[first + 1], ... A block processes one image at a
+// time, whose augmentation is drawn once; one thread per pixel, for all channels.
 template <class Stored>
 __device__ void gather_batch(float* images, unsigned* labels, const Stored* pixels, const unsigned char* all_labels,
                              const unsigned* order, const unsigned* first, const Batch& of, u64 key, const u64* step) {

@@ -4,7 +4,7 @@
 constexpr float ONE_OVER_ROOT_2 = 0.707106781f;
 constexpr float ONE_OVER_ROOT_TAU = 0.398942280f;
 
-// `P(x)`, the cumulative distribution function of the standard normal distribution, precise also in the tails.
+// `P(x)`, the cumulative distribution function of the standard normal distribution, which is precise also in the tails.
 __device__ __forceinline__ float probability_below(float x) { return 0.5f * erfcf(-x * ONE_OVER_ROOT_2); }
 
 // `x P(x)`

@@ -2,7 +2,7 @@
 // row; sums over rows use blocks of 32 x 8 threads over adjacent columns.
 #include "common.cuh"
 
-// The row of this thread's warp, which may be past the last row.
+// The row of this thread's warp; it may be past the last row.
 __device__ inline unsigned row_of_warp() { return thread_in_grid() / WARP; }
 
 // `y = (x - mean) rstd weight + bias`, with `rstd = 1 / sqrt(variance + eps)`.
@@ -13,8 +13,8 @@ __device__ void layer_norm(T* y, float* means, float* rstds, const T* x, const T
     if (row >= rows) return;
     x += size_t(row) * d;
     y += size_t(row) * d;
-    // The terms of a mean are divided before they are added, so that no sum overflows; the second pass corrects the rounding
-    // of the mean, so that equal values have no deviation.
+    // The terms of a mean are divided before they are added, so that no sum overflows; the second pass corrects the
+    // rounding of the mean, so that equal values have zero deviation.
     Sum sum, rest, squares;
     for (unsigned i = lane_in_warp(); i < d; i += WARP) sum.add(widen(x[i]) / float(d));
     const float first = warp_sum(sum.total);
@@ -61,7 +61,7 @@ __device__ void layer_norm_grad_input(T* dx, const T* x, const T* weight, const 
 }
 
 // `dweight = sum(dy z)` and `dbias = sum(dy)` over the `rows_of_part` rows of part blockIdx.y, into [parts, d]. Models
-// have thousands of rows per column: a single part would leave SMs idle.
+// have thousands of rows per column, so a single part would leave SMs idle.
 template <class T>
 __device__ void layer_norm_grad_affine(float* dweight, float* dbias, const T* x, const float* means,
                                        const float* rstds, const T* dy, unsigned rows, unsigned d,

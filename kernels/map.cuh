@@ -1,4 +1,4 @@
-// Element-wise functions: every thread processes four adjacent elements at a time, 8 or 16 bytes.
+// Element-wise functions: every thread processes four adjacent elements (8 or 16 bytes) at a time.
 #pragma once
 
 #include "common.cuh"
@@ -16,7 +16,8 @@ __device__ __forceinline__ Pack<T> pack_at(const T* x, unsigned i) {
     return reinterpret_cast<const Pack<T>*>(x)[i];
 }
 
-// `out[i] = f(i)` for i below n; `pack(i)` computes the four elements from 4 i on, `one(i)` one of the remainder.
+// `out[i] = f(i)` for i below n. `pack(i)` computes the four elements from 4 i on, `one(i)` one element of the
+// remainder.
 template <class T, class OfPack, class OfOne>
 __device__ __forceinline__ void write_packs(T* out, unsigned n, OfPack pack, OfOne one) {
     for (unsigned i = thread_in_grid(); i < n / PACK; i += threads_in_grid()) {

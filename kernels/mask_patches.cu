@@ -1,14 +1,15 @@
-// Replaces patches of images by those of a mean image, each with the same probability (`runs`, masked autoencoders).
+// Replaces random patches of images by those of a mean image, each with the same probability, for masked training
+// (`runs`).
 //
-// Patch p of image i is replaced where the 53 random bits that begin with word 2 p of sequence i are below the threshold, which
-// is the probability times 2^53. The key of the step lies in memory, so that a replay uses the latest.
+// Patch p of image i is replaced if the 53 random bits starting with word 2 p of sequence i are below the threshold,
+// which is the probability times 2^53. The key of the step is in device memory, so that a replay uses the current one.
 #include "philox.cuh"
 
 struct MaskedImages {
     unsigned n, c, h, w, side;
 };
 
-// Images [n, c, h, w]; one pixel of all channels per thread.
+// Images [n, c, h, w]; one thread per pixel, for all channels.
 KERNEL(mask_patches, (float* masked, const float* whole, const float* mean, const u64* key, MaskedImages of, u64 threshold)) {
     const unsigned plane = of.h * of.w, across = (of.w + of.side - 1) / of.side;
     for (unsigned i = thread_in_grid(); i < of.n * plane; i += threads_in_grid()) {

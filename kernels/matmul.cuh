@@ -2,7 +2,8 @@
 #pragma once
 #include "product.cuh"
 
-// A matrix with lines of `steps` elements: [lines, steps] if lines are contiguous, otherwise [steps, lines].
+// A matrix with lines of `steps` elements, stored as [lines, steps] if lines are contiguous, otherwise as [steps,
+// lines].
 template <class T, bool LINES_TOGETHER>
 struct Matrix {
     using Element = T;
@@ -37,7 +38,7 @@ struct Matrix {
     }
 };
 
-// `epilogue(sum + bias[column])` in a matrix [m, n].
+// `epilogue(sum + bias[column])`, stored in a matrix [m, n].
 template <class T>
 struct MatrixOutput {
     T* c;
@@ -49,8 +50,8 @@ struct MatrixOutput {
     }
 };
 
-// Calls `product` with the operands a [m, k] or, transposed, [k, m], and b [k, n] or, transposed, [n, k], of
-// the matrices of batch index blockIdx.z.
+// Calls `product` with the operands a, [m, k] or transposed [k, m], and b, [k, n] or transposed [n, k], which are the
+// matrices with batch index blockIdx.z.
 template <class T, class Product>
 __device__ void with_matrices(T* c, const T* a, const T* b, Epilogue<T> epilogue, unsigned m, unsigned n, unsigned k,
                               unsigned transpose_a, unsigned transpose_b, const Product& product) {

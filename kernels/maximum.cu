@@ -1,4 +1,4 @@
-// The element-wise maximum, and the share of the gradient that its first input gets.
+// The element-wise maximum, and the fraction of the gradient that its first input gets.
 #include "map.cuh"
 
 template <class T>
@@ -6,7 +6,7 @@ __device__ void maximum(T* z, const T* x, const T* y, unsigned n) {
     map2(z, x, y, n, [](float x, float y) { return isnan(x) || isnan(y) ? x + y : x > y ? x : y; });
 }
 
-// 1 where `x` is above `y`, 0 where it is below, a half at a tie
+// 1 if `x` is above `y`, 0 if it is below, 1/2 at a tie.
 template <class T>
 __device__ void maximum_share(T* share, const T* x, const T* y, unsigned n) {
     map2(share, x, y, n, [](float x, float y) {

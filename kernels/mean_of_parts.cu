@@ -1,4 +1,4 @@
-// The second pass of a loss, by one block: `factor` times the sum of the partial sums of its blocks or rows.
+// The second pass of a loss, in one block: `factor` times the sum of the partial sums of its blocks or rows.
 #include "common.cuh"
 
 KERNEL(mean_of_parts, (float* mean, const float* parts, unsigned count, float factor)) {

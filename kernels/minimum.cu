@@ -1,4 +1,4 @@
-// The element-wise minimum; its gradients are shared out by maximum.cu.
+// The element-wise minimum; its gradients are computed by maximum.cu.
 #include "map.cuh"
 
 template <class T>

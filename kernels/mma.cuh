@@ -1,10 +1,11 @@
-// The tensor-core instruction `mma` and its fragments: d += a b, for a of 16 rows, b of 8 columns and d [16, 8] in f32,
-// distributed over the lanes of a warp.
+// The tensor-core instruction `mma` and its fragments: d += a b, where a has 16 rows, b has 8 columns, and d [16, 8] is
+// in f32; all are distributed over the lanes of a warp.
 //
-// A row of a and a column of b are 8 words of 32 bits: 16 elements of 16 bits, or 8 of f32 rounded to tf32. In words,
-// all types have the same layout. With i = lane / 4 and j = lane % 4, a lane holds of a the words
-// (row i, word j), (i + 8, j), (i, j + 4), (i + 8, j + 4), of b (word j, column i), (j + 4, i), and of d the
-// sums (row i, column 2 j), (i, 2 j + 1), (i + 8, 2 j), (i + 8, 2 j + 1).
+// A row of a and a column of b are 8 words of 32 bits: 16 elements of 16 bits, or 8 of f32 rounded to tf32. In units of
+// words, all types have the same layout. With i = lane / 4 and j = lane % 4, a lane holds
+// the words (row i, word j), (i + 8, j), (i, j + 4), (i + 8, j + 4) of a,
+// the words (word j, column i), (j + 4, i) of b, and
+// the sums (row i, column 2 j), (i, 2 j + 1), (i + 8, 2 j), (i + 8, 2 j + 1) of d.
 #pragma once
 #include "common.cuh"
 
@@ -25,7 +26,7 @@ __device__ inline unsigned to_tf32(float x) {
 }
 
 #ifndef __CUDACC__
-// The contribution of two words to a sum.
+// The contribution of a word of a and a word of b to a sum.
 template <class T>
 float dot_of_words(unsigned a, unsigned b) {
     if constexpr (sizeof(T) == 4) {
@@ -73,7 +74,7 @@ __device__ inline void mma(float (&d)[4], const unsigned (&a)[4], const unsigned
 #endif
 }
 
-// Loads the fragment of a whose first word is `words`, in shared memory, in rows of `length` words.
+// Loads the fragment of a whose first word is at `words` in shared memory, from rows of `length` words.
 __device__ inline void load_a(unsigned (&a)[4], const unsigned* words, unsigned length) {
     const unsigned lane = lane_in_warp();
 #ifdef __CUDA_ARCH__
@@ -85,7 +86,7 @@ __device__ inline void load_a(unsigned (&a)[4], const unsigned* words, unsigned 
 #endif
 }
 
-// Loads the fragment of b whose first word is `words`, in shared memory, in columns of `length` words.
+// Loads the fragment of b whose first word is at `words` in shared memory, from columns of `length` words.
 __device__ inline void load_b(unsigned (&b)[2], const unsigned* words, unsigned length) {
     const unsigned lane = lane_in_warp();
 #ifdef __CUDA_ARCH__

@@ -1,7 +1,7 @@
-// Mean squared error, its gradient, and both fused.
+// Mean squared error, its gradient, and both in one pass.
 //
-// Each block writes the sum of its squares to `parts`; mean_of_parts adds them. The number of blocks depends on n alone,
-// so that the same inputs give the same bits on any GPU.
+// Each block writes the sum of its squares to `parts`; mean_of_parts adds them. The number of blocks depends only on n,
+// so the same inputs give the same bits on any GPU.
 #include "map.cuh"
 
 template <class T>
@@ -33,7 +33,7 @@ __device__ void mse_grad(T* dx, const T* x, const T* y, const float* dloss, unsi
     map2(dx, x, y, n, [=](float x, float y) { return factor * (x - y); });
 }
 
-// Both fused, for a loss whose upstream gradient is known in advance because it is the last of its graph.
+// The loss and its gradient in one pass, for a loss that is the last value of its graph, so its own gradient is known.
 template <class T>
 __device__ void mse_with_grad(float* parts, T* dx, const T* x, const T* y, const float* dloss, unsigned n) {
     const float factor = 2.0f * *dloss / float(n);

@@ -2,8 +2,8 @@
 #pragma once
 #include "channels.cuh"
 
-// `z = (x - mean) rstd` and `y = z weight + bias`. The latter is rounded after each operation and never fused, so that the
-// backward pass finds the signs and maxima of the forward pass again.
+// `z = (x - mean) rstd` and `y = z weight + bias`. y is rounded after each operation, without fused multiply-adds, so
+// that the backward pass computes the same signs and maxima as the forward pass.
 struct Norm {
     float mean, rstd, weight, bias;
 
@@ -16,7 +16,7 @@ __device__ Norm norm_of(unsigned channel, const T* weight, const T* bias, const 
     return {means[channel], rstds[channel], widen(weight[channel]), widen(bias[channel])};
 }
 
-// `max(y, 0)`, and the gradient of y from that of the result; NaN is propagated.
+// `max(y, 0)`, and the gradient with respect to y from that with respect to the result; NaN is propagated.
 __device__ inline float relu_of(float y) { return y <= 0.0f ? 0.0f : y; }
 __device__ inline float through_relu(float y, float dy) { return isnan(y) ? y : y > 0.0f ? dy : 0.0f; }
 

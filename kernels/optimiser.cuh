@@ -1,9 +1,10 @@
-// Shared by optimisers: the list of all parameters, split into chunks for blocks, so that one launch updates them all.
+// Common to optimisers: the list of all parameters, divided into chunks for blocks, so that one launch updates all of
+// them.
 #pragma once
 
 #include "common.cuh"
 
-// The elements of one parameter that one block updates.
+// A chunk: the elements of one parameter that one block updates.
 struct Share {
     unsigned parameter, first, count;
 };

@@ -4,7 +4,7 @@
 
 #include "common.cuh"
 
-// Four random words: block number `index` of the sequence numbered `sequence`.
+// Four random words: the block with index `index` of the sequence numbered `sequence`.
 struct Words {
     unsigned of[4];
 };
@@ -26,7 +26,8 @@ __device__ __forceinline__ Words philox(u64 key, u64 sequence, u64 index) {
     return {{a, b, c, d}};
 }
 
-// One mask of a stream: a word below the threshold, which is the probability times 2^32, drops its element.
+// A dropout mask of a stream: an element is dropped if its word is below the threshold, which is the probability times
+// 2^32.
 struct Mask {
     u64 key;
     u64 step;

@@ -1,10 +1,9 @@
-// GEMM over generic operands, which need not be matrices in memory:
-// out(row, column) = sum over k of a(row, k) b(column, k), accumulated in f32 in the order of k.
+// GEMM for generic operands, which need not be matrices in memory:
 //
-// That is a single sequential sum, with an error of up to k / 2 epsilons, whereas other sums are compensated. The weight
-// gradient of a convolution is split into parts; for that of a linear layer, k is the batch size.
+// The result is a single sequential sum, with an error of up to k / 2 epsilons, whereas other sums are compensated. The
+// weight gradient of a convolution is split into parts; for that of a linear layer, k is the batch size.
 //
-// An operand locates its elements by a line (a row of a, or a column of b) and a step along k:
+// An operand addresses its elements by a line (a row of a, or a column of b) and a step along k:
 //
 //   Element                      the stored type
 //   ALONG_STEPS                  whether adjacent elements in memory are steps of one line, or lines
@@ -14,15 +13,15 @@
 //   Element at(Line, Step)       the element, or zero outside of the operand
 //   Run run(Line, Step, Step)    several elements along k, from this step on; the last argument is step(1)
 //
-// An output has `store(row, column, sum)` and ignores positions outside of it. A convolution is an implicit GEMM with
-// operands that read images, so all GEMM kernels here serve both.
+// An output has `store(row, column, sum)` and ignores positions outside of it. A convolution is an implicit GEMM whose
+// operands read images, so all GEMM kernels below serve both.
 //
-// The GEMM kernels are function objects called with the operands, the output and a range of k. `Naive` is the readable
-// reference, `RegisterTiled` computes squares of outputs per thread, and `TensorCore` uses the tensor cores.
+// The GEMM kernels are function objects that are called with the operands, the output and a range of k. `Naive` is the
+// readable reference, `RegisterTiled` computes squares of outputs per thread, and `TensorCore` uses the tensor cores.
 #pragma once
 #include "mma.cuh"
 
-// The fused epilogue of a sum: an optional bias per channel, then an optional ReLU.
+// The epilogue that is fused into a GEMM: an optional bias per channel, then an optional ReLU.
 template <class T>
 struct Epilogue {
     static constexpr unsigned BIAS = 1, RELU = 2;
@@ -67,9 +66,9 @@ __device__ void Naive::operator()(const A& a, const B& b, const Out& out, unsign
 }
 
 // ---------------------------------------------------------------------------------------------------------
-// Shared by the two fast GEMM kernels: how threads load tiles.
+// Common to the two fast GEMM kernels: how threads load tiles.
 
-// The elements that a thread loads at once: 16 bytes, one access for an aligned matrix.
+// The number of elements that a thread loads at once: 16 bytes, in one access for an aligned matrix.
 template <class T>
 constexpr unsigned RUN = 16 / sizeof(T);
 
@@ -78,7 +77,7 @@ struct alignas(16) Run {
     T elements[RUN<T>];
 };
 
-// The run of any operand, gathered by elements.
+// A run of elements of any operand, loaded one by one.
 template <class Operand, class Line, class Step>
 __device__ Run<typename Operand::Element> run_by_elements(
     const Operand& operand, const Line& line, Step step, const Step& one) {
@@ -142,8 +141,8 @@ struct RegisterTiled {
     static constexpr unsigned ACROSS = SIDE / (4 * SQUARES);
     static constexpr unsigned THREADS = ACROSS * ACROSS;
 
-    // Double-buffered tiles of each operand: one is used while the next is written. The lines of a step are contiguous, so
-    // that a thread loads four of them at once.
+    // Double-buffered tiles of each operand: one is read while the next is written. The lines of a step are contiguous,
+    // so that a thread loads four of them at once.
     struct alignas(16) Shared {
         float a[2][STEPS][SIDE + 4], b[2][STEPS][SIDE + 4];
     };
@@ -186,7 +185,7 @@ __device__ void RegisterTiled<SIDE, SQUARES>::operator()(const A& a, const B& b,
     for (unsigned k = k_begin; k < k_end; k += STEPS) {
         write_by_steps(&shared.a[now][0][0], SIDE + 4, reads_a);
         write_by_steps(&shared.b[now][0][0], SIDE + 4, reads_b);
-        // One barrier per iteration suffices: the tile overwritten by the next iteration is no longer used.
+        // One barrier per iteration suffices: the tile that the next iteration overwrites is no longer read.
         __syncthreads();
         if (k + STEPS < k_end) {
             reads_a.read();
@@ -222,9 +221,9 @@ __device__ void RegisterTiled<SIDE, SQUARES>::operator()(const A& a, const B& b,
 // ---------------------------------------------------------------------------------------------------------
 // The tensor-core GEMM.
 
-// A tile of SIDE x SIDE outputs by ROWS x COLUMNS warps. In words of 32 bits, one f32 or two 16-bit elements, a tile of an
-// operand is 16 wide, and an instruction uses 8 of them: the layout of the words is the same for all types, so only the
-// instruction differs.
+// A tile of SIDE x SIDE outputs, computed by ROWS x COLUMNS warps. In words of 32 bits (one f32 or two 16-bit
+// elements), a tile of an operand is 16 wide, and an instruction uses 8 words. The layout of the words is the same for
+// all types, so only the instruction differs.
 template <unsigned SIDE, unsigned ROWS, unsigned COLUMNS>
 struct TensorCore {
     static constexpr unsigned WORDS = 16;
@@ -286,7 +285,7 @@ __device__ void TensorCore<SIDE, ROWS, COLUMNS>::operator()(const A& a, const B&
             reads_a.read();
             reads_b.read();
         }
-        // The reads of an operand may take branches; the instructions below need the whole warp.
+        // Reading an operand may diverge, but the instructions below require the whole warp.
         __syncwarp();
 #pragma unroll
         for (unsigned word = 0; word < WORDS; word += 8) {
@@ -321,8 +320,8 @@ __device__ void TensorCore<SIDE, ROWS, COLUMNS>::operator()(const A& a, const B&
 }
 
 // ---------------------------------------------------------------------------------------------------------
-// Entry points. An operation defines its PARAMETERS(T) and its use of a GEMM kernel, `CALL(T, product)`; these macros
-// define the naive kernels and the fast ones, register-tiled for f32 and tensor-core for 16-bit types.
+// Entry points. An operation defines its PARAMETERS(T) and its use of a GEMM kernel, `CALL(T, product)`. These macros
+// define the naive kernels and the fast ones, which are register-tiled for f32 and use tensor cores for 16-bit types.
 
 #define PLAIN_ENTRY(name, dtype, T, PARAMETERS, CALL) \
     KERNEL(name##_plain_##dtype, PARAMETERS(T)) { CALL(T, Naive{}); }
@@ -344,7 +343,7 @@ __device__ void TensorCore<SIDE, ROWS, COLUMNS>::operator()(const A& a, const B&
     TILE_ENTRY(name, f32, float, PARAMETERS, CALL, 64, RegisterTiled<64, 1>) \
     TILE_ENTRY(name, f32, float, PARAMETERS, CALL, 128, RegisterTiled<128, 2>)
 
-// Four warps or, in the large tile, eight.
+// Four warps compute a tile, and eight the large tile.
 #define TILE_ENTRIES_OF_FRAGMENTS(name, dtype, T, PARAMETERS, CALL)         \
     TILE_ENTRY(name, dtype, T, PARAMETERS, CALL, 64, TensorCore<64, 2, 2>) \
     TILE_ENTRY(name, dtype, T, PARAMETERS, CALL, 128, TensorCore<128, 2, 4>)

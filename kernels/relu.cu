@@ -7,7 +7,7 @@ __device__ void relu(T* y, const T* x, unsigned n) {
     map(y, x, n, [](float x) { return x <= 0.0f ? 0.0f : x; });
 }
 
-// `dx = dy` where y is above zero, 0 where it is zero, and NaN where it is NaN.
+// `dx = dy` where y is positive, 0 where it is zero, and NaN where it is NaN.
 template <class T>
 __device__ void relu_grad(T* dx, const T* y, const T* dy, unsigned n) {
     map2(dx, y, dy, n, [](float y, float dy) { return isnan(y) ? y : y > 0.0f ? dy : 0.0f; });

@@ -1,8 +1,8 @@
 // Scatter-add of rows: x [n, k, d] is added to the rows [n, k] of [n, t, d].
 #include "common.cuh"
 
-// One output element per thread, which scans all k indices and adds the matching rows in order: no atomics, so that a seed
-// gives the same bits twice. Adjacent threads scan for the same row.
+// One output element per thread, which scans all k indices and adds the matching rows in order. Without atomics,
+// repeated calls give the same bits. Adjacent threads scan for the same row.
 template <class T>
 __device__ void scatter_rows(T* y, const T* x, const unsigned* rows, unsigned n, unsigned t, unsigned k, unsigned d) {
     const unsigned elements = n * t * d;

@@ -1,4 +1,4 @@
-// Stochastic gradient descent with momentum: one launch for all parameters, its settings in device memory.
+// Stochastic gradient descent with momentum: one launch for all parameters, with the settings in device memory.
 #include "optimiser.cuh"
 
 struct SgdParameter {

@@ -1,7 +1,7 @@
 // The logistic sigmoid, and its gradient computed from its output.
 #include "map.cuh"
 
-// `1 / (1 + e^-x)`. The exponential is of `-|x|`, so it never overflows, and small results keep their precision.
+// `1 / (1 + e^-x)`, computed with `e^-|x|`, which never overflows; small results keep their precision.
 template <class T>
 __device__ void sigmoid(T* y, const T* x, unsigned n) {
     map(y, x, n, [](float x) {

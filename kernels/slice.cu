@@ -1,8 +1,8 @@
 // A slice along one axis, and its gradient, which is 0 outside of the slice.
 #include "common.cuh"
 
-// In memory the slice consists of runs of `length` elements out of every `stride`, from `start` on; one element per
-// thread.
+// In memory the slice consists of runs of `length` elements, one in every `stride` elements, starting at `start`. One
+// element per thread.
 template <class T>
 __device__ void slice(T* y, const T* x, unsigned n, unsigned start, unsigned length, unsigned stride) {
     for (unsigned i = thread_in_grid(); i < n; i += threads_in_grid()) y[i] = x[i / length * stride + start + i % length];
@@ -11,7 +11,7 @@ __device__ void slice(T* y, const T* x, unsigned n, unsigned start, unsigned len
 template <class T>
 __device__ void slice_grad(T* dx, const T* dy, unsigned n, unsigned start, unsigned length, unsigned stride) {
     for (unsigned i = thread_in_grid(); i < n; i += threads_in_grid()) {
-        // Before the start this wraps around to a large value.
+        // Before the start, the unsigned difference wraps around to a large value.
         const unsigned within = i % stride - start;
         dx[i] = within < length ? dy[i / stride * length + within] : narrow<T>(0.0f);
     }

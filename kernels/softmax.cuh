@@ -1,9 +1,9 @@
-// The maximum of a row, and its sum of exponentials, by one warp.
+// The maximum and the sum of exponentials of a row, computed by one warp.
 #pragma once
 
 #include "common.cuh"
 
-// The largest logit of a row, and the sum of `e^(x - largest)`, which neither overflows nor vanishes.
+// The largest logit of a row, and the sum of `e^(x - largest)`, which neither overflows nor underflows to zero.
 struct Softmax {
     float largest, sum;
 };

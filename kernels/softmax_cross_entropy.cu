@@ -1,7 +1,7 @@
-// The cross-entropy of logits [n, c] with labels, its gradient, and both fused; no probability is stored.
+// The cross-entropy of logits [n, c] with labels, its gradient, and both in one pass; no probability is stored.
 //
-// One warp per row, each lane every 32nd class. Each row writes its loss to `parts`; mean_of_parts computes the mean. The
-// row is read from memory once and then from the cache.
+// One warp per row; each lane processes every 32nd class. Each row writes its loss to `parts`; mean_of_parts computes
+// the mean. A row is read from memory once, and then from the cache.
 #include "softmax.cuh"
 
 // Selects the loss, the gradient or both.
@@ -17,7 +17,8 @@ __device__ __forceinline__ void softmax_cross_entropy(float* parts, T* dx, const
         const unsigned label = labels[row];
         const Softmax softmax = softmax_of(logits, c);
         if (PASS != Pass::Grad && lane_in_warp() == 0) {
-            // The maximum is kept separate: added to the logarithm it would cost the precision of a small loss.
+            // The maximum is subtracted separately: adding it to the logarithm would lose the precision of a small
+            // loss.
             parts[row] = logf(softmax.sum) - (widen(logits[label]) - softmax.largest);
         }
         for (unsigned i = lane_in_warp(); PASS != Pass::Loss && i < c; i += WARP) {

@@ -1,7 +1,7 @@
-// The mixed gradient of a latent with two heads: `dz = weight dfirst + (1 - weight) dsecond`.
+// The combined gradient of a latent with two heads: `dz = weight dfirst + (1 - weight) dsecond`.
 #include "map.cuh"
 
-// The weight is read from device memory, so that a recorded step can be replayed with another one.
+// The weight is read from device memory, so that a recorded step can be replayed with another weight.
 template <class T>
 __device__ void mix(T* dz, const T* dfirst, const T* dsecond, unsigned n, const float* weight) {
     const float of_first = *weight, of_second = 1.0f - *weight;

@@ -1,12 +1,12 @@
 // `factor` times the sum over axes, and its gradient; with a factor of 1 / count it is the mean.
 //
-// `outputs` iterates over the kept axes and `summed` over the summed ones, with the strides of the input. Two kernels: one
-// for sums along the last axis, where adjacent threads read adjacent terms, and one for all others, where they read terms
-// of adjacent sums.
+// `outputs` iterates over the kept axes and `summed` over the summed ones, with the strides of the input. There are two
+// kernels: one for sums along the last axis, in which adjacent threads read adjacent terms, and one for all others, in
+// which they read terms of adjacent sums.
 #include "axes.cuh"
 
-// A sum may be computed in parts, one for each blockIdx.y, which another kernel adds: y is then [parts, n] in f32. A thread loads
-// four terms before it adds the first of them, each to a sum of its own.
+// A sum may be computed in parts, one for each blockIdx.y, which another kernel adds; then y is [parts, n] in f32. A
+// thread loads four terms before it adds the first of them, each to a separate sum.
 
 // The sum of the terms from `first` up to `end` in steps.
 template <class T>
@@ -30,7 +30,7 @@ __device__ __forceinline__ unsigned end_of_part(unsigned count, unsigned of_part
     return count - begin < of_part ? count : begin + of_part;
 }
 
-// One warp per sum, each lane every 32nd term. Blocks of whole warps.
+// One warp per sum; each lane adds every 32nd term. Launched with blocks of whole warps.
 template <class Out, class T>
 __device__ void sum_axes_along(Out* y, const T* x, unsigned n, const Axes& outputs, unsigned count, const Axes& summed,
                                float factor, unsigned of_part) {
@@ -42,7 +42,7 @@ __device__ void sum_axes_along(Out* y, const T* x, unsigned n, const Axes& outpu
     }
 }
 
-// A block of 32 x 8 threads for 32 sums, each thread every 8th term of one.
+// A block of 32 x 8 threads computes 32 sums; each thread adds every 8th term of one sum.
 template <class Out, class T>
 __device__ void sum_axes_across(Out* y, const T* x, unsigned n, const Axes& outputs, unsigned count, const Axes& summed,
                                 float factor, unsigned of_part) {

@@ -1,13 +1,13 @@
 // Permutation of axes.
 #include "axes.cuh"
 
-// One output element per thread: writes are coalesced, and so are reads where the last axis stays last.
+// One output element per thread. Writes are coalesced, and so are reads if the last axis stays last.
 #define ENTRY(dtype, T) \
     KERNEL(transpose_##dtype, (T * y, const T* x, unsigned n, Axes axes)) { copy_along(y, x, n, axes); }
 FOR_EACH_DTYPE(ENTRY)
 
-// Transposes one matrix [rows, columns] per blockIdx.z in square tiles, so that reads and writes are coalesced. Blocks
-// of 32 x 8 threads; the tile is padded by one column to avoid bank conflicts.
+// Transposes one matrix [rows, columns] per blockIdx.z in square tiles, so that reads and writes are coalesced.
+// Launched with blocks of 32 x 8 threads; the tile is padded by one column to avoid bank conflicts.
 template <class T>
 __device__ void transpose_matrices(T* y, const T* x, unsigned rows, unsigned columns) {
     constexpr unsigned SIDE = 32, STEP = 8;

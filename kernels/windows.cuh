@@ -1,6 +1,6 @@
-// The maximum of each window of an image with its position, and the gradient, for max_pool2d.cu, adaptive_max_pool.cu and
-// batch_norm_pool.cu. A `Windows` defines, for each axis, the sizes of the image and of the output (`image`, `size`),
-// the range of window i (`from`, `to`), and the windows that contain a pixel (`first_with`, `last_with`).
+// The maximum of each window of an image with its position, and the gradient, for max_pool2d.cu, adaptive_max_pool.cu
+// and batch_norm_pool.cu. A type `Windows` defines, for each axis, the sizes of the image and of the output (`image`,
+// `size`), the range of window i (`from`, `to`), and the windows that contain a pixel (`first_with`, `last_with`).
 #pragma once
 #include "common.cuh"
 
@@ -23,14 +23,14 @@ struct Moving {
     }
 };
 
-// The maximum of a window and its place in the image.
+// The maximum of a window and its position in the image.
 struct Largest {
     float value;
     unsigned place;
 };
 
-// The first maximum of window (i, j) in row-major order, or the first NaN, of the values at each place of the image; padding
-// is ignored.
+// The first maximum of window (i, j) in row-major order, or the first NaN, where `value` returns the value at a
+// position of the image; padding is ignored.
 template <class Windows, class Value>
 __device__ Largest largest_of_window(const Windows& windows, unsigned i, unsigned j, Value value) {
     const unsigned width = windows.image[1];
@@ -70,7 +70,7 @@ __device__ void largest(T* y, float* places, const T* x, const Windows& windows,
     }
 }
 
-// One thread per pixel, which checks the windows that contain it, in order, for whether it is their maximum.
+// One thread per pixel, which checks for each window that contains it, in order, whether the pixel is its maximum.
 template <class T, class Windows>
 __device__ void largest_grad(T* dx, const T* dy, const float* places, const Windows& windows,
                              unsigned planes) {

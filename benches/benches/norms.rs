@@ -33,16 +33,16 @@ fn norms(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements((n * c * side * side) as u64));
         let mut words = Stream::new(0, "norms").sequence(0);
         let pixels = (0..n * c * side * side).map(|_| 2.0 * words.uniform() as f32 - 1.0).collect();
-        let x = Tensor::from_vec(pixels, &[n, c, side, side]).expect("there is memory");
+        let x = Tensor::from_vec(pixels, &[n, c, side, side]).expect("the memory suffices");
         let [weight, bias] = [1.0, 0.0].map(|value| Tensor::full(value, &[c], DType::F32));
         for (name, layers) in LAYERS {
             group.bench_function(BenchmarkId::from_parameter(name), |bencher| {
                 bencher.iter(|| {
                     let tape = Tape::new();
                     let inputs = [&x, &weight, &bias].map(|input| tape.input(input));
-                    let y = layers(&inputs[0], [&inputs[1], &inputs[2]]).expect("the shapes fit");
+                    let y = layers(&inputs[0], [&inputs[1], &inputs[2]]).expect("the shapes match");
                     let dy = Tensor::full(1.0, y.shape(), DType::F32);
-                    tape.backward_from(&y, dy).expect("the shapes fit")
+                    tape.backward_from(&y, dy).expect("the shapes match")
                 });
             });
         }
@@ -58,7 +58,7 @@ fn evaluation(criterion: &mut Criterion) {
         let workload = Workload::named(name, Some(batch)).expect("the workload is in the list");
         group.throughput(Throughput::Elements(batch as u64));
         group.bench_function(BenchmarkId::new(name, batch), |bencher| {
-            bencher.iter(|| workload.infer().expect("the shapes fit"));
+            bencher.iter(|| workload.infer().expect("the shapes match"));
         });
     }
     group.finish();

@@ -119,7 +119,7 @@ fn differentiated(
             let ones = Tensor::full(1.0, value.shape(), value.dtype());
             weight = Some(ones.to_device(&value.device())?);
         }
-        let weight = weight.clone().expect("it was just made");
+        let weight = weight.clone().expect("the value was set above");
         let gradients: Gradients = tape.backward_from(&output, weight)?;
         inputs.iter().try_for_each(|input| gradients.of(input).map(drop))?;
         Ok(())

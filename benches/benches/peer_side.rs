@@ -30,7 +30,8 @@ fn main() {
     let batch = argument("--batch").and_then(|batch| batch.parse().ok());
     let device = argument("--device").unwrap_or_else(|| "cpu".into()).parse();
     let device: Device = device.unwrap_or_else(|error| refuse(&format!("{error}")));
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads can be made");
+    let pool =
+        rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("the threads can be started");
     if OPERATIONS.contains(&&*name) {
         let outcome = pool.install(|| serve_operation(&name, &device));
         return outcome.unwrap_or_else(|error| refuse(&error.to_string()));

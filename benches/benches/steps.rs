@@ -46,14 +46,15 @@ fn matmul(criterion: &mut Criterion) {
 
 fn fc_m_step(criterion: &mut Criterion) {
     let workload = Workload::named("fc_m", None).expect("the workload is in the list");
-    let mut training = workload.training().expect("there is enough memory");
+    let mut training = workload.training().expect("the memory suffices");
     let mut group = criterion.benchmark_group("train_step");
     group.throughput(Throughput::Elements(workload.batch() as u64));
     group.sample_size(20);
     for threads in [1, 2] {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads can be made");
+        let pool =
+            rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("the threads can be started");
         group.bench_function(BenchmarkId::new("fc_m_512", format!("{threads}_threads")), |bencher| {
-            bencher.iter(|| pool.install(|| training.step().expect("the shapes fit")));
+            bencher.iter(|| pool.install(|| training.step().expect("the shapes match")));
         });
     }
     group.finish();

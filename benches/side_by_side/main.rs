@@ -70,7 +70,7 @@ fn setup(root: &Path) -> anyhow::Result<()> {
     println!("side-by-side: pip installs torch and numpy into {VENV} (several hundred MB)");
     cmd!(sh, "{python} -m pip install --disable-pip-version-check --quiet torch numpy")
         .run()
-        .context("pip cannot install torch and numpy; is there a network?")
+        .context("pip cannot install torch and numpy; check the network connection")
 }
 
 fn compare(root: &Path, options: &Options) -> anyhow::Result<()> {
@@ -118,7 +118,7 @@ fn works(options: &Options) -> Vec<Work> {
 /// Fails if a program failed; the comparison has been recorded.
 fn require_all(cells: &[Cell]) -> anyhow::Result<()> {
     let failed = cells.iter().flat_map(|cell| &cell.entries).filter(|entry| entry.failed.is_some()).count();
-    ensure!(failed == 0, "{failed} programs failed; the table says why");
+    ensure!(failed == 0, "{failed} programs failed; the table shows the reasons");
     Ok(())
 }
 

@@ -55,7 +55,7 @@ pub(crate) struct Program {
 impl Program {
     /// Starts it and waits until it is warm. Fails if it ends early or violates the protocol.
     pub(crate) fn start(launch: &Launch, work: &Work) -> anyhow::Result<Self> {
-        let (program, first) = launch.command.split_first().expect("a launch has a program");
+        let (program, first) = launch.command.split_first().expect("a command line has a program");
         let mut child = Command::new(program)
             .args(first)
             .args(["--workload", work.workload.name, "--mode", work.mode.name()])

@@ -51,7 +51,7 @@ fn free_name(folder: &Path, name: &str) -> PathBuf {
         .chain(numbered)
         .map(|name| folder.join(name))
         .find(|file| !file.exists())
-        .expect("a name is free")
+        .expect("an unused file name exists")
 }
 
 fn cell(cell: &Cell) -> Value {

@@ -1,7 +1,7 @@
 //! Embeds the CUDA kernels compiled by `cargo xtask kernels` if they match the current sources.
 //!
-//! Kernels are found in a clone of the repository only. The published package is built without them and without access to
-//! files outside of it.
+//! Only a clone of the repository contains compiled kernels. The published package is built without them and reads no
+//! files outside of its own folder.
 
 mod source_hash;
 
@@ -42,7 +42,7 @@ fn placeholder(path: &Path) -> std::io::Result<()> {
     fs::File::create(path)?.set_modified(SystemTime::UNIX_EPOCH)
 }
 
-/// The source text that includes the compiled kernels, if they are those of the sources.
+/// The source text that includes the compiled kernels, if they were compiled from the current sources.
 fn images(sources: &Path, compiled: &Path) -> String {
     let again = "run `cargo xtask kernels`, build again, or use the device `cpu`";
     let missing = match (fs::read_to_string(compiled), source_hash::of(sources)) {
@@ -64,7 +64,7 @@ fn images(sources: &Path, compiled: &Path) -> String {
     none(&missing)
 }
 
-/// The source text of `images.rs` without kernels, and why there are none.
+/// The source text of `images.rs` for a build without kernels, with the reason why there are none.
 fn none(missing: &str) -> String {
     format!("pub(super) static IMAGES: &[Image] = &[];\npub(super) const MISSING: &str = {missing:?};\n")
 }

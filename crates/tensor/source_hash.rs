@@ -1,10 +1,11 @@
-//! The hash of the kernel sources, used where kernels are compiled and where they are embedded.
+//! The hash of the kernel sources, used by the compilation of kernels and by the build script that embeds them.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The 64-bit FNV-1a hash of the `.cu` and `.cuh` files of a folder. It detects stale kernels and is not cryptographic.
+/// The 64-bit FNV-1a hash (Fowler, Noll and Vo, 1991) of the `.cu` and `.cuh` files of a folder. It detects stale
+/// kernels and is not cryptographic.
 pub(crate) fn of(folder: &Path) -> io::Result<u64> {
     let entries = fs::read_dir(folder)?.map(|entry| Ok(entry?.path()));
     let mut files: Vec<PathBuf> = entries.collect::<io::Result<_>>()?;

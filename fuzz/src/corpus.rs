@@ -201,7 +201,7 @@ fn stored() -> (Files, Files) {
 
 fn of_settings() -> Files {
     let grid = claims::fc_lambda_sweep::FcLambdaSweep.grid(Profile::Smoke);
-    let grid = serde_json::to_value(grid).expect("a config is plain data");
+    let grid = serde_json::to_value(grid).expect("a config is serialisable");
     let keys = grid.as_object().expect("a config has keys").keys();
     let all: String = keys.map(|key| format!("{key}=[0.5, 1]\n")).collect();
     let known = "lambdas=[0, 0.5, 1.0]\nseeds=[7, 8, 9]\nfamilies.*.epochs=3\nfamilies.*.batch=64\n";

@@ -90,7 +90,7 @@ impl Results {
         }
         let most = most_bytes(input.len()) + 3 * pixels(reader, input.len());
         if taken > most {
-            self.fail(reader, what, input, &format!("it takes {taken} bytes and may take {most}"));
+            self.fail(reader, what, input, &format!("it takes {taken} bytes, allowed are {most}"));
         }
     }
 
@@ -140,7 +140,7 @@ fn planted_faults_are_found() {
         |_| thread::sleep(Duration::from_millis(20)),
         |_| drop(std::hint::black_box(vec![1_u8; 17 << 20])),
     ];
-    for (read, found) in planted.into_iter().zip(["it panics", "it takes 0.0 s", "bytes and may take"]) {
+    for (read, found) in planted.into_iter().zip(["it panics", "it takes 0.0 s", "bytes, allowed are"]) {
         let mut results = Results::new(Duration::from_millis(if found.contains(" s") { 10 } else { 1_000 }));
         let reader = Reader { name: "planted", read, envelopes: &[], hostile: Vec::new };
         results.try_input(&reader, "fault", &[1]);

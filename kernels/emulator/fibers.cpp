@@ -1,4 +1,4 @@
-// The scheduler: selects the next thread of a block, and releases waiting threads.
+// The scheduler of the emulator: selects the next thread of a block, and releases waiting threads.
 #include "fibers.h"
 
 #include <algorithm>
@@ -31,7 +31,7 @@ struct Array {
     size_t start;
 };
 
-// The running grid, and the resources reused by its blocks.
+// The running grid, and the resources that its blocks reuse.
 struct Grid : Block {
     std::vector<Thread> threads;
     std::vector<Warp> warps;
@@ -55,7 +55,7 @@ Grid* grid_of_running() { return static_cast<Grid*>(running); }
 
 size_t page() { return size_t(sysconf(_SC_PAGESIZE)); }
 
-// A new lazily committed mapping, or null.
+// A new mapping whose pages are committed on first use, or null.
 char* map(size_t bytes) {
     const int kind = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
     void* start = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, kind, -1, 0);
@@ -85,7 +85,7 @@ Arena& arena() {
     return arena;
 }
 
-// Ends the launch from inside a fiber, which is never resumed.
+// Ends the launch from a fiber, which is never resumed.
 [[noreturn]] void leave() {
     Grid* grid = grid_of_running();
     void* abandoned;
@@ -102,7 +102,7 @@ void write_fault(const char* what) {
 
 struct sigaction before[32];
 
-// A fault of a kernel ends its launch; any other fault goes to the previous handler.
+// A fault of a kernel ends its launch; any other fault is passed to the previous handler.
 void on_fault(int signal, siginfo_t*, void*) {
     if (!running || !running->thread) {
         sigaction(signal, &before[signal], nullptr);
@@ -118,7 +118,7 @@ void catch_faults() {
         struct sigaction action = {};
         action.sa_handler = nullptr;
         action.sa_sigaction = on_fault;
-        // On the alternative stack, so that a stack overflow of a fiber can be reported.
+        // The handler runs on the alternative stack, so that a stack overflow of a fiber can be reported.
         action.sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK;
         for (int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE}) sigaction(signal, &action, &before[signal]);
         return true;
@@ -136,7 +136,7 @@ void fiber() {
     }
 }
 
-// A pseudo-random permutation of 0..n; the generator is the one of Knuth's MMIX.
+// A pseudo-random permutation of 0..n; the generator is that of Knuth's MMIX.
 std::vector<unsigned> order_of(unsigned n, unsigned order) {
     std::vector<unsigned> indices(n);
     std::iota(indices.begin(), indices.end(), 0u);
@@ -170,7 +170,7 @@ Grid::Grid(dim3 of_grid, dim3 of_block, unsigned seed) {
 void Grid::start_block(unsigned number) {
     index = {number % grid.x, number / grid.x % grid.y, number / (grid.x * grid.y)};
     for (Thread& t : threads) t.state = State::Ready;
-    // Every array of shared memory starts as NaN.
+    // Every array of shared memory is initialised to NaN.
     arrays.clear();
     static_shared = 0;
     memset(dynamic_shared, 0xff, arena().shared_end() - reinterpret_cast<char*>(dynamic_shared));
@@ -197,8 +197,8 @@ void Grid::run_block() {
     }
 }
 
-// Releases lanes whose whole mask has arrived. A lane that has returned never arrives: CUDA would not wait for it, but a
-// kernel that relies on that is usually wrong.
+// Releases lanes if all lanes of their mask have arrived. A lane that has returned does not count as arrived. CUDA
+// would not wait for it, but a kernel that relies on that is usually wrong.
 bool Grid::release_warps() {
     bool released = false;
     for (unsigned first = 0; first < threads.size(); first += LANES) {
@@ -308,7 +308,7 @@ const char* run_grid(dim3 of_grid, dim3 of_block, size_t dynamic_shared, unsigne
     if (dynamic_shared > MAX_SHARED) return "a block has at most 227 KiB of shared memory";
     catch_faults();
     Grid grid(of_grid, of_block, order);
-    // At the very end of the shared memory, so that an index past it hits the guard page.
+    // Dynamic memory is at the very end of the shared memory, so that an index past it reaches the guard page.
     grid.dynamic_shared = reinterpret_cast<unsigned char*>(arena().shared_end() - (dynamic_shared + 15) / 16 * 16);
     grid.body = body;
     grid.argument = argument;

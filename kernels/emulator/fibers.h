@@ -1,8 +1,7 @@
-// A block of CUDA threads on one host thread: each is a fiber that runs until it waits.
+// A block of CUDA threads on one host thread: each thread is a fiber that runs until it waits.
 //
-// Blocks run sequentially. Within a block the threads run in a chosen order, each to its next barrier, so a
-// result that depends on a missing barrier differs in at least one order. Finer interleavings of a real GPU
-// are not emulated.
+// Blocks run sequentially. Within a block the threads run in a selected order, each to its next barrier, so a result
+// that depends on a missing barrier differs in at least one order. Finer interleavings of a real GPU are not emulated.
 #pragma once
 
 #include <cstddef>
@@ -50,17 +49,17 @@ struct Block {
     unsigned char* dynamic_shared;
 };
 
-// The block that runs on this host thread, or null.
+// The block that is running on this host thread, or null.
 extern thread_local Block* running;
 
 // Waits until every thread of the block is at this line.
 void wait_for_block(unsigned line);
 
-// Waits until every lane of `mask` is at this line and returns the posted values, to be read immediately.
+// Waits until every lane of `mask` is at this line and returns the posted values, which must be read immediately.
 const Post* exchange(unsigned mask, const Post& post, unsigned line);
 
-// The block's shared array with this key; initialised to NaN. Its address is a multiple of `alignment`, at most 16, and of
-// no larger power of two up to 16.
+// The block's shared array with this key, initialised to NaN. Its address is a multiple of `alignment`, at most 16, but
+// of no larger power of two up to 16.
 void* shared_memory(const void* key, size_t bytes, size_t alignment);
 
 // Ends the launch with an error that names the thread.

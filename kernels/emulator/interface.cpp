@@ -1,4 +1,4 @@
-// The interface for Rust: device memory, the list of kernels, and launches by name.
+// The C interface for Rust: device memory, the list of kernels, and launches by name.
 #include <cstdint>
 #include <cstring>
 
@@ -12,7 +12,7 @@ namespace {
 
 size_t page() { return size_t(sysconf(_SC_PAGESIZE)); }
 
-// The pages that hold `bytes`, without the two guard pages.
+// The size of the pages that hold `bytes`, without the two guard pages.
 size_t room(size_t bytes) { return (bytes + 16 + page() - 1) / page() * page(); }
 
 struct Call {
@@ -24,7 +24,7 @@ struct Call {
 
 extern "C" {
 
-// Maps pages for `bytes`, with all bits set, between two guard pages; null if there is no memory.
+// Maps pages for `bytes`, with all bits set, between two guard pages; null if there is not enough memory.
 unsigned char* emulator_map(size_t bytes) {
     void* start = mmap(nullptr, room(bytes) + 2 * page(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (start == MAP_FAILED) return nullptr;

@@ -1,4 +1,4 @@
-// The CUDA extensions of C++, for kernels compiled as C++.
+// The CUDA extensions of C++, for kernels that are compiled as C++.
 #pragma once
 
 #include <algorithm>
@@ -29,8 +29,8 @@
     static const emulator::Entry entry_of_##name(#name, name); \
     static void name __VA_ARGS__
 
-// Shared memory. The arrays are references, so that an index out of bounds is detected; they have the alignment that is
-// declared and no more, so that a load of a vector from an array of its elements is detected too.
+// Shared memory. The arrays are references, so that an index out of bounds is detected. They have exactly the declared
+// alignment, so that loading a vector from an array that is aligned only for its elements is detected too.
 #define SHARED_ALIGNED(alignment, T, name, ...)                                          \
     static const char key_of_##name = 0;                                                 \
     auto& name = *static_cast<emulator::Array<T __VA_ARGS__>*>(                          \
@@ -80,7 +80,7 @@ using std::min;
 
 namespace emulator {
 
-// `T[2][3]` as a named type.
+// The array type `T[2][3]`, as a named type.
 template <class T>
 using Array = T;
 
@@ -102,7 +102,7 @@ T shuffle_xor(unsigned line, unsigned mask, T value, unsigned lanes) {
     return shuffle(line, mask, value, running->thread->lane ^ lanes);
 }
 
-// At the end of the warp a lane keeps its own value.
+// A lane whose source is past the end of the warp keeps its own value.
 template <class T>
 T shuffle_down(unsigned line, unsigned mask, T value, unsigned lanes) {
     const unsigned lane = running->thread->lane;

@@ -1,7 +1,7 @@
 // Kernels with one planted fault each, which the emulator must detect, and correct counterparts.
 #include "common.cuh"
 
-// The sum of each row of [n, 64] by halving, with or without the required barrier.
+// The sum of each row of [n, 64] by repeated halving, with or without the required barrier.
 template <bool HAS_BARRIER>
 __device__ void row_sums(float* sums, const float* x) {
     SHARED(float, part, [64]);
@@ -16,7 +16,7 @@ __device__ void row_sums(float* sums, const float* x) {
 KERNEL(planted_nothing, (float* sums, const float* x)) { row_sums<true>(sums, x); }
 KERNEL(planted_missing_barrier, (float* sums, const float* x)) { row_sums<false>(sums, x); }
 
-// A tile is reused; without the second barrier a fast thread overwrites data that a slow one still reads.
+// A tile is reused. Without the second barrier, a fast thread overwrites data that a slow thread still reads.
 template <bool HAS_BARRIER>
 __device__ void reversed_rows(float* out, const float* x) {
     SHARED(float, tile, [32]);
@@ -51,7 +51,7 @@ KERNEL(planted_half_a_warp, (float* out)) {
     out[threadIdx.x] = x;
 }
 
-// `offset` shifts every read and write: 0 is correct.
+// `offset` shifts every read and write; 0 is correct.
 KERNEL(planted_offset, (float* out, const float* x, unsigned from, unsigned to)) {
     out[threadIdx.x + to] = x[threadIdx.x + from];
 }
@@ -62,7 +62,7 @@ KERNEL(planted_past_a_shared_array, (float* out, unsigned n)) {
     out[threadIdx.x] = part[threadIdx.x];
 }
 
-// A load of four floats from an array that is aligned for one, and from one that is aligned for four.
+// Loads of four floats from an array that is aligned for one float, and from one that is aligned for four.
 KERNEL(planted_misaligned_vector, (float* out)) {
     SHARED(float, part, [64]);
     part[threadIdx.x] = 1.0f;
@@ -92,7 +92,7 @@ KERNEL(planted_unwritten_memory, (float* out)) {
     part[threadIdx.x] = 1.0f;
 }
 
-// The result of each warp function, one row of 32 each.
+// The results of all warp functions, one row of 32 for each.
 KERNEL(planted_warp_words, (unsigned* out)) {
     const unsigned lane = threadIdx.x, odd = __ballot_sync(EVERY_LANE, lane % 2 == 1);
     const unsigned words[] = {
@@ -105,14 +105,14 @@ KERNEL(planted_warp_words, (unsigned* out)) {
     __syncwarp();
 }
 
-// Half-warps exchange separately, then all lanes do.
+// The half-warps exchange values separately, then all lanes do.
 KERNEL(planted_parts_of_a_warp, (float* out)) {
     float x = float(threadIdx.x);
     if (threadIdx.x < 16) x += __shfl_xor_sync(0x0000ffffu, x, 1);
     out[threadIdx.x] = warp_sum(x);
 }
 
-// The index of the thread for each block shape.
+// The index of the thread, for each block shape.
 KERNEL(planted_places, (unsigned* out)) {
     const unsigned thread = threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z);
     const unsigned block = blockIdx.x + gridDim.x * (blockIdx.y + gridDim.y * blockIdx.z);

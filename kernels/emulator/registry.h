@@ -1,4 +1,4 @@
-// The registry of kernels by name, with their parameter types and a call from an array of pointers.
+// The registry of kernels by name, with their parameter types and a call that takes an array of pointers.
 #pragma once
 
 #include <map>

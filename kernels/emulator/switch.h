@@ -1,12 +1,12 @@
-// Context switches between stacks.
+// Switches of context between stacks.
 #pragma once
 
 #include <cstdint>
 
 #if defined(__x86_64__)
 
-// Saves the callee-saved registers on the current stack and restores them from the other. The portable way
-// (ucontext) makes two system calls per switch, which made a barrier twelve times as slow.
+// Saves the callee-saved registers on the current stack and restores them from the other one. The portable functions of
+// ucontext make two system calls per switch, which made a barrier twelve times slower.
 extern "C" void emulator_switch(void** left, void* taken);
 asm(R"(
 .text
@@ -35,7 +35,7 @@ namespace emulator {
 
 inline void switch_context(void** left, void* taken) { emulator_switch(left, taken); }
 
-// A context that starts `entry`, which never returns, on the stack below `top`.
+// A context that starts `entry`, which must not return, on the stack below `top`.
 inline void* new_context(char* top, void (*entry)()) {
     auto* word = reinterpret_cast<uint64_t*>(top);
     *--word = 0;  // where `entry` would return to; a call leaves the stack 8 bytes off a multiple of 16
@@ -60,7 +60,7 @@ inline void switch_context(void** left, void* taken) {
 
 inline void* new_context(char* top, void (*entry)()) {
     constexpr size_t STACK = 48 << 10;
-    // The context is stored at the top of its stack.
+    // The context is stored at the top of its own stack.
     auto* context = reinterpret_cast<ucontext_t*>(top - (sizeof(ucontext_t) + 15) / 16 * 16);
     getcontext(context);
     context->uc_stack.ss_sp = reinterpret_cast<char*>(context) - STACK;

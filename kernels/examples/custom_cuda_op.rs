@@ -1,8 +1,9 @@
-//! An operation of your own with CUDA kernels, on the emulator or on a GPU:
-//! `cargo run --release -p kernels --example custom_cuda_op [IMAGE]`, where IMAGE is `custom_cuda_op.cu` compiled by nvcc.
+//! An operation with CUDA kernels outside of the repository's list, on the emulator or on a GPU:
+//! `cargo run --release -p kernels --example custom_cuda_op [IMAGE]`, where IMAGE is `custom_cuda_op.cu` compiled by
+//! nvcc.
 //!
-//! It lies here and not with the facade because it needs the emulator. On a GPU only `add_image` is added to what an
-//! operation for CPUs has: a `Map` launches the entry points of its name.
+//! The example is in this package because it needs the emulator. A GPU only requires `add_image` in addition to the
+//! code of an operation for CPUs: a `Map` launches the entry points of its name.
 #![allow(clippy::print_stdout, reason = "an example")]
 
 use std::error::Error;
@@ -55,7 +56,8 @@ fn main() -> std::result::Result<(), Box<dyn Error>> {
         Some(image) => {
             let device = Device::cuda(0)?;
             let Device::Cuda(gpu) = &device else { unreachable!("it was opened as a GPU") };
-            // SAFETY: the kernels of `custom_cuda_op.cu` have the parameters of a `Map` and a `Map2` and check the index.
+            // SAFETY: the kernels of `custom_cuda_op.cu` have the parameters of a `Map` and a `Map2`, access only
+            // elements below `n`, and write only to their output.
             unsafe { gpu.add_image("softplus", &fs::read(image)?) }?;
             device
         }

@@ -11,14 +11,14 @@ use crate::{Memory, Order, Side};
 /// The configuration of an emulated GPU: the order of threads, and the choice of kernels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Setting {
-    /// The order of threads, which also determines at which end memory is fenced.
+    /// The order of threads, which also determines which end of a region of memory is adjacent to a guard page.
     pub order: Order,
     /// The emulated properties.
     pub traits: Traits,
 }
 
 impl Setting {
-    /// Settings that together cover every order of threads and every GEMM tile.
+    /// Settings that together cover all orders of threads and all GEMM tiles.
     pub const ALL: [Self; 4] = [
         Self::new(Order::Forward, 1, false),
         Self::new(Order::Backward, usize::MAX, false),
@@ -26,16 +26,16 @@ impl Setting {
         Self::new(Order::Forward, 1, true),
     ];
 
-    /// Memory is filled with NaN when it is allocated, and in every replay.
+    /// Memory is filled with NaN when it is allocated, and again in every replay.
     const fn new(order: Order, sm_count: usize, plain: bool) -> Self {
         Self { order, traits: Traits { sm_count, plain, exact_memory: false, poison: true } }
     }
 
-    /// Opens an emulated device with this configuration; or, where the variable `AGON_TEST_DEVICE` names a GPU, that GPU,
-    /// which then chooses the kernels of this configuration.
+    /// Opens an emulated device with this configuration. If the variable `AGON_TEST_DEVICE` names a GPU, opens that GPU
+    /// instead with the kernels of this configuration.
     ///
     /// # Panics
-    /// If there is no such GPU: a test that is to run on one must not pass elsewhere.
+    /// If that GPU does not exist, because a test that should run on it must not pass elsewhere.
     pub fn device(self) -> Device {
         let Ok(name) = std::env::var("AGON_TEST_DEVICE") else {
             return Device::Cuda(Gpu::new(Emulator { setting: self, memory: Arc::default() }));
@@ -48,7 +48,7 @@ impl Setting {
     }
 }
 
-/// The emulated GPU: runs the kernels one thread at a time.
+/// The emulated GPU, which runs the threads of kernels one at a time.
 #[derive(Debug, Clone)]
 pub(crate) struct Emulator {
     setting: Setting,
@@ -96,12 +96,12 @@ impl Driver for Emulator {
         self.setting.traits
     }
 
-    /// Kernels are linked into the program, where each registers itself.
+    /// Does nothing: the kernels are linked into the program and register themselves.
     unsafe fn add_image(&self, _name: &str, _bytes: &[u8]) -> Result<()> {
         Ok(())
     }
 
-    /// No rounding, so that the fences are adjacent.
+    /// Sizes are not rounded, so that guard pages are adjacent to the memory.
     fn rounded(&self, bytes: usize) -> usize {
         bytes
     }
@@ -123,13 +123,15 @@ impl Driver for Emulator {
     }
 
     unsafe fn write(&self, to: Address, bytes: &[u8]) -> Result<()> {
-        // SAFETY: the caller guarantees the length of the memory; nothing else accesses it.
+        // SAFETY: the caller guarantees at least `bytes.len()` allocated bytes at `to`; no kernel is running, so
+        // nothing else accesses them.
         unsafe { pointer(to).copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
         Ok(())
     }
 
     unsafe fn read(&self, from: Address, bytes: &mut [u8]) -> Result<()> {
-        // SAFETY: as in `write`; all of it was written when it was allocated.
+        // SAFETY: the caller guarantees at least `bytes.len()` allocated bytes at `from`, which were initialised on
+        // allocation.
         unsafe { pointer(from).copy_to_nonoverlapping(bytes.as_mut_ptr(), bytes.len()) };
         Ok(())
     }
@@ -137,9 +139,9 @@ impl Driver for Emulator {
     unsafe fn run(&self, command: &Command) -> Result<()> {
         match command {
             Command::Launch(launch) => self.launch(launch)?,
-            // SAFETY: the caller guarantees that both regions are allocated and long enough.
+            // SAFETY: the caller guarantees that both regions are allocated for at least `bytes` bytes.
             Command::Copy { to, from, bytes } => unsafe { pointer(*to).copy_from(pointer(*from), *bytes) },
-            // SAFETY: as above.
+            // SAFETY: the caller guarantees that the region is allocated for at least `bytes` bytes.
             Command::Fill { to, value, bytes } => unsafe { pointer(*to).write_bytes(*value, *bytes) },
         }
         Ok(())
@@ -164,7 +166,8 @@ struct Replayed {
 impl Replay for Replayed {
     fn replay(&self) -> Result<()> {
         for command in &self.commands {
-            // SAFETY: the caller of `prepare` keeps the memory of the commands alive.
+            // SAFETY: the caller of `prepare` guarantees that all memory of the commands stays allocated as long as
+            // `self` lives.
             unsafe { self.emulator.run(command) }?;
         }
         Ok(())

@@ -4,7 +4,7 @@
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// No `.cu` file has a kernel of this name.
+    /// No `.cu` file contains a kernel with this name.
     #[error("there is no kernel `{name}`")]
     Unknown {
         /// The requested name.
@@ -20,12 +20,12 @@ pub enum Error {
         /// The types of the arguments.
         got: String,
     },
-    /// The kernel had an invalid memory access or synchronisation.
+    /// The kernel had an invalid memory access or an invalid synchronisation.
     #[error("kernel `{name}`: {what}")]
     Fault {
         /// The kernel.
         name: String,
-        /// The fault and its thread.
+        /// A description of the fault and its thread.
         what: String,
     },
     /// A buffer was written out of bounds.

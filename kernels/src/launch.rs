@@ -1,4 +1,4 @@
-//! Launches kernels by name.
+//! Launches of kernels by name.
 
 use std::ffi::{CStr, CString, c_char, c_void};
 
@@ -19,16 +19,16 @@ unsafe extern "C" {
     ) -> *const c_char;
 }
 
-/// The order of blocks, and of the threads of a block between barriers.
+/// The order in which blocks run, and in which the threads of a block run between barriers.
 ///
 /// A kernel with a missing barrier gives a different result in at least one order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
-    /// The first thread first.
+    /// In increasing order.
     Forward,
-    /// The last thread first.
+    /// In decreasing order.
     Backward,
-    /// A fixed shuffle.
+    /// In a fixed pseudo-random order.
     Scrambled,
 }
 
@@ -55,7 +55,7 @@ pub enum Argument<'a> {
 }
 
 impl Argument<'_> {
-    /// Converts the argument for a driver.
+    /// Converts the argument to a parameter of a driver.
     fn parameter(&self) -> Parameter {
         match *self {
             Self::In(memory, element) => Parameter::In(memory.address(), element),
@@ -71,7 +71,7 @@ impl Argument<'_> {
 /// The sorted names of all kernels.
 pub fn names() -> Vec<String> {
     (0..)
-        // SAFETY: any number is valid; the result is null or a string that is never freed.
+        // SAFETY: any number is a valid argument; the result is null or a string that is never freed.
         .map_while(|number| unsafe { text(emulator_kernel(number)) })
         .collect()
 }
@@ -83,7 +83,7 @@ pub fn names() -> Vec<String> {
 pub fn signature(name: &str) -> Result<String> {
     let unknown = || Error::Unknown { name: name.into() };
     let c_name = CString::new(name).map_err(|_| unknown())?;
-    // SAFETY: the name is a string; the result is null or a string that is never freed.
+    // SAFETY: `c_name` is a C string that outlives the call; the result is null or a string that is never freed.
     unsafe { text(emulator_signature(c_name.as_ptr())) }.ok_or_else(unknown)
 }
 
@@ -103,7 +103,7 @@ pub fn launch(name: &str, grid: Grid, order: Order, arguments: &[Argument<'_>]) 
     Ok(())
 }
 
-/// As [`launch`], for raw parameters with addresses of [`Memory`]; the fences are not checked.
+/// [`launch`] for raw parameters with addresses of [`Memory`]; it does not check the memory around them.
 pub(crate) fn run(name: &str, grid: Grid, order: Order, parameters: &[Parameter]) -> Result<()> {
     let expected = signature(name)?;
     let got = parameters.iter().map(Parameter::kind).collect::<Vec<_>>().join(", ");
@@ -118,8 +118,8 @@ pub(crate) fn run(name: &str, grid: Grid, order: Order, parameters: &[Parameter]
         Order::Scrambled => 20_221,
     };
     let c_name = CString::new(name).expect("a kernel of this name was found");
-    // SAFETY: the name and both triples outlive the call; there is one pointer for each parameter, to as many
-    // bytes as it has. What the kernel does with the memory it is given is confined by the fences around it.
+    // SAFETY: the name and both triples outlive the call; there is one pointer for each parameter, to as many bytes as
+    // it has. Guard pages around its memory confine what the kernel accesses.
     let fault = unsafe {
         text(emulator_launch(
             c_name.as_ptr(),
@@ -141,6 +141,7 @@ pub(crate) fn run(name: &str, grid: Grid, order: Order, parameters: &[Parameter]
 /// # Safety
 /// The pointer is null or points to a string that is not changed during the call.
 unsafe fn text(pointer: *const c_char) -> Option<String> {
-    // SAFETY: the pointer is not null, and the caller guarantees the rest.
+    // SAFETY: the pointer is not null, so the caller guarantees that it points to a string that does not change during
+    // the call.
     (!pointer.is_null()).then(|| unsafe { CStr::from_ptr(pointer) }.to_string_lossy().into_owned())
 }

@@ -1,13 +1,13 @@
-//! The CUDA kernels, compiled as C++ and launched on the host like on a GPU.
+//! The CUDA kernels, compiled as C++ and launched on the host as on a GPU.
 //!
-//! The kernels are the `.cu` files beside this folder, one for each operation; `emulator/` implements the CUDA
+//! The kernels are the `.cu` files in the parent folder, one for each operation; `emulator/` implements the CUDA
 //! extensions of C++. [`launch`] takes the arguments of `cuLaunchKernel`: a name, a grid, a block, the size of the
-//! dynamic shared memory, and one argument for each parameter. It is stricter than a GPU: argument types are
-//! checked, [`Memory`] lies between guard pages, and unwritten memory is NaN.
+//! dynamic shared memory, and one argument for each parameter. It is stricter than a GPU: argument types are checked,
+//! [`Memory`] is between guard pages, and unwritten memory is NaN.
 //!
-//! [`Setting::device`] is a device of [`tensor`]: it runs the same launches as a GPU.
+//! [`Setting::device`] returns a device of [`tensor`] that runs the same launches as a GPU.
 //!
-//! Nothing depends on this package. It exists for its tests, which compare every kernel with the reference of its
+//! No other package depends on this one. It exists for its tests, which compare every kernel with the reference of its
 //! operation.
 
 #![allow(unsafe_code)]

@@ -1,4 +1,4 @@
-//! Memory of the emulated device, fenced by guard pages on both sides.
+//! Memory of the emulated device, with guard pages on both sides.
 
 use std::num::NonZeroU64;
 use std::ptr::NonNull;
@@ -13,18 +13,18 @@ unsafe extern "C" {
     fn emulator_unmap(first: *mut u8, bytes: usize);
 }
 
-/// The end of the memory that is adjacent to a guard page; the other end is checked after a launch.
+/// The end of a region that is adjacent to a guard page; the other end is checked after each launch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
-    /// An access before the start is stopped immediately.
+    /// An access before the start is detected immediately.
     Start,
-    /// An access past the end is stopped immediately, if the end is a multiple of 16 bytes.
+    /// An access past the end is detected immediately, if the size is a multiple of 16 bytes.
     End,
 }
 
 /// A region of device memory, aligned to 16 bytes.
 ///
-/// All bits around it, and in it until written, are set: NaN in every floating-point type.
+/// All bits around it are set, and those in it until they are written: NaN in every floating-point type.
 #[derive(Debug)]
 pub struct Memory {
     pages: NonNull<u8>,
@@ -34,12 +34,12 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Allocates this many bytes.
+    /// Allocates `bytes` bytes.
     ///
     /// # Panics
     /// If the system is out of memory.
     pub fn new(bytes: usize, side: Side) -> Self {
-        // SAFETY: both take any size; the result is checked.
+        // SAFETY: both functions accept any size; the result is checked for null.
         let (pages, room) = unsafe { (emulator_map(bytes), emulator_room(bytes)) };
         let pages = NonNull::new(pages).expect("the system has memory");
         let start = match side {
@@ -72,7 +72,7 @@ impl Memory {
         self.pages()[self.start..self.start + self.bytes].to_vec()
     }
 
-    /// The address of the first byte, as passed to kernels, also inside a table of pointers.
+    /// The address of the first byte, as passed to kernels directly or in a table of pointers.
     pub fn pointer(&self) -> *mut u8 {
         // SAFETY: `start` lies within the pages.
         unsafe { self.pages.as_ptr().add(self.start) }
@@ -93,7 +93,7 @@ impl Memory {
         }
     }
 
-    /// The distance and side of an out-of-bounds write, if any.
+    /// The distance and side of a write out of bounds, if there was any.
     fn overrun(&self) -> Option<(usize, &'static str)> {
         let written = |byte: &u8| *byte != 0xff;
         let (before, behind) = (&self.pages()[..self.start], &self.pages()[self.start + self.bytes..]);
@@ -102,13 +102,13 @@ impl Memory {
     }
 
     fn pages(&self) -> &[u8] {
-        // SAFETY: the pages are mapped and initialised as long as `self` lives, and a kernel writes them only within a
-        // launch, which returns before this is called.
+        // SAFETY: the pages are mapped and initialised as long as `self` lives. Kernels write to them only during a
+        // launch, which has returned before this function is called.
         unsafe { std::slice::from_raw_parts(self.pages.as_ptr(), self.room) }
     }
 }
 
-/// Copies the memory, fenced on the same side.
+/// Copies the memory, with the guard page on the same side.
 impl Clone for Memory {
     fn clone(&self) -> Self {
         Self::of(&self.contents(), if self.start == 0 { Side::Start } else { Side::End })

@@ -1,4 +1,4 @@
-//! The emulator detects every planted fault and reports none in correct kernels.
+//! Tests that the emulator detects every planted fault and reports none in correct kernels.
 
 use half::{bf16, f16};
 use kernels::{Argument, Error, Memory, Order, Side, launch};
@@ -24,7 +24,7 @@ fn counting(n: usize) -> Vec<f32> {
     (0..n).map(|i| i as f32).collect()
 }
 
-/// The fault that stops a kernel with an output of `n` elements.
+/// The error message of a kernel with an output of `n` elements.
 fn fault(name: &str, grid: Grid, n: usize, more: &[Argument<'_>]) -> String {
     let out = Memory::new(4 * n, Side::End);
     let arguments = [&[Argument::Out(&out, "f32")][..], more].concat();
@@ -34,7 +34,7 @@ fn fault(name: &str, grid: Grid, n: usize, more: &[Argument<'_>]) -> String {
     }
 }
 
-/// Whether a kernel with inputs computes what is expected, in each order.
+/// Whether a kernel computes the expected values, in each order of threads.
 fn agrees(name: &str, grid: Grid, x: &[f32], expected: &[f32]) -> [bool; 3] {
     Order::ALL.map(|order| {
         let (out, x) = (Memory::new(4 * expected.len(), Side::End), memory(x));
@@ -90,7 +90,7 @@ fn an_index_off_by_one_is_detected_at_either_end() {
         let expected = "memory outside every buffer was touched, in thread (63, 0, 0) of block (0, 0, 0)";
         assert!(message.contains(expected), "{message}");
     }
-    // Where the guard page is further away, a write is detected afterwards and a read gives NaN.
+    // If the guard page is on the other side, a write is detected after the launch, and a read gives NaN.
     let message = call(Side::Start, 0, 1).0.unwrap_err().to_string();
     assert!(message.contains("wrote 1 bytes behind argument 0"), "{message}");
     assert!(call(Side::Start, 1, 0).1[n - 1].is_nan());
@@ -152,7 +152,7 @@ fn parts_of_a_warp_may_exchange_separately() {
     for order in Order::ALL {
         let out = Memory::new(128, Side::End);
         launch("planted_parts_of_a_warp", grid(1, 32), order, &[Argument::Out(&out, "f32")]).unwrap();
-        // 0 + .. + 31, and 0 + .. + 15 a second time.
+        // 0 + .. + 31, plus 0 + .. + 15 a second time.
         assert_eq!(floats(&out), [496.0 + 120.0; 32]);
     }
 }

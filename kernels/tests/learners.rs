@@ -1,6 +1,7 @@
-//! Every learner of the experiments trains on the emulated device as on the CPU: batches, masks and augmentation are made
-//! there, steps are recorded and replayed there, and evaluation and the measures at the end run there.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+//! Tests that every learner of the experiments trains on the emulated device as on the CPU. Batches, masks and
+//! augmentation are computed on the device, steps are recorded and replayed, and evaluation and the final measurements
+//! run there.
+#![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -21,12 +22,12 @@ use runs::subspaces::{Bound, Seen};
 use runs::training::{Rotation, Setup, Training};
 use tensor::{Device, flops};
 
-/// A large epsilon makes steps proportional to gradients: otherwise the first steps of Adam have the size of the learning rate
-/// whatever the gradient, and one that is zero but for rounding, such as that of a bias before a norm, would move its
-/// parameter anywhere.
+/// A large epsilon makes the steps proportional to the gradients. Otherwise, the size of Adam's first steps is the
+/// learning rate for any gradient, and a gradient that is zero except for rounding, such as that of a bias before a
+/// norm, would change its parameter arbitrarily.
 const ADAM: AdamConfig = AdamConfig { learning_rate: 0.1, epsilon: 1.0, ..AdamConfig::PAPER };
 
-/// Principal components are computed once.
+/// The images are shared by all tests, so that their principal components are computed once.
 static IMAGES: LazyLock<Images> =
     LazyLock::new(|| Images::open(&DataConfig::new("fashion-mnist-embedded", 18, 4, 5), None).unwrap());
 
@@ -34,8 +35,8 @@ fn fc_s() -> fc::Config {
     fc::Config::of(Size::S, 4)
 }
 
-/// The scalars of two epochs: training, evaluation, observations, and the FLOPs of each epoch; and the arrays that are
-/// measured at the end, and the parameters.
+/// The scalars of two epochs (training, evaluation, observations and FLOPs), the arrays that are measured at the end,
+/// and the parameters.
 fn smoke(learner: &LearnerConfig, rotation: Option<Rotation>, device: &Device) -> BTreeMap<String, Vec<f64>> {
     let images = &*IMAGES;
     let setup = Setup {
@@ -80,7 +81,8 @@ fn measured(training: &mut dyn Training, images: &Images) -> BTreeMap<String, Ve
         found.insert("latents".into(), made.z.to_f64_vec());
     }
     for (name, array) in training.measure_at_end().unwrap() {
-        // Bits of images are exact, and an image may be at the border of two classes.
+        // Arrays of bits, which are not tensors, are skipped: an image near the boundary of two classes may be
+        // classified differently.
         if let Some(tensor) = array.to_tensor() {
             found.insert(name, tensor.to_f64_vec());
         }
@@ -89,14 +91,14 @@ fn measured(training: &mut dyn Training, images: &Images) -> BTreeMap<String, Ve
     found
 }
 
-/// Both devices give the same values up to rounding: six steps in f32, each with sums of up to some hundred terms in another
-/// order, as in `training.rs`.
+/// Checks that both devices give the same values up to rounding: six steps in f32, each with sums of up to some hundred
+/// terms in another order, as in `training.rs`.
 fn trains_as_on_the_cpu_with(learner: impl Into<LearnerConfig>, rotation: Option<Rotation>) {
     let learner = learner.into();
     let here = smoke(&learner, rotation, &Device::Cpu);
     let there = smoke(&learner, rotation, &Setting::ALL[2].device());
     let label = learner.label();
-    // The Jacobian jumps where rounding moves a value across a kink or to the maximum of another pixel of a window.
+    // The Jacobian is discontinuous where rounding moves a value across a kink or changes the maximum of a window.
     let jumps = matches!(learner.architecture(), Some(Architecture::CnnS { .. }));
     assert!(here.keys().eq(there.keys()), "{label}: {:?} {:?}", here.keys(), there.keys());
     for (name, expected) in &here {
@@ -121,7 +123,7 @@ fn trains_as_on_the_cpu(learner: impl Into<LearnerConfig>) {
 #[test]
 fn a_cre_learns_on_a_device_and_is_observed_there() {
     trains_as_on_the_cpu(cre(Architecture::Fc(fc_s()), 0.5));
-    // Its heads are compared with those on principal components.
+    // The heads of this model are compared with heads on principal components.
     trains_as_on_the_cpu(cre(Architecture::Fc(fc_s()), 1.0));
     trains_as_on_the_cpu(cre(Architecture::CnnS { latent_channels: 2, classes: 10 }, 0.5));
 }
@@ -139,7 +141,7 @@ fn rotated_images_with_their_own_targets_and_few_labels_are_gathered_on_a_device
     trains_as_on_the_cpu_with(cre(Architecture::Fc(fc_s()), 0.5), Some(Rotation::PAPER));
     let rotation = Rotation { turned_target: true, shared: false, ..Rotation::PAPER };
     trains_as_on_the_cpu_with(cre(Architecture::Fc(fc_s()), 0.5), Some(rotation));
-    // Two labelled images a batch, of five: an epoch of theirs begins within one of the others.
+    // Each batch has two of five labelled images, so epochs of labelled images end within epochs of the others.
     let few = |labelled| Cre {
         model: Architecture::Fc(fc_s()),
         lambda: Some(0.5),

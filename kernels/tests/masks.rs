@@ -1,5 +1,5 @@
-//! Masks of patches that are drawn on the emulated device equal those of the CPU.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+//! Tests that the patch masks drawn on the emulated device equal those of the CPU.
+#![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 use autograd::Tape;
 use kernels::Setting;
@@ -9,11 +9,11 @@ use tensor::{Device, Tensor};
 
 const N: usize = 5;
 
-/// The lists of a mask, read by gathering rows that hold their own numbers.
+/// The lists of a mask, read by gathering rows whose values are their own indices.
 fn lists(mask: &Mask, patches: usize, device: &Device) -> Vec<Vec<f64>> {
     let lists = [&mask.kept, &mask.removed, &mask.restore, &mask.rows];
     let gathered = lists.into_iter().filter(|list| !list.is_empty()).map(|rows| {
-        // The rows of restored images are below the number of tokens and one.
+        // The indices into restored images are below the number of tokens plus one.
         let t = patches + 2;
         let numbers = (0..N * t).map(|at| (at % t) as f32).collect();
         let numbers = Tensor::from_vec(numbers, &[N, t, 1]).unwrap().to_device(device).unwrap();
@@ -25,7 +25,8 @@ fn lists(mask: &Mask, patches: usize, device: &Device) -> Vec<Vec<f64>> {
 
 #[test]
 fn masks_drawn_on_a_device_equal_those_of_the_cpu() {
-    // Random blocks of four words within one image, across two, and one image with more patches than threads of a block.
+    // Random blocks of four words within one image and across two images, and an image with more patches than a block
+    // has threads.
     for (patches, ratio) in [(16, 0.5), (9, 0.75), (9, 0.0), (300, 0.25)] {
         let masking = Masking { ratio, loss: MaskedLoss::Removed };
         let masks = Masks::new(masking, 2, patches, Stream::new(1, "mask")).unwrap();

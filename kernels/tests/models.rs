@@ -1,4 +1,4 @@
-//! Whole models on the emulated device: a training step there equals the step on the CPU.
+//! Tests that a training step of whole models on the emulated device equals the step on the CPU.
 
 use autograd::{Param, Tape, Var};
 use kernels::Setting;
@@ -91,10 +91,10 @@ struct Step {
     learned: Vec<(String, Vec<f64>)>,
 }
 
-/// One step of a model that is moved to this device first.
+/// One step of a model that is first moved to this device.
 fn step(model: &impl Trained, image: &[usize], n: usize, device: &Device) -> Step {
     let (params, buffers) = (model.params(), model.buffers());
-    // SGD, because unlike Adam its steps differ by no more than the gradients do.
+    // SGD is used because its steps differ no more than the gradients do, unlike those of Adam.
     let config = SgdConfig { learning_rate: 0.5, momentum: 0.9, nesterov: true };
     let mut sgd = Sgd::new(&params, config).expect("the settings are valid");
     to_device(params.iter().chain(&buffers).cloned(), device).expect("the shapes fit, and the device works");
@@ -131,7 +131,7 @@ fn batch(image: &[usize], n: usize) -> (Tensor, Indices) {
     (images, Indices::new((0..n as u32).map(|row| row % 3).collect()))
 }
 
-/// Both are equal up to roundings of `f32`: ten per layer, relative to the largest value. A layer has one or two
+/// Checks equality up to roundings of `f32`: ten per layer, relative to the largest value. A layer has one or two
 /// parameters, so the number of layers is at most the number of listed tensors, or about twenty-five for shorter lists.
 fn assert_close(what: &str, got: &[(String, Vec<f64>)], expected: &[(String, Vec<f64>)]) {
     let largest =
@@ -157,7 +157,7 @@ fn trains_there_as_here<M: Trained>(image: &[usize], n: usize, model: impl Fn() 
     assert_close("the new", &there.learned, &here.learned);
 }
 
-/// The losses of four steps on this device, and the evaluation afterwards.
+/// The losses of four steps on this device, and the evaluation after them.
 fn trained(device: &Device) -> (Vec<f64>, Evaluation) {
     let latent_activation = Activation::Identity;
     let config = fc::Config { pixels: 30, classes: 3, latent_activation, ..fc::Config::of(Size::S, 7) };
@@ -201,7 +201,7 @@ fn a_trainer_of_one_loss_moves_its_model_to_the_device_and_saves_and_loads_it() 
         let mut losses = vec![step(&mut trainer).unwrap()];
         let state = trainer.state();
         losses.push(step(&mut trainer).unwrap());
-        // From the CPU's memory, as from a file.
+        // The state is in the CPU's memory, as if it were read from a file.
         trainer
             .load(|name| {
                 let (_, tensor) = state.iter().find(|(own, _)| own == name)?;

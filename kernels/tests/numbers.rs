@@ -1,4 +1,5 @@
-//! Long sums, huge values and non-finite values, with tighter tolerances than the generic checks of operations.
+//! Tests of long sums, huge values and non-finite values, with tighter tolerances than the generic checks of
+//! operations.
 
 use autograd::ops::conv2d::Geometry;
 use autograd::{Result, Tape, Var};
@@ -8,7 +9,7 @@ use tensor::{DType, Device, Indices, Tensor};
 
 type Function<'f> = dyn for<'t> Fn(&[Var<'t>]) -> Result<Var<'t>> + 'f;
 
-/// The output of `f` for these inputs on a device, and all gradients for an upstream gradient of ones.
+/// The output of `f` for these inputs on a device, and all gradients for a `grad_output` of ones.
 fn results(device: &Device, inputs: &[Tensor], f: &Function<'_>) -> Vec<Vec<f64>> {
     let tape = Tape::new();
     let there = |input: &Tensor| tape.input(&input.to_device(device).expect("the device works"));
@@ -23,8 +24,9 @@ fn results(device: &Device, inputs: &[Tensor], f: &Function<'_>) -> Vec<Vec<f64>
 /// The number of terms of each sum.
 const N: usize = 50_003;
 
-/// Compares the device in 32 bits with the CPU in 64 bits for inputs of tenths in these shapes. A compensated sum is off
-/// by an epsilon or two, the sums of lanes, warps and parts by the height of their trees, independent of `N`.
+/// Compares the device in 32 bits with the CPU in 64 bits, for inputs in these shapes whose values are multiples of
+/// 0.1. The error of a compensated sum is one or two epsilons; that of sums over lanes, warps and parts is the height
+/// of their trees. Both do not depend on `N`.
 fn check_sums(what: &str, shapes: &[&[usize]], f: &Function<'_>) {
     let tenths = |shape: &&[usize]| Tensor::full(f64::from(0.1f32), shape, DType::F32);
     let narrow: Vec<Tensor> = shapes.iter().map(tenths).collect();
@@ -57,8 +59,8 @@ fn sums_of_many_terms_have_few_rounding_errors() {
     let labels = |classes: usize| Indices::new((0..N / classes).map(|row| (row % classes) as u32).collect());
     check_sums("mse to labels", &[&[N / 3, 3]], &|x| x[0].one_hot_mse(&labels(3)));
     check_sums("cross-entropy of many rows", &[&[N / 3, 3]], &|x| x[0].softmax_cross_entropy(&labels(3)));
-    // One logit is larger, so that the exponentials of the others are rounded; the gradient of a class is about one over the
-    // number of classes, and is scaled up to be compared relative to its size.
+    // One logit is larger, so that the exponentials of the others are rounded. The gradient of a class is about one
+    // over the number of classes, so it is scaled up for the comparison.
     check_sums("cross-entropy of many classes", &[&[1, N], &[1, 1]], &|x| {
         let larger = Var::concat(&[&x[0], &x[1].scale(13.0)?], 1)?;
         larger.softmax_cross_entropy(&Indices::new(vec![7]))?.scale(1e5)
@@ -68,7 +70,7 @@ fn sums_of_many_terms_have_few_rounding_errors() {
     });
 }
 
-/// Kernels that normally use many blocks, launched with one block so that each thread sums many terms.
+/// Kernels that normally use many blocks are launched with one block, so that each thread sums many terms.
 #[test]
 fn sums_of_many_terms_of_one_thread_are_compensated() {
     let Device::Cuda(gpu) = Setting::ALL[0].device() else { unreachable!("an emulated device is a GPU") };
@@ -105,7 +107,8 @@ fn sums_of_many_terms_of_one_thread_are_compensated() {
     call("one_hot_mse").launch("one_hot_mse_parts", Grid::of_blocks(1, 32), &arguments).expect("it runs");
     close("one_hot_mse", sum.to_f64_vec()[0], N as f64 * tenth * tenth);
 
-    // The sums of an epoch: five compensated ones, the number of known conflicts, and the number of finite losses.
+    // The sums of an epoch: five compensated ones, the number of steps with a known conflict, and the number of finite
+    // losses.
     let sums = there(Tensor::zeros(&[12], DType::F32));
     let (loss, x, y) = (tenths(&[]), tenths(&[1]), tenths(&[1]));
     let steps = 4_000;
@@ -127,7 +130,7 @@ fn sums_of_many_terms_of_one_thread_are_compensated() {
     close("the cross-entropy of an epoch", sums[4], f64::from(steps) * tenth);
     assert_eq!([sums[6], sums[8], sums[10], sums[11]], [f64::from(steps); 4]);
 
-    // Gradients of many elements.
+    // Gradients with many elements.
     let sums = there(Tensor::zeros(&[12], DType::F32));
     let (x, y) = (tenths(&[N]), there(Tensor::full(0.7, &[N], DType::F32)));
     let arguments = [
@@ -145,7 +148,7 @@ fn sums_of_many_terms_of_one_thread_are_compensated() {
     close("the norm ratio", sums[8], tenth / f64::from(0.7f32));
 }
 
-/// `f` on the device in every order of threads, for inputs of these values.
+/// Checks the results of `f` on the device in every order of threads, for inputs with these values and shapes.
 fn in_every_order(inputs: &[(&[f64], &[usize])], f: &Function<'_>, check: impl Fn(Vec<Vec<f64>>)) {
     let of = |(values, shape): &(&[f64], &[usize])| {
         Tensor::from_slice(values, shape).expect("the values fill the shape").to_dtype(DType::F32)
@@ -192,7 +195,7 @@ fn norms_of_equal_values_are_zero_and_of_huge_ones_keep_their_proportions() {
             });
         }
     }
-    // A plane processed by a whole block.
+    // A plane that is processed by a whole block.
     let values: Vec<f64> = (0..40).map(|i| if i % 2 == 0 { 1e20 } else { -1e20 }).collect();
     in_every_order(
         &[(&values, &[1, 1, 40]), (&[1.0], &[1]), (&[0.0], &[1])],

@@ -1,4 +1,4 @@
-//! Optimisers on the emulated device: their steps equal those on the CPU.
+//! Tests that the steps of optimisers on the emulated device equal those on the CPU.
 
 use autograd::{Gradients, Param, Tape, Var};
 use kernels::Setting;
@@ -8,7 +8,7 @@ use tensor::{Device, Tensor};
 
 const STEPS: u64 = 4;
 
-/// A scalar, a few elements, as many as one block updates, and more than that.
+/// The shapes of a scalar, of a few elements, of as many elements as one block updates, and of more.
 const SHAPES: [&[usize]; 4] = [&[], &[3, 5], &[4096], &[2, 2100]];
 
 type Named<'a> = Vec<(String, &'a Param)>;
@@ -28,8 +28,8 @@ fn named(params: &[Param]) -> Named<'_> {
     params.iter().enumerate().map(|(place, param)| (format!("p{place}"), param)).collect()
 }
 
-/// The gradients of a step on the device of the parameters: the same values on every device, and far from zero, where
-/// Adam would amplify small differences.
+/// The gradients of a step on the device of the parameters. They have the same values on every device and are far from
+/// zero, where Adam would amplify small differences.
 fn gradients(params: &Named<'_>, step: u64) -> Gradients {
     let tape = Tape::new();
     let flat: Vec<Var<'_>> = params
@@ -64,14 +64,14 @@ fn assert_equal(there: &Named<'_>, here: &Named<'_>, device: &Device) {
     for ((name, there), (_, here)) in there.iter().zip(here) {
         assert_eq!(there.value().device(), *device, "{name}");
         for (got, expected) in there.value().to_f64_vec().into_iter().zip(here.value().to_f64_vec()) {
-            // A weight is below 2, and on either device each step rounds it and its update about ten times.
+            // A weight is below 2, and on either device each step rounds the weight and its update about ten times.
             let allowed = 2.0 * 2.0 * 10.0 * STEPS as f64 * f64::from(f32::EPSILON);
             assert!((got - expected).abs() <= allowed, "{name}: {got} {expected}");
         }
     }
 }
 
-/// Every step on the CPU, and every step on a device.
+/// Compares all steps on the CPU with all steps on a device.
 fn steps_as_on_the_cpu<O: Optimiser>(made: impl Fn(&Named<'_>) -> O) {
     for setting in &Setting::ALL[..3] {
         let (here, there, device) = (params(), params(), setting.device());
@@ -85,7 +85,7 @@ fn steps_as_on_the_cpu<O: Optimiser>(made: impl Fn(&Named<'_>) -> O) {
     }
 }
 
-/// Half of the steps on the CPU; then the stored state is continued there and on a device.
+/// Runs half of the steps on the CPU, then continues from the stored state on the CPU and on a device.
 fn goes_on_elsewhere<O: Optimiser>(made: impl Fn(&Named<'_>) -> O) {
     let (here, there, device) = (params(), params(), Setting::ALL[0].device());
     let (here, there) = (named(&here), named(&there));
@@ -133,7 +133,7 @@ fn adam_decays_a_part_of_the_parameters_on_a_device_as_on_the_cpu() {
     });
 }
 
-/// The settings of a step without decay take memory only if a parameter has no decay; decay may also be set on a device.
+/// Settings without weight decay take memory only if a parameter has no decay; the decay may also be set on a device.
 #[test]
 fn adam_stores_the_settings_of_the_steps_that_it_uses() {
     let (here, there, device) = (params(), params(), Setting::ALL[0].device());
@@ -148,14 +148,14 @@ fn adam_stores_the_settings_of_the_steps_that_it_uses() {
     assert_eq!(used() - before, one);
     let part = |adam: Adam| adam.with_weight_decay_where(0.1, |name, _| name != "p1").unwrap();
     let (mut of_here, mut of_there) = (part(adam(&here)), part(decayed));
-    // The settings of a second group lie on the same page.
+    // The settings of a second group are in the same page.
     assert_eq!(used() - before, one);
     steps(&mut of_here, &here, 0..STEPS);
     steps(&mut of_there, &there, 0..STEPS);
     assert_equal(&there, &here, &device);
 }
 
-/// A list that ends in a copy of its first parameter.
+/// A list whose last entry is its first parameter again.
 fn tied<'a>(params: &Named<'a>) -> Named<'a> {
     params.iter().chain(&params[..1]).cloned().collect()
 }

@@ -1,4 +1,5 @@
-//! Kernels of other crates on a GPU: without a launch they are an error, and the example computes the same as on the CPU.
+//! Tests of kernels of other crates on a GPU: without a launch they return an error, and the example computes the same
+//! as on the CPU.
 
 use std::env;
 use std::process::Command;
@@ -7,7 +8,7 @@ use kernels::Setting;
 use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD};
 use tensor::{DType, Device, Kernel, Real, Tensor, Update};
 
-/// A kernel of the CPU only.
+/// A kernel without a CUDA version.
 struct Negate;
 
 impl Kernel<1, 1> for Negate {
@@ -49,7 +50,7 @@ fn a_kernel_without_a_launch_is_an_error_on_a_gpu_only() {
 #[allow(unsafe_code, reason = "an image is trusted")]
 fn an_image_is_not_loaded_while_a_step_is_recorded() {
     let Device::Cuda(gpu) = Setting::ALL[0].device() else { unreachable!("the emulator is a GPU") };
-    // SAFETY: an image without bytes has no kernels.
+    // SAFETY: an image without bytes has no entry points, and the emulator ignores images.
     let add = || unsafe { gpu.add_image("it", b"") };
     assert_eq!(add(), Ok(()));
     let refused = gpu.record(0, add);
@@ -72,7 +73,7 @@ fn the_example_computes_the_same_on_the_emulator_as_on_the_cpu() {
     let [gpu, cpu] = text.lines().map(numbers).collect::<Vec<_>>().try_into().unwrap();
     assert_eq!((gpu.len(), cpu.len()), (10, 10), "{text}");
     for (gpu, cpu) in gpu.iter().zip(&cpu) {
-        // Four functions, each correct to about two roundings.
+        // Four functions, each with an error of about two roundings.
         assert!((gpu - cpu).abs() <= 8.0 * f64::from(f32::EPSILON) * cpu.abs(), "{text}");
     }
 }

@@ -1,4 +1,4 @@
-//! Tapes on a GPU: the tensors that the tape creates are on the GPU too.
+//! Tests of tapes on a GPU: tensors that the tape creates are on the GPU too.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use tensor::{DType, Device, Tensor};
 /// `weight tanh(x)` computed in `dtype`, its mean, and the gradients of the mean with respect to `x` and `weight`, from a
 /// scaled loss.
 ///
-/// The second head of the split is unused, so the tape creates its zero gradient; the weight is broadcast.
+/// The second head of the split is unused, so the tape creates a zero gradient for it; the weight is broadcast.
 fn step(device: &Device, dtype: DType) -> Result<[Tensor; 3]> {
     let elements = |n: usize| (0..n).map(|i| (i as f64 * 0.7).sin()).collect::<Vec<f64>>();
     let x = Tensor::from_vec(elements(12), &[4, 3])?.to_dtype(DType::F32).to_device(device)?;
@@ -33,7 +33,7 @@ fn a_step_on_a_gpu_equals_the_step_on_the_cpu() {
         for (gpu, cpu) in of_gpu.iter().zip(&of_cpu) {
             assert_eq!((gpu.device(), gpu.dtype(), gpu.shape()), (device.clone(), cpu.dtype(), cpu.shape()));
             let largest = cpu.to_f64_vec().iter().fold(0.0f64, |largest, x| largest.max(x.abs()));
-            // Each of about ten intermediate values may be rounded differently.
+            // About ten intermediate values may be rounded differently.
             let allowed = 10.0 * dtype.epsilon() * largest;
             assert!(allowed.is_finite());
             for (gpu, cpu) in gpu.to_f64_vec().iter().zip(cpu.to_f64_vec()) {

@@ -1,4 +1,4 @@
-//! Training on the emulated device: batches are gathered and steps are recorded there.
+//! Tests of training on the emulated device, on which batches are gathered and steps are recorded.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ fn gpu(setting: Setting) -> Arc<Gpu> {
     }
 }
 
-/// Noise images of two channels.
+/// Images of noise with two channels.
 fn split() -> Split {
     let mut words = Stream::new(0, "pixels").sequence(0);
     let pixels = Array4::from_shape_fn((43, 2, SIDE, SIDE), |_| (256.0 * words.uniform()) as u8);
@@ -97,7 +97,7 @@ fn every_way_to_gather_images_reads_the_same_rows() {
         }
         let both = changed.gather_behind(&plain, 9).unwrap().0.to_f64_vec();
         assert_eq!(both, [normalised, changed.gather(9).unwrap().0.to_f64_vec()].concat());
-        // Batches for evaluation begin with the split's own order, and the last one is smaller.
+        // Batches for evaluation are in the split's own order at first, and the last one is smaller.
         let in_order = resident(&gpu, &split, crop);
         let got: Vec<Tensor> = in_order.in_order().collect::<tensor::Result<_>>().unwrap();
         let expected = data::in_order(&split, BATCH).unwrap().map(|batch| batch.unwrap().images);
@@ -152,7 +152,8 @@ fn epoch_on_cpu<O: Objective>(trainer: &mut Trainer<O>, split: &Split, number: u
     trainer.epoch(number, pairs).expect("the sizes fit")
 }
 
-/// Two epochs on the CPU and two on the device: ten steps in f32, each with sums of some hundred terms in another order.
+/// Compares two epochs on the CPU with two on the device: ten steps in f32, each with sums of some hundred terms in
+/// another order.
 fn epochs_agree<O: Objective>(what: &str, setting: Setting, [mut here, mut there]: [Trainer<O>; 2]) {
     let (split, gpu) = (split(), gpu(setting));
     there.to_device(&Device::Cuda(Arc::clone(&gpu))).expect("the device works");
@@ -178,7 +179,7 @@ fn epochs_agree<O: Objective>(what: &str, setting: Setting, [mut here, mut there
         );
     }
     for ((name, got), (_, expected)) in there.params_and_buffers().iter().zip(here.params_and_buffers()) {
-        // Not by the largest difference: a maximum ignores NaN.
+        // Not compared by the largest difference, because a maximum ignores NaN.
         let pairs = got.value().to_f64_vec().into_iter().zip(expected.value().to_f64_vec());
         assert!(pairs.into_iter().all(|(x, y)| (x - y).abs() <= 1e-4), "{what}: {name}");
     }
@@ -205,7 +206,7 @@ fn recorded_steps_have_the_bits_of_steps_that_are_launched_one_by_one() {
     }
 }
 
-/// A trainer of both losses as one, whose learning rate changes from step to step.
+/// A trainer of the sum of both losses, whose learning rate changes in each step.
 fn single_loss(model: &Cre, optimiser: impl Optimiser + 'static) -> LossTrainer<'_> {
     let schedule = Schedule::Cosine { steps: 20 };
     let trainer =
@@ -216,7 +217,7 @@ fn single_loss(model: &Cre, optimiser: impl Optimiser + 'static) -> LossTrainer<
     trainer.expect("the settings are valid")
 }
 
-/// Gradient descent of another crate, which keeps nothing in device memory.
+/// Gradient descent as another crate would implement it, without settings in device memory.
 struct ByValue;
 
 impl Optimiser for ByValue {
@@ -254,14 +255,14 @@ fn an_epoch_equals_that_on_the_cpu_for_every_kind_of_training() {
     let cre = models.each_ref().map(|model| trainer(DType::F32, model));
     epochs_agree("a CRE", Setting::ALL[2], cre);
 
-    // A single loss, without other reported values.
+    // A single loss without other reported values.
     let models = [model(), model()];
     let single = models.each_ref().map(|model| {
         single_loss(model, Adam::new(&model.params(), AdamConfig::PAPER).expect("the settings are valid"))
     });
     epochs_agree("a single loss", Setting::ALL[0], single);
 
-    // An optimiser whose learning rate is an argument of its kernels runs step by step.
+    // The learning rate is an argument of the optimiser's kernels, so its steps are launched one by one.
     let models = [model(), model()];
     epochs_agree(
         "a rate by value",
@@ -282,7 +283,7 @@ fn an_epoch_equals_that_on_the_cpu_for_every_kind_of_training() {
         epochs_agree("a classifier", Setting::ALL[1], trainers);
     }
 
-    // Mixing rules that read values back run step by step.
+    // These mixing rules copy values to the CPU, so their steps are launched one by one.
     for rule in [Mixing::Surgery, Mixing::Uncertainty] {
         let models = [model(), model()];
         let mixed = models.each_ref().map(|model| trainer(DType::F32, model).mixing(rule).unwrap());
@@ -301,7 +302,8 @@ fn an_epoch_in_bf16_is_near_that_in_f32_and_its_parameters_are_not_rounded() {
     });
     let [(wide, _), (narrow, unrounded)] = reports;
     assert_ne!(wide.mse, narrow.mse);
-    // Each bf16 value is off by at most 1/256; the losses are means of squares and logarithms of such values.
+    // Each bf16 value has a relative error of at most 1/256; the losses are means of squares and logarithms of such
+    // values.
     assert!((wide.mse - narrow.mse).abs() <= 0.02 * wide.mse, "{wide:?} {narrow:?}");
     assert!((wide.cross_entropy - narrow.cross_entropy).abs() <= 0.02, "{wide:?} {narrow:?}");
     assert!(unrounded > 100, "{unrounded}");
@@ -322,7 +324,7 @@ fn replays_allocate_no_memory_from_the_driver() {
     assert_eq!(epoch(2), first);
 }
 
-/// The row of the batch, the settings of three optimisers and the number of the step lie in one region of memory.
+/// The row of the batch, the settings of three optimisers and the step number are in one region of memory.
 #[test]
 fn a_replayed_step_needs_one_copy_from_the_cpu() {
     let (gpu, model) = (gpu(Setting::ALL[0]), model());
@@ -332,11 +334,11 @@ fn a_replayed_step_needs_one_copy_from_the_cpu() {
     epoch_of(&mut trainer, &resident, 1);
     let before = gpu.copies_from_cpu();
     epoch_of(&mut trainer, &resident, 2);
-    // And the order of the epoch.
+    // One more copy is for the order of the epoch.
     assert_eq!(gpu.copies_from_cpu() - before, resident.per_epoch() as u64 + 1);
 }
 
-/// The kernels of a recorded step run in every replay, so an epoch has the FLOPs of its steps on the CPU.
+/// All kernels of a recorded step run in every replay, so the FLOPs of an epoch equal those of its steps on the CPU.
 #[test]
 fn the_flops_of_a_recorded_step_are_counted_for_every_replay() {
     let (split, on_cpu) = (split(), model());
@@ -347,7 +349,7 @@ fn the_flops_of_a_recorded_step_are_counted_for_every_replay() {
     trainer.to_device(&Device::Cuda(Arc::clone(&gpu))).unwrap();
     let resident = resident(&gpu, &split, Augmentation::None);
     let mut of_gpu = |epoch: u32| flops::count(|| epoch_of(&mut trainer, &resident, epoch)).1;
-    // The first epoch records its first step, the second replays all.
+    // The first epoch records its first step; the second replays all steps.
     for epoch in [1, 2] {
         let expected = of_cpu(epoch);
         assert!(expected > 0 && resident.per_epoch() > 1);
@@ -355,7 +357,7 @@ fn the_flops_of_a_recorded_step_are_counted_for_every_replay() {
     }
 }
 
-/// A value that a step reads before it is written is that of no earlier replay.
+/// A step that reads a value before writing it must not get that of an earlier replay.
 #[test]
 fn memory_is_nan_again_in_every_replay() {
     let gpu = gpu(Setting::ALL[0]);
@@ -365,7 +367,7 @@ fn memory_is_nan_again_in_every_replay() {
         let unwritten = gpu.call("a test", DType::F32)?.scratch(&[3], DType::F32)?;
         let sum = add(&unwritten, &one)?;
         drop(unwritten);
-        // In the same memory.
+        // This allocation reuses the same memory.
         Ok::<_, Error>((sum, add(&one, &one)?))
     };
     let ((sum, two), recording) = gpu.record(0, step).unwrap();

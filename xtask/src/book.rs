@@ -95,7 +95,7 @@ fn install(repo: &Repo) -> anyhow::Result<()> {
     let features = ["--no-default-features", "--features", "search"];
     cmd!(repo.sh, "cargo install {MDBOOK} --locked --root .tools {features...}")
         .run()
-        .context("cannot install mdBook; is there a network?")
+        .context("cannot install mdBook; check the network connection")
 }
 
 /// Builds the pages into `site`, with the documentation of the crates and the results if `with_others`, and checks that

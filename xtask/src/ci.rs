@@ -191,7 +191,8 @@ fn reason_to_skip(repo: &Repo, step: &Step, elapsed: Duration, budget: Option<Du
         return Some(format!("{program} is not installed ({by})"));
     }
     let left = budget?.saturating_sub(elapsed).as_secs();
-    (step.cost_s > left).then(|| format!("it takes about {} s and the budget has {left} s left", step.cost_s))
+    (step.cost_s > left)
+        .then(|| format!("it takes about {} s, and {left} s of the budget are left", step.cost_s))
 }
 
 fn format(repo: &Repo) -> anyhow::Result<()> {

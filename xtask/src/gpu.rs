@@ -29,7 +29,7 @@ const TESTS: [&str; 6] = ["ops", "models", "training", "learners", "masks", "tap
 
 /// The script of the bundle; `$1` is the device.
 const RUN: &str = r#"#!/bin/sh
-# Asks a GPU everything: every test that runs on the emulated device, with other numbers of SMs and poisoned memory too, the
+# Runs all checks on a GPU: every test that runs on the emulated device, with other numbers of SMs and poisoned memory too, the
 # four memory checkers, and training side by side with PyTorch where python3 has torch. Writes results/.
 #
 # Each test is a process of its own with a time limit: after an illegal access a context only repeats its error, and every
@@ -94,9 +94,9 @@ if python3 -c 'import torch; assert torch.cuda.is_available()' 2>/dev/null; then
             --rounds 7 --window-s 0.5 --out results --name "${only%%/*}"
     done
 else
-    echo '== not run: side by side with PyTorch (python3 has no torch that sees a GPU)'
+    echo '== not run: side by side with PyTorch (python3 has no torch with GPU support)'
 fi
-[ "$failed" -eq 0 ] && echo 'all that was run has passed' || echo "$failed steps failed"
+[ "$failed" -eq 0 ] && echo 'all steps that ran have passed' || echo "$failed steps failed"
 exit "$failed"
 "#;
 

@@ -81,7 +81,7 @@ fn compile_all(compiler: &Compiler, sources: &[PathBuf], out: &Path) -> anyhow::
     };
     let outcomes: Vec<anyhow::Result<Vec<Compiled>>> = thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().map(|worker| worker.join().expect("a worker returns its errors")).collect()
+        workers.into_iter().map(|worker| worker.join().expect("a worker thread does not panic")).collect()
     });
     let mut files: Vec<Compiled> =
         outcomes.into_iter().collect::<anyhow::Result<Vec<_>>>()?.into_iter().flatten().collect();
@@ -93,7 +93,7 @@ fn compile(compiler: &Compiler, source: &Path, out: &Path) -> anyhow::Result<Com
     let stem = source.file_stem().context("a kernel's file has a name")?.to_string_lossy().into_owned();
     let report = compiler.fatbin(source, &out.join(format!("{stem}.fatbin")), &ARCHITECTURES)?;
     let kernels = of_report(&report);
-    ensure!(!kernels.is_empty(), "{} has no kernel", source.display());
+    ensure!(!kernels.is_empty(), "{}: expected at least one kernel, got none", source.display());
     Ok(Compiled { stem, kernels })
 }
 

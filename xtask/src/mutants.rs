@@ -89,12 +89,12 @@ fn side_by_side<T: Sync, R: Send>(
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     let Some(item) = items.get(number) else { break };
                     let answer = f(item);
-                    answers.lock().expect("no thread panics with the lock").push((number, answer));
+                    answers.lock().expect("no thread panics while it holds the lock").push((number, answer));
                 }
             });
         }
     });
-    let mut answers = answers.into_inner().expect("no thread panics with the lock");
+    let mut answers = answers.into_inner().expect("no thread panics while it holds the lock");
     answers.sort_by_key(|(number, _)| *number);
     answers.into_iter().map(|(_, answer)| answer).collect()
 }

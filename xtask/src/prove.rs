@@ -64,7 +64,7 @@ fn prove(repo: &Repo, options: &Options) -> anyhow::Result<()> {
     let mut failed = vec![];
     let fresh = options.fresh.then(reliability::random_seed);
     if let Some(seed) = fresh {
-        status!("prove: fresh cases from `{}={seed}`", reliability::SEED);
+        status!("prove: new random cases from `{}={seed}`", reliability::SEED);
     }
     let chosen = |id: &str| options.only.is_empty() || options.only.iter().any(|only| only == id);
     for row in ROWS.iter().filter(|row| chosen(row.id)) {

@@ -58,7 +58,9 @@ impl Repo {
         }
         cmd!(self.sh, "{python} -m pip install --disable-pip-version-check --quiet {packages...}")
             .run()
-            .with_context(|| format!("pip cannot install {}; is there a network?", packages.join(" ")))
+            .with_context(|| {
+                format!("pip cannot install {}; check the network connection", packages.join(" "))
+            })
     }
 }
 

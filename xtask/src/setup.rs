@@ -82,7 +82,7 @@ fn install_cmake(repo: &Repo) -> anyhow::Result<()> {
         .context("cannot install cmake (the variable CMAKE may name cmake 3.26 or later instead)")?;
     repo.sh.write_file(&cmake, WRAPPER)?;
     fs::set_permissions(&cmake, PermissionsExt::from_mode(0o755)).context("cannot make cmake executable")?;
-    ensure!(cmake_is_ready(repo), "{CMAKE} --version fails; remove {VENV} and call this again");
+    ensure!(cmake_is_ready(repo), "{CMAKE} --version fails; remove {VENV} and run this command again");
     Ok(())
 }
 

@@ -79,7 +79,7 @@ pub const EXERCISES: [Exercise; 10] = [
         function: "conv_backward",
         hints: &[
             "dx is right; compare the indices of dw with it",
-            "which element of x met w[j] when y[i] was computed?",
+            "which element of x was multiplied with w[j] for y[i]?",
         ],
     },
     Exercise {

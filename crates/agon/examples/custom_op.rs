@@ -1,4 +1,4 @@
-//! An operation of your own, with its gradient checked: `cargo run --release -p agon --example custom_op`.
+//! Defines an operation with a checked gradient: `cargo run --release -p agon --example custom_op`.
 #![allow(clippy::print_stdout, reason = "an example")]
 
 use agon::autograd::ops::mul::Mul;
@@ -22,7 +22,7 @@ impl Map2 for Huber {
     }
 }
 
-/// Its derivative with respect to `x`; that with respect to `y` has the two exchanged.
+/// The derivative with respect to `x`; that with respect to `y` is obtained by exchanging the inputs.
 #[derive(Debug, Clone, Copy)]
 struct HuberSlope {
     delta: f64,

@@ -5,7 +5,7 @@ use agon::autograd::Error;
 use agon::prelude::*;
 
 fn main() -> agon::Result<()> {
-    // In 64 bits, in which finite differences are precise, and with smooth activations.
+    // The check uses 64 bits, in which finite differences are precise, and smooth activations.
     let init = Stream::new(0, "init");
     let model = Sequential::new()
         .then_with(&init, |stream| Linear::new(3, 5, stream, DType::F64))
@@ -18,7 +18,7 @@ fn main() -> agon::Result<()> {
         Ok(model.forward(x, Mode::Evaluation)?.softmax_cross_entropy(&labels)?.value().item()?)
     };
 
-    // With respect to the input: every element.
+    // The gradient with respect to the input, for every element.
     let of_model = |error: agon::Error| Error::Op { op: "model", message: error.to_string() };
     let checked = gradcheck(
         |[x]| model.forward(&x, Mode::Evaluation).map_err(of_model)?.softmax_cross_entropy(&labels),
@@ -26,7 +26,7 @@ fn main() -> agon::Result<()> {
     )?;
     println!("input: {checked:?}");
 
-    // With respect to each parameter: one random direction.
+    // The gradients with respect to the parameters, along one random direction for each parameter.
     let gradients = {
         let tape = Tape::new();
         let scores = model.forward(&tape.constant(&x), Mode::Evaluation)?;

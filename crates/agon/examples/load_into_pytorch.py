@@ -17,7 +17,7 @@ model = nn.Sequential(
     nn.Linear(4 * 4 * 4, 10),
 )
 missing, unexpected = model.load_state_dict(load_file(folder / "model.safetensors"), strict=False)
-# PyTorch counts the batches of a norm, which evaluation does not use.
+# The batch counter of PyTorch's batch norms is missing; evaluation does not use it.
 assert missing == ["1.num_batches_tracked"] and not unexpected, (missing, unexpected)
 
 example = load_file(folder / "example.safetensors")
@@ -25,5 +25,5 @@ with torch.no_grad():
     outputs = model.eval()(example["images"])
 difference = (outputs - example["outputs"]).abs().max().item()
 print(f"largest difference {difference:.1e}")
-# Sums of at most 64 products of numbers of about 1, in another order.
+# Sums of at most 64 products of values of magnitude 1, in another order.
 assert difference < 64 * torch.finfo(torch.float32).eps * outputs.abs().max().item()

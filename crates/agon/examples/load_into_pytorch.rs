@@ -10,7 +10,7 @@ use agon::prelude::*;
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = std::env::args_os().nth(1).map(PathBuf::from).ok_or("expected a folder, got no argument")?;
     let init = Stream::new(0, "init");
-    // Layers at the indices of the `nn.Sequential` in load_into_pytorch.py, so that names are equal.
+    // The layers have the same indices as in the `nn.Sequential` of load_into_pytorch.py, so that the names match.
     let model = Sequential::new()
         .then_with(&init, |stream| Conv2d::new([1, 4], 3, 1, 1, stream, DType::F32))
         .then(BatchNorm::new(4, DType::F32))
@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .then_with(&init, |stream| Linear::new(4 * 4 * 4, 10, stream, DType::F32));
     let mut random = Stream::new(0, "images").sequence(0);
     let images = Tensor::from_vec((0..2 * 64).map(|_| random.uniform() as f32).collect(), &[2, 1, 8, 8])?;
-    // One step in training mode, so that the running statistics are not those of a new model.
+    // One step in training mode, so that the running statistics differ from those of a new model.
     model.forward(&Tape::without_gradients().constant(&images), Mode::Training { step: 0 })?;
 
     let outputs = model.output(&images)?;

@@ -1,4 +1,5 @@
-//! Trains a classifier on the embedded images, a part of Fashion-MNIST: `cargo run --release -p agon --example mnist_mlp`.
+//! Trains a classifier on the embedded images, a subset of Fashion-MNIST:
+//! `cargo run --release -p agon --example mnist_mlp`.
 #![allow(clippy::print_stdout, reason = "an example")]
 
 use std::error::Error;

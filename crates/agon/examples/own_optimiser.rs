@@ -1,4 +1,4 @@
-//! An optimiser of your own: Lion (Chen et al., 2023, arXiv 2302.06675), which steps along the sign of a momentum:
+//! Implements an optimiser: Lion (Chen et al., 2023, arXiv 2302.06675), whose steps follow the sign of a momentum:
 //! `cargo run --release -p agon --example own_optimiser`.
 #![allow(clippy::print_stdout, reason = "an example")]
 

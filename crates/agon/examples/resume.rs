@@ -1,4 +1,5 @@
-//! Stops training, stores its state, and goes on with the same bits: `cargo run --release -p agon --example resume`.
+//! Stops training, stores its state, and resumes with the same results, bit for bit:
+//! `cargo run --release -p agon --example resume`.
 #![allow(clippy::print_stdout, reason = "an example")]
 
 use std::path::Path;
@@ -26,7 +27,7 @@ fn trainer(model: &Sequential) -> agon::Result<LossTrainer<'_>> {
     })
 }
 
-/// The batch of a step is a function of the step, as with `agon::data::Batches`.
+/// The batch of a step depends only on the step, as with `agon::data::Batches`.
 fn batch(step: u64) -> agon::Result<Example> {
     let mut random = Stream::new(0, "batch").sequence(step);
     let images = Tensor::from_vec((0..32).map(|_| random.uniform() as f32).collect(), &[8, 4])?;
@@ -47,7 +48,7 @@ fn main() -> agon::Result<()> {
     let first = model(1);
     let mut whole = trainer(&first)?;
     train(&mut whole, STEPS / 2)?;
-    // Parameters, running statistics, the moments of Adam and the number of steps.
+    // The state consists of parameters, running statistics, the moments of Adam and the number of steps.
     weights::write(path, &whole.state())?;
     train(&mut whole, STEPS)?;
 

@@ -12,7 +12,7 @@ const PIXELS: usize = 28 * 28;
 const LATENT: usize = 8;
 const EPOCHS: u32 = 3;
 
-/// An encoder to mean and log-variance of the latent, and a decoder.
+/// An encoder to the mean and log-variance of the latent, and a decoder.
 struct Vae {
     encoder: Sequential,
     decoder: Sequential,

@@ -15,7 +15,7 @@ fn main() -> agon::Result<()> {
     let mut adam = Adam::new(&model.params(), AdamConfig { learning_rate: 0.05, ..AdamConfig::PAPER })?;
 
     for step in 0..400 {
-        // The tape ends with the block, so that the optimiser updates the parameters in place.
+        // The tape is dropped at the end of the block, so that the optimiser updates the parameters in place.
         let gradients = {
             let tape = Tape::new();
             let outputs = model.forward(&tape.constant(&inputs), Mode::Training { step })?;

@@ -35,9 +35,9 @@
 //! | `data` | with the feature `data`, which is on by default: data sets, image folders, batches |
 //! | `theory` | with the feature `theory`: closed forms of linear models, measures of representations |
 //!
-//! The feature `testing` adds the property tests of `autograd`, for operations of your own. CUDA kernels are compiled by
-//! `cargo xtask kernels` in a clone of the repository and embedded in programs that depend on that clone; without them
-//! everything runs on CPUs.
+//! The feature `testing` adds the property tests of `autograd`, for operations of your own. `cargo xtask kernels`
+//! compiles the CUDA kernels in a clone of the repository, and they are embedded in programs that depend on that clone.
+//! Without them, everything runs on CPUs.
 #![forbid(unsafe_code)]
 
 pub mod prelude;
@@ -46,13 +46,13 @@ pub use autograd;
 #[cfg(feature = "data")]
 pub use data;
 pub use models;
-/// The arrays in which kernels get their inputs.
+/// The crate whose arrays kernels take as inputs.
 pub use ndarray;
 pub use tensor;
 #[cfg(feature = "theory")]
 pub use theory;
 
-/// The errors of models and training, to which those of tensors and of the tape convert.
+/// The error type of models and training, to which errors of tensors and tapes convert.
 pub use models::Error;
 /// The result type for [`Error`].
 pub use models::Result;

@@ -1,4 +1,5 @@
-//! The names that most programs need, for `use agon::prelude::*`; among them is no `Result`, so that of `std` stays.
+//! The names that most programs need, for `use agon::prelude::*`. They do not include `Result`, so that of `std` is
+//! kept.
 //!
 //! ```
 //! use agon::prelude::*;

@@ -1,4 +1,4 @@
-//! Runs every example, which `cargo test` has built, and checks what it prints.
+//! Runs every example, which `cargo test` has built, and checks its output.
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use std::env;
@@ -7,12 +7,12 @@ use std::io::BufWriter;
 use std::path::Path;
 use std::process::Command;
 
-/// The longest example, in lines.
+/// The largest number of lines of an example.
 const MAX_LINES: usize = 79;
 
 /// The standard output of an example.
 fn output(name: &str, arguments: &[&Path]) -> String {
-    // Tests lie in `deps`, examples beside it.
+    // Tests are in `deps`, and examples in `examples` next to it.
     let this = env::current_exe().unwrap();
     let program = this.parent().unwrap().with_file_name("examples").join(name);
     let ran = Command::new(&program).args(arguments).output();
@@ -75,7 +75,7 @@ fn a_folder_of_images_is_learned() {
     assert!(number_after(&text, "test accuracy ") > 90.0, "{text}");
 }
 
-/// Stripes of a colour, darker in every second row, on a background that differs from image to image.
+/// Stripes of a colour, darker in every second row, on a background that differs between images.
 #[cfg(feature = "data")]
 fn write_image(path: &Path, colour: [u8; 3], number: u8) {
     const SIDE: u32 = 20;
@@ -119,7 +119,7 @@ fn the_gradients_of_the_model_agree() {
     for line in text.lines().skip(1) {
         let [analytic, numeric] = ["by backward ", "by finite differences "]
             .map(|words| number_after(&line.replace(',', " "), words));
-        // Steps of 1e-4: truncation of about 1e-8, and rounding of 1e-16 / 1e-4 in the difference.
+        // The step is 1e-4: the truncation error is about 1e-8, and the rounding error of the difference 1e-16 / 1e-4.
         assert!((analytic - numeric).abs() < 1e-6 * (1.0 + analytic.abs()), "{line}");
         n_params += 1;
     }

@@ -6,17 +6,17 @@ use std::ops::RangeInclusive;
 use crate::{Error, Gradients, Param, Result, Tape, Var};
 
 impl Gradients {
-    /// The norms at which gradients may be clipped: above 0 in the range of `f32`, in which a GPU computes.
+    /// The valid norms for clipping: positive values in the range of `f32`, the type in which a GPU computes.
     pub const CLIP_NORMS: RangeInclusive<f64> = f32::MIN_POSITIVE as f64..=f32::MAX as f64;
 
-    /// The gradients of these parameters, multiplied by `max_norm / norm` if the Euclidean norm of all of them together is
-    /// larger than `max_norm` (Pascanu, Mikolov and Bengio, 2013, arXiv 1211.5063).
+    /// The gradients of these parameters, multiplied by `max_norm / norm` if their joint Euclidean norm is larger than
+    /// `max_norm` (Pascanu, Mikolov and Bengio, 2013, arXiv 1211.5063).
     ///
-    /// Nothing is read back from a GPU, so a recorded step may clip.
+    /// No value is copied from a GPU to the CPU, so a recorded step may clip.
     ///
     /// # Errors
-    /// [`Error::NoGradient`](crate::Error::NoGradient) if the loss does not depend on one of them; or if their element types
-    /// differ; [`Error::Op`](crate::Error::Op) unless the norm is one of [`Gradients::CLIP_NORMS`].
+    /// [`Error::NoGradient`](crate::Error::NoGradient) if the loss does not depend on one of the parameters;
+    /// [`Error::Op`](crate::Error::Op) unless the norm is in [`Gradients::CLIP_NORMS`]; or if the element types differ.
     pub fn clipped(&self, params: &[(String, &Param)], max_norm: f64) -> Result<Self> {
         if !Self::CLIP_NORMS.contains(&max_norm) {
             let message = format!("expected a norm above 0 in the range of f32, got {max_norm}");
@@ -54,7 +54,7 @@ mod tests {
 
     use super::*;
 
-    /// The gradients of two parameters, which are their weights in the loss, clipped at `max_norm`.
+    /// The gradients of two parameters, clipped at `max_norm`; each gradient is the parameter's weight in the loss.
     fn clipped(max_norm: f64, dtype: DType) -> [Vec<f64>; 2] {
         let param = |shape: &[usize]| Param::new(Tensor::zeros(shape, dtype));
         let (x, y) = (param(&[2]), param(&[1, 2]));
@@ -80,7 +80,7 @@ mod tests {
             assert_eq!(clipped(5.0, dtype), [vec![2.0, -4.0], vec![1.0, 2.0]], "{dtype}");
             let [x, y] = clipped(1.0, dtype);
             for (got, expected) in [x, y].concat().into_iter().zip([0.4, -0.8, 0.2, 0.4]) {
-                // The roundings of a quotient, a product and the result.
+                // Allows for the rounding of a quotient, a product and the result.
                 assert!((got - expected).abs() <= 4.0 * dtype.epsilon() * expected.abs(), "{dtype}: {got}");
             }
         }

@@ -1,4 +1,5 @@
-//! Cross-entropy with ignored labels, class weights and label smoothing, composed of other operations.
+//! Cross-entropy with ignored labels, class weights and label smoothing (Szegedy et al., 2016, arXiv 1512.00567),
+//! composed of simpler operations.
 
 use tensor::{Indices, Tensor};
 
@@ -23,24 +24,23 @@ use crate::{Error, Result, Var};
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct CrossEntropy<'a> {
-    /// The label of rows that do not count; it may be any number.
+    /// The label of rows that are excluded from the loss; it need not be a valid class.
     pub ignored: Option<u32>,
-    /// A positive weight for each class; by default 1.
+    /// A positive weight for each class; 1 by default.
     pub class_weights: Option<&'a [f64]>,
-    /// The part of each target that is spread evenly over all classes, in [0, 1).
+    /// The fraction of each target that is spread evenly over all classes, in [0, 1).
     pub label_smoothing: f64,
 }
 
 const NAME: &str = "cross_entropy";
 
 impl CrossEntropy<'_> {
-    /// The loss, a scalar in the accumulator type of the logits.
+    /// The loss of `logits` `[n, c]`, a scalar in the accumulator type of the logits.
     ///
-    /// The targets are prepared on the CPU, so a recorded step cannot use it.
+    /// The targets are prepared on the CPU, so a recorded step cannot use this loss.
     ///
-    /// # Errors
-    /// [`Error::Op`] unless there is one label for each row, below `c` or ignored, and at least one that is not; or for a
-    /// setting out of its range. [`tensor::Error::Elsewhere`] for labels on a GPU.
+    /// [`Error::Op`] unless there is one label for each row, each label is below `c` or ignored, and at least one is
+    /// not ignored; or for a setting outside of its range. [`tensor::Error::Elsewhere`] for labels on a GPU.
     pub fn loss<'t>(&self, logits: &Var<'t>, labels: &Indices) -> Result<Var<'t>> {
         let refused = |message: String| Error::Op { op: NAME, message };
         let &[n, c] = logits.shape() else {
@@ -76,7 +76,7 @@ impl CrossEntropy<'_> {
             total += weights[class];
         }
         if total == 0.0 {
-            return Err(refused("expected a label that is not ignored, got none".into()));
+            return Err(refused("expected at least one label that is not ignored, got none".into()));
         }
         let tape = logits.tape();
         let dtype = logits.value().dtype().accumulator();
@@ -84,7 +84,7 @@ impl CrossEntropy<'_> {
         let counted: Vec<bool> = targets.iter().map(|&target| target != 0.0).collect();
         let targets = tape.constant(&on_device(Tensor::from_vec(targets, &[n, c])?)?);
         let zero = tape.constant(&logits.value().scalar_like(0.0, dtype)?);
-        // An impossible class without a target would give 0 times infinity.
+        // A class with probability 0 and target 0 would give `0 * infinity`.
         let ln_p = logits.to_dtype(dtype)?.log_softmax()?.select(&counted, &zero)?;
         ln_p.mul(&targets)?.sum()?.scale(-1.0 / total)
     }
@@ -115,7 +115,7 @@ mod tests {
             let tape = Tape::without_gradients();
             let plain = tape.constant(&x).softmax_cross_entropy(&Indices::new(vec![2, 0, 1])).unwrap();
             let own = loss(CrossEntropy::default(), &x, &[2, 0, 1]).unwrap();
-            // About ten roundings of elements of magnitude 1, in the accumulator type.
+            // About ten roundings of values of magnitude 1, in the accumulator type.
             assert!((own - plain.value().item().unwrap()).abs() <= 20.0 * dtype.accumulator().epsilon());
         }
     }
@@ -135,7 +135,7 @@ mod tests {
         }
         assert!((loss(settings, &x, &labels).unwrap() - sum / total).abs() < 1e-14);
         let checked = gradcheck(|[x]| settings.loss(&x, &Indices::from(&labels[..])), [&x]).unwrap();
-        // The ignored row has no gradient.
+        // Derivatives with respect to the ignored row are zero, so they are not resolved.
         assert_eq!((checked.elements, checked.resolved), (9, 6));
     }
 
@@ -154,7 +154,7 @@ mod tests {
         let ignored = CrossEntropy { ignored: Some(0), ..plain };
         assert_eq!(
             message(ignored, &[0; 3]),
-            "cross_entropy: expected a label that is not ignored, got none"
+            "cross_entropy: expected at least one label that is not ignored, got none"
         );
         for label_smoothing in [-0.1, 1.0, f64::NAN] {
             assert!(loss(CrossEntropy { label_smoothing, ..plain }, &logits(), &[0; 3]).is_err());

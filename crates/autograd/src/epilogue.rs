@@ -1,4 +1,4 @@
-//! The backward pass through the activation of an operation.
+//! The backward pass through the fused activation of an operation.
 
 use tensor::{FusedActivation, Tensor};
 
@@ -28,8 +28,8 @@ pub(crate) mod cases {
 
     use crate::testing::cases::Kink;
 
-    /// A call whose three pre-activations, each one product plus an optional bias, are zero, one and minus two: ReLU passes
-    /// only the gradient of the second.
+    /// A call whose three pre-activations, each a product plus an optional bias, are 0, 1 and -2: ReLU propagates only
+    /// the gradient of the second.
     pub(crate) fn sum_of_zero<O, const N: usize>(op: O, x: &[usize], weight: &[usize]) -> Kink<O, N> {
         let of = |values: &[f64], shape: &[usize]| {
             Tensor::from_slice(values, shape).expect("the values fill the shape")
@@ -45,8 +45,8 @@ pub(crate) mod cases {
         std::array::from_fn(|input| of_inputs[input].clone())
     }
 
-    /// A bias with its activation. Before a ReLU, each is further from zero than a sum of `terms` products
-    /// of values in [-2, 2) can be, so that finite differences meet no kink; either sign occurs.
+    /// A bias and an activation. With a ReLU, each element of the bias is further from zero than any sum of `terms`
+    /// products of values in [-2, 2), so that finite differences cross no kink; both signs occur.
     pub(crate) fn bias(outputs: usize, terms: usize) -> BoxedStrategy<(Tensor, FusedActivation)> {
         let far = (4 * terms + 1) as f64;
         let number = (-2.0..2.0f64, any::<bool>());

@@ -24,13 +24,16 @@ pub enum Error {
         /// The reason, and the next step.
         why: &'static str,
     },
-    /// An operation got variables of different tapes.
-    #[error("{op}: the inputs were recorded on different tapes")]
+    /// The inputs of an operation are variables of different tapes.
+    #[error(
+        "{op}: expected inputs of one tape, got inputs of different tapes; record all of them on the \
+         same tape"
+    )]
     MixedTapes {
         /// The operation.
         op: &'static str,
     },
-    /// The index lists of an operation do not fit its inputs.
+    /// The indices of an operation do not match its inputs.
     #[error("{op}: expected {expected}, got {got}")]
     Indices {
         /// The operation.
@@ -40,12 +43,12 @@ pub enum Error {
         /// The actual indices.
         got: String,
     },
-    /// An operation, layer or loss outside of this crate refused its inputs.
+    /// An operation, layer or loss of another crate rejected its inputs.
     #[error("{op}: {message}")]
     Op {
         /// The operation.
         op: &'static str,
-        /// What was expected and what it got.
+        /// The expected and the actual inputs.
         message: String,
     },
     /// A derivative does not agree with finite differences.
@@ -80,7 +83,7 @@ pub enum Error {
         /// The derivative by finite differences.
         numeric: f64,
     },
-    /// The function is not smooth near an element, so finite differences there say nothing about its gradient.
+    /// The function is not smooth near an element, so finite differences do not determine its derivative.
     #[error(
         "gradcheck: expected a function that is smooth within four steps of {place}, got {roughness}: the gradient is \
          {analytic:e}, finite differences give {numeric:e}; {}", roughness.advice()
@@ -88,7 +91,7 @@ pub enum Error {
     NotSmooth {
         /// The input and the element.
         place: Place,
-        /// What the function has there.
+        /// The kind of non-smoothness.
         roughness: Roughness,
         /// The derivative by `backward`.
         analytic: f64,
@@ -96,24 +99,22 @@ pub enum Error {
         numeric: f64,
     },
     /// An input or the output of a gradient check is not in 64 bits.
-    #[error(
-        "gradcheck needs f64: expected f64 for {what}, got {dtype}; convert it with `to_dtype(DType::F64)`"
-    )]
+    #[error("gradcheck: expected f64 for {what}, got {dtype}; convert it with `to_dtype(DType::F64)`")]
     NeedsF64 {
         /// The input, the parameter or the output.
         what: String,
         /// Its element type.
         dtype: tensor::DType,
     },
-    /// An option of a gradient check is out of range.
+    /// An option of a gradient check is outside of its range.
     #[error("gradcheck: expected {expected}, got {got}")]
     CheckOption {
-        /// The legal values.
+        /// The valid values.
         expected: &'static str,
-        /// The actual one.
+        /// The actual value.
         got: String,
     },
-    /// Finite differences resolve no derivative with respect to an input, so the comparison is vacuous.
+    /// Finite differences resolve no derivative with respect to an input, so the comparison would be vacuous.
     #[error(
         "gradcheck: none of the {elements} derivatives with respect to {input} is large enough to check: the largest finite \
          difference is {largest:e}, and rounding alone may give {noise:e}; scale the function, or leave out inputs that it \
@@ -122,9 +123,9 @@ pub enum Error {
     Unresolved {
         /// The input or parameter.
         input: String,
-        /// The number of its derivatives.
+        /// The number of derivatives.
         elements: usize,
-        /// The largest magnitude by finite differences.
+        /// The largest derivative by finite differences, in magnitude.
         largest: f64,
         /// The rounding error of the difference.
         noise: f64,
@@ -137,7 +138,7 @@ pub enum Error {
     NonDeterministic {
         /// What differs: the output, or the gradient of an input.
         what: String,
-        /// The position in it, in row-major order.
+        /// The position within it, in row-major order.
         place: usize,
         /// The first result.
         first: f64,
@@ -158,8 +159,11 @@ pub enum Error {
         /// The shape, element type and device of the returned gradient.
         got: String,
     },
-    /// An operation's `backward` returned gradients for other inputs than requested.
-    #[error("{op}: backward: expected gradients for the inputs {requested:?}, got {got:?}")]
+    /// An operation's `backward` returned gradients for another set of inputs than requested.
+    #[error(
+        "{op}: backward: expected gradients for the requested inputs {requested:?}, got {got:?}; fix the \
+         operation's `backward`"
+    )]
     WrongGradients {
         /// The operation.
         op: &'static str,
@@ -170,7 +174,8 @@ pub enum Error {
     },
     /// A gradient depends on which other gradients were requested.
     #[error(
-        "{op}: the gradient of input {input} depends on which other gradients are requested: {requested:?}"
+        "{op}: backward: expected the same gradient of input {input} whichever others are requested, got \
+         another one for the requests {requested:?}; fix the operation's `backward`"
     )]
     UnsteadyGradient {
         /// The operation.
@@ -202,7 +207,7 @@ pub enum Error {
         dtype: tensor::DType,
         /// The name of the output or gradient.
         what: String,
-        /// The position in it, in row-major order.
+        /// The position within it, in row-major order.
         place: usize,
         /// The value in the narrow type.
         got: f64,

@@ -20,10 +20,10 @@ pub use roughness::Roughness;
 
 pub(crate) use place::Variable;
 
-/// The default step for an input of magnitude below one.
+/// The default step for inputs of magnitude below 1.
 const STEP: f64 = 1.0 / 1024.0;
 
-/// The relative error that every check must detect: a derivative known less precisely is unresolved.
+/// The relative error that every check must detect. A derivative that is known less precisely is unresolved.
 const RESOLUTION: f64 = 1e-3;
 
 /// Statistics of a gradient check.
@@ -31,7 +31,8 @@ const RESOLUTION: f64 = 1e-3;
 pub struct Checked {
     /// The number of derivatives that were compared: one for each element or direction.
     pub elements: usize,
-    /// The number of derivatives that finite differences resolve to 0.1 %. The others are close to zero or below the noise.
+    /// The number of derivatives that finite differences resolve to 0.1 %. The others are close to zero or below the
+    /// noise.
     pub resolved: usize,
     /// The largest difference, relative to the largest derivative with respect to the same input.
     pub worst: f64,
@@ -39,18 +40,17 @@ pub struct Checked {
     pub largest: f64,
     /// See [`Checked::largest`].
     pub smallest: f64,
-    /// Where an error of 0.1 % of the largest derivative with respect to the same input would be below the noise: nothing
-    /// is known about these derivatives.
+    /// The places where an error of 0.1 % of the largest derivative with respect to the same input would be below the
+    /// noise, so the gradient was not tested.
     pub untested: Vec<Place>,
-    /// The inputs or parameters, by position among the checked ones, of which no derivative is resolved: as far as finite
-    /// differences show, the function does not depend on them.
+    /// The inputs or parameters, by position among the checked ones, of which no derivative is resolved: within the
+    /// noise, the function does not depend on them.
     pub unresolved: Vec<usize>,
 }
 
 /// Compares the gradients of `f` with finite differences, for every element of every input.
-///
 /// The inputs are `f64` tensors away from kinks of `f`; the output is an `f64` tensor of any shape, and the error type
-/// is any that [`Error`] converts to. The tolerance is derived: [`f64::EPSILON`] times the largest derivative with
+/// is any type that [`Error`] converts to. The tolerance is derived: [`f64::EPSILON`] times the largest derivative with
 /// respect to the same input, plus the rounding of the outputs that depend on the element. [`GradCheck`] has options.
 ///
 /// ```
@@ -66,11 +66,12 @@ pub struct Checked {
 /// ```
 ///
 /// # Errors
-/// First [`Error::NonDeterministic`], for two evaluations of `f` or of its gradients that differ;
-/// [`Error::InvalidGradient`], with the name of an operation whose `backward` returns another shape or element type;
+/// [`Error::NonDeterministic`] if two evaluations of `f` or of its gradients differ, which is checked first;
+/// [`Error::InvalidGradient`] if the `backward` of an operation returns another shape or element type;
 /// [`Error::NonFiniteGradient`]; [`Error::WrongGradient`] with the place, both values and a likely cause;
 /// [`Error::NotSmooth`] near a kink, a jump or a singular point; [`Error::Unresolved`] if no derivative is above the
-/// noise, or nothing is known about those of one input; [`Error::NeedsF64`]; the errors of `f` itself.
+/// noise, or all those of one input may be significant but are unresolved; [`Error::NeedsF64`]; the errors of `f`
+/// itself.
 pub fn gradcheck<E: From<Error>, const N: usize>(
     f: impl for<'t> Fn([Var<'t>; N]) -> Result<Var<'t>, E>,
     inputs: [&Tensor; N],
@@ -78,7 +79,7 @@ pub fn gradcheck<E: From<Error>, const N: usize>(
     GradCheck::new().check(|vars| f(std::array::from_fn(|input| vars[input].clone())), &inputs)
 }
 
-/// A gradient check with options, of any number of inputs or of parameters.
+/// A gradient check with options, for any number of inputs or of parameters.
 ///
 /// ```
 /// use agon_autograd::{GradCheck, Param};
@@ -116,20 +117,20 @@ impl GradCheck {
         Self::default()
     }
 
-    /// The step for an input of magnitude below one, by default 1/1024; for larger inputs it scales with the magnitude. It
-    /// is rounded to a power of two, so that steps are nearly exact, and `f` is evaluated up to four steps away.
+    /// The step for inputs of magnitude below 1, 1/1024 by default; it is scaled with larger magnitudes. Steps are
+    /// rounded to powers of two, so that they are nearly exact. `f` is evaluated up to four steps away from the point.
     pub fn step(self, step: f64) -> Self {
         Self { step: step.log2().round().exp2(), ..self }
     }
 
-    /// An error to accept in addition to the derived one, relative to the largest derivative with respect to the same
-    /// input: below 0.001, since a check that accepts more finds nothing.
+    /// An accepted error in addition to the derived tolerance, relative to the largest derivative with respect to the
+    /// same input. It must be below 0.001, so that the check still detects errors of 0.1 %.
     pub fn tolerance(self, tolerance: f64) -> Self {
         Self { tolerance, ..self }
     }
 
-    /// The fast mode: compares the derivatives along `n` random directions of each input in place of every element. An
-    /// error of one element counts by its share of the derivative along a direction.
+    /// The fast mode: compares the derivatives along `n` random directions of each input instead of every element. The
+    /// error of one element is weighted by its share of the derivative along a direction.
     pub fn directions(self, n: usize) -> Self {
         Self { directions: Some(n), ..self }
     }
@@ -154,7 +155,7 @@ impl GradCheck {
         self.check_with(f, inputs, crate::ops::add::sum)
     }
 
-    /// [`GradCheck::check`] on a tape that accumulates gradients with `sum`.
+    /// [`GradCheck::check`] on a tape that accumulates gradients with the function `sum`.
     fn check_with<E: From<Error>>(
         &self,
         f: impl for<'t> Fn(&[Var<'t>]) -> Result<Var<'t>, E>,
@@ -172,8 +173,8 @@ impl GradCheck {
         })
     }
 
-    /// Compares the gradients of `f` with respect to named parameters, such as all of a module, with finite differences.
-    /// The parameters have their values again when the check ends.
+    /// Compares the gradients of `f` with respect to named parameters, such as all parameters of a module, with finite
+    /// differences. When the check returns, the parameters have their original values.
     ///
     /// # Errors
     /// As [`GradCheck::check`].
@@ -183,7 +184,7 @@ impl GradCheck {
         f: impl for<'t> Fn(&'t Tape) -> Result<Var<'t>, E>,
     ) -> Result<Checked, E> {
         let (mut chosen, mut known) = (self.chosen(params.len())?, HashSet::new());
-        // A parameter with two names (tied weights) is moved once.
+        // A parameter with two names (tied weights) is checked once.
         chosen.retain(|&place| known.insert(params[place].1.id()));
         let variables: Vec<Variable> =
             chosen.iter().map(|&place| Variable::named(place, &params[place].0)).collect();
@@ -201,10 +202,10 @@ impl GradCheck {
         checked
     }
 
-    /// The positions of the inputs to check, once the options are known to be valid.
+    /// The positions of the inputs to check; also checks the options.
     fn chosen(&self, n_inputs: usize) -> Result<Vec<usize>> {
         let refuse = |expected, got: String| Err(Error::CheckOption { expected, got });
-        // A smaller step would move no element of size 1 by more than a few roundings.
+        // With a smaller step, an element of magnitude 1 would change by only a few roundings.
         if !(2f64.powi(-40)..=1.0).contains(&self.step) {
             return refuse("a step of at least 2^-40 and at most 1", self.step.to_string());
         }
@@ -264,9 +265,9 @@ fn needs_f64(what: String, value: &Tensor) -> Result<()> {
     }
 }
 
-/// Checks that two evaluations gave the same bits.
+/// Checks that two evaluations gave the same result, bit for bit.
 pub(crate) fn must_repeat(what: impl Fn() -> String, first: &[f64], second: &[f64]) -> Result<()> {
-    // An element that only one of them has differs.
+    // An element that exists in only one of them counts as different.
     let at = |values: &[f64], place: usize| values.get(place).copied().unwrap_or(f64::NAN);
     let differs =
         |&place: &usize| first.get(place).map(|x| x.to_bits()) != second.get(place).map(|x| x.to_bits());
@@ -283,7 +284,7 @@ pub(crate) fn must_repeat(what: impl Fn() -> String, first: &[f64], second: &[f6
 pub(crate) fn weights(shape: &[usize], output: u64) -> Tensor {
     let mut words = Stream::new(0, "gradcheck").sequence(output);
     let values = (0..shape.iter().product()).map(|_| 2.0 * words.uniform() - 1.0).collect();
-    Tensor::from_vec(values, shape).expect("as many values as the shape has elements")
+    Tensor::from_vec(values, shape).expect("the values fill the shape")
 }
 
 #[cfg(test)]

@@ -24,10 +24,11 @@ impl Gradients {
         Self { by_slot, params }
     }
 
-    /// The gradient with respect to an input, or to a value passed to [`Tape::keep`](crate::Tape::keep).
+    /// The gradient with respect to an input, or to a value passed to [`Tape::keep`](crate::Tape::keep), with its
+    /// shape.
     ///
     /// # Errors
-    /// [`Error::NoGradient`] if the value is a constant, was not kept, or the loss does not depend on it.
+    /// [`Error::NoGradient`] if the value is a constant or was not kept, or if the loss does not depend on it.
     pub fn of(&self, var: &Var<'_>) -> Result<&Tensor> {
         let Some(slot) = var.slot else {
             return Err(Error::NoGradient { why: "the value is a constant; record it with `Tape::input`" });
@@ -51,7 +52,7 @@ impl Gradients {
         slot.copied().ok_or(Error::NoGradient { why: "the loss does not depend on the parameter" })
     }
 
-    /// Other gradients of the same parameters.
+    /// A copy with other gradients of the same parameters.
     pub(crate) fn with(&self, by_slot: BTreeMap<usize, Tensor>) -> Self {
         Self { by_slot, params: self.params.clone() }
     }
@@ -65,11 +66,11 @@ impl Gradients {
         Ok(Self { by_slot, ..self })
     }
 
-    /// Whether all gradients are finite. On a GPU this synchronises.
+    /// Whether all gradients are finite. On a GPU this waits for all submitted work.
     pub fn are_finite(&self) -> Result<bool> {
         let mut all: Option<Tensor> = None;
         for gradient in self.by_slot.values().filter(|gradient| !gradient.is_empty()) {
-            // `x - x` is 0 for a finite value and NaN otherwise, and so is the mean of the squares.
+            // The mean of `(x - x)^2` is 0 if all values are finite and NaN otherwise.
             let [zero] = tensor::run(&Mse, [gradient, gradient])?;
             let zero = cast(&zero, DType::F32)?;
             all = Some(match &all {
@@ -89,7 +90,7 @@ mod tests {
     use super::*;
     use crate::Tape;
 
-    /// The gradients of `sum(weight x)` by `x`.
+    /// The gradients of `sum(weight x)` with respect to `x`.
     fn gradients(weight: &[f64], dtype: DType) -> (Gradients, Tensor) {
         let weight = Tensor::from_slice(weight, &[weight.len()]).unwrap().to_dtype(dtype);
         let tape = Tape::new();

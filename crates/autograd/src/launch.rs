@@ -12,7 +12,7 @@ use tensor::{DType, Result, Tensor};
 use axes::{Axes, strides};
 use parts::{sum_of_parts, terms_of_part};
 
-/// `y = factor * sum of x over axes`; `axes` are distinct, and `y` has them with length 1 or without them.
+/// Launches `y = factor * sum of x over axes`. `axes` are distinct; `y` has them with length 1 or without them.
 pub(crate) fn sum_over(call: Call<'_>, [x, y]: [&Tensor; 2], axes: &[usize], factor: f64) -> Result<()> {
     const WARP: usize = 32;
     /// The number of threads that share a sum over non-contiguous terms.
@@ -25,7 +25,7 @@ pub(crate) fn sum_over(call: Call<'_>, [x, y]: [&Tensor; 2], axes: &[usize], fac
     let (outputs, terms) = (walk(false), walk(true));
     call.size(x.len())?;
     let count = axes.iter().map(|&axis| shape[axis]).product();
-    // A thread adds four terms at once.
+    // Each thread adds four terms per step.
     let (entry, mut grid, step) = match terms.is_along() {
         true => ("sum_axes_along", Grid::over(y.len() * WARP), 4 * WARP),
         false => {

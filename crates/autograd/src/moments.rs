@@ -1,4 +1,4 @@
-//! Mean and variance without overflow of the squares.
+//! Mean and variance, computed so that squares do not overflow.
 
 use tensor::Real;
 use tensor::sums::pairwise;
@@ -8,15 +8,15 @@ use tensor::sums::pairwise;
 pub(crate) struct Moments<A> {
     pub(crate) mean: A,
     count: A,
-    /// Deviations are divided by this before they are squared.
+    /// The divisor of the deviations before they are squared.
     scale: A,
-    /// The sum of the squares.
+    /// The sum of the squares of the divided deviations.
     squares: A,
 }
 
 impl<A: Real> Moments<A> {
-    /// Computes the moments in three passes: the second corrects the rounding of the mean, so that equal values have
-    /// zero deviation. Terms are divided by the count before they are added, so that no sum overflows.
+    /// Computes the moments in three passes. The second pass corrects the rounding of the mean, so that equal values
+    /// have zero deviation. Terms are divided by the count before they are added, so that no sum overflows.
     pub(crate) fn of(x: impl Iterator<Item = A> + Clone) -> Self {
         let count = A::of(x.clone().count());
         let mean_from = |origin: A| pairwise(x.clone().map(|x| (x - origin) / count));
@@ -28,19 +28,19 @@ impl<A: Real> Moments<A> {
         Self { mean, count, scale, squares: pairwise(x.map(square)) }
     }
 
-    /// The sum of the squared deviations over `divisor`.
+    /// The variance: the sum of the squared deviations divided by `divisor`.
     pub(crate) fn variance(&self, divisor: A) -> A {
         self.squares / divisor * self.scale * self.scale
     }
 
-    /// `1 / sqrt(variance + eps)` with the variance over the full count.
+    /// `1 / sqrt(variance + eps)` with the biased variance.
     pub(crate) fn rstd(&self, eps: A) -> A {
         A::one() / ((self.squares / self.count + eps / self.scale / self.scale).sqrt() * self.scale)
     }
 }
 
-/// The divisor of deviations before squaring, where `largest` is the largest: 1, or `largest` if up to 2^32 squares
-/// might overflow. The GPU kernels do the same (`common.cuh`).
+/// The divisor of deviations before squaring: 1, or the largest deviation if up to 2^32 squares might overflow. The GPU
+/// kernels do the same (`common.cuh`).
 fn scale_of<A: Real>(largest: A) -> A {
     let safe = A::max_value().sqrt() / A::of(1 << 18);
     if largest > safe { largest } else { A::one() }
@@ -64,7 +64,8 @@ mod tests {
         let of = |x: &[f32]| Moments::of(x.iter().copied());
         for size in [1.0f32, 1e10, 1e20, 1e30, 3e38] {
             let moments = of(&[size, 0.0, 0.0, 0.0]);
-            // Variance 3 / 16 of the square; a few roundings, and as many bits as the smallest rstd has.
+            // The variance is 3/16 of the squared size; allows a few roundings, but no more digits than the smallest
+            // rstd has.
             let (mean, rstd) = (moments.mean / size, moments.rstd(1e-30) * size);
             assert!((mean - 0.25).abs() <= f32::EPSILON, "{size:e}: {mean}");
             assert!(

@@ -9,8 +9,9 @@ use crate::{Error, Result};
 
 /// A differentiable operation with `N` inputs and `M` outputs.
 ///
-/// The inputs are the differentiable ones; labels, masks and strides are fields of the operation. Operations
-/// are device-independent: they compute with [`tensor::run`], and a kernel without a CUDA launch is an error on a GPU.
+/// The inputs of an operation are tensors with gradients; labels, masks and strides are fields of the operation.
+/// Operations are device-independent: they compute with [`tensor::run`], which returns an error on a GPU for a kernel
+/// without a CUDA launch.
 ///
 /// An operation of another crate is recorded by [`Tape::apply`](crate::Tape::apply) and checked by
 /// [`gradcheck`](fn@crate::gradcheck):
@@ -83,9 +84,9 @@ pub trait Op<const N: usize, const M: usize = 1>: fmt::Debug + Send + 'static {
 
     /// Computes the contributions to the gradients of the `needed` inputs from the gradients of the outputs.
     ///
-    /// It returns `Some` for exactly the needed inputs. Accumulation over several uses of an input is left to
-    /// [`Tape::backward`](crate::Tape::backward). Each contribution has the shape, the element
-    /// type and the device of its input; anything else is an [`Error::InvalidGradient`].
+    /// It returns `Some` for exactly the needed inputs. [`Tape::backward`](crate::Tape::backward) adds up the
+    /// contributions of several uses of an input. Each contribution must have the shape, the element type and the
+    /// device of its input; otherwise the pass fails with [`Error::InvalidGradient`].
     fn backward(
         &self,
         saved: &Self::Saved,
@@ -93,8 +94,9 @@ pub trait Op<const N: usize, const M: usize = 1>: fmt::Debug + Send + 'static {
         needed: [bool; N],
     ) -> Result<[Option<Tensor>; N]>;
 
-    /// The tensors in `saved`, whose bytes [`Tape::view`](crate::Tape::view) shows; `None` if they are unknown. The
-    /// default knows those of a tensor, a pair of tensors, and types without tensors; other types list theirs here.
+    /// The tensors in `saved`, for the saved bytes that [`Tape::view`](crate::Tape::view) shows; `None` if they are
+    /// unknown. The default handles a tensor, a pair of tensors, and types without tensors; other types must override
+    /// it.
     fn saved_tensors(saved: &Self::Saved) -> Option<Vec<&Tensor>> {
         saved_tensors(saved)
     }
@@ -143,7 +145,7 @@ pub fn run_if<K: Kernel<N, 1>, const N: usize>(
     })
 }
 
-/// The shape, element type and device that a gradient shares with its value.
+/// The layout of a gradient: the shape, element type and device that it shares with its value.
 #[derive(Debug, Clone)]
 pub(crate) struct Layout {
     pub(crate) shape: Vec<usize>,
@@ -161,7 +163,7 @@ impl Layout {
         Ok(Tensor::zeros_on(&self.device, &self.shape, self.dtype)?)
     }
 
-    /// Checks that the gradient which `backward` of `op` returned for input number `input` has this layout.
+    /// Checks that the gradient returned by the `backward` of `op` for input number `input` has this layout.
     pub(crate) fn admit(&self, op: &'static str, input: usize, gradient: Option<Tensor>) -> Result<Tensor> {
         let Self { shape, dtype, device } = self;
         match gradient {

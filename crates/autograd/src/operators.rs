@@ -1,5 +1,4 @@
-//! Arithmetic operators between variables. Each result is checked with `?`, since shapes may not fit:
-//! `(&(&x * &w)? + &b)?`.
+//! Arithmetic operators for variables. Each returns a `Result`, because shapes may not match: `(&(&x * &w)? + &b)?`.
 
 use std::ops;
 

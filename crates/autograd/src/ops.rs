@@ -1,8 +1,8 @@
 //! The differentiable operations, one file each, in the recommended reading order.
 //!
-//! To add one, write its file here, its kernel `kernels/<op>.cu` unless it launches those of others, and its line in [`for_each_op!`](crate::for_each_op).
-//! That line declares its module and runs its gradient checks and its precision checks in every element type on the CPU
-//! and on the emulated GPU.
+//! To add an operation, write its file here, its kernel `kernels/<op>.cu` unless it launches existing kernels, and its
+//! line in [`for_each_op!`](crate::for_each_op). That line declares its module and runs its gradient and precision
+//! checks in every element type on the CPU and on the emulated GPU.
 
 /// Calls a macro with the list of operations, each as `module::Type`.
 ///

@@ -7,7 +7,7 @@ use tensor::Tensor;
 
 use crate::Result;
 
-/// A trainable tensor: it keeps its identity while its value changes from step to step.
+/// A trainable tensor with a fixed identity, whose value changes from step to step.
 ///
 /// ```
 /// use agon_autograd::{Param, Tape};
@@ -31,7 +31,7 @@ pub struct Param {
 }
 
 impl Param {
-    /// A parameter with this initial value.
+    /// Creates a parameter with this initial value.
     pub fn new(value: Tensor) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -74,20 +74,20 @@ impl Param {
         Ok(())
     }
 
-    /// Updates the value, in place if its storage is not shared: drop the tape of the step first. The shape and type must not
-    /// change; [`Param::set`] checks that.
+    /// Updates the value. The update is in place if the storage is not shared, so drop the tape of the step first. The
+    /// function must not change the shape or the element type; [`Param::set`] checks that.
     pub fn update<R>(&self, change: impl FnOnce(&mut Tensor) -> R) -> R {
         change(&mut self.write())
     }
 
-    /// Write access to the value; updates are in place if its storage is not shared.
+    /// Write access to the value; an update is in place if the storage is not shared.
     pub fn write(&self) -> RwLockWriteGuard<'_, Tensor> {
         let value = self.value.write().unwrap_or_else(PoisonError::into_inner);
         self.version.fetch_add(1, Ordering::Relaxed);
         value
     }
 
-    /// A number that changes with every access for writing. Replayed steps on a GPU write without it.
+    /// A counter that increases with every write access through this type. Replayed steps on a GPU do not increase it.
     pub fn version(&self) -> u64 {
         let _value = self.value.read().unwrap_or_else(PoisonError::into_inner);
         self.version.load(Ordering::Relaxed)

@@ -21,8 +21,8 @@ pub(crate) mod anomaly;
 
 /// The recorded operations of one step, in the order of computation.
 ///
-/// Each value that depends on an input or a parameter has a slot, in which its gradient is accumulated.
-/// Other values are constants: they have no slot and nothing is recorded for them.
+/// Each value that depends on an input or a parameter has a slot, in which its gradient is accumulated. All other
+/// values are constants: they have no slot, and operations on constants only are not recorded.
 ///
 /// ```
 /// use agon_autograd::Tape;
@@ -58,7 +58,7 @@ impl Tape {
         Self::default()
     }
 
-    /// A tape that records nothing, for evaluation: parameters and inputs on it are constants.
+    /// An empty tape that records nothing, for evaluation: its parameters and inputs are constants.
     pub fn without_gradients() -> Self {
         Self { no_grad: true, ..Self::default() }
     }
@@ -68,7 +68,7 @@ impl Tape {
         !self.no_grad
     }
 
-    /// A value with no gradient.
+    /// Adds a constant, a value without a gradient.
     pub fn constant<'t>(&'t self, value: &Tensor) -> Var<'t> {
         if let Some(anomalies) = &self.anomalies {
             anomalies.check_given(value);
@@ -76,7 +76,7 @@ impl Tape {
         Var { tape: self, value: value.clone(), slot: None }
     }
 
-    /// A value with a gradient.
+    /// Adds an input, a value with a gradient.
     pub fn input<'t>(&'t self, value: &Tensor) -> Var<'t> {
         let slot = (!self.no_grad).then(|| {
             let mut state = self.state.borrow_mut();
@@ -87,7 +87,8 @@ impl Tape {
         Var { tape: self, value: value.clone(), slot }
     }
 
-    /// The variable of a parameter; repeated calls return the same variable. On a [mixed](Self::mixed) tape it is cast once.
+    /// The variable of a parameter; repeated calls return the same variable. On a [mixed-precision](Self::mixed) tape
+    /// it is cast to the computation type, once.
     pub fn param<'t>(&'t self, param: &Param) -> Result<Var<'t>> {
         match &self.mixed_precision {
             Some(mixed) => mixed.param(self, param),
@@ -95,7 +96,7 @@ impl Tape {
         }
     }
 
-    /// A parameter in its own type.
+    /// The variable of a parameter in its own element type.
     fn uncast_param<'t>(&'t self, param: &Param) -> Var<'t> {
         if let Some(anomalies) = &self.anomalies {
             anomalies.check_param(param);
@@ -114,7 +115,7 @@ impl Tape {
     /// Computes an operation and records it.
     ///
     /// # Errors
-    /// If the operation does not support the inputs, or they are on different tapes.
+    /// If the operation does not support the inputs, or if they are on different tapes.
     pub fn apply<'t, O, const N: usize, const M: usize>(
         &'t self,
         op: O,
@@ -155,7 +156,8 @@ impl Tape {
         self.backward_from(loss, one)
     }
 
-    /// Computes the gradients of `sum(weight * output)`: a vector-Jacobian product.
+    /// Computes the gradients of `sum(weight * output)`, a vector-Jacobian product, where `weight` has the shape of
+    /// `output`.
     ///
     /// # Errors
     /// If `weight` does not have the shape, the element type and the device of `output`; [`Error::InvalidGradient`] if
@@ -165,7 +167,7 @@ impl Tape {
         self.backward_pass(output, weight, ops::add::sum)
     }
 
-    /// The backward pass, which accumulates gradients with `sum`.
+    /// The backward pass, with the function `sum` for the accumulation of gradients.
     pub(crate) fn backward_pass(
         &self,
         output: &Var<'_>,
@@ -180,7 +182,7 @@ impl Tape {
         let mut kept = KeptGradients::of(&state.kept);
         // ANCHOR: backward_pass
         for node in state.nodes.iter().rev() {
-            // These gradients are complete: all uses of a value come after it on the list.
+            // These gradients are complete: all uses of a value come after the operation that computes it.
             let grad_outputs: Vec<_> = node.outputs().map(|slot| (slot, pending[slot].take())).collect();
             grad_outputs.iter().for_each(|(slot, gradient)| kept.note(*slot, gradient.as_ref()));
             if grad_outputs.iter().all(|(_, gradient)| gradient.is_none()) {

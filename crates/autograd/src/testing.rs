@@ -1,14 +1,15 @@
-//! Tests of operations: one line gives an operation of any crate all the checks of ours.
+//! Tests of operations: one line runs all tests of this crate's operations for an operation of any crate.
 //!
-//! An operation implements [`cases::Cases`], or [`cases::AnyShape`] if it is element-wise: strategies for its valid
-//! calls. [`op_tests!`](crate::op_tests) writes its tests. [`strategies`] has shapes and values for them and for other
-//! property tests, and [`proptest`] is the version that they belong to.
+//! An operation implements [`cases::Cases`], or [`cases::AnyShape`] if it is element-wise, with strategies for its
+//! valid calls. [`op_tests!`](crate::op_tests) generates its tests. [`strategies`] has shapes and values for them and
+//! for other property tests; [`proptest`] is re-exported in the version that they use.
 //!
-//! Random cases are the same in every run unless `AGON_SEED` is set, to a number or to `random`; a seed that fails is kept
-//! in `tests/seeds.txt` of the tested crate and tried first from then on. `AGON_CASES` sets the number of cases, from 1.
+//! Random cases are the same in every run unless `AGON_SEED` is set, to a number or to `random`. Seeds that fail are
+//! stored in `tests/seeds.txt` of the tested crate and run first from then on. `AGON_CASES` sets the number of cases,
+//! at least 1.
 //!
-//! A CUDA kernel of an operation is compared with its reference by the same checks, on the emulator; its build compiles the
-//! kernels of this repository only, so those of other crates run on a GPU alone.
+//! The same tests compare the CUDA kernel of an operation with its reference, on the emulator. The emulator compiles
+//! the kernels of this repository only, so kernels of other crates can be tested on a GPU only.
 
 pub use proptest;
 #[doc(hidden)]
@@ -27,12 +28,12 @@ pub mod planted;
 mod seeds;
 pub mod suite;
 
-/// Writes the tests of operations: finite differences for every element and every subset of gradients, large calls,
+/// Generates the tests of operations: finite differences for every element and every subset of gradients, large calls,
 /// precision in every element type, shape classes, the adjoint identity, the tape, large values and kinks, and planted
 /// mistakes.
 ///
-/// `op_tests!(Square)` writes them into the current module; `op_tests!(square: Square, cube: Cube)` writes a module for
-/// each operation. Several types in one list, such as `op_tests!(Conv<2>, Conv<3>)`, share the tests.
+/// `op_tests!(Square)` generates them in the current module; `op_tests!(square: Square, cube: Cube)` generates a module
+/// for each operation. Several types in one list, such as `op_tests!(Conv<2>, Conv<3>)`, share the tests.
 ///
 /// ```
 /// use agon_autograd::testing::cases::AnyShape;
@@ -96,7 +97,7 @@ pub mod suite;
 /// ```
 #[macro_export]
 macro_rules! op_tests {
-    // With another module of functions as in `testing::suite`.
+    // With another module that has the functions of `testing::suite`.
     ([$($suite:tt)+] $($op:ty),+) => {
         use $($suite)+ as suite;
 

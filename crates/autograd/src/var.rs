@@ -4,7 +4,7 @@ use tensor::Tensor;
 
 use crate::Tape;
 
-/// A variable: a value on a tape. It borrows the tape, so a graph cannot outlive its step.
+/// A variable: a value on a tape. It borrows the tape, so the graph cannot outlive its tape.
 ///
 /// ```
 /// use agon_autograd::{Tape, Var};

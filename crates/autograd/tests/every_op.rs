@@ -2,7 +2,7 @@
 
 use agon_autograd::for_each_op;
 
-/// The tests, of which two record their figures for row R1 of `book/reliability.md`.
+/// The tests; two of them record their results for row R1 of `book/reliability.md`.
 mod recorded {
     use std::sync::Mutex;
 
@@ -12,17 +12,17 @@ mod recorded {
 
     const PROMISE: &str = "every operation's gradient is what finite differences say";
 
-    /// The number of operations so far, and the statistics of all of them.
+    /// The number of operations tested so far, and the combined statistics.
     static SEEN: Mutex<(usize, Compared)> =
         Mutex::new((0, Compared { cases: 0, derivatives: 0, worst: 0.0 }));
 
-    /// The counts of operations and of large calls so far.
+    /// The numbers of operations and of large calls tested so far.
     static LARGE: Mutex<(usize, usize)> = Mutex::new((0, 0));
 
     pub(super) fn gradients<O: Cases<N, M>, const N: usize, const M: usize>() {
         let measured = Measurement::of("R1", PROMISE);
         let of_one = agon_autograd::testing::suite::gradients::<O, N, M>();
-        // The last operation leaves the figure of all.
+        // The result recorded for the last operation covers all of them.
         let (operations, all) = &mut *SEEN.lock().expect("no thread panics while holding the lock");
         *operations += 1;
         all.cases += of_one.cases;

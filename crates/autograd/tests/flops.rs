@@ -1,4 +1,4 @@
-//! FLOP counts agree with hand counts.
+//! Tests of FLOP counts against counts by hand.
 
 use agon_autograd::ops::conv_transpose2d::Transposed;
 use agon_autograd::ops::conv2d::Geometry;
@@ -46,7 +46,7 @@ fn the_flops_of_an_affine_layer_are_two_for_each_weight_and_row_and_again_for_ea
         let flops = there_and_back(shapes, dtype, |[x, weight, bias]| x.linear_relu(&weight, &bias)?.tanh());
         assert_eq!(flops, [one, 2 * one]);
     }
-    // The gradient of the data is not needed, so the first layer of a network needs 4 and not 6.
+    // The gradient of the data is not needed, so the first layer counts 4 and not 6 FLOPs per weight and example.
     let tape = Tape::new();
     let [x, weight, bias] = shapes.map(|shape| Tensor::full(0.5, shape, DType::F32));
     let step = || -> Result<()> {
@@ -57,8 +57,8 @@ fn the_flops_of_an_affine_layer_are_two_for_each_weight_and_row_and_again_for_ea
     assert_eq!(count(step), (Ok(()), 2 * one));
 }
 
-/// Images of 5 x 5 with one pixel of padding, a kernel of 3 x 3 and a stride of 2: 3 x 3 output pixels. Of their 81
-/// kernel offsets 32 read padding, and all are counted.
+/// Images of 5 x 5 with a padding of 1, a kernel of 3 x 3 and a stride of 2 have 3 x 3 output pixels. Of their 81
+/// kernel offsets, 32 read padding; all are counted.
 #[test]
 fn the_flops_of_a_convolution_count_every_kernel_offset_and_are_the_same_for_both_gradients() {
     let (n, c, o, geometry) = (2, 3, 4, Geometry::square(2, 1));
@@ -90,7 +90,7 @@ fn the_flops_of_a_transposed_convolution_are_those_of_the_convolution_that_it_is
     }
 }
 
-/// For each pair of tokens: forward a score and a weighted value; backward the score again and four gradients.
+/// For each pair of tokens: forward, a score and a weighted value; backward, the score again and four gradients.
 #[test]
 fn the_flops_of_attention_are_two_products_forward_and_five_back_over_all_pairs_of_tokens() {
     let (n, t, n_heads, width) = (2, 5, 3, 4);

@@ -1,5 +1,5 @@
-//! Incorrect backward passes: `gradcheck` refuses each one and names the mistake.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+//! Tests with incorrect backward passes: `gradcheck` rejects each one and names the mistake.
+#![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 use std::cell::Cell;
 
@@ -29,7 +29,7 @@ enum Mistake {
     TooSteep,
 }
 
-/// Each mistake with a part of its refusal, for every element and along random directions.
+/// Each mistake with a part of its error message, for every element and along random directions.
 const MISTAKES: [(Mistake, [&str; 2]); 17] = [
     (Mistake::Infinite, ["at [0, 0] is inf", "along direction 0 is "]),
     (Mistake::Nan, ["at [0, 0] is NaN", "along direction 0 is NaN"]),
@@ -50,7 +50,7 @@ const MISTAKES: [(Mistake, [&str; 2]); 17] = [
     (Mistake::TooSteep, ["too steep for this step"; 2]),
 ];
 
-/// Whether this is the error of a mistake.
+/// Whether this is the error expected for a mistake.
 fn is_error_of(mistake: Mistake, error: &Error) -> bool {
     match mistake {
         Mistake::None => false,
@@ -67,7 +67,7 @@ fn is_error_of(mistake: Mistake, error: &Error) -> bool {
     }
 }
 
-/// `y = f(x) + bias`, for x of `[n, d]` and a bias of `[d]`; f is `3 x` unless the function itself is at fault.
+/// `y = f(x) + bias`, for x of `[n, d]` and a bias of `[d]`; f is `3 x` unless the mistake is in the function itself.
 #[derive(Debug)]
 struct Scores {
     mistake: Mistake,

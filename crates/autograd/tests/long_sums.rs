@@ -1,7 +1,7 @@
-//! Long sums: the tolerance does not grow with the number of terms, so that a running sum is detected.
+//! Tests of long sums. The tolerance does not grow with the number of terms, so that a running sum is detected.
 //!
-//! A running sum of half a million tenths in 32 bits is off by ten thousand epsilons, which is within `2 n epsilon`, as
-//! the precision checks of `every_op` allow it.
+//! A running sum of half a million times 0.1 in 32 bits has an error of ten thousand epsilons, which is within the
+//! tolerance `2 n epsilon` of the precision checks in `every_op`.
 
 use agon_autograd::ops::conv2d::Geometry;
 use agon_autograd::{Result, Tape, Var};
@@ -10,17 +10,17 @@ use tensor::{DType, Indices, Tensor};
 /// The number of terms of each sum.
 const N: usize = 1 << 19;
 
-/// The maximum number of 32-bit additions that a term takes part in: GEMM sums blocks of up to 512 steps, and up to 512
-/// blocks of a span.
+/// The maximum number of 32-bit additions that a term takes part in: a GEMM sums blocks of up to 512 steps, and up to
+/// 512 blocks of a span.
 const ADDITIONS: f64 = 1024.0;
 
-/// The output of `f` for inputs of one, two and three tenths in these shapes, and all gradients for an upstream gradient
-/// of ones.
+/// The output of `f` and all gradients for a `grad_output` of ones. The inputs have these shapes and values of 0.1, 0.2
+/// and 0.3.
 fn results(dtype: DType, shapes: &[&[usize]], f: &Function<'_>) -> Vec<Vec<f64>> {
     let tape = Tape::new();
     let tenths = |shape: &&[usize]| {
         let values = (0..shape.iter().product::<usize>()).map(|i| 0.1 * (1 + i % 3) as f64).collect();
-        // The same values in every type.
+        // The same rounded values in every type.
         let values =
             Tensor::from_vec::<f64>(values, shape).expect("the values fill the shape").to_dtype(DType::BF16);
         tape.input(&values.to_dtype(dtype))
@@ -47,7 +47,8 @@ fn check_of_sizes(what: &str, shapes: &[&[usize]], sizes: &[f64], f: &Function<'
     for (path, got) in [("fast", in_32_bits()), ("reference", tensor::with_references(in_32_bits))] {
         for (which, (got, expected)) in got.into_iter().zip(&expected).enumerate() {
             let largest = expected.iter().fold(sizes[which], |largest, x| largest.max(x.abs()));
-            // Each of the additions, and loading, storing and a few maps around them, rounds by half an epsilon at most.
+            // Each addition, and the loads, stores and a few maps around them, have a rounding error of at most half an
+            // epsilon.
             let allowed = (ADDITIONS / 2.0 + 4.0) * f64::from(f32::EPSILON) * largest;
             for (place, (got, expected)) in got.iter().zip(expected).enumerate() {
                 let off = (got - expected).abs();
@@ -101,7 +102,7 @@ fn long_sums_in_convolutions_biases_and_pooling_are_accurate() {
 
 #[test]
 fn long_sums_in_norms_are_accurate() {
-    // Outputs and input gradients have terms below one; weight gradients sum over all rows.
+    // The terms of outputs and input gradients are below 1; weight gradients sum over all rows.
     let n = N as f64;
     let norm: &Function<'_> = &|x| x[0].layer_norm(x[1], x[2], 0.5);
     check_of_sizes("layer norm", &[&[N, 2], &[2], &[2]], &[1.0, 1.0, n, n], norm);

@@ -1,4 +1,4 @@
-//! An operation of another crate gets the tests of ours by one line, with nothing but the public interface.
+//! Tests an operation of another crate with `op_tests!`, using only the public interface.
 
 use agon_autograd::testing::cases::AnyShape;
 use agon_autograd::testing::proptest::prelude::*;
@@ -13,7 +13,7 @@ impl Map for Softplus {
     const NAME: &'static str = "softplus";
 
     fn formula<A: Real>(&self, x: A) -> A {
-        // With `exp` of a number below zero only, which cannot overflow.
+        // `exp` is applied only to values below zero, so it cannot overflow.
         let (above, magnitude) = if x > A::zero() { (x, x) } else { (A::zero(), -x) };
         above + (A::one() + (-magnitude).exp()).ln()
     }

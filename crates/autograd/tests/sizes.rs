@@ -1,5 +1,5 @@
-//! Sizes that overflow, exceed the memory, or are too long to iterate over are errors or give empty results; none aborts
-//! the process.
+//! Tests of extreme sizes: sizes that overflow, exceed the memory, or are too long to iterate over give errors or empty
+//! results; none aborts the process.
 
 use agon_autograd::ops::conv_transpose2d::Transposed;
 use agon_autograd::ops::conv2d::Geometry;
@@ -7,9 +7,9 @@ use agon_autograd::ops::max_pool2d::MaxPool2d;
 use agon_autograd::{Result, Tape, Var};
 use tensor::{DType, Indices, Tensor};
 
-/// Longer than any memory, and too long to iterate over.
+/// A length that exceeds any memory and is too long to iterate over.
 const LONG: usize = 1 << 50;
-/// The longest axis of a valid shape.
+/// The largest length of an axis in a valid shape.
 const LONGEST: usize = 1 << 59;
 
 /// Runs the check in 64 bits (reference), 32 bits (fast path) and 16 bits (reference in 32 bits).

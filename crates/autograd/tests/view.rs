@@ -1,4 +1,4 @@
-//! The view of a tape: its nodes, edges and gradient norms, and names that are safe in pages.
+//! Tests of the view of a tape: its nodes, edges and gradient norms, and the escaping of names in pages.
 #![allow(clippy::unwrap_used)]
 
 use agon_autograd::testing::cases::Cases;
@@ -7,7 +7,8 @@ use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use tensor::{DType, Tensor};
 
-/// `mse(tanh(x w) , x w)`, with a constant x and a parameter w, and an operation on which the loss does not depend.
+/// Records `mse(tanh(x w), x w)`, with a constant x and a parameter w, and an operation on which the loss does not
+/// depend.
 fn recorded(weight: &Param, see: impl Fn(&Tape, &[Var<'_>], Gradients)) {
     let run = || -> Result<()> {
         let tape = Tape::new();
@@ -40,7 +41,7 @@ fn nodes_and_edges_are_those_of_the_recorded_operations() {
         let matmul = &view.nodes()[2];
         assert_eq!(matmul.input_shapes, [[3, 2], [2, 4]]);
         assert_eq!(matmul.output_shapes, [[3, 4]]);
-        // Both operands in 64 bits; two FLOPs for each product of two elements.
+        // Both operands are saved in 64 bits; a multiplication and an addition for each product of two elements.
         assert_eq!((matmul.saved_bytes, matmul.flops), (Some(8 * (3 * 2 + 2 * 4)), 2 * 3 * 2 * 4));
         assert_eq!(view.nodes()[3].saved_bytes, Some(8 * 3 * 4));
         assert_eq!(view.rows()[2][1..4], ["[3, 2] · [2, 4] → [3, 4]", "112 B", "48"]);
@@ -110,7 +111,7 @@ fn a_tape_with_nothing_recorded_has_an_empty_view() {
     assert!(view.html("empty").contains("</svg>"));
 }
 
-/// Asserts that the tensors which the operation saves are known.
+/// Asserts that the saved tensors of the operation are known.
 fn tells_what_it_saves<O: Cases<N, M>, const N: usize, const M: usize>() {
     let case = O::cases().new_tree(&mut TestRunner::deterministic()).unwrap().current();
     let (_, saved) = case.op.forward(case.inputs.each_ref()).unwrap();

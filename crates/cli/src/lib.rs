@@ -64,8 +64,8 @@ enum Command {
     Train(Train),
     /// Train presets over values, data sets and seeds; print and draw means and paired differences
     ///
-    /// Several values of a key are separated by commas, as in `lambda=0,0.5,1`. Stored runs are found, and an interrupted
-    /// sweep continues.
+    /// Several values of a key are separated by commas, as in `lambda=0,0.5,1`. Stored runs are reused, and an
+    /// interrupted sweep is resumed.
     Sweep(Sweep),
     /// Evaluate a finished run on test images, class by class
     Eval(Eval),
@@ -81,26 +81,26 @@ enum Command {
     Data(DataSets),
     /// Check whether `agon reproduce` can run on this machine, with the next step if it cannot
     ///
-    /// A line marked `note` reports what costs speed or results, one marked `problem` what stops `agon reproduce`:
-    /// then the exit code is 1.
+    /// A line marked `note` reports a cause of slow training or missing results, a line marked `problem` one that
+    /// prevents `agon reproduce`; then the exit code is 1.
     Doctor(Doctor),
-    /// Print the content of a results file: its axes and arrays, with their units, ranges and gaps
+    /// Print the content of a results file: its axes and arrays, with their units, ranges and missing values
     Inspect(Inspect),
     /// Compare two runs, sweeps or results files: their values, and the lines in which their configs differ
     Compare(Compare),
-    /// Explain what the key of a run depends on, and why the run is found or recomputed
+    /// Explain what the key of a run depends on, and why the run is reused or recomputed
     Why(Why),
     /// List the stored runs
     Runs(Runs),
     /// Export a finished run: its parameters for PyTorch, or its curves for TensorBoard
     ///
     /// Parameters go to a safetensors file. A name is the index of a layer in a part of the model, as in
-    /// `encoder.0.weight`: a PyTorch module with the same layers at the same indices takes the file as its
-    /// `state_dict`. An older file of that name is replaced.
+    /// `encoder.0.weight`: a PyTorch module with the same layers at the same indices loads the file as its
+    /// `state_dict`. An existing file of that name is replaced.
     Export(Export),
     /// Predict which masking, if any, should help with your own labelled images, by closed forms without training
     ///
-    /// Masks are chosen on one half of the images and judged on the other. With fewer than five images per pixel
+    /// Masks are selected on one half of the images and evaluated on the other. With fewer than five images per pixel
     /// there is no advice, and the exit code is 3.
     Advise(Advise),
     /// Print the completions for a shell

@@ -78,7 +78,7 @@ pub(crate) fn print_result(
 /// # Errors
 /// As [`print_text`].
 pub(crate) fn print_json(value: &impl Serialize) -> Result<()> {
-    let text = serde_json::to_string_pretty(value).expect("answers are plain data");
+    let text = serde_json::to_string_pretty(value).expect("the output is serialisable");
     checked(terminal::print_json(&(text + "\n")))
 }
 
@@ -87,7 +87,7 @@ pub(crate) fn print_json(value: &impl Serialize) -> Result<()> {
 /// # Errors
 /// As [`print_text`].
 pub(crate) fn print_json_line(value: &impl Serialize) -> Result<()> {
-    let text = serde_json::to_string(value).expect("answers are plain data");
+    let text = serde_json::to_string(value).expect("the output is serialisable");
     checked(terminal::print_json(&(text + "\n")))
 }
 
@@ -127,6 +127,16 @@ pub(crate) fn about(seconds: f64) -> String {
         s if s < 7_200.0 => format!("{:.0} min", s / 60.0),
         s => format!("{:.1} h", s / 3_600.0),
     }
+}
+
+/// Prints lines; those wider than the terminal continue on indented lines.
+///
+/// # Errors
+/// As [`print_text`].
+pub(crate) fn print_wrapped(text: &str) -> Result<()> {
+    let Some(columns) = terminal::width() else { return print_text(text) };
+    let lines: String = text.lines().map(|line| wrapped(line, columns, 4) + "\n").collect();
+    print_text(&lines)
 }
 
 /// The words of a text in lines of at most `columns`, of which all but the first begin with `indent` spaces; the first

@@ -59,7 +59,7 @@ fn invalid_values_are_refused_with_exit_code_2_before_anything_is_written() {
         (["-s", "lambdas=[1, 0]"], ["0 after 1", "ascending"]),
         (
             ["-s", "families.*.members.*.learner.lambda=1"],
-            ["`families.0.members.0.learner`", "its λ from `lambdas`"],
+            ["`families.0.members.0.learner`", "which `lambdas` sets for every run"],
         ),
         (["-s", "seeds=[]"], ["`seeds`", "empty"]),
         (["-s", "seeds=[3, 3]"], ["`seeds`", "3 twice"]),

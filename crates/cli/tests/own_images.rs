@@ -146,7 +146,7 @@ fn images_that_do_not_fit_in_memory_are_refused_before_they_are_read() {
     let output = command("bash", folder).args(["-c", script, env!("CARGO_BIN_EXE_agon")]).output().unwrap();
     let message = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{message}");
-    assert!(message.contains("bytes of memory are needed") && message.contains("smaller side"), "{message}");
+    assert!(message.contains("bytes of free memory") && message.contains("smaller side"), "{message}");
 }
 
 /// Some learners need their training images for an evaluation on other images, too.
@@ -252,8 +252,8 @@ fn long_phases_are_reported() {
     let train = ["train", "--images", "a", "--model", "pca-heads", "--epochs", "1"];
     let output = agon(folder, &train);
     let notes = String::from_utf8(output.stderr).unwrap();
-    assert!(notes.contains("computing statistics of 27 images of 1024 values each ..."), "{notes}");
-    assert!(notes.contains("measuring what the latent holds ..."), "{notes}");
+    assert!(notes.contains("computing statistics of 27 images of 1024 elements each ..."), "{notes}");
+    assert!(notes.contains("computing the probes and statistics of the latent ..."), "{notes}");
     // For small images these phases are short, and nothing is printed.
     let output = agon(folder, &[&train[..], &["--side", "8"]].concat());
     assert!(!String::from_utf8(output.stderr).unwrap().contains("..."));
@@ -270,7 +270,10 @@ fn a_small_folder_takes_many_steps_and_few_steps_are_noted() {
     let few = ["train", "--images", "a", "--side", "8", "batch=20", "--epochs", "1", "--threads", "1"];
     let output = agon(folder, &few);
     let [text, notes] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
-    assert!(notes.contains("40 training images in batches of 20 make 2 steps an epoch, 2 in all"), "{notes}");
+    assert!(
+        notes.contains("40 training images in batches of 20 give 2 steps per epoch, 2 in total"),
+        "{notes}"
+    );
     assert!(text.contains(" images/s on 1 thread\n"), "{text}");
     let mut limited = command(env!("CARGO_BIN_EXE_agon"), folder);
     let arguments = ["train", "--images", "a", "--side", "8", "--epochs", "1", "--json"];
@@ -303,7 +306,7 @@ fn skipped_folders_are_reported_and_a_single_class_is_refused() {
     std::fs::create_dir_all(folder.join("a/bee")).unwrap();
     std::fs::write(folder.join("a/bee/1.webp"), "an image").unwrap();
     let one = [&TRAIN[..], &["--images", "a"]].concat();
-    refused(folder, &one, &["one class only", "__MACOSX", "1 webp", "`1.webp`"]);
+    refused(folder, &one, &["at least two classes", "__MACOSX", "1 webp", "`1.webp`"]);
     let autoencoder =
         ["train", "--model", "mlpae", "--side", "8", "--images", "a", "--epochs", "1", "batch=10"];
     printed(folder, &autoencoder);

@@ -37,7 +37,7 @@ fn a_value_of_another_type_is_refused_with_its_key_and_its_range() {
         ("latent=1.5", "`learner.model.latent` is 1.5: expected an integer from 1 to 65536"),
         ("epochs=-1", "`epochs` is -1: expected an integer from 0 to"),
         ("batch=many", "`batch` is \"many\": expected an integer from 1"),
-        ("learner.labelled=many", "`learner.labelled` is \"many\": expected an integer from 0 up"),
+        ("learner.labelled=many", "`learner.labelled` is \"many\": expected a non-negative integer"),
         ("learner.mixing=3", "`learner.mixing` is 3: expected a table, as in `learner.mixing.KEY=VALUE`"),
         ("data.changes=1", "`data.changes` is 1: expected a list"),
         ("optimiser=3", "`optimiser` is 3: expected a table"),
@@ -50,7 +50,7 @@ fn a_value_of_another_type_is_refused_with_its_key_and_its_range() {
     refused(folder, &["train", "--model", "cnn-s", "latent=8"], "did you mean `latent_channels`?");
     for (value, message) in [
         ("seeds=3", "`seeds` is 3: expected a list, as in `[3]`"),
-        ("seeds=[0, 1.5]", "`seeds` has the value 1.5: expected an integer from 0 up"),
+        ("seeds=[0, 1.5]", "`seeds` has the value 1.5: expected a non-negative integer"),
         ("lambdas=[a]", "is not a value for lambdas"),
         ("families.*.epochs=many", "`families.*.epochs` is \"many\": expected an integer"),
     ] {
@@ -59,7 +59,7 @@ fn a_value_of_another_type_is_refused_with_its_key_and_its_range() {
     std::fs::write(folder.join("run.toml"), "[learner]\nkind = \"cre\"\nlambda = \"x\"\n").unwrap();
     refused(folder, &["train", "--config", "run.toml"], "`learner.lambda` is \"x\": expected a number");
     std::fs::write(folder.join("run.toml"), "batch = \"x\"\n").unwrap();
-    let message = "`batch` is \"x\": expected an integer from 0 up";
+    let message = "`batch` is \"x\": expected a non-negative integer";
     refused(folder, &["train", "--model", "fc-s", "--config", "run.toml"], message);
     assert!(!folder.join("out").exists());
 }
@@ -75,7 +75,7 @@ fn sides_of_images_are_usage_errors() {
             refused(folder, &[command, &["--side", side]].concat(), "expected an integer from 1 to 1024");
         }
     }
-    refused(folder, &["train", "--threads", "0"], "expected an integer from 1 up");
+    refused(folder, &["train", "--threads", "0"], "expected an integer of at least 1");
 }
 
 /// The program, its help and the book have one table.

@@ -98,7 +98,7 @@ fn a_sweep_is_measured_drawn_found_again_and_compared() {
         (&"lambda = 0".into(), &2.into())
     );
     assert_eq!(compared["only_in_a"], serde_json::json!([]));
-    refused(folder, &["compare", "third", key], "are of different kinds");
+    refused(folder, &["compare", "third", key], "got different kinds");
     refused(folder, &["compare", "sweeps/none", "third"], "no file or sweep sweeps/none");
 
     // Two runs.
@@ -123,9 +123,9 @@ fn a_sweep_is_measured_drawn_found_again_and_compared() {
     assert_eq!(nearest.as_array().unwrap().len(), 1, "{nearest}");
     std::fs::rename(folder.join("photos/ant/00.png"), folder.join("photos/bee/00x.png")).unwrap();
     let text = printed(folder, &["why", key]);
-    assert!(text.contains("recomputed: the images here are others"), "{text}");
+    assert!(text.contains("recomputed: the images here differ"), "{text}");
     std::fs::rename(folder.join("photos"), folder.join("moved")).unwrap();
-    assert!(printed(folder, &["why", key]).contains("the images are not here"));
+    assert!(printed(folder, &["why", key]).contains("the images are missing here"));
     refused(folder, &["why", "zz"], "no run `zz`");
 }
 
@@ -158,12 +158,12 @@ fn invalid_arguments_of_a_sweep_are_refused_before_anything_is_stored() {
     let folder = folder.path();
     for (arguments, message) in [
         (&["lambda=0,0"][..], "`lambda` has the value 0 twice"),
-        (&["lambda=0,1", "lambda=0.5"], "`lambda` is set twice; name all of its values at once"),
+        (&["lambda=0,1", "lambda=0.5"], "`lambda` is set twice; give all of its values in one argument"),
         (&["lambda=0,0.5", "learner.lambda=1"], "`learner.lambda` is set twice"),
         (&["lambda=0,2"], "`learner.lambda` is 2"),
         (&["lambda=0,x"], "fc-m: `learner.lambda` is \"x\": expected a number from 0 to 1"),
         (&["lamda=0,1"], "did you mean `lambda`?"),
-        (&["lambda"], "write KEY=VALUE,VALUE"),
+        (&["lambda"], "expected KEY=VALUE,VALUE"),
         (&["seed=1,2"], "give them as `--seeds 1,2`"),
         (&["epochs=1,2", "--epochs", "3"], "`epochs=` and --epochs"),
         (&["--seeds", "0"], "expected a number of seeds"),
@@ -229,7 +229,7 @@ fn results_files_are_compared_array_by_array() {
     assert_eq!((&moved["name"], &moved["change"], &moved["n"]), (&"moves".into(), &0.5.into(), &1.into()));
     assert_eq!(compared["config"][0]["key"], "config.epochs");
     let text = printed(folder, &["compare", "a.h5", "a.h5"]);
-    assert!(text.contains("the configs are equal") && text.contains("2 arrays equal in every bit"), "{text}");
+    assert!(text.contains("the configs are equal") && text.contains("2 arrays bit-identical"), "{text}");
     std::fs::write(folder.join("b.h5"), "not a results file").unwrap();
     let output = agon(folder, &["compare", "a.h5", "b.h5"]);
     assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
@@ -240,7 +240,7 @@ fn a_plan_counts_the_runs_that_lack_their_data() {
     let folder = tempfile::tempdir().unwrap();
     let plan = ["plan", "--profile", "smoke", "--only", "cnn-l-lambda-sweep"];
     let text = printed(folder.path(), &plan);
-    assert!(text.contains("3 runs lack their data, with them about "), "{text}");
+    assert!(text.contains("3 runs lack their data set, about "), "{text}");
     let planned = json(folder.path(), &plan);
     assert_eq!(planned["seconds"], 0.0);
     assert!(planned["seconds_without_data"].as_f64().unwrap() > 0.0, "{planned}");

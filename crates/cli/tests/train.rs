@@ -338,7 +338,7 @@ fn for_every_misspelt_name_the_nearest_is_suggested() {
         );
     }
     refused(folder, &["eval", "xyz"], &["no run `xyz`", "agon runs --each"]);
-    refused(folder, &["eval", "", "--test", "0"], &["'0'", "from 1 up"]);
+    refused(folder, &["eval", "", "--test", "0"], &["'0'", "of at least 1"]);
     refused(folder, &["probe", ""], &["2 runs begin with ``"]);
 }
 
@@ -364,14 +364,14 @@ fn latents_of_very_few_test_images_are_probed_and_undefined_measures_are_reporte
         let value = |name: &str| found.iter().find(|found| found["name"] == name).unwrap()["value"].as_f64();
         assert_eq!(value("k-NN accuracy").is_some(), n > 1);
         assert!(!text.contains(" 1 test images"), "{text}");
-        for name in ["effective rank", "participation ratio", "between-class share", "dead units"] {
+        for name in ["effective rank", "participation ratio", "between-class fraction", "dead units"] {
             assert_eq!(value(name).is_some(), n > 1, "{n}: {name}");
             let printed = text.lines().find(|line| line.starts_with(name)).unwrap();
             assert_eq!(printed.ends_with(" -  not defined for one image"), n == 1, "{printed}");
         }
         // The first two test images have different classes, so all variance is between classes.
         assert_eq!(
-            text.contains("2 test images; 1 by construction, since no class has two"),
+            text.contains("2 test images; 1 by construction, since no class has two images"),
             n == 2,
             "{text}"
         );

@@ -1,4 +1,4 @@
-//! Makes the embedded part of Fashion-MNIST again: `make_embedded SOURCE_DIR TARGET_DIR`.
+//! Regenerates the embedded subset of Fashion-MNIST: `make_embedded SOURCE_DIR TARGET_DIR`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a developer tool, whose output is not parsed")]
 
 use std::{env, error::Error, fs, io::Write, path::Path};
@@ -25,7 +25,7 @@ fn write(target: &Path, prefix: &str, split: &Split) -> Result<(), Box<dyn Error
     let labels = idx::encode([split.len()], split.labels())?;
     for (content, kind) in [(images, "images-idx3"), (labels, "labels-idx1")] {
         let path = target.join(format!("{prefix}-{kind}-ubyte.gz"));
-        // flate2 writes no name and no time, so the same content gives the same file.
+        // flate2 stores neither a name nor a time, so equal content gives equal files.
         let mut gzip = GzEncoder::new(fs::File::create(&path)?, Compression::best());
         gzip.write_all(&content)?;
         gzip.finish()?;

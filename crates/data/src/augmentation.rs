@@ -1,23 +1,23 @@
-//! Random augmentation of training images, a function of the random stream, the step and the image.
+//! Random augmentation of training images, determined by the random stream, the step and the image.
 
 use tensor::random::Stream;
 
 /// The random augmentation of training images.
 ///
-/// Random values are a function of a counter, so the same step gives the same augmentation on any device.
+/// Random values are computed from a counter, so the same step gives the same augmentation on any device.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Augmentation {
     /// No augmentation.
     None,
-    /// Rotation about the centre by an angle uniform in `[-degrees, degrees]`, with nearest-neighbour sampling;
-    /// pixels from outside the image are black (section 4.1 of `book/cre.md`).
+    /// Rotation about the centre by an angle that is uniform in `[-degrees, degrees]`, with nearest-neighbour sampling;
+    /// pixels from outside of the image are black (section 4.1 of `book/cre.md`).
     Rotation {
         /// The largest angle in degrees, from 0 to 360.
         degrees: f32,
-        /// Whether all images of a batch are rotated by the same angle, as in the paper's code.
+        /// Whether all images of a batch are rotated by the same angle, as in the authors' code.
         shared: bool,
     },
-    /// A random crop of the image's size from the image padded by reflection, then a horizontal flip with
+    /// A random crop of the image's size from the image after reflection padding, then a horizontal flip with
     /// probability 1/2 (section 3 of `book/lbr.md`).
     CropAndFlip {
         /// The padding in pixels, smaller than the sides of the image.
@@ -54,8 +54,8 @@ impl Augmentation {
         }
     }
 
-    /// The source index of each pixel of image number `image` in the batch of a step, row-major over `[h, w]`;
-    /// `None` is black. For images whose pixels are not bytes.
+    /// The source index of each pixel of image number `image` in the batch of a step, row-major over `[h, w]`; `None`
+    /// is black. For images whose pixels are not bytes.
     pub fn sources(self, stream: &Stream, [step, image]: [u64; 2], [h, w]: [usize; 2]) -> Vec<Option<usize>> {
         self.change(stream, step, image).sources([h, w])
     }
@@ -98,7 +98,7 @@ impl Change {
     }
 }
 
-/// Reflects an index outside `0..length` at the first or last pixel, which is not repeated.
+/// Reflects an index outside of `0..length` at the first or last pixel, which is not repeated.
 fn reflected(at: i64, length: usize) -> usize {
     let last = length as i64 - 1;
     let at = at.abs();
@@ -161,7 +161,7 @@ mod tests {
             offsets[(down + 4) as usize] += 1;
             mirrored += usize::from(mirror);
         }
-        // Five standard deviations of binomial counts.
+        // Tolerance: five standard deviations of binomial counts.
         assert!(offsets.iter().all(|&n| n.abs_diff(1000) < 150), "{offsets:?}");
         assert!(mirrored.abs_diff(4500) < 240, "{mirrored}");
     }

@@ -8,7 +8,7 @@ use crate::{Error, Result, Split, transform};
 /// A batch of images of a split, normalised as model input.
 #[derive(Debug, Clone)]
 pub struct Batch {
-    /// `[n, c * h * w]` in f32, normalised to -1 (black) to 1 (white).
+    /// The images `[n, c * h * w]` in f32, normalised to -1 (black) to 1 (white).
     pub images: Tensor,
     /// The `n` labels.
     pub labels: Indices,
@@ -16,7 +16,7 @@ pub struct Batch {
     pub rows: Vec<u32>,
 }
 
-/// Images and labels, as training takes them.
+/// Converts a batch to images and labels, the form that training takes.
 impl From<Batch> for (Tensor, Indices) {
     fn from(batch: Batch) -> Self {
         (batch.images, batch.labels)
@@ -25,8 +25,7 @@ impl From<Batch> for (Tensor, Indices) {
 
 /// Training batches: shuffled each epoch, an incomplete last batch dropped.
 ///
-/// The order is a function of the stream's seed and purpose, the epoch and the step; there is no state between
-/// calls.
+/// The order depends only on the stream's seed and purpose, the epoch and the step; no state is kept between calls.
 ///
 /// ```
 /// use agon_data::{Batches, embedded};
@@ -52,7 +51,7 @@ pub struct Batches<'a> {
 impl<'a> Batches<'a> {
     /// Batches of `size` images, shuffled by `stream`.
     ///
-    /// Fails if `size` is zero or more than there are images.
+    /// Fails if `size` is zero or exceeds the number of images.
     pub fn new(split: &'a Split, size: usize, stream: Stream) -> Result<Self> {
         if size == 0 || size > split.len() {
             let expected = format!("between 1 and {}, the number of images", split.len());
@@ -63,7 +62,7 @@ impl<'a> Batches<'a> {
 
     /// The same batches with random augmentation.
     ///
-    /// Fails if the border is not smaller than the images, or the angle is not within 0 to 360 degrees.
+    /// Fails if the border is not smaller than the images, or if the angle is not between 0 and 360 degrees.
     pub fn with_augmentation(self, augmentation: Augmentation, stream: Stream) -> Result<Self> {
         let [_, h, w] = self.split.image_shape();
         if let Augmentation::CropAndFlip { border } = augmentation
@@ -86,11 +85,11 @@ impl<'a> Batches<'a> {
         self.split.len() / self.size
     }
 
-    /// The batches of one epoch; `skip(step)` starts at a later one without gathering those before it.
+    /// The batches of one epoch. `skip(step)` starts at a later batch without gathering those before it.
     pub fn epoch(&self, epoch: u64) -> Epoch<'a> {
         let mut rows = self.stream.permutation(self.split.len(), epoch);
         rows.truncate(self.per_epoch() * self.size);
-        // Training counts its steps from 0 in epoch 1.
+        // Training counts its steps from 0, and its epochs from 1.
         let first_step = epoch.saturating_sub(1) * self.per_epoch() as u64;
         Epoch {
             split: self.split,
@@ -102,9 +101,9 @@ impl<'a> Batches<'a> {
         }
     }
 
-    /// All batches of an epoch, as training takes them; they are in memory at the same time.
+    /// All batches of an epoch in the form that training takes; all of them are in memory at the same time.
     ///
-    /// Fails if there is no memory for them.
+    /// Fails if there is not enough memory for them.
     pub fn all(&self, epoch: u64) -> Result<Vec<(Tensor, Indices)>> {
         self.epoch(epoch).map(|batch| Ok(batch?.into())).collect()
     }
@@ -127,10 +126,10 @@ pub fn in_order(split: &Split, size: usize) -> Result<Epoch<'_>> {
 #[derive(Debug, Clone)]
 pub struct Epoch<'a> {
     split: &'a Split,
-    /// All rows of the pass, batch after batch.
+    /// The rows of all batches, in order.
     rows: Vec<u32>,
     size: usize,
-    /// The first row of the next batch, as a position in `rows`.
+    /// The position in `rows` at which the next batch starts.
     next: usize,
     /// The number of the training step of the first batch.
     first_step: u64,
@@ -144,7 +143,7 @@ impl Iterator for Epoch<'_> {
         self.nth(0)
     }
 
-    /// Batches that are skipped are not gathered.
+    /// Skips batches without gathering them.
     fn nth(&mut self, n: usize) -> Option<Self::Item> {
         let start = n.saturating_mul(self.size).saturating_add(self.next).min(self.rows.len());
         let end = start.saturating_add(self.size).min(self.rows.len());
@@ -164,12 +163,12 @@ impl ExactSizeIterator for Epoch<'_> {}
 
 /// Gathers the batch of these rows of a split; a row may occur more than once.
 ///
-/// Fails if there are no rows, or one is beyond the split.
+/// Fails if there are no rows, or if a row is out of bounds.
 pub fn gather(split: &Split, rows: Vec<u32>) -> Result<Batch> {
     gather_changed(split, rows, |_| Change::None)
 }
 
-/// As [`gather`], with an augmentation for each image of the batch.
+/// [`gather`] with an augmentation for each image of the batch.
 fn gather_changed(split: &Split, rows: Vec<u32>, change: impl Fn(usize) -> Change) -> Result<Batch> {
     let last = rows.iter().max();
     if last.is_none_or(|&last| last as usize >= split.len()) {

@@ -15,31 +15,31 @@ pub struct Listed {
     pub name: &'static str,
     /// The size of the whole set.
     pub size: Size,
-    /// The terms under which the publisher gives the data.
+    /// The licence of the data.
     pub licence: &'static str,
     /// The content checksum of the whole set, see [`crate::Dataset::new`]; `None` if unknown.
     pub content_sha256: Option<&'static str>,
     /// How to obtain the files.
     pub hint: &'static str,
-    /// Where its files are.
+    /// The location of its files.
     pub location: Location,
 }
 
-/// The location of a data set, determined by file names only, not by their contents.
+/// The location of a data set, determined from file names only, not from contents.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Location {
     /// Embedded in the program.
     Embedded,
-    /// A folder that holds all its files.
+    /// A folder that contains all its files.
     Folder(PathBuf),
-    /// The first folder that holds any of its files lacks some of them.
+    /// The first folder that contains any of its files, but not all of them.
     Incomplete {
         /// The folder.
         folder: PathBuf,
         /// The missing files and folders, without `.gz`.
         missing: Vec<String>,
     },
-    /// None of the folders holds any of its files.
+    /// No folder contains any of its files.
     Missing,
 }
 
@@ -56,7 +56,7 @@ pub fn catalogue(folders: &SearchFolders) -> Vec<Listed> {
     ALL.iter().map(listed).collect()
 }
 
-/// The names of the sets whose image shape `[c, h, w]` and number of classes satisfy `fits`.
+/// The names of the sets for whose image shape `[c, h, w]` and number of classes `fits` returns true.
 pub fn named_by_size(fits: impl Fn([usize; 3], usize) -> bool) -> Vec<&'static str> {
     ALL.iter().filter(|spec| fits(spec.size.shape, spec.size.classes)).map(|spec| spec.name).collect()
 }

@@ -1,4 +1,4 @@
-//! A data set: training and test split, class names, and provenance.
+//! A data set: training and test splits, class names, and provenance.
 
 use sha2::{Digest, Sha256};
 
@@ -13,7 +13,7 @@ pub struct Dataset {
     pub train: Split,
     /// The test split.
     pub test: Split,
-    /// The name of each class; a label is an index into them.
+    /// The name of each class; a label is an index into this list.
     pub classes: Vec<String>,
     /// The origin and checksum of the data.
     pub provenance: Provenance,
@@ -39,9 +39,9 @@ pub struct Origin {
     pub source: String,
     /// The files that were read, with their checksums.
     pub files: Vec<StoredFile>,
-    /// Which of the published images are included.
+    /// A description of which published images are included.
     pub selection: String,
-    /// The terms under which the publisher gives the data.
+    /// The licence of the data.
     pub licence: String,
 }
 
@@ -60,7 +60,7 @@ pub(crate) struct Content {
     pub(crate) train: Split,
     pub(crate) test: Split,
     pub(crate) files: Vec<StoredFile>,
-    /// Which of the published images these are.
+    /// A description of which published images these are.
     pub(crate) selection: String,
 }
 
@@ -70,7 +70,7 @@ impl Dataset {
     /// The checksum is the SHA-256 over the training and then the test split, each as `n, c, h, w` in
     /// little-endian u64, then the pixels, then the labels. It does not depend on how files are packed.
     ///
-    /// Fails if the splits differ in image shape, or if the number of class names is not that of the splits.
+    /// Fails if the splits differ in image shape, or if the number of class names differs from that of the splits.
     pub fn new(
         name: &str,
         classes: &[impl AsRef<str>],
@@ -92,7 +92,7 @@ impl Dataset {
         Self::assemble(self.name.clone(), self.classes.clone(), train, test, origin)
     }
 
-    /// The same images with labels re-indexed into `classes` by class name; classes without an image here are kept.
+    /// The same images with labels re-indexed by class name into `classes`; classes without images are allowed.
     ///
     /// Fails with the names of the classes that are not among `classes`.
     pub fn labelled_by(self, classes: &[String]) -> Result<Self> {
@@ -175,7 +175,7 @@ mod tests {
 
     use super::*;
 
-    /// One pixel per image, equal to the row.
+    /// A split with one pixel per image, equal to its row.
     fn split(labels: &[u8]) -> Split {
         let images = Array4::from_shape_fn((labels.len(), 1, 1, 1), |(row, ..)| row as u8);
         Split::new(images, labels.to_vec(), 3).unwrap()

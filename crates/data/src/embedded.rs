@@ -1,4 +1,4 @@
-//! A class-balanced subset of Fashion-MNIST embedded in the binary, so that everything runs without a download.
+//! A class-balanced subset of Fashion-MNIST that is embedded in the program, so that no download is needed.
 
 use crate::{
     Error, Result,
@@ -17,7 +17,7 @@ pub const TRAIN_OF_EACH_CLASS: usize = EMBEDDED_OF_EACH_CLASS[0];
 /// The number of test images of each class.
 pub const TEST_OF_EACH_CLASS: usize = EMBEDDED_OF_EACH_CLASS[1];
 
-/// A file of the folder `embedded` with its pinned SHA-256.
+/// A file in the folder `embedded`, with its pinned SHA-256.
 struct Pinned {
     name: &'static str,
     bytes: &'static [u8],
@@ -58,7 +58,7 @@ const TEST_LABELS: Pinned = Pinned {
 
 /// The first 600 training and the first 100 test images of each class of Fashion-MNIST, in file order.
 ///
-/// Fails only if the embedded files do not have the pinned checksums.
+/// Fails only if the embedded files do not match their pinned checksums.
 pub fn fashion_mnist() -> Result<Dataset> {
     let n_classes = EMBEDDED.classes.len();
     let train = files::split(TRAIN_IMAGES.read()?, TRAIN_LABELS.read()?, n_classes)?;

@@ -1,4 +1,4 @@
-//! Errors of finding, reading and fetching data sets.
+//! Errors of finding, reading and downloading data sets.
 
 use std::{io, path::PathBuf};
 
@@ -26,7 +26,7 @@ pub enum Error {
         /// The actual content.
         got: String,
     },
-    /// Images, labels and classes are inconsistent, or an argument does not fit the data.
+    /// Images, labels and classes are inconsistent, or an argument does not match the data.
     #[error("{what}: expected {expected}, got {got}")]
     Mismatch {
         /// The argument or property.
@@ -57,7 +57,7 @@ pub enum Error {
         got: String,
     },
     /// The name of the data set is unknown.
-    #[error("no data set is called `{name}`{hint}; known are {known}")]
+    #[error("no data set `{name}`{hint}; the data sets are {known}")]
     UnknownSet {
         /// The unknown name.
         name: String,
@@ -67,7 +67,7 @@ pub enum Error {
         known: String,
     },
     /// The files of a known set are in none of the folders searched.
-    #[error("`{name}` is in none of {}; {hint}", list(.looked))]
+    #[error("`{name}`: expected its files in one of {}, got none; {hint}", list(.looked))]
     NotFound {
         /// The data set.
         name: &'static str,
@@ -76,8 +76,8 @@ pub enum Error {
         /// The next step.
         hint: String,
     },
-    /// A folder holds only some files of a set.
-    #[error("`{}` holds only a part of `{name}`: {} missing; {hint}", .folder.display(), .missing.join(", "))]
+    /// A folder contains only some files of a set.
+    #[error("`{}` contains only a part of `{name}`: {} missing; {hint}", .folder.display(), .missing.join(", "))]
     Incomplete {
         /// The set.
         name: &'static str,
@@ -88,8 +88,8 @@ pub enum Error {
         /// The next step.
         hint: String,
     },
-    /// A folder holds another known set with the same file names.
-    #[error("`{}`: expected the images of `{expected}`, got those of `{got}`", .folder.display())]
+    /// A folder contains another known set with the same file names.
+    #[error("`{}`: expected the images of `{expected}`, got those of `{got}`; name the folder of `{expected}`", .folder.display())]
     OtherSet {
         /// The folder.
         folder: PathBuf,
@@ -106,7 +106,7 @@ pub enum Error {
         /// The next step.
         hint: &'static str,
     },
-    /// The files of a set could not be fetched; partial files are removed.
+    /// The files of a set could not be downloaded; partial files are removed.
     #[error("cannot fetch `{name}`: {at}: {what}: expected {expected}, got {got}; {hint}")]
     Fetch {
         /// The set.
@@ -123,15 +123,13 @@ pub enum Error {
         hint: &'static str,
     },
     /// There is not enough free memory for the pixels of a set.
-    #[error(
-        "{what}: {bytes} bytes of memory are needed, and {free} are free; take fewer images or a smaller side"
-    )]
+    #[error("{what}: expected {bytes} bytes of free memory, got {free}; use fewer images or a smaller side")]
     Memory {
         /// The images.
         what: String,
         /// The bytes needed.
         bytes: usize,
-        /// The free bytes, in words where the allocation failed without a known number.
+        /// The number of free bytes, as text; a description if the allocation failed and the number is unknown.
         free: String,
     },
     /// A batch could not be converted to a tensor.

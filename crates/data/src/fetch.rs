@@ -1,8 +1,8 @@
-//! Downloads the published files of a data set atomically: verified under the final name, or not at all.
+//! Downloads the published files of a data set atomically: the final folder exists only with verified content.
 //!
-//! Files go to a folder beside the target with the suffix `.partial`. Every file has a pinned size and SHA-256; the set
-//! is opened there, its content checksum compared with the published one, and the folder renamed. An error removes the
-//! folder. A kill leaves it, and the next call resumes the download.
+//! Files are downloaded to a folder beside the target with the suffix `.partial`. Every file has a pinned size and
+//! SHA-256; then the set is opened there, its content checksum is compared with the published one, and the folder is
+//! renamed. After an error the folder is removed. After a kill it remains, and the next call resumes the download.
 
 mod sources;
 mod download;
@@ -24,14 +24,14 @@ use crate::{
     specs::{self, DatasetSpec},
 };
 
-/// Downloads the set `name`, one of [`crate::names`], into the folder `to/NAME`, by default in the user's
-/// [`cache_folder`], where [`crate::open`] finds it. A set that exists already is only read.
+/// Downloads the set `name`, one of [`crate::names`], into the folder `to/NAME`. By default `to` is the user's
+/// [`cache_folder`], where [`crate::open`] finds the set. A set that already exists is only read.
 ///
-/// `from` is the URL of a mirror with the same files. It starts with `https://`, or with `http://` if the host is this
-/// machine. `progress` is called with the bytes received so far and the total.
+/// `from` is the URL of a mirror with the same files. It must start with `https://`, or with `http://` if the host is
+/// this machine. `progress` is called with the bytes received so far and the total.
 ///
-/// The timeouts are 15 s for connecting and 30 s without data; less than 1 KiB/s counts as no data. An interrupted
-/// download is resumed, up to five times in a row with less than 64 KiB of progress.
+/// The timeouts are 15 s for connecting and 30 s without data; a rate below 1 KiB/s counts as no data. An interrupted
+/// download is resumed, unless five attempts in a row receive less than 64 KiB each.
 ///
 /// # Errors
 /// [`Error::UnknownSet`]; [`Error::NoSource`]; [`Error::Fetch`] with the URL, the expected and the actual value;
@@ -85,7 +85,7 @@ fn fetch_with(
         name: spec.name,
         at: source.base.to_owned(),
         what: "files",
-        expected: "those of the set".to_owned(),
+        expected: "the files of the set".to_owned(),
         got: "none of them".to_owned(),
         hint: spec.hint,
     })?;
@@ -94,13 +94,13 @@ fn fetch_with(
     Ok(set)
 }
 
-/// The set, if the target holds it; fails if the target holds anything else.
+/// The set, if the target contains it. Fails if the target contains anything else.
 fn already(spec: &'static DatasetSpec, target: &Path) -> Result<Option<Dataset>> {
     let in_the_way = |got: String| Error::Fetch {
         name: spec.name,
         at: target.display().to_string(),
         what: "folder",
-        expected: "nothing there, or the whole set".to_owned(),
+        expected: "an empty folder or the complete set".to_owned(),
         got,
         hint: "move it away, or name another folder with `--to DIR`",
     };
@@ -115,7 +115,7 @@ fn already(spec: &'static DatasetSpec, target: &Path) -> Result<Option<Dataset>>
     }
 }
 
-/// The set in a folder, if it has the published checksum or none is known; `at` is the folder's name in errors.
+/// The set in a folder, if its checksum is the published one or none is known; errors name the folder `at`.
 fn published(spec: &'static DatasetSpec, folder: &Path, at: &Path) -> Result<Option<Dataset>> {
     let Some(set) = folder::read(spec, folder)? else { return Ok(None) };
     match spec.content_sha256 {

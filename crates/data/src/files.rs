@@ -1,4 +1,4 @@
-//! Data sets of a few files: their names and formats.
+//! Data sets that consist of a few files: their names and formats.
 
 use std::path::PathBuf;
 
@@ -26,16 +26,16 @@ pub(crate) enum Format {
     Svhn,
 }
 
-/// The transform from stored pixels to pixels.
+/// The transform from stored to returned pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PixelTransform {
-    /// The identity.
+    /// No change.
     AsStored,
-    /// Inverts pixels: dark ink on white becomes light on black.
+    /// Inverts pixels: dark ink on white becomes light ink on black.
     Inverted,
-    /// White where the stored pixel is not black.
+    /// White if the stored pixel is not black, otherwise black.
     Binary,
-    /// White where the stored pixel is not white.
+    /// White if the stored pixel is not white, otherwise black.
     InvertedBinary,
 }
 
@@ -51,7 +51,7 @@ impl PixelTransform {
     }
 }
 
-/// The file names of each split; each may end in `.gz`.
+/// The file names of each split; each may have the suffix `.gz`.
 pub(crate) struct Files {
     pub(crate) train: &'static [&'static str],
     pub(crate) test: &'static [&'static str],
@@ -61,7 +61,7 @@ impl Format {
     /// The file names of this format.
     pub(crate) fn files(self) -> Files {
         match self {
-            // Images before labels.
+            // The order is images, then labels.
             Self::Idx => Files {
                 train: &["train-images-idx3-ubyte", "train-labels-idx1-ubyte"],
                 test: &["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"],
@@ -110,7 +110,7 @@ impl Format {
                 let records = cifar::read(version, paths)?;
                 let [c, h, w] = cifar::IMAGE_SHAPE;
                 let images = Array4::from_shape_vec((records.labels.len(), c, h, w), records.pixels)
-                    .expect("the reader gives the pixels of one image for each label");
+                    .expect("the reader returns the pixels of one image for each label");
                 Ok((Split::new(images, records.labels, n_classes)?, records.sha256))
             }
         }
@@ -121,6 +121,6 @@ impl Format {
 pub(crate) fn split(images: Idx<3>, labels: Idx<1>, n_classes: usize) -> Result<Split> {
     let [n, h, w] = images.dims;
     let images = Array4::from_shape_vec((n, 1, h, w), images.values)
-        .expect("the reader gives exactly as many values as the dimensions say");
+        .expect("the reader returns as many values as the dimensions have elements");
     Split::new(images, labels.values, n_classes)
 }

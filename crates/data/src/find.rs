@@ -15,14 +15,14 @@ use crate::{
 /// The folders that are searched for data sets, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SearchFolders {
-    /// Folders given by the user: each may hold the files themselves, or a folder with the set's name.
+    /// Folders given by the user: each may contain the files themselves, or a folder with the name of the set.
     pub named: Vec<PathBuf>,
-    /// Folders that hold one folder per set.
+    /// Folders that contain one folder per set.
     pub roots: Vec<PathBuf>,
 }
 
 impl SearchFolders {
-    /// `dir` and `AGON_DATA`; then `agon` in the user's cache folder and the system's package folder.
+    /// The folders `dir` and `AGON_DATA`; then `agon` in the user's cache folder and the system's package folder.
     pub fn from_environment(dir: Option<&Path>) -> Self {
         Self {
             named: dir.map(Path::to_owned).into_iter().chain(variable("AGON_DATA")).collect(),
@@ -47,16 +47,16 @@ fn variable(name: &str) -> Option<PathBuf> {
     env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
-/// Opens the data set `name`, one of [`names`](crate::names), from the first of these folders that has it:
-/// `dir/NAME` or `dir`, the same for the variable `AGON_DATA`, the user's cache folder, the system's package
-/// folder. `NAME` may also be the folder name of the publisher's archive (`cifar-10-batches-bin`). The embedded
+/// Opens the data set `name`, one of [`names`](crate::names), from the first of these folders that contains it:
+/// `dir/NAME` or `dir`, the same for the environment variable `AGON_DATA`, the user's cache folder, the system's
+/// package folder. `NAME` may also be the folder name of the publisher's archive (`cifar-10-batches-bin`). The embedded
 /// set needs no folder.
 ///
 /// Images of sets that are stored class by class (`tiny-imagenet`, `imagenette`) are shuffled with a fixed seed, so
 /// that a prefix contains all classes; [`Origin`](crate::Origin) records this.
 ///
-/// Fails if the name is unknown, if no folder has the set, and if its files are damaged, incomplete or of another
-/// set.
+/// Fails if the name is unknown, if no folder contains the set, or if its files are damaged, incomplete or those of
+/// another set.
 pub fn open(name: &str, dir: Option<&Path>) -> Result<Dataset> {
     open_in(name, &SearchFolders::from_environment(dir))
 }
@@ -119,7 +119,7 @@ mod tests {
         let message = open_in("fashion-mnist", &folders).unwrap_err().to_string();
         assert_eq!(
             message,
-            "`fashion-mnist` is in none of `/absent/a/fashion-mnist`, `/absent/a`, \
+            "`fashion-mnist`: expected its files in one of `/absent/a/fashion-mnist`, `/absent/a`, \
              `/absent/b/fashion-mnist`; run `agon data fetch fashion-mnist` or \
              `apt-get install dataset-fashion-mnist`, \
              or pass the folder of the four files with `--data DIR`"
@@ -131,10 +131,10 @@ mod tests {
         let message = open_in("fashion_minst", &SearchFolders::default()).unwrap_err().to_string();
         assert_eq!(
             message,
-            "no data set is called `fashion_minst`, did you mean `fashion-mnist`?; \
-             known are `mnist`, `fashion-mnist`, `cifar10`, `cifar100`, `arabic-characters`, \
-             `arabic-characters-binary`, `arabic-digits`, `arabic-digits-binary`, \
-             `svhn`, `tiny-imagenet`, `imagenette`, `fashion-mnist-embedded`"
+            "no data set `fashion_minst`, did you mean `fashion-mnist`?; the data sets are `mnist`, \
+             `fashion-mnist`, `cifar10`, `cifar100`, `arabic-characters`, `arabic-characters-binary`, \
+             `arabic-digits`, `arabic-digits-binary`, `svhn`, `tiny-imagenet`, `imagenette`, \
+             `fashion-mnist-embedded`"
         );
     }
 

@@ -1,4 +1,4 @@
-//! Reads a known data set from its folder, checking that no file is missing.
+//! Reads a known data set from its folder, and checks that no file is missing.
 
 use std::path::{Path, PathBuf};
 
@@ -11,9 +11,9 @@ use crate::{
     tiny_imagenet,
 };
 
-/// Reads a set from its folder; `None` if it holds none of the files.
+/// Reads a set from its folder; `None` if the folder contains none of its files.
 ///
-/// A folder with only some of the files is an error, as is one with another known set.
+/// A folder with only some of the files is an error, and so is one with another known set.
 pub(crate) fn read(spec: &'static DatasetSpec, folder: &Path) -> Result<Option<Dataset>> {
     let parts = spec.layout.parts();
     let found: Vec<Option<PathBuf>> = parts.iter().map(|part| locate(folder, part)).collect();
@@ -53,7 +53,7 @@ pub(crate) fn read(spec: &'static DatasetSpec, folder: &Path) -> Result<Option<D
     }
 }
 
-/// The files and folders of a set that a folder lacks; `None` if it has none of them.
+/// The files and folders of a set that a folder lacks; `None` if it contains none of them.
 pub(crate) fn missing(spec: &DatasetSpec, folder: &Path) -> Option<Vec<String>> {
     let mut parts = spec.layout.parts();
     let n_parts = parts.len();
@@ -61,12 +61,12 @@ pub(crate) fn missing(spec: &DatasetSpec, folder: &Path) -> Option<Vec<String>> 
     (parts.len() < n_parts).then_some(parts)
 }
 
-/// Reads a set of a few files, those of the training split first.
+/// Reads a set that consists of a few files, the training split first.
 fn read_files(spec: &DatasetSpec, format: Format, folder: &Path, paths: &[PathBuf]) -> Result<Content> {
     let (train_paths, test_paths) = paths.split_at(format.files().train.len());
     let read = |split, paths| {
         format.read(spec.transform, paths, spec.classes.len()).map_err(|cause| match cause {
-            // Errors of files name the file; those of splits need the split's name.
+            // Errors of files already name the file; errors of splits need the name of the split.
             Error::Mismatch { .. } => {
                 Error::Split { set: folder.display().to_string(), split, cause: Box::new(cause) }
             }
@@ -111,7 +111,7 @@ pub(crate) mod tests {
         Layout::Files(format).parts()
     }
 
-    /// Two training images and one test image of 2×2 pixels.
+    /// Writes a set with two training images and one test image of 2×2 pixels.
     pub(crate) fn write_tiny(folder: &Path) {
         fs::create_dir_all(folder).unwrap();
         let contents = [
@@ -125,10 +125,10 @@ pub(crate) mod tests {
         }
     }
 
-    /// The red, green and blue bytes of each image of the tiny CIFAR-10 are these, plus its label.
+    /// The red, green and blue bytes of each image of the small CIFAR-10 are these values plus its label.
     const PLANES: [u8; 3] = [0, 100, 200];
 
-    /// One image per file, labelled with the file's number.
+    /// Writes a small CIFAR-10 with one image per file, labelled with the number of the file.
     pub(crate) fn write_tiny_cifar(folder: &Path) {
         fs::create_dir_all(folder).unwrap();
         for (label, file) in (1..).zip(names(Format::Cifar10)) {

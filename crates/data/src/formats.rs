@@ -1,6 +1,6 @@
 //! File formats of data sets: IDX, CIFAR records, MATLAB and numpy arrays, tar archives, and JPEG and PNG images.
 //!
-//! Input is untrusted: sizes are compared with the file before memory is allocated, and no input panics.
+//! Inputs are untrusted: sizes are compared with the file before memory is allocated, and no input causes a panic.
 
 pub mod cifar;
 pub mod idx;

@@ -1,4 +1,4 @@
-//! Reads a data set from your own images, one folder per class.
+//! Reads a data set from a folder of your own images, with one subfolder per class.
 
 mod left_out;
 
@@ -15,25 +15,25 @@ use crate::{
     formats::stored::wrong,
 };
 
-/// The largest number of classes, as a label is a byte.
+/// The largest number of classes, because a label is a byte.
 const MAX_CLASSES: usize = 256;
 
 /// The largest side of the resized images.
 pub const MAX_SIDE: usize = 1024;
 
-/// Every `TEST_OF`-th image of each class, by name, is a test image.
+/// One of `TEST_OF` images of each class, sorted by name, is a test image.
 const TEST_OF: usize = 5;
 
 /// Options for reading a folder of images.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FolderOptions {
-    /// Height and width of the resized images, between 1 and 1,024.
+    /// The height and width of the resized images, between 1 and 1,024.
     pub side: usize,
     /// Whether images have three channels (RGB) or one (grey).
     pub colour: bool,
 }
 
-/// Grey images of 32x32 pixels.
+/// The default is grey images of 32x32 pixels.
 impl Default for FolderOptions {
     fn default() -> Self {
         Self { side: 32, colour: false }
@@ -56,12 +56,12 @@ impl fmt::Display for Skipped {
     }
 }
 
-/// Reads the JPEG and PNG files `DIR/CLASS/*.{jpg,jpeg,png}`; also returns what was skipped, by name. Other extensions
-/// of JPEG files are `jpe`, `jfif`, `pjpeg` and `pjp`; extensions are case-insensitive.
+/// Reads the JPEG and PNG files `DIR/CLASS/*.{jpg,jpeg,png}`. Also returns the skipped files and folders, sorted by
+/// name. Other extensions of JPEG files are `jpe`, `jfif`, `pjpeg` and `pjp`; extensions are case-insensitive.
 ///
-/// Classes are the folders that contain an image, in the order of their names. If there are folders `train` and `test`
-/// (or `val`), classes are the folders in `train`, and the other has the test images; otherwise every fifth image of
-/// each class, by name, is a test image. Names that start with a dot and `__MACOSX` are skipped.
+/// Classes are the folders that contain an image, sorted by name. If there are folders `train` and `test` (or `val`),
+/// the classes are the folders in `train`, and the test images are in the other; otherwise every fifth image of each
+/// class, sorted by name, is a test image. Names that start with a dot, and `__MACOSX`, are skipped.
 ///
 /// The Exif orientation is applied, the shorter side is resized to `side` with a triangle filter, and the central
 /// square is cropped. Grey is the Rec. 709 luma; the alpha channel is dropped. Both splits are shuffled with the fixed
@@ -70,7 +70,7 @@ impl fmt::Display for Skipped {
 /// memory, at most 16 GiB.
 ///
 /// Fails if there are no classes or more than 256, if no training image of a class or no test image at all can be
-/// decoded, if a class has test images only, or if a link points outside the folder.
+/// decoded, if a class has test images only, or if a link points outside of the folder.
 ///
 /// ```no_run
 /// use std::path::Path;
@@ -85,8 +85,8 @@ pub fn image_folder(dir: &Path, options: &FolderOptions) -> Result<(Dataset, Vec
     read(dir, options, list(dir)?)
 }
 
-/// As [`image_folder`], for evaluating a model trained on other images: a folder `test` or `val` without `train` is
-/// enough. The first test image then also serves as the training split, which must not be empty.
+/// [`image_folder`] for evaluating a model that was trained on other images: a folder `test` or `val` without `train`
+/// is sufficient. The first test image is then also used as the training split, which must not be empty.
 pub fn test_folder(dir: &Path, options: &FolderOptions) -> Result<(Dataset, Vec<Skipped>)> {
     let top = images::folders_in(dir, dir)?;
     let listed = match (called(&top, "train"), of_tests(&top)) {
@@ -108,18 +108,13 @@ fn read(dir: &Path, options: &FolderOptions, listed: Listed) -> Result<(Dataset,
     if let Some(train) = &train
         && let Some(label) = (0..classes.len()).find(|&label| !has(train, label))
     {
-        let expected = format!("at least one of class `{}` that can be read", classes[label]);
+        let expected = format!("at least one readable image of class `{}`", classes[label]);
         let first = train.broken.iter().find(|(image_file, _)| usize::from(image_file.label) == label);
         let got = first.map_or("none".to_owned(), |(_, error)| format!("none, the first error is: {error}"));
         return Err(wrong(&dir.display().to_string(), "training images", expected, got));
     }
     if test.labels.is_empty() {
-        return Err(wrong(
-            &dir.display().to_string(),
-            "test images",
-            "at least one that can be read",
-            "none",
-        ));
+        return Err(wrong(&dir.display().to_string(), "test images", "at least one readable image", "none"));
     }
 
     let (mut files, mut broken) = (vec![], vec![]);
@@ -143,11 +138,11 @@ fn read(dir: &Path, options: &FolderOptions, listed: Listed) -> Result<(Dataset,
     let origin = Origin {
         source: dir.display().to_string(),
         selection: format!(
-            "{} of {found} images, {how}, in a fixed random order; the others cannot be read",
+            "{} of {found} images, {how}, in a fixed random order; the others are unreadable",
             files.len()
         ),
         files,
-        licence: "that of the images".to_owned(),
+        licence: "the licence of the images".to_owned(),
     };
     let path = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
     Ok((Dataset::new(&name_of(&path), &classes, train, test, origin)?, skipped))
@@ -166,7 +161,7 @@ pub fn parse_image(name: &str, bytes: &[u8], options: &FolderOptions) -> Result<
     Ok(planes)
 }
 
-/// The form of the images.
+/// The form to which images are converted.
 fn form(&FolderOptions { side, colour }: &FolderOptions) -> Result<Form> {
     if !(1..=MAX_SIDE).contains(&side) {
         let expected = format!("between 1 and {MAX_SIDE}");
@@ -175,7 +170,7 @@ fn form(&FolderOptions { side, colour }: &FolderOptions) -> Result<Form> {
     Ok(Form { fit: Fit::Middle { shorter: side as u32, side: side as u32 }, colour })
 }
 
-/// The error of a file, without its name.
+/// The message of a file's error, without the name of the file.
 fn reason(error: Error) -> String {
     match error {
         Error::Format { field, expected, got, .. } => format!("{field}: expected {expected}, got {got}"),
@@ -187,10 +182,10 @@ fn reason(error: Error) -> String {
 /// The image files of a folder, sorted by class and name.
 struct Listed {
     classes: Vec<String>,
-    /// Empty where the folder has test images only.
+    /// The training images; empty if the folder has test images only.
     train: Vec<ImageFile>,
     test: Vec<ImageFile>,
-    /// Which images are test images, in words.
+    /// A description of which images are test images.
     how: String,
     /// Skipped files and folders.
     skipped: Vec<Skipped>,
@@ -213,7 +208,7 @@ fn list(dir: &Path) -> Result<Listed> {
     }
 }
 
-/// The folder with this name.
+/// The folder with this name, if there is one.
 fn called<'a>(folders: &'a [PathBuf], name: &str) -> Option<&'a PathBuf> {
     folders.iter().find(|folder| folder.ends_with(name))
 }
@@ -223,7 +218,7 @@ fn of_tests(folders: &[PathBuf]) -> Option<&PathBuf> {
     called(folders, "test").or_else(|| called(folders, "val"))
 }
 
-/// Whether a folder holds folders and no images.
+/// Whether a folder contains folders and no images.
 fn is_split(dir: &Path, folder: &Path) -> Result<bool> {
     let InFolder { images, folders, .. } = images::images_in(dir, folder)?;
     Ok(images.is_empty() && !folders.is_empty())
@@ -233,7 +228,7 @@ fn is_split(dir: &Path, folder: &Path) -> Result<bool> {
 const CALLED_SPLITS: [&str; 8] =
     ["train", "training", "test", "testing", "val", "valid", "validation", "evaluation"];
 
-/// Refuses folders that have the name of a split and contain folders, since they are probably misnamed splits.
+/// Rejects folders that have the name of a split and contain folders, because they are probably misnamed splits.
 fn check_no_splits(dir: &Path, top: &[PathBuf]) -> Result<()> {
     let mut found = vec![];
     for folder in top {
@@ -245,7 +240,7 @@ fn check_no_splits(dir: &Path, top: &[PathBuf]) -> Result<()> {
     match found.is_empty() {
         true => Ok(()),
         false => {
-            let expected = "`train`, and `test` or `val`; rename those with other names";
+            let expected = "`train`, and `test` or `val`; rename the folders";
             let dir = dir.display().to_string();
             Err(wrong(&dir, "folders of training and test images", expected.to_owned(), found.join(", ")))
         }
@@ -256,7 +251,7 @@ fn check_no_splits(dir: &Path, top: &[PathBuf]) -> Result<()> {
 fn list_splits(dir: &Path, top: &[PathBuf], train: &Path, test: &Path) -> Result<Listed> {
     let mut skipped = beside_splits(dir, top.iter().filter(|folder| **folder != *train), test)?;
     let classes = classes(dir, train, &mut skipped)?;
-    let how = format!("those in `{}` test images", name_of(test));
+    let how = format!("test images from `{}`", name_of(test));
     let names = names(train, &classes, &skipped)?;
     let mut listed = Listed { classes: names, train: vec![], test: vec![], how, skipped };
     for (label, class) in (0..=u8::MAX).zip(&classes) {
@@ -278,14 +273,14 @@ fn list_splits(dir: &Path, top: &[PathBuf], train: &Path, test: &Path) -> Result
 fn list_tests(dir: &Path, top: &[PathBuf], test: &Path) -> Result<Listed> {
     let mut skipped = beside_splits(dir, top.iter(), test)?;
     let classes = classes(dir, test, &mut skipped)?;
-    let how = format!("those in `{}` test images and there are no others", name_of(test));
+    let how = format!("test images from `{}`, no training images", name_of(test));
     let names = names(test, &classes, &skipped)?;
     let test = (0..=u8::MAX).zip(&classes).flat_map(|(label, class)| files_of(class, label)).collect();
     Ok(Listed { classes: names, train: vec![], test, how, skipped })
 }
 
-/// Skipped entries beside the folders of the splits: images, hidden folders, and those of `folders` that are not the
-/// test folder.
+/// The skipped entries next to the folders of the splits: images, hidden folders, and those of `folders` that are not
+/// the test folder.
 fn beside_splits<'a>(
     dir: &Path,
     folders: impl Iterator<Item = &'a PathBuf>,
@@ -303,7 +298,7 @@ fn beside_splits<'a>(
 fn list_classes(dir: &Path) -> Result<Listed> {
     let mut skipped = vec![];
     let classes = classes(dir, dir, &mut skipped)?;
-    let how = format!("every {TEST_OF}th of each class a test image");
+    let how = format!("every {TEST_OF}th image of a class for testing");
     let names = names(dir, &classes, &skipped)?;
     let mut listed = Listed { classes: names, train: vec![], test: vec![], how, skipped };
     for (label, class) in (0..=u8::MAX).zip(&classes) {
@@ -319,7 +314,7 @@ fn list_classes(dir: &Path) -> Result<Listed> {
     Ok(listed)
 }
 
-/// The subfolders of `folder` that contain an image, by name; others are added to `skipped`.
+/// The subfolders of `folder` that contain an image, sorted by name; all others are added to `skipped`.
 fn classes(dir: &Path, folder: &Path, skipped: &mut Vec<Skipped>) -> Result<Vec<Class>> {
     skipped.extend(hidden(folder)?);
     skipped.extend(loose(dir, folder)?);
@@ -330,8 +325,10 @@ fn classes(dir: &Path, folder: &Path, skipped: &mut Vec<Skipped>) -> Result<Vec<
         let left = Some(left.join("; and ")).filter(|left| !left.is_empty());
         let reason = match (images.is_empty(), left) {
             (false, left) => left,
-            (true, None) => Some("no class: it holds no JPEG or PNG image".to_owned()),
-            (true, Some(left)) => Some(format!("no class: it holds no JPEG or PNG image, but {left}")),
+            (true, None) => Some("not a class, since it contains no JPEG or PNG image".to_owned()),
+            (true, Some(left)) => {
+                Some(format!("not a class, since it contains no JPEG or PNG image, but {left}"))
+            }
         };
         skipped.extend(reason.map(|reason| Skipped { file: folder.clone(), reason }));
         if !images.is_empty() {
@@ -350,12 +347,12 @@ fn names(dir: &Path, classes: &[Class], skipped: &[Skipped]) -> Result<Vec<Strin
     if !(1..=MAX_CLASSES).contains(&classes.len()) {
         let expected = format!("between 1 and {MAX_CLASSES} folders of JPEG or PNG images");
         let got = match skipped.first() {
-            Some(first) => format!("{}; the first that was skipped is {first}", classes.len()),
+            Some(first) => format!("{}; the first skipped entry is {first}", classes.len()),
             None => classes.len().to_string(),
         };
         return Err(wrong(&dir.display().to_string(), "classes", expected, got));
     }
-    // Different names that are not UTF-8 would be displayed as the same name.
+    // Different names that are not valid UTF-8 could be displayed as the same name.
     let name = |class: &Class| match class.folder.file_name().and_then(|name| name.to_str()) {
         Some(name) => Ok(name.to_owned()),
         None => Err(wrong(

@@ -1,4 +1,4 @@
-//! The layout of Imagenette: ten classes of photographs of any size, a folder for each.
+//! The layout of Imagenette: photographs of any size in ten classes, with a folder for each class.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::{
     formats::images::decode::{Fit, Form},
 };
 
-/// The folder of each class, in label order.
+/// The folder name of each class, in label order.
 const CODES: [&str; 10] = [
     "n01440764",
     "n02102040",
@@ -37,10 +37,10 @@ pub(crate) const CLASSES: [&str; 10] = [
     "parachute",
 ];
 
-/// Shorter side 256, central crop of 224x224, in colour: experiments E5 and E6 of `book/lbr.md`.
+/// Shorter side 256, central crop of 224x224, in colour, as in experiments LBR E5 and LBR E6 of `book/lbr.md`.
 const FORM: Form = Form { fit: Fit::Middle { shorter: 256, side: 224 }, colour: true };
 
-/// The published counts of training and of validation images.
+/// The published numbers of training and validation images.
 const PUBLISHED: [usize; 2] = [9_469, 3_925];
 
 /// The required folders: `train/CODE` and `val/CODE` for each class.

@@ -1,10 +1,10 @@
 //! Data sets as bytes N×C×H×W with provenance: readers, an embedded set, augmentation and batches.
 //!
-//! Reading order: a [`Split`] is images with labels, a [`Dataset`] two splits with provenance. [`formats`] parses files,
-//! `specs` is the table of published sets, `folder` reads one from its folder, and [`open`] finds it by name or takes the
-//! [`embedded`] set. The feature `fetch` downloads sets; [`catalogue`](fn@catalogue) lists them; [`image_folder`] reads
-//! your own images. [`Batches`] (on a GPU [`Resident`]) are for training, [`in_order`] for evaluation; [`Augmentation`]
-//! is random; [`mod@reference`] has the errors of baselines without a model.
+//! Reading order: a [`Split`] is images with labels, and a [`Dataset`] is two splits with provenance. [`formats`]
+//! parses files, `specs` is the table of published sets, `folder` reads a set from its folder, and [`open`] finds a set
+//! by name or returns the [`embedded`] one. The feature `fetch` downloads sets; [`catalogue`](fn@catalogue) lists them;
+//! [`image_folder`] reads your own images. [`Batches`] (on a GPU [`Resident`]) are for training, [`in_order`] is for
+//! evaluation; [`Augmentation`] is random; [`mod@reference`] computes the errors of baselines that need no model.
 //!
 //! ```
 //! use agon_data::{Batches, embedded};

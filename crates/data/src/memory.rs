@@ -1,13 +1,13 @@
-//! Allocates memory for pixels; too little memory is an error, not an abort.
+//! Allocates memory for pixels; insufficient memory is an error and does not abort the process.
 
 use system::memory::free_memory;
 
 use crate::{Error, Result};
 
-/// Copies of the pixels in memory: those that were read, and those of a selected part.
+/// The number of copies of the pixels in memory: all that were read, and a selected part.
 const COPIES: usize = 2;
 
-/// Checks that `bytes` of pixels and their copy fit into free memory, before anything is read.
+/// Checks, before anything is read, that `bytes` of pixels and their copy fit into free memory.
 pub(crate) fn check(what: impl Fn() -> String, bytes: usize) -> Result<()> {
     let bytes = bytes.saturating_mul(COPIES);
     match free_memory().filter(|&free| free < bytes as u64) {

@@ -1,7 +1,8 @@
 //! Reconstruction errors of baselines that need no training.
 //!
-//! All are mean squared errors over the test images and their pixels, in f64 on the exact values
-//! `byte / 127.5 - 1`. Retained variance is measured by `MSE_mean`, beyond-class variance by `MSE_class`.
+//! All are mean squared errors over the test images and their pixels, computed in f64 from the exact values
+//! `byte / 127.5 - 1`. An error below `MSE_mean` means that image variance is retained, one below `MSE_class` that
+//! variance beyond the class is.
 
 use crate::{Error, Result, Split};
 
@@ -13,7 +14,7 @@ pub fn constant_error(test: &Split, value: f64) -> f64 {
 
 /// `MSE_mean`: the error when every test image is replaced by the mean of the training images.
 ///
-/// A model with a lower error retains information about the image. Fails if the splits differ in image shape.
+/// A model with a lower error retains information about the image. Fails if the image shapes of the splits differ.
 pub fn mean_image_error(train: &Split, test: &Split) -> Result<f64> {
     same_shape(train, test)?;
     let everything = mean_images(train, 1, |_| 0);
@@ -22,8 +23,8 @@ pub fn mean_image_error(train: &Split, test: &Split) -> Result<f64> {
 
 /// `MSE_class`: the error when every test image is replaced by the mean of its class's training images.
 ///
-/// It is the lowest error of a code that contains the class only. Fails if the splits differ in image shape, or if
-/// a class has test images and no training images.
+/// It is the lowest error that a code containing only the class can reach. Fails if the image shapes of the splits
+/// differ, or if a class has test images but no training images.
 pub fn class_mean_error(train: &Split, test: &Split) -> Result<f64> {
     same_shape(train, test)?;
     let trained = train.class_counts();
@@ -31,8 +32,8 @@ pub fn class_mean_error(train: &Split, test: &Split) -> Result<f64> {
     if let Some(class) =
         (0..tested.len()).find(|&class| tested[class] > 0 && trained.get(class).is_none_or(|&n| n == 0))
     {
-        let expected = "at least 1, for there are test images of it".to_owned();
-        let got = format!("0 of class {class}");
+        let expected = "at least 1, since the class has test images".to_owned();
+        let got = format!("0 for class {class}");
         return Err(Error::Mismatch { what: "training images of a class", expected, got });
     }
     let means = mean_images(train, train.n_classes(), usize::from);

@@ -1,4 +1,4 @@
-//! A split in GPU memory, and its batches.
+//! A split that resides in GPU memory, and its batches.
 
 use std::sync::Arc;
 
@@ -8,14 +8,15 @@ use tensor::{DType, Device, Indices, Tensor};
 
 use crate::{Augmentation, Batches, Error, Result, Split};
 
-/// The batches of [`Batches`] on a GPU: in the same order, gathered, augmented and normalised by one kernel.
+/// The batches of [`Batches`] on a GPU, in the same order. One kernel gathers, augments and normalises them.
 ///
-/// [`Resident::begin`] copies the order of an epoch, and [`Resident::seek`] only four bytes per step, so a step that
+/// [`Resident::begin`] copies the order of an epoch to the GPU, and [`Resident::seek`] copies only four bytes per step,
+/// so a step that begins with [`Resident::gather`] can be recorded and replayed.
 /// begins with [`Resident::gather`] can be recorded and replayed.
 #[derive(Debug)]
 pub struct Resident {
     gpu: Arc<Gpu>,
-    /// Bytes, or 32-bit values that are used as they are.
+    /// The pixels: bytes, or 32-bit values that are used without normalisation.
     pixels: Cell,
     entry: &'static str,
     labels: Cell,
@@ -28,16 +29,16 @@ pub struct Resident {
     shuffle: Stream,
     augment: Stream,
     augmentation: Augmentation,
-    /// Pixels from bytes are `(byte / 255 - shift) / scale`.
+    /// Pixels that are bytes are normalised to `(byte / 255 - shift) / scale`.
     shift_and_scale: [f32; 2],
 }
 
 impl Resident {
-    /// Copies the split to the GPU. Batches have `size` images, shuffled by `shuffle`, with the augmentation and its
-    /// stream.
+    /// Copies the split to the GPU. Batches have `size` images, shuffled by the stream `shuffle`, with the augmentation
+    /// and its stream.
     ///
     /// # Errors
-    /// If `size` is zero or more than the number of images, or if a GPU operation fails.
+    /// If `size` is zero or exceeds the number of images, or if a GPU operation fails.
     pub fn new(
         gpu: &Arc<Gpu>,
         split: &Split,
@@ -49,10 +50,10 @@ impl Resident {
         Self::of(gpu, split, (bytes, "gather_batch_u8"), size, shuffle, augmentation)
     }
 
-    /// The same with these pixels in place of the split's bytes, `[n, c * h * w]`, which are used as they are.
+    /// [`Resident::new`] with the pixels `[n, c * h * w]` instead of the split's bytes; they are not normalised.
     ///
     /// # Errors
-    /// As [`Resident::new`], or if there are not as many pixels as in the split.
+    /// As [`Resident::new`], and if the number of pixels differs from that of the split.
     pub fn with_pixels(
         gpu: &Arc<Gpu>,
         split: &Split,
@@ -99,7 +100,7 @@ impl Resident {
         })
     }
 
-    /// The same with pixels from bytes in 0 (black) to 1 (white).
+    /// Changes the normalisation of bytes to the range from 0 (black) to 1 (white).
     #[must_use]
     pub fn in_unit_range(self) -> Self {
         Self { shift_and_scale: [0.0, 1.0], ..self }
@@ -120,7 +121,7 @@ impl Resident {
         self.order.write(&self.shuffle.permutation(self.n, epoch))
     }
 
-    /// Selects batch number `step` of the epoch as the next one.
+    /// Selects the batch with index `step` in the epoch for the next call of [`Resident::gather`].
     ///
     /// # Errors
     /// If the epoch has fewer batches.
@@ -147,7 +148,8 @@ impl Resident {
         Ok(images)
     }
 
-    /// Gathers the selected batch behind that of another set: the images of both in one tensor, and the labels of the first.
+    /// Gathers the selected batches of `first` and of this set into one tensor, that of `first` before this one;
+    /// returns the labels of `first` only.
     pub fn gather_behind(&self, first: &Self, number: u64) -> tensor::Result<(Tensor, Indices)> {
         let images = self.images(first.size + self.size)?;
         let labels = first.gather_into(&images, 0, first.size, (first.augmentation, number))?;
@@ -155,8 +157,8 @@ impl Resident {
         Ok((images, labels))
     }
 
-    /// The images in batches for evaluation, without augmentation, in the order of the split before the first
-    /// [`Resident::begin`]; the last batch may be smaller.
+    /// The images in batches for evaluation, without augmentation; the last batch may be smaller. They are in the order
+    /// of the split if [`Resident::begin`] has not been called.
     pub fn in_order(&self) -> impl Iterator<Item = tensor::Result<Tensor>> + '_ {
         (0..self.n).step_by(self.size).map(|first| {
             self.first.write(&[first as u32])?;
@@ -172,7 +174,7 @@ impl Resident {
         self.gpu.call("gather_batch", DType::F32)?.scratch(&[n, pixels], DType::F32)
     }
 
-    /// Gathers `n` images of the selected batch behind the first `behind` of a tensor; returns their labels.
+    /// Gathers `n` images of the selected batch into the rows of a tensor from `behind` on; returns their labels.
     fn gather_into(
         &self,
         images: &Tensor,
@@ -197,7 +199,7 @@ impl Resident {
             Argument::U64(self.augment.key()),
             Argument::Step(number),
         ];
-        // A block per image.
+        // One block per image.
         call.launch_one(self.entry.into(), Grid::of_blocks(n as u32, 256), &arguments)?;
         Ok(labels)
     }

@@ -1,4 +1,4 @@
-//! Samples of any shape and element type in memory, for data that are not images of bytes.
+//! Samples of any shape and element type in memory, for data other than images of bytes.
 
 use tensor::{Indices, Tensor, random::Stream};
 
@@ -25,31 +25,31 @@ pub struct Samples {
 }
 
 impl Samples {
-    /// Samples of these inputs and labels, both on the CPU.
+    /// Creates samples from inputs and labels, both on the CPU.
     ///
-    /// Fails unless there is one label for each of at least one input.
+    /// Fails if there are no inputs, or if the numbers of inputs and labels differ.
     pub fn new(inputs: Tensor, labels: impl Into<Indices>) -> Result<Self> {
         let labels = labels.into();
         match inputs.shape().first() {
             Some(&n) if n > 0 && n == labels.len() && u32::try_from(n).is_ok() => Ok(Self { inputs, labels }),
             _ => {
-                let expected = "one for each of at least one input".to_owned();
-                let got = format!("{} for inputs of shape {:?}", labels.len(), inputs.shape());
+                let expected = "one per input, for at least one input".to_owned();
+                let got = format!("{} labels for inputs of shape {:?}", labels.len(), inputs.shape());
                 Err(Error::Mismatch { what: "labels", expected, got })
             }
         }
     }
 
     /// The number of samples.
-    #[expect(clippy::len_without_is_empty, reason = "there is at least one")]
+    #[expect(clippy::len_without_is_empty, reason = "there is at least one sample")]
     pub fn len(&self) -> usize {
         self.labels.len()
     }
 
-    /// The batches of an epoch: `size` samples each, in an order that depends on the stream and the epoch alone; an
+    /// The batches of an epoch, with `size` samples each, in an order that depends only on the stream and the epoch. An
     /// incomplete last batch is dropped.
     ///
-    /// Fails if `size` is zero or more than there are samples, or if there is no memory for a copy.
+    /// Fails if `size` is zero or exceeds the number of samples, or if there is not enough memory for a copy.
     pub fn epoch(&self, epoch: u64, size: usize, stream: &Stream) -> Result<Vec<(Tensor, Indices)>> {
         if size == 0 || size > self.len() {
             let expected = format!("between 1 and {}, the number of samples", self.len());
@@ -59,9 +59,9 @@ impl Samples {
         order.chunks_exact(size).map(|places| self.at(places)).collect()
     }
 
-    /// All samples in batches of `size`, in order; the last one may be smaller.
+    /// All samples in batches of `size`, in order; the last batch may be smaller.
     ///
-    /// Fails if `size` is zero, or if there is no memory for a copy.
+    /// Fails if `size` is zero, or if there is not enough memory for a copy.
     pub fn in_order(&self, size: usize) -> Result<Vec<(Tensor, Indices)>> {
         if size == 0 {
             let expected = "at least 1".to_owned();

@@ -12,7 +12,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct DatasetSpec {
     pub(crate) name: &'static str,
-    /// The possible names of its folder.
+    /// The possible names of the folder of the set.
     pub(crate) folders: &'static [&'static str],
     pub(crate) layout: Layout,
     pub(crate) transform: PixelTransform,
@@ -21,8 +21,8 @@ pub(crate) struct DatasetSpec {
     pub(crate) licence: &'static str,
     /// The size of the published set.
     pub(crate) size: Size,
-    /// The content checksum of the published set, see [`crate::Dataset::new`]; `None` if only copies with another order
-    /// of the images were available.
+    /// The content checksum of the published set, see [`crate::Dataset::new`]; `None` if only copies in which the
+    /// images are in another order were available.
     pub(crate) content_sha256: Option<&'static str>,
     /// How to obtain the files.
     pub(crate) hint: &'static str,
@@ -247,7 +247,7 @@ static LETTERS: [&str; 28] = [
     "yeh",
 ];
 
-/// AHCD, the Arabic handwritten characters; light ink on black.
+/// AHCD, the Arabic handwritten characters, with light ink on black.
 pub(crate) static ARABIC_CHARACTERS: DatasetSpec = DatasetSpec {
     name: "arabic-characters",
     folders: &["arabic-characters"],
@@ -260,7 +260,7 @@ pub(crate) static ARABIC_CHARACTERS: DatasetSpec = DatasetSpec {
     hint: "pass the folder of the four IDX files with `--data DIR`; labels run from 0 to 27, images stand upright",
 };
 
-/// AHCD as common loaders binarise it: any ink is white.
+/// AHCD binarised as in common loaders: any ink is white.
 pub(crate) static ARABIC_CHARACTERS_BINARY: DatasetSpec = DatasetSpec {
     name: "arabic-characters-binary",
     transform: PixelTransform::Binary,
@@ -268,7 +268,7 @@ pub(crate) static ARABIC_CHARACTERS_BINARY: DatasetSpec = DatasetSpec {
     ..ARABIC_CHARACTERS
 };
 
-/// MADBase, the Arabic handwritten digits; stored as dark ink on white, read as light ink on black.
+/// MADBase, the Arabic handwritten digits, stored as dark ink on white and returned as light ink on black.
 pub(crate) static ARABIC_DIGITS: DatasetSpec = DatasetSpec {
     name: "arabic-digits",
     folders: &["arabic-digits"],
@@ -281,7 +281,7 @@ pub(crate) static ARABIC_DIGITS: DatasetSpec = DatasetSpec {
     hint: "pass the folder of the four IDX files with `--data DIR`",
 };
 
-/// MADBase as common loaders binarise it: any ink is white.
+/// MADBase binarised as in common loaders: any ink is white.
 pub(crate) static ARABIC_DIGITS_BINARY: DatasetSpec = DatasetSpec {
     name: "arabic-digits-binary",
     transform: PixelTransform::InvertedBinary,
@@ -314,7 +314,7 @@ pub(crate) static TINY_IMAGENET: DatasetSpec = DatasetSpec {
     hint: "pass the folder of the unpacked archive, `tiny-imagenet-200`, with `--data DIR`",
 };
 
-/// Imagenette at 224x224, from any of the published sizes.
+/// Imagenette at 224x224 pixels, from any of the published sizes.
 pub(crate) static IMAGENETTE: DatasetSpec = DatasetSpec {
     name: "imagenette",
     folders: &["imagenette", "imagenette2", "imagenette2-320", "imagenette2-160"],
@@ -363,10 +363,10 @@ pub fn names() -> Vec<&'static str> {
     ALL.iter().map(|spec| spec.name).collect()
 }
 
-/// The set of this name.
+/// The set with this name.
 ///
 /// # Errors
-/// [`Error::UnknownSet`] with the nearest name.
+/// [`Error::UnknownSet`] with the most similar name.
 pub(crate) fn named(name: &str) -> Result<&'static DatasetSpec> {
     ALL.iter().find(|spec| spec.name == name).copied().ok_or_else(|| Error::UnknownSet {
         name: name.to_owned(),

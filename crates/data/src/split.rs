@@ -1,4 +1,4 @@
-//! Labelled images in memory as bytes N×C×H×W.
+//! Labelled images in memory, as bytes N×C×H×W.
 
 use std::{fmt, ops::Range};
 
@@ -6,7 +6,7 @@ use ndarray::{Array4, ArrayView4, Axis};
 
 use crate::{Error, Result, memory};
 
-/// Images with one label each; never empty, every label below the number of classes.
+/// Images with one label each. There is at least one image, and every label is below the number of classes.
 ///
 /// ```
 /// use agon_data::Split;
@@ -19,20 +19,20 @@ use crate::{Error, Result, memory};
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Split {
-    /// `[n, c, h, w]` in standard layout.
+    /// The images, `[n, c, h, w]`, in row-major order.
     images: Array4<u8>,
     labels: Vec<u8>,
     n_classes: usize,
 }
 
 impl Split {
-    /// A split of images `[n, c, h, w]` and their `n` labels.
+    /// Creates a split from images `[n, c, h, w]` and their `n` labels.
     ///
     /// Fails if there are no pixels, if there is not one label per image, or if a label is not below `n_classes`.
     pub fn new(images: Array4<u8>, labels: Vec<u8>, n_classes: usize) -> Result<Self> {
         let n = images.len_of(Axis(0));
         if images.is_empty() || u32::try_from(n).is_err() {
-            let expected = "one to 2^32 - 1 images that have pixels".to_owned();
+            let expected = "1 to 2^32 - 1 images with at least one pixel".to_owned();
             return Err(Error::Mismatch { what: "images", expected, got: format!("{:?}", images.shape()) });
         }
         if labels.len() != n {
@@ -56,7 +56,7 @@ impl Split {
     }
 
     /// The number of images, at least one.
-    #[expect(clippy::len_without_is_empty, reason = "a split is never empty")]
+    #[expect(clippy::len_without_is_empty, reason = "a split has at least one image")]
     pub fn len(&self) -> usize {
         self.labels.len()
     }
@@ -74,7 +74,7 @@ impl Split {
 
     /// All pixels in row-major order, `n * c * h * w` bytes.
     pub fn pixels(&self) -> &[u8] {
-        self.images.as_slice().expect("a split keeps its images in standard layout")
+        self.images.as_slice().expect("the images of a split are in standard layout")
     }
 
     /// The label of each image.
@@ -82,7 +82,7 @@ impl Split {
         &self.labels
     }
 
-    /// The number of classes, whether or not each has an image.
+    /// The number of classes, including those without images.
     pub fn n_classes(&self) -> usize {
         self.n_classes
     }
@@ -96,12 +96,12 @@ impl Split {
         counts
     }
 
-    /// The first `n` images; fails if `n` is zero or more than there are.
+    /// The first `n` images. Fails if `n` is zero or exceeds the number of images.
     pub fn first(&self, n: usize) -> Result<Self> {
         self.rows(0..n)
     }
 
-    /// The images of a range of rows; fails if it is empty or out of bounds.
+    /// The images of a range of rows. Fails if the range is empty or out of bounds.
     pub fn rows(&self, rows: Range<usize>) -> Result<Self> {
         if rows.is_empty() || rows.end > self.len() {
             let expected = format!("a non-empty range within 0..{}", self.len());
@@ -115,7 +115,7 @@ impl Split {
         Ok(Self { images, labels: self.labels[rows].to_vec(), n_classes: self.n_classes })
     }
 
-    /// The first `n` images of every class, in the order of this split; fails if a class has fewer.
+    /// The first `n` images of every class, in the order of this split. Fails if a class has fewer.
     pub fn first_of_each_class(&self, n: usize) -> Result<Self> {
         let fewest = self.class_counts().into_iter().min().unwrap_or(0);
         if n == 0 || n > fewest {
@@ -135,7 +135,7 @@ impl Split {
     }
 }
 
-/// Sizes only, without pixels.
+/// Formats the sizes only, without pixels.
 impl fmt::Debug for Split {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (shape, n_classes) = (self.images.shape(), self.n_classes);
@@ -147,7 +147,7 @@ impl fmt::Debug for Split {
 mod tests {
     use super::*;
 
-    /// One pixel per image, equal to the row.
+    /// A split with one pixel per image, equal to its row.
     fn split(labels: &[u8]) -> Split {
         let images = Array4::from_shape_fn((labels.len(), 1, 1, 1), |(row, ..)| row as u8);
         Split::new(images, labels.to_vec(), 3).unwrap()

@@ -15,8 +15,8 @@ const CHANNELS: usize = 3;
 
 /// Reads one split from its file, with the SHA-256 of the file.
 ///
-/// Fails without colour images `X: [32, 32, 3, n]` in bytes, or labels `y: [n, 1]` from 1 to 10, where 10 is the
-/// digit 0.
+/// Fails unless the file has colour images `X: [32, 32, 3, n]` in bytes, and labels `y: [n, 1]` from 1 to 10, where 10
+/// is the digit 0.
 pub(crate) fn read(path: &Path) -> Result<(Split, String)> {
     let name = path.display().to_string();
     let mat = mat::read(path)?;
@@ -29,19 +29,19 @@ pub(crate) fn read(path: &Path) -> Result<(Split, String)> {
         }
     }
     let (Some(images), Some(labels)) = (images, labels) else {
-        return Err(wrong(&name, "arrays", "`X` and `y`", "only one or none of them"));
+        return Err(wrong(&name, "arrays", "`X` and `y`", "at most one of them"));
     };
     let (n, pixels) = pixels(&name, images)?;
     let labels = digits(&name, labels)?;
     let images = Array4::from_shape_vec((n, CHANNELS, SIDE, SIDE), pixels)
-        .expect("the dimensions of `X` were compared");
+        .expect("the dimensions of `X` were checked");
     Ok((Split::new(images, labels, 10)?, mat.sha256))
 }
 
 /// The number of images, and their pixels in row-major order.
 fn pixels(name: &str, Array { dims, values, .. }: Array) -> Result<(usize, Vec<u8>)> {
     let expected = "[32, 32, 3, n] bytes";
-    // A last dimension of one is omitted in the file.
+    // MATLAB omits a last dimension of 1.
     let n = match *dims {
         [SIDE, SIDE, CHANNELS] => 1,
         [SIDE, SIDE, CHANNELS, n] => n,

@@ -1,8 +1,9 @@
-//! The layout of TinyImageNet: 200 classes of JPEG images of 64x64 pixels, their names in text files.
+//! The layout of TinyImageNet: JPEG images of 64x64 pixels in 200 classes, whose names are in text files.
 //!
 //! `wnids.txt` gives the order of the classes, one code per line, and `words.txt` their names. Training images are
-//! `train/CODE/images/*.JPEG`. The published test images have no labels, so the validation images are the test split:
-//! `val/images`, with a line for each in `val/val_annotations.txt`: its name, its class's code, and a box.
+//! `train/CODE/images/*.JPEG`. The published test images have no labels, so the validation images are used as the test
+//! split: `val/images`, with one line for each in `val/val_annotations.txt`: its name, the code of its class, and a
+//! bounding box.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -25,16 +26,16 @@ const CODES: &str = "wnids.txt";
 const WORDS: &str = "words.txt";
 const ANNOTATIONS: &str = "val/val_annotations.txt";
 
-/// The images at their own size, in colour; grey is repeated.
+/// Images of their original size, in colour; grey is repeated.
 const FORM: Form = Form { fit: Fit::Exactly(64), colour: true };
 
-/// The published counts of training and of validation images.
+/// The published numbers of training and validation images.
 const PUBLISHED: [usize; 2] = [100_000, 10_000];
 
-/// The largest text file in bytes; the longest published one has less than three million.
+/// The largest text file in bytes; the largest published one has less than three million.
 const MAX_TEXT: u64 = 1 << 24;
 
-/// The largest number of classes, as a label is a byte.
+/// The largest number of classes, because a label is a byte.
 const MAX_CLASSES: usize = 256;
 
 /// Reads the set from its folder.
@@ -95,7 +96,7 @@ fn text(root: &Path, name: &str) -> Result<(String, StoredFile)> {
     Ok((text, StoredFile { name: name.to_owned(), sha256 }))
 }
 
-/// The codes of the classes in order; alphanumeric only, since they are folder names.
+/// The codes of the classes in order. They must be alphanumeric, because they are folder names.
 fn parse_codes(file: &str, text: &str) -> Result<Vec<String>> {
     let codes: Vec<String> = text.lines().map(|line| line.trim().to_owned()).collect();
     if codes.is_empty() || codes.len() > MAX_CLASSES {
@@ -105,7 +106,12 @@ fn parse_codes(file: &str, text: &str) -> Result<Vec<String>> {
     for (line, code) in (1..).zip(&codes) {
         if code.is_empty() || !code.bytes().all(|byte| byte.is_ascii_alphanumeric()) || !seen.insert(code) {
             let got = format!("{code:?} in line {line}");
-            return Err(wrong(file, "code of a class", "letters and digits that no line before has", got));
+            return Err(wrong(
+                file,
+                "code of a class",
+                "letters and digits, different from all earlier lines",
+                got,
+            ));
         }
     }
     Ok(codes)
@@ -133,7 +139,7 @@ fn parse_annotations(file: &str, text: &str, codes: &[String]) -> Result<Vec<Ima
         let is_plain = path.components().eq([Component::Normal(path.as_os_str())]);
         if !is_plain || !seen.insert(name) {
             let got = format!("{name:?} in line {line}");
-            return Err(wrong(file, "image", "the name of a file that no line before has", got));
+            return Err(wrong(file, "image", "a file name different from all earlier lines", got));
         }
         let code = rest.split('\t').next().unwrap_or_default();
         let label = *labels.get(code).ok_or_else(|| {
@@ -165,7 +171,7 @@ mod tests {
     const WORDS_OF_TWO: &str = "n01\tgoldfish, Carassius auratus\nn02\tEgyptian cat\nn03\treel\n";
     const ANNOTATIONS_OF_TWO: &str = "val_0.JPEG\tn01\t0\t32\t44\t62\nval_1.JPEG\tn02\t0\t0\t63\t63\n";
 
-    /// Ten training images for each of two classes and two test images, each of one value.
+    /// Writes ten training images for each of two classes and two test images; each image is of a single value.
     fn write_tiny(root: &Path) {
         fs::create_dir_all(root.join("val/images")).unwrap();
         for (name, text) in [(CODES, CODES_OF_TWO), (WORDS, WORDS_OF_TWO), (ANNOTATIONS, ANNOTATIONS_OF_TWO)]
@@ -202,7 +208,7 @@ mod tests {
         assert_eq!(set.train.class_counts(), [10, 10]);
         assert_eq!((set.train.image_shape(), set.test.labels()), ([3, 64, 64], &[1, 0][..]));
         let middle = |row| [0, 1, 2].map(|channel| set.test.images()[[row, channel, 32, 32]]);
-        // Colours pass through eight bits of luma and chroma, which costs a level or two.
+        // JPEG stores colours as luma and chroma in eight bits each, which costs a level or two.
         for (got, expected) in middle(0).into_iter().zip([200_u8, 100, 50]) {
             assert!(got.abs_diff(expected) <= 2, "{:?}", middle(0));
         }
@@ -290,7 +296,7 @@ mod tests {
         }
     }
 
-    /// All truncations and single-bit changes of a text that are UTF-8.
+    /// All truncations and single-bit changes of a text that are valid UTF-8.
     fn damaged(text: &str) -> Vec<String> {
         let cuts = (0..text.len()).map(|end| text.as_bytes()[..end].to_vec());
         let flips = (0..8 * text.len()).map(|bit| {

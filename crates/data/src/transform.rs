@@ -27,7 +27,7 @@ mod tests {
 
     #[test]
     fn values_rise_in_even_steps() {
-        // The quotient, at most 1, is rounded once, and doubling is exact: an error of at most one epsilon.
+        // The quotient, at most 1, is rounded once and then doubled exactly, so the error is at most one epsilon.
         for (byte, &value) in NORMALISED.iter().enumerate() {
             let exact = byte as f64 / 127.5 - 1.0;
             assert!((f64::from(value) - exact).abs() <= f64::from(f32::EPSILON), "{byte}: {value}");

@@ -1,4 +1,4 @@
-//! The order and content of batches.
+//! Tests of the order and content of batches.
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use agon_data::{Augmentation, Batches, Split, gather, in_order, transform::NORMALISED};

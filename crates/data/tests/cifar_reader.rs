@@ -1,4 +1,4 @@
-//! The CIFAR-10 reader on valid, invalid and damaged files.
+//! Tests of the CIFAR-10 reader on valid, invalid and damaged files.
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use std::{fs, io::Write};
@@ -19,7 +19,7 @@ fn gzip(content: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// A record for each label; its pixels count up from the label.
+/// A record for each label; the values of its pixels increase from the label.
 fn records(labels: &[u8]) -> Vec<u8> {
     let record =
         |&label: &u8| (0..=PIXELS).map(move |at| if at == 0 { label } else { label.wrapping_add(at as u8) });
@@ -72,9 +72,10 @@ fn a_size_that_is_not_a_multiple_of_a_record_is_refused_before_reading() {
 #[test]
 fn compressed_files_with_incomplete_records_are_refused() {
     let whole = records(&[1, 2]);
-    for (end, got) in [(0, "0 and then 0"), (1, "0 and then 1"), (3_100, "1 and then 27")] {
-        let expected =
-            format!("`batch`: records: expected between 1 and 10000 records of 3073 bytes, got {got} bytes");
+    for (end, got) in [(0, "0 records and 0"), (1, "0 records and 1"), (3_100, "1 records and 27")] {
+        let expected = format!(
+            "`batch`: records: expected between 1 and 10000 records of 3073 bytes, got {got} more bytes"
+        );
         assert_eq!(complaint(&gzip(&whole[..end])), expected);
     }
 }
@@ -82,7 +83,7 @@ fn compressed_files_with_incomplete_records_are_refused() {
 #[test]
 fn a_compressed_file_with_too_many_images_is_refused() {
     let message = complaint(&gzip(&vec![0; (10_000 + 2) * (PIXELS + 1)]));
-    assert!(message.contains("got one that unpacks to more than 6"), "{message}");
+    assert!(message.contains("got a stream that decompresses to more than 6"), "{message}");
 }
 
 #[test]
@@ -145,12 +146,12 @@ fn a_batch_of_coloured_images_holds_its_channels_one_after_the_other() {
 #[test]
 fn reference_errors_of_coloured_images_are_means_over_channels_too() {
     let split = coloured();
-    // Every image differs by one byte from the mean of its class, and by 1.5 or 0.5 from the mean of all.
+    // Every image differs by one level from the mean of its class, and by 1.5 or 0.5 levels from the mean of all.
     let byte = 1.0 / (127.5 * 127.5);
     let [class, mean] = [reference::class_mean_error, reference::mean_image_error]
         .map(|error| error(&split, &split).unwrap());
-    // Differences of values up to 1 are off by at most 4 epsilons, so their squares, of at most 0.012^2, by 8 * 0.012
-    // epsilons; a sum of 12,288 squares with a mean below 1e-4 by 12,288 * 1e-4 epsilons more.
+    // Differences of values up to 1 have an error of at most 4 epsilons, so their squares, of at most 0.012^2, have one
+    // of 8 * 0.012 epsilons; a sum of 12,288 squares with a mean below 1e-4 adds at most 12,288 * 1e-4 epsilons.
     let tolerance = 2.0 * f64::EPSILON;
     assert!((class - byte).abs() < tolerance && (mean - 1.25 * byte).abs() < tolerance, "{class} {mean}");
 }

@@ -1,4 +1,4 @@
-//! Truncated or bit-flipped image files and CIFAR records are read, or refused with a reason.
+//! Tests that truncated or bit-flipped image files and CIFAR records are either read or rejected with a reason.
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use std::fs;
@@ -39,7 +39,7 @@ impl Damaged {
     }
 }
 
-/// The decoded images of these files, the first of which is undamaged, and the skipped ones.
+/// The decoded images of these files, the first of which is undamaged, and the skipped files.
 fn read(whole: &[u8], damaged: &[Vec<u8>]) -> (Vec<Vec<u8>>, Vec<Skipped>) {
     let folder = tempfile::tempdir().unwrap();
     for split in ["train", "test"] {
@@ -60,7 +60,7 @@ fn read(whole: &[u8], damaged: &[Vec<u8>]) -> (Vec<Vec<u8>>, Vec<Skipped>) {
 fn a_truncated_jpeg_file_is_refused_and_one_with_a_flipped_bit_is_read_or_refused() {
     let Damaged { whole, cuts, flips } = Damaged::of_image(".jpg");
     assert_eq!(read(&whole, &cuts).1.len(), cuts.len());
-    // JPEG has no checksums: most changes give another image.
+    // JPEG has no checksums, so most changes give another valid image.
     assert!(!read(&whole, &flips).1.is_empty());
 }
 

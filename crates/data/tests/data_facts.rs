@@ -1,9 +1,9 @@
-//! Facts about the data sets that need no training.
+//! Tests of facts about the data sets that need no training.
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use agon_data::{Dataset, SearchFolders, embedded, open, open_in, reference};
 
-/// Errors of the black image, the training-mean image and the class-mean image on the test split.
+/// The errors of the black image, the mean training image and the class-mean images on the test split.
 fn errors(set: &Dataset) -> [f64; 3] {
     [
         reference::constant_error(&set.test, -1.0),
@@ -21,8 +21,8 @@ fn assert_within(got: [f64; 3], expected: [f64; 3], relative: f64) {
 #[test]
 fn the_embedded_set_has_its_three_reference_errors() {
     let set = open_in(embedded::NAME, &SearchFolders::default()).unwrap();
-    // Computed with integers and divided once. Positive terms, summed 784 at a time and then 1,000,
-    // err by less than 1,784 epsilons, 4e-13, on any machine.
+    // The exact values were computed with integers and divided once. A sum of positive terms, 784 at a time and then
+    // 1,000, has an error of less than 1,784 epsilons, 4e-13, on any machine.
     let exact = [0.823_102_726_502_365_6, 0.347_340_052_074_860_46, 0.209_827_774_649_162_5];
     assert_within(errors(&set), exact, 4e-13);
 }
@@ -30,7 +30,7 @@ fn the_embedded_set_has_its_three_reference_errors() {
 #[test]
 #[ignore = "needs the full Fashion-MNIST"]
 fn the_full_fashion_mnist_has_the_three_reference_errors_of_the_specification() {
-    // `book/cre.md` (6.2) gives four digits and a tolerance of 0.2 %.
+    // `book/cre.md` (section 6.2) gives four digits and a tolerance of 0.2 %.
     assert_within(errors(&open("fashion-mnist", None).unwrap()), [0.8260, 0.3466, 0.2095], 2e-3);
 }
 
@@ -77,12 +77,12 @@ fn the_full_cifar10_has_the_published_size_and_the_known_means_and_deviations() 
     assert_eq!(set.train.class_counts(), [5_000; 10]);
     assert_eq!(set.test.class_counts(), [1_000; 10]);
     assert_eq!(set.train.image_shape(), [3, 32, 32]);
-    // Of values byte / 255 in the training images, known to eight digits.
+    // The means of byte / 255 over the training images, known to eight digits.
     let means = [0.491_399_68, 0.482_158_41, 0.446_530_91];
     let deviations = [0.247_032_23, 0.243_485_13, 0.261_587_84];
     for channel in 0..3 {
         let plane = || set.train.pixels().chunks_exact(32 * 32).skip(channel).step_by(3).flatten();
-        // Integers, so exact: 50,000 * 1,024 * 255^2 is below 2^42.
+        // Sums of integers are exact: 50,000 * 1,024 * 255^2 is below 2^42.
         let sum_of = |power| plane().map(|&byte| u64::from(byte).pow(power)).sum::<u64>() as f64;
         let n = plane().count() as f64;
         let mean = sum_of(1) / (255.0 * n);
@@ -101,7 +101,8 @@ fn tiny_imagenet_has_the_images_of_its_folders() {
     let counts = set.train.class_counts();
     assert!(counts.iter().all(|&count| count == counts[0] && count <= 500), "{counts:?}");
     assert_eq!((&*set.classes[0], &*set.classes[3]), ("Egyptian cat", "rocking chair"));
-    // The chance that a class is not among 2,000 images in a random order is below 200 * exp(-10), 1 %.
+    // The probability that a class does not occur in 2,000 randomly chosen images is below 200 * exp(-10), which is 1
+    // %.
     assert!(set.train.first(2_000).unwrap().class_counts().iter().all(|&count| count > 0));
     println!("{}: content {}", set.provenance.origin.selection, set.provenance.content_sha256);
 }

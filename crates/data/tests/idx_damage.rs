@@ -1,6 +1,6 @@
-//! The IDX reader neither panics nor exceeds its memory bound on any input.
+//! Tests that the IDX reader neither panics nor exceeds its memory bound for any input.
 //!
-//! The only test of its file, since the memory of the whole process is measured.
+//! This file contains a single test, because the memory of the whole process is measured.
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use std::io::Write;
@@ -28,7 +28,7 @@ fn file() -> impl Strategy<Value = Vec<u8>> {
     let valid = (1..4_usize, 1..8_usize, 1..8_usize)
         .prop_flat_map(|(n, h, w)| (Just([n, h, w]), vec(any::<u8>(), n * h * w)))
         .prop_map(|(dims, values)| encode(dims, &values).expect("the values fit the dimensions"));
-    // powers of two, so that products that fit and products that overflow both occur
+    // powers of two, so that some products of dimensions fit and others overflow
     let claim = proptest::array::uniform3(0..32_u32).prop_map(|bits| {
         [&[0, 0, 8, 3], bits.map(|bits| (1_u32 << bits).to_be_bytes()).as_flattened()].concat()
     });

@@ -1,4 +1,4 @@
-//! The IDX reader on valid, invalid and damaged files.
+//! Tests of the IDX reader on valid, invalid and damaged files.
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use std::{fs, io::Write};
@@ -20,7 +20,7 @@ fn header(dims: [u32; 3]) -> Vec<u8> {
     [&[0, 0, 8, 3], dims.map(u32::to_be_bytes).as_flattened()].concat()
 }
 
-/// The error of an invalid file of three dimensions.
+/// The error for an invalid file of three dimensions.
 fn complaint(bytes: &[u8]) -> String {
     parse::<3>("images", bytes).unwrap_err().to_string()
 }
@@ -108,7 +108,7 @@ fn missing_and_surplus_bytes_are_refused() {
             format!("`images`: size: expected 40 bytes for the dimensions [2, 3, 4], got {size} bytes");
         assert_eq!(complaint(bytes), expected);
     }
-    assert_eq!(complaint(&gzip(&short)), "`images`: values: expected 24, got 23 and then the end");
+    assert_eq!(complaint(&gzip(&short)), "`images`: values: expected 24, got 23 before the end");
     assert_eq!(
         complaint(&gzip(&long)),
         "`images`: end of the file: expected no byte after 24 values, got more"
@@ -126,8 +126,8 @@ fn every_truncation_is_detected() {
 
 #[test]
 fn a_change_of_compressed_values_is_detected() {
-    // After the ten bytes of the gzip header, which do not affect the values. A change of the padding bits in the last
-    // byte of the compressed data has no effect.
+    // Changes start after the ten bytes of the gzip header, which do not affect the values. A change of the padding
+    // bits in the last byte of the compressed data has no effect.
     let whole = gzip(&images());
     let values = parse::<3>("images", &whole).unwrap().values;
     for (place, bit) in (10..whole.len()).flat_map(|place| (0..8).map(move |bit| (place, bit))) {

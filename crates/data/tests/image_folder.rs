@@ -1,4 +1,4 @@
-//! Reading folders of valid and broken images.
+//! Tests of reading folders of valid and broken images.
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use std::{fs, io::Cursor, path::Path};
@@ -8,7 +8,7 @@ use image::{DynamicImage, GrayImage, ImageFormat, Luma, Rgb, RgbImage};
 
 const SMALL: FolderOptions = FolderOptions { side: 4, colour: false };
 
-/// `n` grey images of this value and the ones above.
+/// Writes `n` grey images of increasing value, starting with `value`.
 fn write_class(folder: &Path, n: u8, value: u8) {
     fs::create_dir_all(folder).unwrap();
     for number in 0..n {
@@ -17,7 +17,7 @@ fn write_class(folder: &Path, n: u8, value: u8) {
     }
 }
 
-/// Two classes of ten images, of 100 and above and of 0 and above.
+/// Two classes of ten images: with values from 100 on, and from 0 on.
 fn two_classes() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     write_class(&folder.path().join("cats"), 10, 100);
@@ -29,7 +29,7 @@ fn read(folder: &Path) -> Result<(Dataset, Vec<Skipped>)> {
     image_folder(folder, &SMALL)
 }
 
-/// The error of a folder, with `DIR` in place of its path.
+/// The error for a folder, with `DIR` in place of its path.
 fn complaint(folder: &Path) -> String {
     read(folder).unwrap_err().to_string().replace(&folder.display().to_string(), "DIR")
 }
@@ -53,7 +53,10 @@ fn classes_are_sorted_by_name_and_every_fifth_image_is_a_test_image() {
     assert!(values.iter().zip(set.train.labels()).all(|(&value, &label)| (value >= 100) == (label == 1)));
     assert!(!values.is_sorted());
     assert!(
-        set.provenance.origin.selection.starts_with("20 of 20 images, every 5th of each class a test image")
+        set.provenance
+            .origin
+            .selection
+            .starts_with("20 of 20 images, every 5th image of a class for testing")
     );
     assert_eq!(read(folder.path()).unwrap().0.provenance, set.provenance);
 }
@@ -97,10 +100,10 @@ fn broken_images_are_listed_with_reasons() {
     let names: Vec<_> = skipped.iter().map(|one| one.file.strip_prefix(folder.path()).unwrap()).collect();
     assert_eq!(names, ["ants/04.png", "ants/a.jpg", "cats/01.png", "cats/narrow.png"].map(Path::new));
     let starts = [
-        "image: expected a whole JPEG or PNG image, got ",
+        "image: expected a complete JPEG or PNG image, got ",
         "expected a regular file, got a folder",
-        "image: expected a whole JPEG or PNG image, got ",
-        "sides of the image: expected one at most 16 times the other, got 100 x 2 pixels",
+        "image: expected a complete JPEG or PNG image, got ",
+        "sides of the image: expected an aspect ratio of at most 16, got 100 x 2 pixels",
     ];
     for (one, start) in skipped.iter().zip(starts) {
         assert!(one.reason.starts_with(start), "{one}");
@@ -131,19 +134,19 @@ fn folders_that_are_not_classes_and_unsupported_images_are_skipped_with_a_reason
         fs::write(folder.path().join(name), "an image").unwrap();
     }
     let left_out = left_out(folder.path());
-    let kinds = "of kinds that are not read";
+    let kinds = "in unsupported formats";
     let expected = [
-        (".hidden", "no class: a hidden folder".to_owned()),
-        ("__MACOSX", "no class: a hidden folder".to_owned()),
+        (".hidden", "not a class, since hidden".to_owned()),
+        ("__MACOSX", "not a class, since hidden".to_owned()),
         ("cats", format!("3 {kinds} (1 gif, 2 webp), the first is `a.webp`; convert them to JPEG or PNG")),
         (
             "dogs",
             format!(
-                "no class: it holds no JPEG or PNG image, but 1 {kinds} (1 bmp), the first is `d.bmp`; convert them to \
-                 JPEG or PNG"
+                "not a class, since it contains no JPEG or PNG image, but 1 {kinds} (1 bmp), the first is \
+                 `d.bmp`; convert them to JPEG or PNG"
             ),
         ),
-        ("empty", "no class: it holds no JPEG or PNG image".to_owned()),
+        ("empty", "not a class, since it contains no JPEG or PNG image".to_owned()),
     ];
     assert_eq!(left_out, expected.map(|(name, reason)| (name.to_owned(), reason)));
     let set = read(folder.path()).unwrap().0;
@@ -167,7 +170,7 @@ fn hidden_and_empty_folders_of_splits_are_skipped_and_unsupported_formats_are_na
     fs::write(folder.path().join("a/1.webp"), "an image").unwrap();
     let message = complaint(folder.path());
     assert!(
-        message.contains("got 0; the first that was skipped is `DIR/a`: no class")
+        message.contains("got 0; the first skipped entry is `DIR/a`: not a class")
             && message.contains("1 webp"),
         "{message}"
     );
@@ -188,7 +191,7 @@ fn bytes_after_the_end_of_an_image_are_ignored() {
     for kind in [ImageFormat::Jpeg, ImageFormat::Png] {
         let whole = encoded(&image, kind);
         let expected = parse_image("whole", &whole, &IN_COLOUR).unwrap();
-        // As in a motion photo, whose video happens to contain a start-of-scan marker; and another image.
+        // As in a motion photo, whose video happens to contain a start-of-scan marker and another image.
         let video = [&b"\0\0\0\x18ftypmp42\xff\xda\0\x08"[..], &[7; 5_000]].concat();
         for behind in [&b"\0"[..], &video, &whole] {
             let file = [&whole[..], behind].concat();
@@ -199,12 +202,12 @@ fn bytes_after_the_end_of_an_image_are_ignored() {
 
 #[test]
 fn cmyk_images_have_the_colours_of_other_decoders() {
-    // Two halves of one colour each, as Pillow 13.0 decodes them: the same bytes as CMYK and as YCCK.
+    // Two halves of one colour each, with the values that Pillow 13.0 decodes: the same for CMYK and YCCK.
     for (name, colours) in [("cmyk", [[46, 190, 207], [159, 68, 23]]), ("ycck", [[30, 215, 24], [91, 0, 33]])]
     {
         let file = format!("{}/tests/adobe/{name}.jpg", env!("CARGO_MANIFEST_DIR"));
         let planes = parse_image(name, &fs::read(file).unwrap(), &IN_COLOUR).unwrap();
-        // The middle square of 16 x 8 pixels, four columns of each half.
+        // The central square of 16 x 8 pixels has four columns of each half.
         for (column, colour) in [(0, colours[0]), (7, colours[1])] {
             for (channel, value) in colour.into_iter().enumerate() {
                 let got = planes[channel * 64 + column];
@@ -241,7 +244,7 @@ fn a_dark_uniform_photograph_is_read() {
 #[test]
 fn the_central_square_of_the_resized_image_is_cropped() {
     let folder = tempfile::tempdir().unwrap();
-    // Three squares of 8x8 beside each other; the central one remains, at half its size.
+    // Three squares of 8x8 next to each other; the central one is kept, at half its size.
     let class = folder.path().join("a");
     fs::create_dir_all(&class).unwrap();
     let colours = [[255, 0, 0], [10, 200, 30], [0, 0, 255]];
@@ -266,7 +269,7 @@ fn the_exif_orientation_is_applied() {
     let path = class.join("0.jpg");
     GrayImage::from_fn(16, 16, |x, _| Luma([if x < 8 { 0 } else { 255 }])).save(&path).unwrap();
     let stored = fs::read(&path).unwrap();
-    // One entry: orientation (0x0112), one short, 6: the stored left side is the top.
+    // One Exif entry: orientation (0x0112), one short, 6, which means that the stored left side is the top.
     let entry = [0x12, 1, 3, 0, 1, 0, 0, 0, 6, 0, 0, 0];
     let exif = [&b"Exif\0\0II*\0\x08\0\0\0\x01\0"[..], &entry, &[0; 4]].concat();
     let turned = [&stored[..2], &[0xff, 0xe1, 0, exif.len() as u8 + 2], &exif, &stored[2..]].concat();
@@ -286,7 +289,7 @@ fn a_class_without_readable_images_is_an_error() {
     }
     let message = complaint(folder.path());
     let start =
-        "`DIR`: training images: expected at least one of class `ants` that can be read, got none, the first";
+        "`DIR`: training images: expected at least one readable image of class `ants`, got none, the first";
     assert!(message.starts_with(start), "{message}");
 }
 
@@ -365,10 +368,10 @@ fn imagenette_is_read_at_224_pixels_in_colour() {
     assert_eq!((set.train.image_shape(), set.train.len(), set.test.len()), ([3, 224, 224], 10, 10));
     assert_eq!(set.classes[9], "parachute");
     for (image, &label) in set.test.images().outer_iter().zip(set.test.labels()) {
-        // Colours pass through eight bits of luma and chroma, which costs a level or two.
+        // JPEG stores colours as luma and chroma in eight bits each, which costs a level or two.
         assert!(image[[0, 100, 100]].abs_diff(20 * label) <= 2);
     }
     fs::remove_dir_all(folder.join("val/n03888257")).unwrap();
     let message = open("imagenette", Some(dir.path())).unwrap_err().to_string();
-    assert!(message.contains("holds only a part of `imagenette`: val/n03888257 missing"), "{message}");
+    assert!(message.contains("contains only a part of `imagenette`: val/n03888257 missing"), "{message}");
 }

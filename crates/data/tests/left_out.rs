@@ -1,4 +1,4 @@
-//! Skipped files and folders are named, with a next step.
+//! Tests that skipped files and folders are reported, with a next step.
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use std::{fs, path::Path};
@@ -58,9 +58,13 @@ fn images_without_an_image_extension_are_counted() {
     assert_eq!(got.len(), 1, "{got:?}");
     let (name, reason) = &got[0];
     assert_eq!(name, "a");
-    for words in
-        ["3 of kinds that are not read", "1 `png `", "1 apng", "1 without an ending", "end their names in"]
-    {
+    for words in [
+        "3 in unsupported formats",
+        "1 `png `",
+        "1 apng",
+        "1 without an extension",
+        "JPEG or PNG with the extension",
+    ] {
         assert!(reason.contains(words), "{words}: {reason}");
     }
 }
@@ -71,10 +75,11 @@ fn images_beside_classes_and_folders_in_them_are_named() {
     for name in ["1.png", "2.webp"] {
         write(&folder.path().join(name), ImageFormat::Png);
     }
-    let beside = "2 images beside the folders of the classes, the first is `1.png`; move what belongs to a class into its \
-                  folder";
-    let more = "1 folder not looked into, the first is `more`; move its images up";
-    let deep = "no class: it holds no JPEG or PNG image, but 1 folder not looked into, the first is `er`; move its images up";
+    let beside = "2 images outside of the class folders, the first is `1.png`; move the images of a class \
+         into its folder";
+    let more = "1 folder not searched, the first is `more`; move its images into the class folder";
+    let deep = "not a class, since it contains no JPEG or PNG image, but 1 folder not searched, the first is \
+         `er`; move its images into the class folder";
     let expected = [("", beside), ("a", more), ("deep", deep)];
     assert_eq!(left_out(folder.path()), expected.map(|(name, reason)| (name.to_owned(), reason.to_owned())));
 }
@@ -96,7 +101,9 @@ fn entries_beside_a_lone_test_folder_are_named() {
         .map(|one| one.file.strip_prefix(folder.path()).unwrap().display().to_string())
         .collect();
     assert_eq!(names, ["", ".hidden", "extra", "val"]);
-    for (one, reason) in skipped.iter().zip(["1 image beside", "a hidden folder", "not read", "not read"]) {
+    for (one, reason) in
+        skipped.iter().zip(["1 image outside", "not a class, since hidden", "not read", "not read"])
+    {
         assert!(one.reason.contains(reason), "{one}");
     }
     assert_eq!((set.train.len(), set.test.len()), (1, 2));
@@ -111,8 +118,8 @@ fn misnamed_split_folders_are_refused_with_the_supported_names() {
     ] {
         let message = complaint(folder_of(&folders, 5).path());
         let expected = format!(
-            "`DIR`: folders of training and test images: expected `train`, and `test` or `val`; rename those with other \
-             names, got {got}"
+            "`DIR`: folders of training and test images: expected `train`, and `test` or `val`; rename the \
+             folders, got {got}"
         );
         assert_eq!(message, expected);
     }
@@ -134,7 +141,7 @@ fn a_lone_test_folder_is_accepted_for_evaluation_and_refused_for_training() {
         assert_eq!(skipped.len(), 1);
         assert!(complaint(folder.path()).contains("expected `train`, and `test` or `val`"));
     }
-    // With training images, or where `test` is a class, both functions read the same.
+    // With training images, or if `test` is a class, both functions read the same.
     for folders in [["train/a", "test/a"], ["test", "bus"]] {
         let folder = folder_of(&folders, 5);
         let [one, other] = [image_folder, test_folder].map(|read| read(folder.path(), &SMALL).unwrap().0);

@@ -1,6 +1,6 @@
-//! The MAT-file reader neither panics nor exceeds its memory bound on any input.
+//! Tests that the MAT-file reader neither panics nor exceeds its memory bound for any input.
 //!
-//! The only test of its file, since the memory of the whole process is measured.
+//! This file contains a single test, because the memory of the whole process is measured.
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use std::io::Write;
@@ -36,7 +36,7 @@ fn file(array: &[u8], packed: bool) -> Vec<u8> {
     [&*header, &[15, 0, 0, 0], &(stream.len() as u32).to_le_bytes(), &stream].concat()
 }
 
-/// A small valid file, or one that declares large dimensions followed by nothing or a run of zeros; and which of them.
+/// A small valid file, or one that declares large dimensions followed by no data or by zeros; the flag says which.
 fn any_file() -> impl Strategy<Value = (Vec<u8>, bool)> {
     let valid = (1..9_u32, prop_oneof![Just((2, 1)), Just((9, 8))]).prop_map(|(rows, (kind, width))| {
         let size = rows * width;

@@ -1,4 +1,4 @@
-//! The MAT-file reader on valid, invalid and damaged files, and the SVHN reader.
+//! Tests of the MAT-file reader on valid, invalid and damaged files, and of the SVHN reader.
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use std::{fs, io::Write};
@@ -13,8 +13,8 @@ use flate2::{Compression, write::ZlibEncoder};
 const BYTES: u32 = 2;
 const DOUBLES: u32 = 9;
 
-/// What `scipy.io.savemat` 1.17.1 writes after the header for `X = np.arange(24, dtype=np.uint8).reshape(2, 2, 3, 2)`
-/// and `y = [[10.0], [3.0]]` with `do_compression=True`.
+/// The output of `scipy.io.savemat` 1.17.1 after the header, for
+/// `X = np.arange(24, dtype=np.uint8).reshape(2, 2, 3, 2)` and `y = [[10.0], [3.0]]` with `do_compression=True`.
 const OF_SCIPY: &str = "\
     0f00000040000000789ce36360600800623620e600624e060860056201206682626628cd08841150b60448210f9b10131f87\
     088b009718232fbb30333fa728ab20b7380048a0021c0f0000002d000000789ce36360607000623620e680d220c00ae53301\
@@ -26,7 +26,7 @@ fn element(kind: u32, data: &[u8]) -> Vec<u8> {
     [tag.as_flattened(), data, &padding].concat()
 }
 
-/// An array whose class and values are of these types.
+/// An array with this class and this type of values.
 fn array(name: &str, class: u32, dims: &[u32], kind: u32, values: &[u8]) -> Vec<u8> {
     let words = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<_>>();
     let parts = [
@@ -91,7 +91,7 @@ fn a_file_of_another_writer_is_read() {
 #[test]
 fn data_of_at_most_four_bytes_may_be_stored_in_their_tag() {
     let whole = array("y", 9, &[3, 1], BYTES, &[1, 2, 10]);
-    // After the tags of the array (8 bytes), the flags (16) and the dimensions (16).
+    // The offset is after the tags of the array (8 bytes), of the flags (16) and of the dimensions (16).
     let parts = [&whole[8..40], &[1, 0, 1, 0, b'y', 0, 0, 0], &[2, 0, 3, 0, 1, 2, 10, 0]].concat();
     assert_eq!(arrays(&file(&[element(14, &parts)])).unwrap(), arrays(&file(&[whole])).unwrap());
 }
@@ -196,7 +196,8 @@ fn a_change_of_plain_bytes_gives_arrays_or_an_error() {
     }
 }
 
-/// `n` images whose pixel at (row, column) of channel c of image i is `64 c + row` left of the diagonal, else `i`.
+/// `n` images in which the pixel at (row, column) of channel c of image i is `64 c + row` left of the diagonal, and `i`
+/// elsewhere.
 fn images(n: u32) -> Vec<u8> {
     let mut pixels = Vec::new();
     for image in 0..n {

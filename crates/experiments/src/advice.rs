@@ -68,7 +68,7 @@ impl<'a> Route<'a> {
         }
         // As bytes, since an alignment does not depend on the scale or the origin of pixels.
         let x =
-            ArrayView2::from_shape((n, d), images.pixels()).expect("a split has as many pixels as it says");
+            ArrayView2::from_shape((n, d), images.pixels()).expect("the pixels fill the shape of the split");
         Ok(Self::Images(Box::new(GramDenoising::new(x, images.labels(), images.n_classes())?)))
     }
 

@@ -21,6 +21,7 @@ pub mod bridge;
 pub mod depth_grid;
 pub mod guidance;
 pub mod ill_posed;
+pub mod joint_embedding;
 pub mod linear_optimum;
 pub mod masking_impact;
 pub mod nonlinear_denoising;
@@ -72,6 +73,7 @@ pub static ALL: &[&dyn Experiment] = &[
     &alignment::Alignment,
     &background::Background,
     &masking_impact::MaskingImpact,
+    &joint_embedding::JointEmbedding,
     &nonlinear_denoising::NonlinearDenoising,
     &pca_images::PcaImages,
     &reconstruction_regulariser::ReconstructionRegulariser,
@@ -91,7 +93,7 @@ pub fn named(names: &[String]) -> Result<Vec<&'static dyn Experiment>> {
     if let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) {
         let hint = nearest(unknown, &known);
         return Err(Error::Usage(format!(
-            "no experiment `{unknown}`{hint}; there are: {}",
+            "no experiment `{unknown}`{hint}; the experiments are {}",
             known.join(", ")
         )));
     }

@@ -121,7 +121,7 @@ impl Planned {
 
     /// The config as plain data.
     pub fn config(&self) -> Value {
-        serde_json::to_value(&self.grid).expect("a config is plain data")
+        serde_json::to_value(&self.grid).expect("a config is serialisable")
     }
 
     /// The data sets that it reads.

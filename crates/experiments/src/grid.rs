@@ -118,28 +118,33 @@ impl Grid {
         ];
         let list = own.into_iter().find_map(empty);
         if let Some(list) = list.or_else(|| self.families.iter().enumerate().find_map(of_family)) {
-            return usage(format!("`{list}` is an empty list; leave the setting out or name at least one"));
+            return usage(format!(
+                "`{list}`: expected at least one element, got an empty list; omit the \
+                 setting or add an element"
+            ));
         }
         for (at, family) in self.families.iter().enumerate() {
             if let Some(place) = family.members.iter().position(|member| member.learner.lambda().is_some()) {
                 let key = format!("families.{at}.members.{place}.learner");
                 return usage(format!(
-                    "`{key}` sets a λ, but each run gets its λ from `lambdas`; remove it there"
+                    "`{key}` sets λ, which `lambdas` sets for every run; remove it from `{key}`"
                 ));
             }
         }
         if let Some(pair) = self.lambdas.windows(2).find(|pair| pair[0] >= pair[1]) {
             let [first, second] = [pair[0], pair[1]];
-            return usage(format!("`lambdas` has {second} after {first}; write them once each, ascending"));
+            return usage(format!(
+                "`lambdas`: expected strictly ascending values, got {second} after {first}"
+            ));
         }
         let mut known = HashSet::new();
         if let Some(seed) = self.seeds.iter().find(|seed| !known.insert(**seed)) {
-            return usage(format!("`seeds` has {seed} twice; the same seed gives the same run"));
+            return usage(format!("`seeds`: expected different seeds, got {seed} twice"));
         }
         let runs = self.runs();
         if runs.is_empty() {
             return usage(
-                "no point of the grid has a run; `seeds` of a family or `lambdas` of a member leave none"
+                "the grid has no run: `seeds` of a family or `lambdas` of a member exclude all of them"
                     .into(),
             );
         }

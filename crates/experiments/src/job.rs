@@ -57,7 +57,7 @@ impl Job {
         let data = local::open_data(&planned_runs, options.data.as_deref())?;
         for (name, why) in &data.missing {
             observer.note(&format!(
-                "{name} is not here, and what needs it is reported as not run: {}",
+                "{name} is missing; the experiments that need it are reported as not run: {}",
                 why.message
             ));
         }

@@ -7,7 +7,7 @@ use crate::profile::Profile;
 use runs::images::{Change, DataConfig};
 use runs::learners::autoencoding::{self, Network, Objective};
 use runs::learners::classification::{self, ClassificationLoss, Classifier};
-use runs::learners::closed_form::{Noise, Question};
+use runs::learners::closed_form::{Code, Noise, Question};
 use runs::learners::{Autoencoding, Classification, ClosedForm, LearnerConfig};
 use runs::subspaces::Seen;
 
@@ -100,15 +100,26 @@ pub(crate) fn questions(
     family(label, member, members.collect(), data)
 }
 
-/// The alignment of codes under each of these noises, each with its position on the axis.
+/// The alignment of codes for reconstruction under each of these noises, each with its position on the axis.
 pub(crate) fn alignments(
     label: &str,
     member: &str,
     noises: impl IntoIterator<Item = (f64, Noise)>,
     data: Vec<DataConfig>,
 ) -> Family {
-    let asked =
-        noises.into_iter().map(|(number, noise)| (noise.label(), number, Question::Alignment { noise }));
+    alignments_of(Code::Reconstruction, label, member, noises, data)
+}
+
+/// The same for codes that are optimal for `code`.
+pub(crate) fn alignments_of(
+    code: Code,
+    label: &str,
+    member: &str,
+    noises: impl IntoIterator<Item = (f64, Noise)>,
+    data: Vec<DataConfig>,
+) -> Family {
+    let question = |noise| Question::Alignment { noise, code };
+    let asked = noises.into_iter().map(|(number, noise)| (noise.label(), number, question(noise)));
     questions(label, member, asked, data)
 }
 

@@ -37,7 +37,7 @@ const LINKS: [(&str, &str); 2] = [
 const DOCUMENTS: [(&str, &str); 2] = [("Repository", "README.md"), ("Book", "book/README.md")];
 
 /// Experiments on questions beyond the papers; all others belong to the group of their paper.
-const BEYOND: [&str; 12] = [
+const BEYOND: [&str; 13] = [
     "augmentation",
     "gradient-conflict",
     "linear-cre",
@@ -49,6 +49,7 @@ const BEYOND: [&str; 12] = [
     "predictive-coding",
     "capacity-confound",
     "nonlinear-denoising",
+    "joint-embedding",
     "bridge",
 ];
 

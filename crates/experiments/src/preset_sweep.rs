@@ -171,7 +171,7 @@ impl PresetSweep {
             SweptCell {
                 values: cell.values.clone(),
                 label: format!("{}, {}", cell.config.data.label(), cell.config.learner.label()),
-                config: serde_json::to_value(&cell.config).expect("a config is plain data"),
+                config: serde_json::to_value(&cell.config).expect("a config is serialisable"),
                 keys: self.seeds.iter().map(key).collect(),
                 failures: runs.iter().map(why).collect(),
                 values_by_seed: QUANTITIES.iter().filter_map(of_quantity).collect(),

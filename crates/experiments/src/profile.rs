@@ -43,7 +43,7 @@ impl Profile {
     /// What it computes, for help texts; a test compares the book with it.
     pub fn purpose(self) -> &'static str {
         match self {
-            Self::Smoke => "shows that everything works, decides nothing",
+            Self::Smoke => "checks that everything runs, without verdicts on claims",
             Self::Quick => "the main questions of both papers, on the embedded images",
             Self::Standard => "every experiment, on the embedded images and on parts of other data sets",
             Self::Paper => "the main questions on whole data sets",
@@ -75,7 +75,7 @@ impl FromStr for Profile {
     fn from_str(text: &str) -> Result<Self, String> {
         let names = Self::ALL.map(Self::name);
         Self::ALL.into_iter().find(|profile| profile.name() == text).ok_or_else(|| {
-            format!("no profile `{text}`{}; there are {}", nearest(text, &names), names.join(", "))
+            format!("no profile `{text}`{}; the profiles are {}", nearest(text, &names), names.join(", "))
         })
     }
 }

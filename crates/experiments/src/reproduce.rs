@@ -189,7 +189,7 @@ fn redrawn(
     }
     decide_together(&mut rows, &mut sections);
     let unchecked = origins.get(WITHOUT_CHECKSUM).cloned().unwrap_or_default();
-    let mut provenance = vec![("drawn".into(), "again from stored results".into())];
+    let mut provenance = vec![("drawn".into(), "from stored results".into())];
     provenance.extend(
         origins.into_iter().map(|(name, values)| {
             (name.replace('_', " "), values.into_iter().collect::<Vec<_>>().join("; "))
@@ -242,7 +242,7 @@ fn decide_together(rows: &mut [Verdict], sections: &mut [Section]) {
 fn stated(row: Verdict, profile: Profile) -> Verdict {
     match row.conclusion {
         Conclusion::Holds | Conclusion::DoesNotHold | Conclusion::NotConverged if !profile.decides() => {
-            let got = format!("the profile {profile} decides nothing; {}", row.got);
+            let got = format!("the profile {profile} gives no verdicts on claims; {}", row.got);
             Verdict { got, conclusion: Conclusion::Undecided, ..row }
         }
         _ => row,
@@ -344,7 +344,8 @@ fn page_provenance(
     let names: Vec<&str> = planned.iter().map(|planned| planned.experiment.info().name).collect();
     lines.push(("config".into(), format!("in the attributes of each results file: {}", names.join(", "))));
     let (n, seconds, tflop) = (spent.n_runs(), spent.seconds, spent.flops / 1e12);
-    let text = format!("{n}, {seconds:.0} s on one core in all, {tflop:.1} TFLOP in matrix multiplications");
+    let text =
+        format!("{n}, {seconds:.0} s on one core in total, {tflop:.1} TFLOP in matrix multiplications");
     lines.push(("runs".into(), text));
     lines
 }

@@ -30,13 +30,15 @@ pub struct AdamConfig {
     /// The decay rate of the second moment, in [0, 1).
     #[serde(serialize_with = "crate::range::below_one")]
     pub beta2: f64,
-    /// Added to the root of the second moment: positive in f32, otherwise a zero gradient gives 0 / 0.
+    /// Added to the square root of the second moment. It must be positive in f32, because otherwise a zero gradient
+    /// gives 0 / 0.
     #[serde(serialize_with = "crate::range::epsilon")]
     pub epsilon: f64,
 }
 
 impl AdamConfig {
-    /// The settings of the CRE paper (`book/cre.md`, 2.3): learning rate 1e-3, betas 0.9 and 0.999, epsilon 1e-8.
+    /// The settings of the CRE paper (`book/cre.md`, section 2.3): learning rate 1e-3, betas 0.9 and 0.999, epsilon
+    /// 1e-8.
     pub const PAPER: Self = Self { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
 
     /// Checks the ranges of the settings.
@@ -52,17 +54,18 @@ impl AdamConfig {
     }
 }
 
-/// Adam (Kingma and Ba, 2015, arXiv 1412.6980; AdamW: 1711.05101) with its moments, for a fixed list of parameters.
+/// Adam (Kingma and Ba, 2015, arXiv 1412.6980) or AdamW (Loshchilov and Hutter, 2019, arXiv 1711.05101) with its
+/// moments, for a fixed list of parameters.
 #[derive(Debug)]
 pub struct Adam {
     config: AdamConfig,
     groups: Vec<ParamGroup>,
-    /// The group of each distinct parameter; all are in the first if there is one group.
+    /// The index of the group of each distinct parameter; parameters without an entry are in the first group.
     of_param: Vec<usize>,
     schedule_value: ScheduleValue,
     steps: u64,
     moments: Slots<2>,
-    /// The settings of a step for each group, for parameters on a GPU.
+    /// The settings of a step for each group in GPU memory; empty if the parameters are on the CPU.
     cells: Vec<Cell>,
 }
 
@@ -70,10 +73,10 @@ pub struct Adam {
 const MOMENTS: [&str; 2] = ["mean", "square"];
 
 impl Adam {
-    /// A new optimiser with zero moments. A parameter that occurs twice in the list (tied weights) has one state and is
-    /// updated once per step.
+    /// Creates an optimiser with zero moments. A parameter that occurs twice in the list (tied weights) has one state
+    /// and is updated once per step.
     ///
-    /// The moments are on the CPU; [`Adam::to_device`] moves them to the device of the parameters.
+    /// The moments are allocated on the CPU; [`Adam::to_device`] moves them to the device of the parameters.
     ///
     /// # Errors
     /// [`Error::OutOfRange`] as [`AdamConfig::check`].
@@ -118,7 +121,8 @@ impl Adam {
     /// Updates the parameters, which must be the list given to [`Adam::new`].
     ///
     /// # Errors
-    /// [`Error::OtherParams`] if the list differs; or if a parameter has no gradient. Then no parameter has changed.
+    /// [`Error::OtherParams`] if the list differs; or if a parameter has no gradient. In both cases no parameter has
+    /// changed.
     pub fn step(&mut self, params: &[(String, &Param)], gradients: &Gradients) -> Result<()> {
         let before = self.steps;
         let outcome = self.begin_step().and_then(|()| self.apply(params, gradients));
@@ -143,7 +147,8 @@ impl Adam {
         Ok(())
     }
 
-    /// Updates the parameters by the step counted by [`Adam::begin_step`]; a recorded step replays this part.
+    /// Updates the parameters as the second half of the step begun by [`Adam::begin_step`]; a recorded step replays
+    /// this part.
     ///
     /// # Errors
     /// As [`Adam::step`]; [`Error::Setting`] before the first [`Adam::begin_step`].
@@ -185,7 +190,8 @@ impl Adam {
     /// Restores the result of [`Adam::state`], on the device of the parameters.
     ///
     /// # Errors
-    /// [`Error::State`] if a tensor is missing or does not match; or as [`Adam::to_device`]. Then nothing has changed.
+    /// [`Error::State`] if a tensor is missing or does not match; or as [`Adam::to_device`]. In these cases nothing has
+    /// changed.
     pub fn load(
         &mut self,
         params: &[(String, &Param)],
@@ -208,7 +214,7 @@ const STEPS: &str = "steps";
 /// # Errors
 /// [`Error::State`] unless it is a non-negative integer.
 pub(crate) fn count(name: &str, stored: &Tensor) -> Result<u64> {
-    /// Integers below this are exact in `f64`.
+    /// The largest integer below which all integers are exact in `f64`.
     const MOST: f64 = (1u64 << 53) as f64;
     let steps = stored.item()?;
     if (0.0..=MOST).contains(&steps) && steps.fract() == 0.0 {
@@ -218,7 +224,7 @@ pub(crate) fn count(name: &str, stored: &Tensor) -> Result<u64> {
     Err(Error::State { name: name.into(), expected, got: steps.to_string() })
 }
 
-/// With gradient g: `p = kept p`, `m = b1 m + (1 - b1) g`, `v = b2 v + (1 - b2) g^2`, and
+/// The Adam step. With gradient g: `p = kept p`, `m = b1 m + (1 - b1) g`, `v = b2 v + (1 - b2) g^2`, and
 /// `p = p - learning_rate / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + epsilon)`.
 #[derive(Debug)]
 struct AdamStep {
@@ -228,7 +234,7 @@ struct AdamStep {
     step_size: f64,
     root_correction: f64,
     epsilon: f64,
-    /// The same settings on a GPU.
+    /// The same settings in GPU memory; `None` on the CPU.
     cell: Option<Cell>,
 }
 
@@ -236,14 +242,14 @@ impl AdamStep {
     const WORDS: usize = 8;
     const KIND: &'static str = "struct of 32 bytes";
 
-    /// The settings as the struct read by the kernel.
+    /// The settings in the layout of the struct that the kernel reads.
     fn words(&self) -> [u32; Self::WORDS] {
         let Self { kept, beta1, beta2, step_size, root_correction, epsilon, .. } = *self;
         [kept, beta1, 1.0 - beta1, beta2, 1.0 - beta2, step_size, root_correction, epsilon]
             .map(|x| (x as f32).to_bits())
     }
 
-    /// The step number `t`, counted from 1.
+    /// The settings of step `t`, counted from 1.
     fn at(config: &AdamConfig, weight_decay: f64, t: u64) -> Self {
         let AdamConfig { learning_rate, beta1, beta2, epsilon } = *config;
         let correction = |beta: f64| 1.0 - beta.powf(t as f64);
@@ -297,7 +303,7 @@ mod tests {
     use super::*;
     use crate::Error;
 
-    /// Ten steps on `mean(p^2)`, returning the optimiser too.
+    /// Runs ten steps on `mean(p^2)`; returns the parameter and the optimiser.
     fn ten_steps(dtype: DType) -> (Param, Adam) {
         let param = Param::new(Tensor::from_vec(vec![1.0f64, -2.0, 0.5], &[3]).unwrap().to_dtype(dtype));
         let params = [("p".to_owned(), &param)];
@@ -329,7 +335,7 @@ mod tests {
     fn the_fast_step_agrees_with_the_reference() {
         let (narrow, wide) = (ten_steps(DType::F32).0.value(), ten_steps(DType::F64).0.value());
         for (narrow, wide) in narrow.to_f64_vec().iter().zip(wide.to_f64_vec()) {
-            // Ten steps of 0.1, each with about ten roundings.
+            // Ten steps of size 0.1, each with about ten roundings.
             assert!((narrow - wide).abs() <= 100.0 * f64::from(f32::EPSILON), "{narrow} {wide}");
         }
     }

@@ -1,4 +1,4 @@
-//! Serializable descriptions of the CREs of `book/cre.md`.
+//! Serializable descriptions of CRE architectures (`book/cre.md`).
 
 mod size;
 
@@ -16,7 +16,7 @@ use crate::{Activation, Cre, Linear, Result, Sequential, fc, vit};
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "family", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Architecture {
-    /// FC-S, FC-M or FC-L, or a combination of their parts (section 3.1).
+    /// FC-S, FC-M or FC-L, or a combination with parts of different sizes (section 3.1).
     Fc(fc::Config),
     /// CNN-S for images of 1 x 28 x 28 (section 3.2).
     CnnS {
@@ -41,7 +41,8 @@ pub enum Architecture {
     },
     /// A transformer for square images (section 3.4).
     Vit(vit::Config),
-    /// Affine encoder and heads with a squared error to one-hot labels, which has a closed-form optimum (section 6.3, T13).
+    /// An affine encoder and affine heads with a squared error to one-hot labels, which has a closed-form optimum
+    /// (section 6.3, fact T13).
     Linear {
         /// The number of pixels of an image.
         #[serde(serialize_with = "crate::range::outputs")]
@@ -55,7 +56,7 @@ pub enum Architecture {
     },
 }
 
-/// The classes of the paper's sets, which configs leave out.
+/// The default number of classes, that of the paper's data sets, which configs omit.
 fn ten() -> usize {
     10
 }
@@ -65,7 +66,7 @@ fn is_ten(classes: &usize) -> bool {
 }
 
 impl Architecture {
-    /// Builds the model; every parameter is drawn from its own substream of `stream`.
+    /// Builds the model. Every parameter is initialised from its own substream of `stream`.
     ///
     /// # Errors
     /// [`Error::Setting`](crate::Error::Setting) if a setting is invalid, see [`fc::cre`], [`cnn::cnn_s`], [`cnn::cnn_l`]
@@ -84,8 +85,8 @@ impl Architecture {
 
     /// The channels, rows and columns of the input images.
     ///
-    /// For a fully connected model they are guessed from the number of pixels: a square image of one channel, else of
-    /// three, else a single row.
+    /// A fully connected model has only a number of pixels, from which a shape is inferred: a square image of one channel
+    /// if possible, else of three, else a single row.
     pub fn image_shape(&self) -> [usize; 3] {
         match self {
             Self::Fc(fc::Config { pixels, .. }) | Self::Linear { pixels, .. } => {
@@ -115,9 +116,9 @@ impl Architecture {
 
     /// A short display name, with the differences from the paper.
     ///
-    /// `FC-M, k = 16`, `FC-L/M/S, k = 16` where encoder, decoder and classifier differ in size, and `FC-M, k = 4 + 12`
-    /// where the classifier reads 4 of 16 dimensions exclusively; `CNN-S, 16 channels`; `CNN-L/4`; `ViT-S` for any masking,
-    /// and `ViT, width 16` for a transformer without a name in the paper.
+    /// Examples: `FC-M, k = 16`; `FC-L/M/S, k = 16` if encoder, decoder and classifier differ in size;
+    /// `FC-M, k = 4 + 12` if 4 of 16 dimensions are reserved for the classifier; `CNN-S, 16 channels`; `CNN-L/4`;
+    /// `ViT-S` for any masking; and `ViT, width 16` for a transformer without a name in the paper.
     pub fn label(&self) -> String {
         match self {
             Self::Fc(config) => of_fully_connected(config),
@@ -136,7 +137,7 @@ impl Architecture {
     }
 }
 
-/// A CRE with one affine layer in each part.
+/// A CRE with one affine layer in each part, for `[pixels, classes, latent]`.
 fn linear([pixels, classes, latent]: [usize; 3], stream: &Stream, dtype: DType) -> Result<Cre> {
     positive(&[("pixels", pixels), ("classes", classes), ("latent", latent)])?;
     let part = |name: &str, from: usize, to: usize| {
@@ -264,7 +265,7 @@ mod tests {
         ] {
             let error = refused.build(&Stream::new(0, "init"), DType::F32).err().unwrap();
             assert_eq!(error.to_string(), message);
-            // These must not panic either.
+            // These methods must not panic either.
             let _ = (refused.image_shape(), refused.latent_len(), refused.label());
         }
     }
@@ -275,7 +276,7 @@ mod tests {
             let table = serde_json::to_value(architecture).unwrap();
             assert_eq!(serde_json::from_value::<Architecture>(table).unwrap(), architecture);
         }
-        // The table of a model without a split has no field for it, so that keys of stored runs stay the same.
+        // Without a split, the field is omitted from the table, so that the keys of stored runs stay the same.
         let without_split = serde_json::to_value(every_family()[0]).unwrap();
         assert!(without_split.get("classified").is_none());
         let table = serde_json::json!({ "family": "cnn-l", "narrower": 4, "dropout": 0.2 });

@@ -7,13 +7,13 @@ use tensor::random::Stream;
 use crate::module::params_of;
 use crate::{Linear, Mode, Module, Result, SelfAttention, init};
 
-/// One learned query for each class, attention of the queries to the tokens `[n, t, d]` of each example, and one affine layer
-/// from all that was pooled to the logits `[n, classes]`.
+/// A learned query for each class, attention of the queries to the tokens `[n, t, d]` of each example, and an affine
+/// layer from all pooled features to the logits `[n, classes]`.
 ///
-/// Where a latent is a set of tokens, a reader of their mean misses what single tokens hold. Attentive probing of frozen
-/// tokens is that of Chen et al. 2022 (arXiv 2202.03026) and El-Nouby et al. 2024 (arXiv 2401.08541); they pool by one query,
-/// here there is one for each class. The queries stand before the tokens, so they attend to each other too, which are
-/// constants.
+/// If a latent is a set of tokens, a probe of their mean misses information in single tokens. Attentive probing of
+/// frozen tokens was introduced by Chen et al. (2022, arXiv 2202.03026) and El-Nouby et al. (2024, arXiv 2401.08541),
+/// with one query; here there is one for each class. The queries are concatenated before the tokens, so they also
+/// attend to each other.
 pub struct AttentiveProbe {
     queries: Param,
     attention: SelfAttention,
@@ -22,7 +22,7 @@ pub struct AttentiveProbe {
 }
 
 impl AttentiveProbe {
-    /// A probe of tokens of `d` features, a multiple of `n_heads`.
+    /// Creates a probe of tokens of `d` features, a multiple of `n_heads`.
     pub fn new([d, n_heads, classes]: [usize; 3], stream: &Stream, dtype: DType) -> Self {
         Self {
             queries: init::token(classes * d, &stream.child("queries"), dtype),
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
     use crate::{Adam, AdamConfig, Example, LossTrainer, Schedule, TokenMean, count_correct};
 
-    /// Tokens of two classes with the same mean: a token and its negative, along one of two directions.
+    /// Tokens of two classes with the same mean, zero: a token and its negative, along one of two directions.
     fn tokens(n: usize) -> (Tensor, Indices) {
         let mut words = Stream::new(3, "tokens").sequence(0);
         let labels: Vec<u32> = (0..n as u32).map(|example| example % 2).collect();
@@ -101,7 +101,7 @@ mod tests {
             probe.output(&x).unwrap().to_f64_vec()
         };
         let (one, other) = (of([0, 1, 2]), of([2, 0, 1]));
-        // Sums of few terms of a few units, in another order.
+        // Sums of a few terms of magnitude 1, in another order.
         assert!(one.iter().zip(&other).all(|(a, b)| (a - b).abs() < 1e3 * f64::EPSILON), "{one:?} {other:?}");
         assert_eq!(one.len(), 3);
         for shape in [[].as_slice(), &[2], &[2, 4], &[1, 3, 5]] {

@@ -6,16 +6,16 @@ use tensor::Tensor;
 use crate::module::within;
 use crate::{Mode, Module, Result, Sequential};
 
-/// An autoencoder: an encoder `h = e(x)` and a decoder `d(h)` that reconstructs images of the encoder's input shape.
+/// An autoencoder: an encoder `h = e(x)` and a decoder `d(h)` whose output has the shape of the images.
 ///
-/// As a [`Module`] it computes the reconstruction; parameters are named as in `encoder.0.weight`.
+/// As a [`Module`], it computes the reconstruction. Parameters have names such as `encoder.0.weight`.
 pub struct Autoencoder {
     encoder: Sequential,
     decoder: Sequential,
 }
 
 impl Autoencoder {
-    /// An autoencoder of these two parts.
+    /// Creates an autoencoder from its two parts.
     pub fn new(encoder: Sequential, decoder: Sequential) -> Self {
         Self { encoder, decoder }
     }
@@ -33,7 +33,7 @@ impl Autoencoder {
     /// The latents of images `[n, c, h, w]` in evaluation mode, without gradients.
     ///
     /// # Errors
-    /// If the images' shape does not fit.
+    /// If the shape of the images does not match.
     pub fn encode(&self, images: &Tensor) -> Result<Tensor> {
         self.encoder.output(images)
     }
@@ -41,7 +41,7 @@ impl Autoencoder {
     /// The reconstructions of images `[n, c, h, w]` in evaluation mode, without gradients.
     ///
     /// # Errors
-    /// If the images' shape does not fit.
+    /// If the shape of the images does not match.
     pub fn reconstruct(&self, images: &Tensor) -> Result<Tensor> {
         self.output(images)
     }

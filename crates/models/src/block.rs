@@ -7,8 +7,8 @@ use tensor::random::Stream;
 use crate::module::params_of;
 use crate::{LayerNorm, Linear, Mode, Module, Result, SelfAttention};
 
-/// A pre-norm transformer block: `x + attention(norm(x))`, then `x + mlp(norm(x))`, for tokens `[n, t, d]`. The MLP
-/// has one hidden layer with exact GELU. There is no dropout and no layer scale.
+/// A pre-norm transformer block for tokens `[n, t, d]`: `x + attention(norm(x))`, then `x + mlp(norm(x))`. The MLP has
+/// one hidden layer with exact GELU. There is no dropout and no layer scale.
 pub struct Block {
     norm1: LayerNorm,
     attention: SelfAttention,
@@ -18,7 +18,7 @@ pub struct Block {
 }
 
 impl Block {
-    /// A block with an MLP of `mlp_ratio * d` hidden units; `d` is a multiple of `n_heads`.
+    /// Creates a block with an MLP of `mlp_ratio * d` hidden units; `d` is a multiple of `n_heads`.
     pub fn new(d: usize, n_heads: usize, mlp_ratio: usize, stream: &Stream, dtype: DType) -> Self {
         let hidden = mlp_ratio * d;
         Self {
@@ -39,7 +39,7 @@ impl Module for Block {
         Ok(x.add(&self.narrow.forward(&hidden, mode)?)?)
     }
 
-    /// Parameters are named as in common PyTorch implementations.
+    /// The output of a block is a representation, because its MLP contains an activation.
     fn is_representation(&self) -> bool {
         true
     }

@@ -1,4 +1,4 @@
-//! Gradient clipping as an optimiser around another.
+//! Gradient clipping as a wrapper of another optimiser.
 
 use autograd::{Gradients, Param};
 use tensor::Tensor;
@@ -6,7 +6,7 @@ use tensor::Tensor;
 use crate::range::Range;
 use crate::{Optimiser, Result, ScheduleValue};
 
-/// An optimiser that clips the norm of all gradients together before each step, as [`Gradients::clipped`].
+/// An optimiser that clips the joint norm of all gradients before each step, by [`Gradients::clipped`].
 ///
 /// ```
 /// use agon_models::{Adam, AdamConfig, Clipped, Linear, Module};
@@ -25,10 +25,10 @@ pub struct Clipped<O> {
 }
 
 impl<O: Optimiser> Clipped<O> {
-    /// Clips gradients of a larger norm than `max_norm` for this optimiser.
+    /// Wraps `optimiser` so that gradients whose norm exceeds `max_norm` are clipped.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`](crate::Error::OutOfRange) unless the norm is one of [`Gradients::CLIP_NORMS`].
+    /// [`Error::OutOfRange`](crate::Error::OutOfRange) unless the norm is in [`Gradients::CLIP_NORMS`].
     pub fn new(optimiser: O, max_norm: f64) -> Result<Self> {
         Range::of(Gradients::CLIP_NORMS).check("max_norm", max_norm)?;
         Ok(Self { optimiser, max_norm })

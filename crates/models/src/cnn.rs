@@ -25,7 +25,7 @@ impl Builder {
         Self { stream: stream.child(part), dtype, dropout }
     }
 
-    /// The stream of the layer at this position.
+    /// The stream of the next layer, named by its index.
     fn layer(&self, layers: &Sequential) -> Stream {
         self.stream.child(&layers.len().to_string())
     }
@@ -41,7 +41,7 @@ impl Builder {
         layers.then(BatchNorm::new(channels, self.dtype))
     }
 
-    /// Convolution, channel dropout, batch norm, optional pooling, ReLU.
+    /// Appends convolution, channel dropout, batch norm, optional pooling and ReLU.
     fn block(
         &self,
         layers: Sequential,
@@ -57,7 +57,7 @@ impl Builder {
         layers.then(Activation::Relu)
     }
 
-    /// Transposed convolution with a kernel of 3, then an activation.
+    /// Appends a transposed convolution with a kernel of 3, then an activation.
     fn unblock(
         &self,
         layers: Sequential,
@@ -69,7 +69,7 @@ impl Builder {
         layers.then(ConvTranspose2d::new(channels, attributes, &stream, self.dtype)).then(activation)
     }
 
-    /// Flattening, then one affine layer.
+    /// Appends flattening, then one affine layer.
     fn head(&self, layers: Sequential, inputs: usize, outputs: usize) -> Sequential {
         let layers = layers.then(Flatten);
         let stream = self.layer(&layers);
@@ -77,7 +77,8 @@ impl Builder {
     }
 }
 
-/// CNN-S for images of 1 x 28 x 28: a latent of `latent_channels` x 4 x 4, 16 channels in the paper, and 10 classes there.
+/// CNN-S for images of 1 x 28 x 28. The latent has `latent_channels` x 4 x 4 dimensions; the paper has 16 channels and
+/// 10 classes.
 ///
 /// # Errors
 /// If the latent has no channels, or there are no classes.
@@ -98,7 +99,8 @@ pub fn cnn_s(latent_channels: usize, classes: usize, stream: &Stream, dtype: DTy
     Ok(Cre::new(encoder, decoder, build.head(Sequential::new(), 16 * c, classes), &[1, 28, 28]))
 }
 
-/// CNN-L for images of 3 x 32 x 32, with all widths divided by `width_divisor`: 1 in the paper, 4 for training on a CPU.
+/// CNN-L for images of 3 x 32 x 32, with all widths divided by `width_divisor`: 1 in the paper, 4 for training on a
+/// CPU.
 ///
 /// In training, the encoder and the classifier drop each channel with probability `dropout`, [`PAPER_DROPOUT`] in the
 /// paper.
@@ -136,7 +138,7 @@ pub fn cnn_l(
     let decoder = build.unblock(decoder, [narrow, narrow], [1, 1, 0], Activation::Relu);
     let decoder = build.unblock(decoder, [narrow, 3], [1, 1, 0], Activation::Tanh);
 
-    // In the second block of the classifier, pooling precedes the norm.
+    // In the second block of the classifier, the pooling is before the norm.
     let build = Builder::new(stream, "classifier", dtype, dropout);
     let classifier = build.block(Sequential::new(), [wide, widest], 3, None);
     let classifier = build.conv(classifier, [widest, widest], 1).then(MaxPool::HALVING);
@@ -190,7 +192,8 @@ mod tests {
     #[test]
     fn cnn_l_has_the_requested_dropout() {
         let (images, labels) = (images(2, 3072), Indices::new(vec![3, 1]));
-        // In training mode no layer uses running statistics, so two steps differ by their dropout masks only.
+        // In training mode no layer uses running statistics, so the losses of two steps differ only by their dropout
+        // masks.
         let losses = |dropout: f64| {
             let model = cnn_l(32, dropout, 10, &Stream::new(0, "init"), DType::F32).unwrap();
             [0, 1].map(|step| {

@@ -11,9 +11,9 @@ use crate::module::{Next, Role};
 use crate::prepared::Prepared;
 use crate::{BatchNorm, Mode, Module, Result, init};
 
-/// A convolution with a square kernel: `[n, inputs, h, w]` to `[n, outputs, h', w']`.
+/// A convolution with a square kernel, `[n, inputs, h, w]` to `[n, outputs, h', w']`.
 ///
-/// In evaluation on the CPU in `f32`, a batch norm that follows is folded into the weight, which is prepared once and kept
+/// In evaluation on the CPU in `f32`, a following batch norm is folded into the weight. The folded weight is cached
 /// until a parameter changes or training continues.
 ///
 /// ```
@@ -34,7 +34,7 @@ pub struct Conv2d {
 }
 
 impl Conv2d {
-    /// A layer initialised by [`init::uniform_by_fan_in`], with `channels = [inputs, outputs]`.
+    /// Creates a layer initialised by [`init::uniform_by_fan_in`], with `channels = [inputs, outputs]`.
     pub fn new(
         channels: [usize; 2],
         kernel: usize,
@@ -48,7 +48,7 @@ impl Conv2d {
         Self { bias: Some(bias), ..Self::without_bias(channels, kernel, stride, padding, stream, dtype) }
     }
 
-    /// A layer without a bias.
+    /// Creates a layer without a bias.
     pub fn without_bias(
         channels: [usize; 2],
         kernel: usize,
@@ -70,8 +70,9 @@ impl Conv2d {
 }
 
 impl Conv2d {
-    /// The convolution with the norm and the ReLU after it, and the number of layers that this makes; none if there are
-    /// gradients, on a GPU and in other types.
+    /// Evaluates the convolution, with a following norm and ReLU, by a prepared weight. Returns the output and the
+    /// number of following layers that it includes; `None` if gradients are recorded, on a GPU, or for other element
+    /// types.
     fn evaluate<'t>(&self, x: &Var<'t>, next: Next<'_>, mode: Mode) -> Result<Option<(Var<'t>, usize)>> {
         if matches!(mode, Mode::Training { .. }) {
             self.prepared.clear();
@@ -124,7 +125,7 @@ impl Module for Conv2d {
     }
 }
 
-/// A transposed convolution with a square kernel.
+/// A transposed convolution with a square kernel, `[n, inputs, h, w]` to `[n, outputs, h', w']`.
 pub struct ConvTranspose2d {
     weight: Param,
     bias: Option<Param>,
@@ -132,14 +133,14 @@ pub struct ConvTranspose2d {
 }
 
 impl ConvTranspose2d {
-    /// A layer with `channels = [inputs, outputs]`, a kernel of 3 and `[stride, padding, output padding]`.
+    /// Creates a layer with `channels = [inputs, outputs]`, a kernel of 3 and `[stride, padding, output padding]`.
     ///
-    /// It is initialised like in PyTorch, which computes `fan_in` from the **outputs** (`book/cre.md`, section 3.6).
+    /// It is initialised as in PyTorch, which computes `fan_in` from the **outputs** (`book/cre.md`, section 3.6).
     pub fn new(channels: [usize; 2], attributes: [usize; 3], stream: &Stream, dtype: DType) -> Self {
         Self::with_kernel(channels, 3, attributes, stream, dtype)
     }
 
-    /// A layer with any kernel, as [`ConvTranspose2d::new`].
+    /// Creates a layer with any kernel, as [`ConvTranspose2d::new`].
     pub fn with_kernel(
         channels: [usize; 2],
         kernel: usize,
@@ -152,7 +153,7 @@ impl ConvTranspose2d {
         Self { bias: Some(bias), ..Self::without_bias(channels, kernel, attributes, stream, dtype) }
     }
 
-    /// A layer without a bias, with any kernel.
+    /// Creates a layer with any kernel and without a bias.
     pub fn without_bias(
         channels: [usize; 2],
         kernel: usize,
@@ -189,7 +190,7 @@ impl Module for ConvTranspose2d {
     }
 }
 
-/// A parameter initialised uniformly by its `fan_in`, from the substream with its name.
+/// A parameter initialised uniformly by its `fan_in`, from the substream named `name`.
 fn start(shape: &[usize], fan_in: usize, name: &str, stream: &Stream, dtype: DType) -> Param {
     init::uniform_by_fan_in(shape, fan_in, &stream.child(name), dtype)
 }
@@ -207,7 +208,7 @@ mod tests {
         Tensor::from_vec(values, shape).unwrap()
     }
 
-    /// A convolution, dropout, a norm with learned statistics, and perhaps a ReLU.
+    /// A convolution, dropout, a norm with non-trivial running statistics, and an optional ReLU.
     fn layers(bias: bool, is_activated: bool) -> Sequential {
         let stream = Stream::new(2, "init");
         let conv = if bias { Conv2d::new } else { Conv2d::without_bias };
@@ -234,9 +235,9 @@ mod tests {
             let layers = layers(bias, is_activated);
             let [folded, apart] =
                 [Tape::without_gradients(), Tape::new()].map(|tape| evaluated(&layers, &tape));
-            // Sums of 144 products of at most 1/12 and a bias, over a standard deviation of about 0.3: at most 40 before
-            // rounding. Each term has the rounding of its weight, of the product and of 145 sums; Winograd's filtering has
-            // less than 10 times the errors of direct sums.
+            // Sums of 144 products of at most 1/12 and a bias, divided by a standard deviation of about 0.3: at most 40
+            // before rounding. Each term has the roundings of its weight, of the product and of 145 sums; Winograd's
+            // filtering has less than 10 times the error of direct sums.
             let allowed = 10.0 * 150.0 * f64::from(f32::EPSILON) * 40.0;
             for (place, (folded, apart)) in folded.iter().zip(&apart).enumerate() {
                 assert!((folded - apart).abs() <= allowed, "element {place}: {folded}, {apart}");

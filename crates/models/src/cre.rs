@@ -7,7 +7,7 @@ use tensor::{Indices, Tensor};
 use crate::range;
 use crate::train::StepLosses;
 use crate::weights::fitting;
-use crate::{Error, Example, Flatten, Masks, Mode, Module, Result, Sequential};
+use crate::{Example, Flatten, Masks, Mode, Module, Result, Sequential};
 
 /// A CRE: an encoder `z = e(x)`, a decoder `d(z)` and a classifier `c(z)` (`book/cre.md`, section 2.1).
 pub struct Cre {
@@ -58,7 +58,7 @@ pub struct Representation {
     pub logits: Tensor,
 }
 
-/// The losses of a batch on the tape, with the latent passed to each head.
+/// The losses of a batch on the tape, and the latents passed to the heads.
 #[derive(Debug)]
 pub struct Losses<'t> {
     /// The mean squared error of the reconstruction, or of its masked patches.
@@ -82,7 +82,7 @@ impl<'t> Losses<'t> {
 }
 
 impl Cre {
-    /// A model of these three parts, for images of this shape: `[pixels]` or `[c, h, w]`.
+    /// Creates a model from its three parts, for images of this shape: `[pixels]` or `[c, h, w]`.
     pub fn new(encoder: Sequential, decoder: Sequential, classifier: Sequential, image: &[usize]) -> Self {
         Self {
             encoder,
@@ -95,23 +95,24 @@ impl Cre {
         }
     }
 
-    /// Applies these masks to the reconstruction loss; the encoder and the decoder must be built with the same masks
+    /// Restricts the reconstruction loss to these masks; the encoder and the decoder must be built with the same masks
     /// (`book/cre.md`, section 3.5).
     pub fn with_masks(self, masks: Masks) -> Self {
         Self { masks: Some(masks), ..self }
     }
 
-    /// Splits the latent (`book/cre.md`, section 7, question 5): the first `classified` of the k dimensions are passed to
-    /// the classifier only and the others to the decoder only, which take `[n, classified]` and `[n, k - classified]`.
+    /// Splits the latent (`book/cre.md`, section 7, question 5): the first `classified` of the k dimensions are passed
+    /// to the classifier only, and the others to the decoder only. The heads take `[n, classified]` and
+    /// `[n, k - classified]`.
     ///
-    /// The encoder's gradient at z is then the unweighted gradient of the cross-entropy in the first part and that of
-    /// the MSE in the other: lambda has no effect.
+    /// The encoder's gradient at z is then the unweighted gradient of the cross-entropy in the first dimensions and
+    /// that of the MSE in the others: lambda has no effect.
     pub fn with_split(self, classified: usize) -> Self {
         Self { classified: Some(classified), ..self }
     }
 
-    /// Replaces the cross-entropy by the mean squared error with one-hot labels, over images and classes (`book/cre.md`,
-    /// section 6.3, T13).
+    /// Replaces the cross-entropy by the mean squared error to one-hot labels, averaged over images and classes
+    /// (`book/cre.md`, section 6.3, fact T13).
     pub fn with_squared_labels(self) -> Self {
         Self { squared_labels: true, ..self }
     }
@@ -122,7 +123,7 @@ impl Cre {
         [&[n], self.image.as_slice()].concat()
     }
 
-    /// Whether training masks patches of its images: then masked evaluation is available too.
+    /// Whether patches of the images are masked in training, so that masked evaluation is possible.
     pub fn is_masked(&self) -> bool {
         self.masks.is_some_and(|masks| masks.remove_any())
     }
@@ -132,12 +133,12 @@ impl Cre {
         self.classified.is_some()
     }
 
-    /// The latents of a batch.
+    /// The latents of a batch of images.
     pub(crate) fn encode<'t>(&self, images: &Var<'t>, mode: Mode) -> Result<Var<'t>> {
         self.encoder.forward(&images.reshape(&self.shape_of(images.value()))?, mode)
     }
 
-    /// The parts of the latents that the decoder and the classifier read.
+    /// The dimensions of the latents that the decoder and the classifier take.
     fn read<'t>(&self, [z_for_decoder, z_for_classifier]: [&Var<'t>; 2], mode: Mode) -> Result<[Var<'t>; 2]> {
         let Some(classified) = self.classified else {
             return Ok([z_for_decoder.clone(), z_for_classifier.clone()]);
@@ -178,12 +179,12 @@ impl Cre {
         Part::ALL.into_iter().flat_map(named).collect()
     }
 
-    /// Both losses of a batch, with gradients routed as in `book/cre.md`, section 2.2: the decoder's parameters get the
-    /// gradient of the MSE, the classifier's that of the cross-entropy, and the encoder's `lambda` times the first plus
-    /// `1 - lambda` times the second.
+    /// Both losses of a batch. The gradients are routed as in `book/cre.md`, section 2.2: the decoder's parameters get
+    /// the gradient of the MSE, the classifier's that of the cross-entropy, and the encoder's `lambda` times the first
+    /// plus `1 - lambda` times the second.
     ///
-    /// Differentiate the **sum** of the two losses: the gradients are mixed at z in the backward pass. A
-    /// [split](Self::with_split) latent needs no mixing.
+    /// Differentiate the **sum** of the two losses: the backward pass combines the gradients at z by `lambda`. The
+    /// gradients of a [split](Self::with_split) latent are not combined.
     ///
     /// # Errors
     /// If `lambda` is outside [0, 1] or a shape does not match.
@@ -211,14 +212,14 @@ impl Cre {
         // ANCHOR: losses
         let handed_out = match self.classified {
             None => z.split(lambda)?,
-            // Two separate variables, so that each has its own gradient.
+            // Two separate variables, so that each latent has its own gradient.
             Some(_) => [z.reshape(z.shape())?, z.reshape(z.shape())?],
         };
         // ANCHOR_END: losses
         self.losses_at(handed_out, example, mode)
     }
 
-    /// The losses of the two heads at the given latents; each latent gets the gradient of its own loss.
+    /// The losses of the two heads for the given latents; the gradient of each latent is that of its own loss.
     pub(crate) fn losses_at<'t>(
         &self,
         [z_for_decoder, z_for_classifier]: [Var<'t>; 2],
@@ -246,7 +247,7 @@ impl Cre {
         Ok(Losses { mse, cross_entropy, logits, z_for_decoder, z_for_classifier })
     }
 
-    /// The classification loss of latents, for any classes.
+    /// The classification loss for latents and these labels.
     pub(crate) fn classification_loss<'t>(
         &self,
         z: &Var<'t>,
@@ -264,11 +265,11 @@ impl Cre {
         })
     }
 
-    /// Computes latent, reconstruction and logits of a batch of unmasked images, without gradients. A split latent is
-    /// returned as a whole.
+    /// Computes latents, reconstructions and logits of a batch of unmasked images, without gradients. A split latent is
+    /// returned as one tensor.
     ///
     /// # Errors
-    /// If the images' shape does not fit.
+    /// If the shape of the images does not match.
     pub fn represent(&self, images: &Tensor) -> Result<Representation> {
         let z = self.latents(images)?;
         let [reconstruction, logits] = self.read_out(&z)?;
@@ -277,20 +278,20 @@ impl Cre {
         Ok(Representation { z, reconstruction, logits })
     }
 
-    /// The latents of a batch of whole images in the shape that the heads take, `[n, k]`, `[n, tokens, d]` or
-    /// `[n, c, h, w]`, with nothing recorded.
+    /// The latents of a batch of unmasked images in the shape that the heads take: `[n, k]`, `[n, tokens, d]` or
+    /// `[n, c, h, w]`. Nothing is recorded.
     ///
     /// # Errors
-    /// If the images' shape does not fit.
+    /// If the shape of the images does not match.
     pub fn latents(&self, images: &Tensor) -> Result<Tensor> {
         let tape = Tape::without_gradients();
         Ok(self.encode(&tape.constant(images), Mode::Evaluation)?.value().clone())
     }
 
-    /// Reconstruction and logits of [latents](Self::latents), with nothing recorded.
+    /// Reconstructions and logits for [latents](Self::latents). Nothing is recorded.
     ///
     /// # Errors
-    /// If the latents' shape does not fit.
+    /// If the shape of the latents does not match.
     pub fn read_out(&self, z: &Tensor) -> Result<[Tensor; 2]> {
         let tape = Tape::without_gradients();
         let (z, mode) = (tape.constant(z), Mode::Evaluation);
@@ -299,12 +300,12 @@ impl Cre {
         Ok([reconstruction, self.classifier.forward(&for_classifier, mode)?.value().clone()])
     }
 
-    /// What a batch of whole images is in each layer of the encoder, `[n, features]`: the outputs of its activations
-    /// and of its blocks, and the latent last. Each is named by its layer's index, as in `encoder.3`; nothing is
-    /// recorded.
+    /// The representations of a batch of unmasked images in the layers of the encoder, each `[n, features]`: the
+    /// outputs of its activations and blocks, and the latent last. Each is named by its layer's index, such as
+    /// `encoder.3`. Nothing is recorded.
     ///
     /// # Errors
-    /// If the images' shape does not fit.
+    /// If the shape of the images does not match.
     pub fn activations(&self, images: &Tensor) -> Result<Vec<(String, Tensor)>> {
         let (tape, mode) = (Tape::without_gradients(), Mode::Evaluation);
         let last = self.encoder.len().saturating_sub(1);
@@ -322,7 +323,7 @@ impl Cre {
     /// Loads stored values of all parameters and buffers.
     ///
     /// # Errors
-    /// [`Error::State`] if one is missing or has another shape or type; then nothing has changed.
+    /// [`Error::State`] if one is missing or has another shape or type; in that case nothing has changed.
     pub fn load(&self, stored: impl Fn(&str) -> Option<Tensor>) -> Result<()> {
         let mut values = Vec::new();
         for (name, param) in self.params().into_iter().chain(self.buffers()) {

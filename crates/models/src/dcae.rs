@@ -12,9 +12,9 @@ use crate::{Activation, Autoencoder, Conv2d, ConvTranspose2d, Error, Result, Seq
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Channels, rows and columns of an image; both sides are halved `depth` times.
+    /// Channels, rows and columns of an image; rows and columns are halved `depth` times.
     pub image: [usize; 3],
-    /// The **channels** of the latent, which has `latent (h / 2^depth) (w / 2^depth)` dimensions.
+    /// The number of **channels** of the latent, which has `latent (h / 2^depth) (w / 2^depth)` dimensions.
     pub latent: usize,
     /// The number of convolutions in the encoder and in the decoder: 3 and 5 in the paper.
     pub depth: usize,
@@ -69,7 +69,7 @@ mod tests {
         autoencoder(&Config { image, latent, depth }, &Stream::new(0, "init"), DType::F32)
     }
 
-    /// Parameter counts, fact LBR C14 of `book/lbr.md`.
+    /// Parameter counts (fact LBR C14 of `book/lbr.md`).
     #[test]
     fn the_parameter_counts_are_those_of_the_specification() {
         for (depth, count) in [(3, 2_666_275), (5, 6_367_587)] {

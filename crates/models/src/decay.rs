@@ -10,12 +10,12 @@ pub enum Decayed {
     #[default]
     All,
     /// Parameters with at least two axes: matrices and convolution kernels. Biases, the scales and shifts of norms, and
-    /// learned tokens do not decay, as in most recipes for transformers.
+    /// learned tokens are not decayed, as in most recipes for transformers.
     Weights,
 }
 
 impl Decayed {
-    /// Whether a parameter of this shape decays.
+    /// Whether a parameter of this shape is decayed.
     pub fn includes(self, shape: &[usize]) -> bool {
         match self {
             Self::All => true,

@@ -1,4 +1,4 @@
-//! Moving models between devices.
+//! Moves models to another device.
 
 use autograd::Param;
 use tensor::Device;
@@ -20,7 +20,7 @@ use crate::Result;
 /// ```
 ///
 /// # Errors
-/// If a device fails or is out of memory; then nothing has moved.
+/// If a device fails or is out of memory; in that case nothing has moved.
 pub fn to_device<'a>(learned: impl IntoIterator<Item = (String, &'a Param)>, device: &Device) -> Result<()> {
     let moved = learned.into_iter().map(|(_, param)| Ok((param, param.value().to_device(device)?)));
     let moved: Vec<_> = moved.collect::<Result<_>>()?;

@@ -23,8 +23,8 @@ pub enum Error {
         found(first)
     )]
     Diverged {
-        /// The index of the step from 0, within the epoch; for single steps outside of an epoch, since the start of
-        /// training.
+        /// The index of the step from 0: within the epoch, or since the start of training if steps are run
+        /// individually.
         step: usize,
         /// The name of the loss.
         loss: &'static str,
@@ -53,7 +53,7 @@ pub enum Error {
         /// The actual value.
         got: f64,
     },
-    /// An optimiser was given a different list of parameters than at its construction.
+    /// An optimiser was given another list of parameters than at its construction.
     #[error(
         "{optimiser}: expected {expected}, got {got}; pass the same parameters in the same order as to its constructor"
     )]
@@ -113,12 +113,14 @@ pub enum Error {
         misfits: Vec<String>,
     },
     /// There were no batches to train on or to evaluate.
-    #[error("no batch: expected at least one whole batch of images, got fewer; use a smaller batch")]
+    #[error(
+        "batches: expected at least one complete batch of images, got fewer images; use a smaller batch size"
+    )]
     NoBatches,
 }
 
 fn found(first: &Option<String>) -> String {
-    first.as_ref().map_or(String::new(), |first| format!(", first in {first}"))
+    first.as_ref().map_or(String::new(), |first| format!(", the first non-finite value is in {first}"))
 }
 
 /// Returns an error that names the first setting of zero.
@@ -129,7 +131,7 @@ pub(crate) fn positive(settings: &[(&'static str, usize)]) -> Result<()> {
     }
 }
 
-/// Returns an error that names the setting unless `legal` is true.
+/// Returns an error that names the setting if `legal` is false.
 pub(crate) fn require(legal: bool, setting: &'static str, expected: &'static str, got: f64) -> Result<()> {
     match legal {
         true => Ok(()),

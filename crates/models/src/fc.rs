@@ -12,9 +12,9 @@ use crate::{Activation, Cre, Error, Linear, Result, Sequential};
 pub enum Size {
     /// One affine layer in each part.
     S,
-    /// One hidden layer of 616 in encoder and decoder, of 12 in the classifier.
+    /// One hidden layer of width 616 in encoder and decoder, and of width 12 in the classifier.
     M,
-    /// Hidden layers of 716, 684 and 616 in encoder and decoder, of 64 in the classifier.
+    /// Hidden layers of widths 716, 684 and 616 in encoder and decoder, and of width 64 in the classifier.
     L,
 }
 
@@ -59,17 +59,17 @@ pub struct Config {
     /// The size k of the latent.
     #[serde(serialize_with = "crate::range::width")]
     pub latent: usize,
-    /// The number of leading latent dimensions reserved for the classifier, while the others are reserved for the
-    /// decoder; in the paper both read all dimensions (`book/cre.md`, Q5).
+    /// The number of leading latent dimensions reserved for the classifier; the others are reserved for the decoder. By
+    /// default both heads take all dimensions, as in the paper (`book/cre.md`, section 7, question 5).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(serialize_with = "crate::range::width")]
     pub classified: Option<usize>,
-    /// The activation of the latent: `relu` in the paper; with `identity` there are no dead units.
+    /// The activation of the latent: `relu` in the paper; `identity` avoids dead units.
     pub latent_activation: Activation,
 }
 
 impl Config {
-    /// The paper's model of this size with a latent of this size k: 784 pixels, 10 classes, a ReLU at the latent.
+    /// The paper's model of this size with `latent` latent dimensions: 784 pixels, 10 classes, a ReLU at the latent.
     pub const fn of(size: Size, latent: usize) -> Self {
         Self {
             encoder: size,
@@ -99,10 +99,11 @@ impl Config {
     }
 }
 
-/// Builds the model; every parameter is drawn from its own substream.
+/// Builds the model. Every parameter is initialised from its own substream of `stream`.
 ///
 /// # Errors
-/// If a size is zero, a split leaves one head without dimensions, or the latent's activation is neither ReLU nor identity.
+/// If a size is zero, a split leaves a head without dimensions, or the latent's activation is neither ReLU nor
+/// identity.
 pub fn cre(config: &Config, stream: &Stream, dtype: DType) -> Result<Cre> {
     let Config { pixels, classes, latent, latent_activation, .. } = *config;
     positive(&[("pixels", pixels), ("classes", classes), ("latent", latent)])?;
@@ -111,7 +112,7 @@ pub fn cre(config: &Config, stream: &Stream, dtype: DType) -> Result<Cre> {
         return Err(Error::Setting { setting: "latent_activation", expected, got });
     }
     if let Some(classified) = config.classified.filter(|classified| !(1..latent).contains(classified)) {
-        let (expected, got) = ("at least 1 and less than the latent", classified.to_string());
+        let (expected, got) = ("at least 1 and less than `latent`", classified.to_string());
         return Err(Error::Setting { setting: "classified", expected, got });
     }
     let [encoder, decoder, classifier] = config.widths();
@@ -128,7 +129,7 @@ pub fn cre(config: &Config, stream: &Stream, dtype: DType) -> Result<Cre> {
     })
 }
 
-/// Affine layers through these widths, with ReLU between them and `last` at the end.
+/// Affine layers with these widths, with ReLU between them and the activation `last` at the end.
 fn stack(widths: &[usize], last: Activation, stream: &Stream, dtype: DType) -> Sequential {
     let n_layers = widths.len() - 1;
     let mut layers = Sequential::new();
@@ -157,7 +158,7 @@ mod tests {
         Part::ALL.map(|part| model.part(part).n_params())
     }
 
-    /// Parameter counts, fact A1 of `book/cre.md`.
+    /// Parameter counts (fact A1 of `book/cre.md`).
     #[test]
     fn the_parameter_counts_are_those_of_the_paper() {
         for k in [2, 4, 16, 512] {
@@ -217,7 +218,7 @@ mod tests {
         for classified in [0, 2, 3] {
             let refused = Config { classified: Some(classified), ..Config::of(Size::S, 2) };
             let expected =
-                format!("classified: expected at least 1 and less than the latent, got {classified}");
+                format!("classified: expected at least 1 and less than `latent`, got {classified}");
             assert_eq!(message(refused), expected);
         }
     }

@@ -8,10 +8,10 @@ use crate::{Mode, Module, Result};
 
 /// Compares the gradients of a module's output with respect to its input and all its parameters with finite differences.
 ///
-/// The input is named `input`.
+/// In errors, the input is named `input`.
 ///
-/// The parameters and the input are in `f64`. Parameters and buffers, such as running statistics, have their values again
-/// when the check ends. [`GradCheck::directions`] makes the check of a large module fast.
+/// The parameters and the input must be in `f64`. When the check returns, parameters and buffers, such as running
+/// statistics, have their original values. [`GradCheck::directions`] makes the check of a large module fast.
 ///
 /// ```
 /// use agon_models::{Activation, BatchNorm, Linear, Mode, Sequential, check_gradients};
@@ -31,7 +31,7 @@ use crate::{Mode, Module, Result};
 /// ```
 ///
 /// # Errors
-/// As [`gradcheck`](autograd::gradcheck()), with the name of the parameter.
+/// As [`gradcheck`](autograd::gradcheck()); the error names the parameter.
 pub fn check_gradients(module: &dyn Module, x: &Tensor, mode: Mode, options: &GradCheck) -> Result<Checked> {
     let buffers: Vec<(&Param, Tensor)> =
         module.buffers().into_iter().map(|(_, buffer)| (buffer, buffer.value())).collect();
@@ -44,7 +44,7 @@ pub fn check_gradients(module: &dyn Module, x: &Tensor, mode: Mode, options: &Gr
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#[allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 mod tests {
     use autograd::{Error as Engine, Tape, Var};
     use tensor::DType;
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
     use crate::{Activation, BatchNorm, Error, Linear, Sequential};
 
-    /// A layer whose output ignores its first parameter in the backward pass.
+    /// A layer whose backward pass ignores its first parameter.
     struct Detached(Param);
 
     impl Module for Detached {
@@ -95,7 +95,7 @@ mod tests {
         }
     }
 
-    /// Passes no gradient to its input.
+    /// A layer that propagates no gradient to its input.
     struct Cut;
 
     impl Module for Cut {

@@ -1,4 +1,4 @@
-//! Autoencoders guided by two probes on the latent (LBR E6 of `book/lbr.md`).
+//! Autoencoders guided by two probes on the latent (`book/lbr.md`, experiment LBR E6).
 
 use autograd::{Param, Tape, Var};
 use tensor::random::Stream;
@@ -12,7 +12,7 @@ use crate::{Activation, Autoencoder, BatchNorm, Example, Flatten, Linear, Mode, 
 /// The width of the non-linear probe in the paper.
 pub const PROBE_WIDTH: usize = 1024;
 
-/// A linear probe: an affine map from latents to logits.
+/// A linear probe: an affine map from latents `[n, latent]` to logits `[n, classes]`.
 ///
 /// # Errors
 /// If a size is zero.
@@ -22,7 +22,7 @@ pub fn linear_probe(latent: usize, classes: usize, stream: &Stream, dtype: DType
     Ok(layers.then_with(stream, |stream| Linear::new(latent, classes, stream, dtype)))
 }
 
-/// A non-linear probe: two hidden layers with batch norm and ReLU, and an affine map to logits.
+/// A non-linear probe: two hidden layers with batch norm and ReLU, and an affine map to logits `[n, classes]`.
 ///
 /// # Errors
 /// If a size is zero.
@@ -63,9 +63,9 @@ pub struct ProbeOutput<'t> {
 /// The losses of a batch, on the tape.
 #[derive(Debug)]
 pub struct GuidedLosses<'t> {
-    /// The differentiated total.
+    /// The total loss, which is differentiated.
     pub total: Var<'t>,
-    /// The sum of both probes' cross-entropies, the total for training without reconstruction.
+    /// The sum of both probes' cross-entropies, which is the total loss for training without reconstruction.
     pub probes: Var<'t>,
     /// The mean squared error of the reconstruction.
     pub mse: Var<'t>,
@@ -76,7 +76,7 @@ pub struct GuidedLosses<'t> {
 }
 
 impl Guided {
-    /// An autoencoder with two probes on its latent.
+    /// Creates a guided autoencoder from its parts.
     pub fn new(autoencoder: Autoencoder, linear: Sequential, nonlinear: Sequential) -> Self {
         Self { autoencoder, linear, nonlinear }
     }
@@ -86,7 +86,7 @@ impl Guided {
         &self.autoencoder
     }
 
-    /// All parameters, named as in `autoencoder.encoder.1.weight`, `linear.1.weight`, `nonlinear.1.weight`.
+    /// All parameters, with names such as `autoencoder.encoder.1.weight`, `linear.1.weight` and `nonlinear.1.weight`.
     pub fn params(&self) -> Vec<(String, &Param)> {
         self.named(|part| part.params())
     }
@@ -115,10 +115,10 @@ impl Guided {
         parts.into_iter().flat_map(|(name, part)| within(name, of(part))).collect()
     }
 
-    /// The losses of images `[n, c, h, w]` in [0, 1] and their classes:
+    /// The losses of images `[n, c, h, w]` in [0, 1] with their labels. The total is
     /// `MSE + guidance (CE of the linear probe + CE of the non-linear probe)`.
     ///
-    /// With guidance 0 the probes read the detached latent and are trained with weight 1, so that the autoencoder is
+    /// With guidance 0, the probes take the detached latent and are trained with weight 1, so that the autoencoder is
     /// trained on the MSE alone.
     ///
     /// # Errors
@@ -137,7 +137,7 @@ impl Guided {
     /// [`Guided::losses`] with a separate reconstruction target, such as the image before masking.
     ///
     /// # Errors
-    /// As [`Guided::losses`], and unless each image has a label.
+    /// As [`Guided::losses`], and if an image has no label.
     pub fn losses_of<'t>(
         &self,
         tape: &'t Tape,
@@ -191,7 +191,7 @@ mod tests {
         (Tensor::from_vec(pixels, &[6, 1, 3, 3]).unwrap(), Indices::new(vec![0, 1, 2, 0, 1, 2]))
     }
 
-    /// The gradients of all parameters with this prefix; zero where the loss does not depend on one.
+    /// The gradients of all parameters with this prefix; zero for parameters on which the loss does not depend.
     fn gradients(
         model: &Guided,
         guidance: f64,
@@ -208,7 +208,7 @@ mod tests {
         model.params().into_iter().filter(|(name, _)| name.starts_with(part)).flat_map(of_param).collect()
     }
 
-    /// Parameter counts, fact LBR C14 of `book/lbr.md`.
+    /// Parameter counts (fact LBR C14 of `book/lbr.md`).
     #[test]
     fn the_probes_have_the_parameters_of_the_specification() {
         let stream = Stream::new(0, "init");

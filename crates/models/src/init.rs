@@ -11,22 +11,22 @@ use crate::Result;
 use crate::range;
 
 /// PyTorch's default initialisation of weights and biases: uniform in `+-1 / sqrt(fan_in)` (`book/cre.md`, section
-/// 3.6); zero where `fan_in` is zero.
+/// 3.6), or zero if `fan_in` is zero.
 ///
-/// `fan_in` is the number of inputs of one output. All initialisers sample in 64 bits, so models of other element
-/// types start from the same values, rounded.
+/// `fan_in` is the number of inputs of each output. All initialisers sample in 64 bits, so models of other element
+/// types have the same initial values up to rounding.
 pub fn uniform_by_fan_in(shape: &[usize], fan_in: usize, stream: &Stream, dtype: DType) -> Param {
     uniform(shape, 1.0 / (fan_in as f64).sqrt(), stream, dtype)
 }
 
-/// Xavier initialisation (Glorot and Bengio, 2010, AISTATS) for a weight `[outputs, inputs]`: uniform in
-/// `+-sqrt(6 / (inputs + outputs))`, used by the affine layers of the ViT (`book/cre.md`, section 3.4).
+/// Xavier initialisation (Glorot and Bengio, 2010, AISTATS) of a weight `[outputs, inputs]`: uniform in
+/// `+-sqrt(6 / (inputs + outputs))`. Used for the affine layers of the ViT (`book/cre.md`, section 3.4).
 pub fn xavier_uniform([outputs, inputs]: [usize; 2], stream: &Stream, dtype: DType) -> Param {
     uniform(&[outputs, inputs], (6.0 / (inputs as f64 + outputs as f64)).sqrt(), stream, dtype)
 }
 
-/// Normal initialisation with mean 0 and this standard deviation, used by the learned tokens of the ViT (`book/cre.md`,
-/// section 3.4).
+/// Normal initialisation with mean 0 and standard deviation `deviation`. Used for the learned tokens of the ViT
+/// (`book/cre.md`, section 3.4).
 ///
 /// # Errors
 /// [`Error::OutOfRange`](crate::Error::OutOfRange) if the deviation is negative or not finite.
@@ -35,14 +35,14 @@ pub fn normal(shape: &[usize], deviation: f64, stream: &Stream, dtype: DType) ->
     Ok(drawn(shape, Normal::new(0.0, deviation).expect("the deviation is finite"), stream, dtype))
 }
 
-/// The initial value of a learned token of `d` features.
+/// A learned token of `d` features with its initial value.
 pub(crate) fn token(d: usize, stream: &Stream, dtype: DType) -> Param {
     /// The initial standard deviation of learned tokens.
     const DEVIATION: f64 = 0.02;
     normal(&[d], DEVIATION, stream, dtype).expect("the deviation is finite")
 }
 
-/// Uniform in `+-bound`; zero where the bound is infinite, because `fan_in` is zero.
+/// Uniform in `+-bound`; zero if the bound is infinite, which is the case for a `fan_in` of zero.
 fn uniform(shape: &[usize], bound: f64, stream: &Stream, dtype: DType) -> Param {
     match Uniform::new(-bound, bound) {
         Ok(uniform) => drawn(shape, uniform, stream, dtype),
@@ -76,7 +76,7 @@ mod tests {
         let values = param.value().to_f64_vec();
         assert!(values.iter().all(|x| x.abs() <= 0.02f64.sqrt()));
         let variance = values.iter().map(|x| x * x).sum::<f64>() / values.len() as f64;
-        // b^2 = 6 / 300 and the variance is b^2 / 3; the standard error is as above.
+        // b^2 = 6 / 300 and the variance is b^2 / 3; the standard error is 0.6 %, as above.
         assert!((variance / (0.02 / 3.0) - 1.0).abs() < 0.035, "{variance}");
     }
 
@@ -88,8 +88,8 @@ mod tests {
         let mean = values.iter().sum::<f64>() / n;
         let variance = values.iter().map(|x| x * x).sum::<f64>() / n;
         let beyond_two = values.iter().filter(|x| x.abs() > 0.04).count() as f64 / n;
-        // Standard errors: of the mean 0.02 / sqrt(n) = 1.4e-4, of the variance sqrt(2 / n) = 1 % of it, of
-        // the fraction 0.0455 beyond two deviations 0.0015; five of each.
+        // Five standard errors: that of the mean is 0.02 / sqrt(n) = 1.4e-4, that of the variance sqrt(2 / n) = 1 % of
+        // it, and that of the fraction 0.0455 beyond two standard deviations 0.0015.
         assert!(mean.abs() < 7e-4 && (variance / 4e-4 - 1.0).abs() < 0.05, "{mean} {variance}");
         assert!((beyond_two - 0.0455).abs() < 0.0075, "{beyond_two}");
     }

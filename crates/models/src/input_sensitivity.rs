@@ -8,19 +8,19 @@ use tensor::random::Stream;
 
 use crate::{Cre, Error, Mode, Result};
 
-/// For each direction `v`, a row of `[m, pixels]`, an estimate of the mean over the images `[n, pixels]` of
-/// `|J v|^2`, where `J = dz/dx` is the Jacobian of the encoder at that image, in evaluation mode.
+/// For each direction `v`, a row of `[m, pixels]`, an estimate of the mean of `|J v|^2` over the images `[n, pixels]`,
+/// where `J = dz/dx` is the Jacobian of the encoder at that image, in evaluation mode.
 ///
 /// Values of orthonormal rows are comparable; over a whole basis they sum to the mean squared Frobenius norm of the
 /// Jacobian.
 ///
-/// One backward pass suffices for all directions (Hutchinson's estimator, 1989, doi 10.1080/03610918908812806). For each
-/// image, random signs `g` are drawn from `stream`, one for each latent dimension, and the pass computes `r = J^T g`.
-/// With `u = J v`, `(r v)^2 = (g u)^2` has the mean `|u|^2`, because the signs are independent, so the estimate is
-/// unbiased. Its variance for one image is `2 (|u|^4 - sum of u_i^4)`: zero for a one-dimensional latent, and at most
-/// `2 |u|^4`, the variance with normal samples in place of signs. Over `n` images with equal `|u|` the relative standard
-/// error is at most `sqrt(2 / n)`; it is larger where few images dominate the sum. Average batches of one data set
-/// weighted by their sizes, each with its own stream.
+/// One backward pass suffices for all directions (Hutchinson's estimator, 1989, doi 10.1080/03610918908812806). For
+/// each image, random signs `g` are drawn from `stream`, one for each latent dimension, and the pass computes
+/// `r = J^T g`. With `u = J v`, `(r v)^2 = (g u)^2` has the mean `|u|^2`, because the signs are independent, so the
+/// estimate is unbiased. Its variance for one image is `2 (|u|^4 - sum of u_i^4)`: zero for a one-dimensional latent,
+/// and at most `2 |u|^4`, the variance with normally distributed `g`. Over `n` images with equal `|u|`, the relative
+/// standard error is at most `sqrt(2 / n)`; it is larger if few images dominate the sum. For a data set, average over
+/// its batches, weighted by their sizes, each with its own stream.
 ///
 /// # Errors
 /// If there are no images or a shape does not match.
@@ -46,7 +46,7 @@ pub fn input_sensitivity(
         let signs = signs(z.shape(), stream)?.to_dtype(z.value().dtype()).to_device(&z.value().device())?;
         tape.backward_from(&z, signs)?.of(&x)?.clone()
     };
-    // r v for each image and each direction, [n, m]
+    // r v for each image and each direction: [n, m]
     let tape = Tape::without_gradients();
     let directions = tape.constant(&directions.to_device(&by_pixel.device())?).to_dtype(by_pixel.dtype())?;
     let transposed = MatMul { transpose_a: false, transpose_b: true };
@@ -118,7 +118,7 @@ mod tests {
         all
     }
 
-    /// The mean over many samples is within five standard errors, computed from the documented variance.
+    /// The mean over many samples is within five standard errors, which are computed from the documented variance.
     #[test]
     fn the_estimate_has_the_documented_mean_and_variance() {
         const DRAWS: usize = 2000;
@@ -148,7 +148,7 @@ mod tests {
                     (got - mean).abs() < error,
                     "{size:?}, {direction}: {got}, exactly {mean} +- {error}"
                 );
-                // A variance from 2,000 samples with a kurtosis below 12 has a standard error below 8 %.
+                // The standard error of a variance estimated from 2,000 samples with a kurtosis below 12 is below 8 %.
                 assert!((spread / variance - 1.0).abs() < 0.4, "{size:?}, {direction}: {spread} {variance}");
             }
         }
@@ -164,7 +164,7 @@ mod tests {
             for (direction, got) in got.into_iter().enumerate() {
                 let squares = jacobian.iter().map(|image| image[direction][0].powi(2));
                 let expected = squares.sum::<f64>() / N as f64;
-                // Both are the same sums of about a thousand products, up to the sign and the order.
+                // Both are sums of the same thousand products, up to signs and order.
                 assert!((got - expected).abs() <= 1e-12 * expected, "{direction}: {got} {expected}");
             }
         }

@@ -16,23 +16,23 @@ pub(crate) struct Layer<'m> {
 /// The role of the weights in a computation.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Weights {
-    /// Constants without gradients.
+    /// As constants, without gradients.
     Fixed,
-    /// Parameters with gradients.
+    /// As parameters, with gradients.
     Learned,
 }
 
 impl Layer<'_> {
-    /// The output for the activity below, `[n, inputs]` to `[n, outputs]`.
+    /// The output for the activities of the layer below, `[n, inputs]` to `[n, outputs]`.
     pub(crate) fn predict<'t>(&self, below: &Var<'t>, weights: Weights) -> Result<Var<'t>> {
         self.activate(&self.affine(below, weights)?)
     }
 
-    /// The output before its activation.
+    /// The output before the activation function.
     pub(crate) fn affine<'t>(&self, below: &Var<'t>, weights: Weights) -> Result<Var<'t>> {
         let tape = below.tape();
         let taken = |param: &Param| match weights {
-            // A mixed tape casts parameters only.
+            // On a mixed-precision tape only parameters are cast.
             Weights::Fixed => tape.constant(&param.value()).to_dtype(below.value().dtype()),
             Weights::Learned => tape.param(param),
         };
@@ -57,7 +57,7 @@ pub(crate) fn layers<'m>(model: &'m Cre, config: &fc::Config, part: Part) -> Vec
         Part::Decoder => Activation::Tanh,
         Part::Classifier => Activation::Identity,
     };
-    // Each layer lists its weight, then its bias.
+    // The parameter list of each layer is its weight, then its bias.
     let params = model.part(part).params();
     let n_layers = params.len() / 2;
     let layer = |(place, pair): (usize, &[(String, &'m Param)])| Layer {

@@ -1,4 +1,4 @@
-//! What every network has in common: parameters and buffers with names.
+//! Networks as named parameters and buffers.
 
 use autograd::Param;
 

@@ -1,8 +1,8 @@
 //! Layers, architectures, initialisers, optimisers and training.
 //!
 //! A [`Module`] maps a variable to a variable and lists its parameters. A [`Cre`] is an encoder with a decoder and a
-//! classifier on a shared latent; [`fc`] builds the fully connected ones, [`cnn`] the convolutional ones, [`vit`] the
-//! transformers, and an [`Architecture`] describes any of them. A [`CreTrainer`] trains all three parts with one forward
+//! classifier on a shared latent. [`fc`] builds fully connected CREs, [`cnn`] convolutional ones and [`vit`]
+//! transformers; an [`Architecture`] describes any of them. A [`CreTrainer`] trains all three parts with one forward
 //! and one backward pass per step.
 //!
 //! [`mlp`] and [`resnet9`] build plain classifiers; [`mlpae`], [`dcae`] and [`resnet_autoencoder`] build an

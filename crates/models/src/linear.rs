@@ -1,4 +1,4 @@
-//! The affine layer.
+//! The affine (fully connected) layer.
 
 use autograd::ops::matmul::MatMul;
 use autograd::{Param, Var};
@@ -11,38 +11,39 @@ use crate::{Mode, Module, Result, init};
 /// An affine layer `y = x W^T + b` for rows `x: [.., inputs]`, with `W: [outputs, inputs]` and an optional bias
 /// `b: [outputs]`. A single row `[inputs]` gives `[outputs]`.
 ///
-/// The weight has the layout of PyTorch, so that parameters can be exchanged unchanged.
+/// The weight has the layout of PyTorch, so that parameters can be exchanged without conversion.
 pub struct Linear {
     weight: Param,
     bias: Option<Param>,
 }
 
 impl Linear {
-    /// A layer initialised by [`init::uniform_by_fan_in`], with random numbers from `stream`: a [`Stream`] is made of a
-    /// seed and a purpose, as in `Stream::new(0, "init")`, and layers of one model get different children of it.
+    /// Creates a layer initialised by [`init::uniform_by_fan_in`], with random numbers from `stream`. A [`Stream`] is
+    /// created from a seed and a purpose, as in `Stream::new(0, "init")`; each layer of a model gets a different child
+    /// of it.
     pub fn new(inputs: usize, outputs: usize, stream: &Stream, dtype: DType) -> Self {
         let bias = init::uniform_by_fan_in(&[outputs], inputs, &stream.child("bias"), dtype);
         Self { bias: Some(bias), ..Self::without_bias(inputs, outputs, stream, dtype) }
     }
 
-    /// A layer without a bias.
+    /// Creates a layer without a bias.
     pub fn without_bias(inputs: usize, outputs: usize, stream: &Stream, dtype: DType) -> Self {
         let weight = init::uniform_by_fan_in(&[outputs, inputs], inputs, &stream.child("weight"), dtype);
         Self { weight, bias: None }
     }
 
-    /// A layer initialised by [`init::xavier_uniform`], with a bias of zero.
+    /// Creates a layer with weights initialised by [`init::xavier_uniform`] and a bias of zero.
     pub fn xavier(inputs: usize, outputs: usize, stream: &Stream, dtype: DType) -> Self {
         let weight = init::xavier_uniform([outputs, inputs], &stream.child("weight"), dtype);
         Self::from_params(weight, Param::new(Tensor::zeros(&[outputs], dtype)))
     }
 
-    /// A layer with these parameters.
+    /// Creates a layer with these parameters.
     pub(crate) fn from_params(weight: Param, bias: Param) -> Self {
         Self { weight, bias: Some(bias) }
     }
 
-    /// The layer, followed by a ReLU if `has_relu` (only with a bias), `[n, inputs]` to `[n, outputs]`.
+    /// Applies the layer to rows, `[n, inputs]` to `[n, outputs]`, followed by a ReLU if `has_relu` (only with a bias).
     fn of_rows<'t>(&self, x: &Var<'t>, has_relu: bool) -> Result<Var<'t>> {
         let tape = x.tape();
         let weight = tape.param(&self.weight)?;
@@ -79,7 +80,7 @@ impl Module for Linear {
     }
 }
 
-/// The parameters of a layer with an optional bias.
+/// The named parameters of a layer with an optional bias.
 pub(crate) fn weight_and_bias<'a>(weight: &'a Param, bias: &'a Option<Param>) -> Vec<(String, &'a Param)> {
     let bias = bias.iter().map(|bias| ("bias".to_owned(), bias));
     std::iter::once(("weight".to_owned(), weight)).chain(bias).collect()
@@ -92,7 +93,7 @@ mod tests {
     use super::*;
     use crate::{Conv2d, ConvTranspose2d};
 
-    /// Both layers start from the same weight, so their outputs differ by the bias of each channel.
+    /// Checks two layers with the same weight: their outputs must differ by the bias of each channel.
     fn differ_by_the_bias(with: &dyn Module, without: &dyn Module, x: &Tensor) {
         assert_eq!(without.params().len(), 1);
         let bias = with.params()[1].1.value().to_f64_vec();

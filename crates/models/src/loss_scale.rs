@@ -9,9 +9,9 @@ use crate::{Error, Result};
 /// Dynamic loss scaling: multiplies the loss before the backward pass and divides the gradients afterwards, because
 /// gradients below 2^-24 underflow in `DType::F16` (Micikevicius et al., 2018, arXiv 1710.03740, section 3.2).
 ///
-/// The factor is a power of two, so scaling is exact. It is halved whenever a gradient is not finite, and doubled
-/// after a number of consecutive steps with finite gradients. A step recorded on a GPU keeps the factor that it was
-/// recorded with.
+/// The factor is a power of two, so scaling is exact. It is halved whenever a gradient is not finite, and doubled after
+/// a number of consecutive steps with finite gradients. A step recorded on a GPU keeps the factor at the time of
+/// recording.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LossScale {
@@ -24,15 +24,16 @@ pub struct LossScale {
 }
 
 impl LossScale {
-    /// The minimum scale: gradients that are not finite at this scale are not finite at all.
+    /// The minimum scale: gradients that are not finite at this scale are treated as not finite at any scale.
     const SMALLEST: f64 = 1.0 / (1u64 << 24) as f64;
 
-    /// The common defaults: an initial scale of 2^16, doubled after 2,000 finite steps.
+    /// Common default settings: an initial scale of 2^16, doubled after 2,000 finite steps.
     pub fn new() -> Self {
         Self { scale: 2f64.powi(16), patience: 2000, good_steps: 0, steps: 0 }
     }
 
-    /// An initial scale of 2^`exponent`, from -24 to 127, doubled after `patience` finite steps, at least one.
+    /// Settings with an initial scale of 2^`exponent`, from -24 to 127, doubled after `patience` finite steps, at least
+    /// one.
     ///
     /// # Errors
     /// [`Error::Setting`] for other values.
@@ -55,12 +56,12 @@ impl LossScale {
         self.scale
     }
 
-    /// Computes the gradients of `loss` like [`Tape::backward`], from the scaled loss; `None` if one of them is not finite.
-    /// Then skip the step; the scale has been halved for the next one.
+    /// Computes the gradients of `loss` like [`Tape::backward`], from the scaled loss. Returns `None` if one of them is
+    /// not finite: then the step must be skipped, and the scale has been halved for the next step.
     ///
     /// # Errors
-    /// As [`Tape::backward`]; [`Error::Diverged`] if the gradients are not finite for any scale; [`Error::Setting`] if a
-    /// stored state has an invalid scale or patience.
+    /// As [`Tape::backward`]; [`Error::Diverged`] if the gradients are not finite at the minimum scale;
+    /// [`Error::Setting`] if a stored state has an invalid scale or patience.
     pub fn backward(&mut self, tape: &Tape, loss: &Var<'_>) -> Result<Option<Gradients>> {
         self.check()?;
         let scaled = tape.backward(&loss.scale(self.scale)?)?;
@@ -116,7 +117,8 @@ mod tests {
     #[test]
     fn non_finite_gradients_halve_the_scale_until_they_are_finite() {
         let mut scale = LossScale::new();
-        // 2 * 256 times the scale is below 65,520, above which values round to infinity, only up to 2^6.
+        // The gradient 2 * 256 times the scale is finite in `F16` up to a scale of 2^6: from 65,520 on, values round to
+        // infinity.
         for exponent in (7..=16).rev() {
             assert_eq!(scale.scale(), 2f64.powi(exponent));
             assert_eq!(of_square(&mut scale, 256.0, 1.0), Ok(None));

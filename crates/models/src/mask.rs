@@ -12,19 +12,19 @@ use tensor::{DType, Device, Indices};
 use crate::tokens::for_each_example;
 use crate::{Error, Mode, Module, Result, init, range};
 
-/// The fraction of patches masked in training, and the patches counted by the reconstruction loss.
+/// The fraction of patches masked in training, and the patches included in the reconstruction loss.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Masking {
     /// The fraction of removed patches, from 0 to below 1.
     #[serde(serialize_with = "crate::range::below_one")]
     pub ratio: f64,
-    /// The patches counted by the reconstruction loss.
+    /// The patches included in the reconstruction loss.
     pub loss: MaskedLoss,
 }
 
-/// The part of the image counted by the training loss if patches are removed; otherwise it is the whole image.
-/// Masked evaluation always counts the removed patches (`book/cre.md`, section 2.4).
+/// The part of the image included in the training loss if patches are removed; otherwise it is the whole image. Masked
+/// evaluation always includes only the removed patches (`book/cre.md`, section 2.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MaskedLoss {
@@ -34,9 +34,10 @@ pub enum MaskedLoss {
     Whole,
 }
 
-/// The masks of a model: the removed patches of each image in each step.
+/// The masks of a model: which patches are removed, for each image in each step.
 ///
-/// They are a function of (stream, step, image), so that encoder, decoder and loss compute the same masks independently.
+/// The masks depend only on the stream, the step and the image, so that encoder, decoder and loss compute the same
+/// masks independently.
 #[derive(Debug, Clone, Copy)]
 pub struct Masks {
     stream: Stream,
@@ -51,33 +52,33 @@ pub struct Masks {
 pub struct Mask {
     /// The visible patches, in the order of the encoder's tokens: `[n, kept]`.
     pub kept: Indices,
-    /// The other patches: `[n, removed]`.
+    /// The removed patches: `[n, removed]`.
     pub removed: Indices,
-    /// For each patch its position in the concatenation of kept and removed patches: `[n, patches]`.
+    /// For each patch, its position in the concatenation of kept and removed patches: `[n, patches]`.
     pub restore: Indices,
-    /// The row of each token of a restored image among the class token, the kept tokens and one mask token:
-    /// `[n, 1 + patches]`.
+    /// For each token of a restored image, its row in the concatenation of the class token, the kept tokens and one
+    /// mask token: `[n, 1 + patches]`.
     pub rows: Indices,
 }
 
 impl Masks {
-    /// The masks of images with `patches` patches of `side` rows and columns.
+    /// Creates the masks for images with `patches` patches of `side` rows and columns.
     ///
     /// # Errors
     /// [`Error::OutOfRange`] if the ratio is out of range; [`Error::Setting`] if it leaves no patch.
     pub fn new(masking: Masking, side: usize, patches: usize, stream: Stream) -> Result<Self> {
         let Masking { ratio, loss } = masking;
         range::BELOW_ONE.check("masking.ratio", ratio)?;
-        // Truncated, not rounded.
+        // The number of kept patches is truncated, not rounded.
         let kept = (patches as f64 * (1.0 - ratio)) as usize;
         if kept == 0 {
-            let expected = "a fraction of the patches that leaves at least one";
+            let expected = "a fraction that leaves at least one patch";
             return Err(Error::Setting { setting: "masking.ratio", expected, got: ratio.to_string() });
         }
         Ok(Self { stream, loss, side, patches, kept })
     }
 
-    /// The masks of `n` images; `None` if the mode removes nothing.
+    /// The masks of `n` images; `None` if no patch is removed in this mode.
     ///
     /// One random word is drawn for each patch of each image, and the patches with the smallest words are kept.
     pub fn of(&self, mode: Mode, n: usize) -> Option<Mask> {
@@ -85,7 +86,7 @@ impl Masks {
         Some(self.drawn(&stream, number, n))
     }
 
-    /// The same on a device: a GPU draws them itself, so that a step with masks can be recorded.
+    /// The masks on a device. A GPU draws them itself, so that a step with masks can be recorded.
     ///
     /// # Errors
     /// If the GPU fails.
@@ -97,7 +98,7 @@ impl Masks {
         }))
     }
 
-    /// The random sequence of a mode that removes patches.
+    /// The random sequence of the mode; `None` if no patch is removed in this mode.
     fn sequence(&self, mode: Mode) -> Option<(Stream, u64)> {
         match mode {
             Mode::Training { step } => Some((self.stream, step)),
@@ -126,7 +127,7 @@ impl Masks {
             Argument::U64(stream.key()),
             Argument::Step(number),
         ];
-        // A block per image, with room for its words.
+        // One block per image, with shared memory for its random words.
         let threads = patches.next_multiple_of(32).min(256) as u32;
         let grid = Grid { shared: patches * size_of::<u32>(), ..Grid::of_blocks(words[0], threads) };
         call.launch_one("draw_masks".into(), grid, &arguments)?;
@@ -147,7 +148,7 @@ impl Masks {
                 list.push(patch);
             }
         }
-        // The class token is first, the mask token last; every removed patch uses the mask token.
+        // The class token is first and the mask token last; every removed patch uses the mask token.
         let last = 1 + self.kept as u32;
         let places = restore.chunks_exact(self.patches);
         let rows = places
@@ -162,8 +163,8 @@ impl Masks {
         self.kept < self.patches
     }
 
-    /// The side of a patch and the patches of `n` images on a device that are counted by the reconstruction loss; `None` if
-    /// all are counted.
+    /// The side of a patch, and the patches of `n` images that are included in the reconstruction loss, on a device;
+    /// `None` if all are included.
     pub(crate) fn counted(&self, mode: Mode, n: usize, device: &Device) -> Result<Option<(usize, Indices)>> {
         let whole = matches!(mode, Mode::Training { .. }) && self.loss == MaskedLoss::Whole;
         if whole || !self.remove_any() {
@@ -173,7 +174,7 @@ impl Masks {
     }
 }
 
-/// A layer that keeps the visible patches: `[n, patches, d]` to `[n, kept, d]`.
+/// A layer that keeps only the visible patches: `[n, patches, d]` to `[n, kept, d]`.
 #[derive(Debug, Clone, Copy)]
 pub struct KeepPatches {
     /// The masks of the model.
@@ -194,15 +195,15 @@ impl Module for KeepPatches {
     }
 }
 
-/// A layer that restores a token for every patch in row-major order: from the class token and the kept patches
-/// `[n, 1 + kept, d]` to `[n, 1 + patches, d]`, with a learned mask token for each removed patch.
+/// A layer that restores a token for every patch in row-major order, `[n, 1 + kept, d]` to `[n, 1 + patches, d]`: the
+/// input is the class token and the kept patches, and each removed patch gets a learned mask token.
 pub struct MaskTokens {
     token: Param,
     masks: Masks,
 }
 
 impl MaskTokens {
-    /// A mask token of `d` features, initialised by [`init::normal`].
+    /// Creates a layer with a mask token of `d` features, initialised by [`init::normal`].
     pub fn new(d: usize, masks: Masks, stream: &Stream, dtype: DType) -> Self {
         Self { token: init::token(d, stream, dtype), masks }
     }
@@ -294,7 +295,7 @@ mod tests {
         let mut counts = [0u32; 16];
         let kept = masks.of(TRAINING, 8000).unwrap().kept;
         kept.as_slice().iter().for_each(|&patch| counts[patch as usize] += 1);
-        // Binomial(8000, 1/4): mean 2000, standard deviation 38.7; five of them is 194.
+        // Binomial(8000, 1/4): the mean is 2000 and the standard deviation 38.7; five standard deviations are 194.
         assert!(counts.iter().all(|&count| count.abs_diff(2000) < 194), "{counts:?}");
     }
 
@@ -306,7 +307,7 @@ mod tests {
             let restored = MaskTokens::new(1, masks, &Stream::new(1, "init"), DType::F64);
             let token = restored.token.value().item().unwrap();
             let tape = Tape::new();
-            // The class token is 100, each patch its index.
+            // The value of the class token is 100, that of each patch its index.
             let values = (0..2).flat_map(|_| (0..16).map(f64::from)).collect();
             let patches = tape.constant(&Tensor::from_vec(values, &[2, 16, 1]).unwrap());
             let class = tape.constant(&Tensor::full(100.0, &[2, 1, 1], DType::F64));

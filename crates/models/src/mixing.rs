@@ -1,4 +1,4 @@
-//! Rules that combine the gradients of the two losses at z to the encoder's gradient.
+//! Rules that combine the gradients of the two losses at z into the encoder's gradient.
 
 use autograd::{Param, Tape};
 use serde::{Deserialize, Serialize};
@@ -7,22 +7,23 @@ use tensor::{DType, Tensor};
 use crate::weights::fitting;
 use crate::{Adam, AdamConfig, Error, Result, range};
 
-/// The encoder's gradient at z (`book/cre.md`, section 7, question 7), from the gradients `g_r` of the MSE and `g_c` of
-/// the cross-entropy and the weight lambda of reconstruction.
+/// The rule for the encoder's gradient at z (`book/cre.md`, section 7, question 7), computed from the gradients `g_r`
+/// of the MSE and `g_c` of the cross-entropy, and the weight lambda of reconstruction.
 ///
-/// Under every rule each head is trained on its own, unweighted loss (section 2.2).
+/// With every rule, each head is trained on its own, unweighted loss (section 2.2).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "rule", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Mixing {
     /// `lambda g_r + (1 - lambda) g_c`, as in the paper.
     #[default]
     Weighted,
-    /// PCGrad, gradient surgery (Yu et al., 2020, arXiv 2001.06782): for every image whose `g_r` and `g_c` have a
-    /// negative inner product, each is first projected orthogonally to the other; then as [`Mixing::Weighted`].
+    /// PCGrad, or gradient surgery (Yu et al., 2020, arXiv 2001.06782): for every image whose `g_r` and `g_c` have a
+    /// negative inner product, each is first projected orthogonally to the other; then they are combined as in
+    /// [`Mixing::Weighted`].
     Surgery,
-    /// Homoscedastic uncertainty (Kendall, Gal and Cipolla, 2018, arXiv 1705.07115): `exp(-s_r) g_r + exp(-s_c) g_c`,
-    /// where the log variances `s_r` and `s_c` start at 0 and minimise `exp(-s) L + s`, each for its own loss `L`, by
-    /// Adam with the same settings as the model. Lambda has no effect.
+    /// Homoscedastic uncertainty (Kendall, Gal and Cipolla, 2018, arXiv 1705.07115): `exp(-s_r) g_r + exp(-s_c) g_c`.
+    /// The log variances `s_r` and `s_c` start at 0; each minimises `exp(-s) L + s` for its own loss `L`, by Adam with
+    /// the settings of the model. Lambda has no effect.
     Uncertainty,
     /// `lambda g_r / mse + (1 - lambda) g_c / ln(classes)`: each loss is divided by the loss of a constant prediction
     /// (`book/cre.md`, section 5, item 9).
@@ -55,7 +56,7 @@ pub(crate) struct Mixer {
     log_variances: LogVariances,
 }
 
-/// The data of a step that rules depend on.
+/// The values of a step that rules depend on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Step {
     /// The number of previous steps.
@@ -84,9 +85,9 @@ impl Mixer {
         self.rule
     }
 
-    /// The encoder's gradient at z, `[n, ..]`, from those of the MSE and of the cross-entropy.
+    /// The encoder's gradient at z, `[n, ..]`, from the gradients of the MSE and of the cross-entropy at z.
     ///
-    /// Some rules work per image, so this is computed on the CPU in 64 bits.
+    /// Some rules are applied per image, so this is computed on the CPU in 64 bits.
     pub(crate) fn mixed(&self, step: Step, gradients: [&Tensor; 2]) -> Result<Tensor> {
         let [of_mse, of_cross_entropy] = self.weights(step)?;
         let z = gradients[0];
@@ -106,7 +107,7 @@ impl Mixer {
             Mixing::Weighted | Mixing::Surgery => [lambda, 1.0 - lambda],
             Mixing::Uncertainty => self.log_variances.precisions(),
             Mixing::Normalised { .. } if classes < 2 => {
-                let expected = "at least 2, because normalised mixing divides by their logarithm";
+                let expected = "at least 2, since normalised mixing divides by the logarithm of their number";
                 return Err(Error::Setting { setting: "classes", expected, got: classes.to_string() });
             }
             Mixing::Normalised { mse } => [lambda / mse, (1.0 - lambda) / (classes as f64).ln()],
@@ -115,7 +116,7 @@ impl Mixer {
         })
     }
 
-    /// Updates the rule's state from the MSE and the cross-entropy of a step.
+    /// Updates the rule's learned state from the MSE and the cross-entropy of a step.
     pub(crate) fn learn(&mut self, losses: [f64; 2]) -> Result<()> {
         match self.rule {
             Mixing::Uncertainty => self.log_variances.step(losses),
@@ -123,7 +124,7 @@ impl Mixer {
         }
     }
 
-    /// The state to store for resuming; empty for stateless rules.
+    /// The state to store for resuming; empty for rules without state.
     pub(crate) fn state(&self) -> Vec<(String, Tensor)> {
         match self.rule {
             Mixing::Uncertainty => self.log_variances.state(),
@@ -141,7 +142,7 @@ impl Mixer {
 }
 
 /// PCGrad's projection (Yu et al., 2020, arXiv 2001.06782): removes from each of two vectors its component along the
-/// other if their inner product is negative.
+/// other, if their inner product is negative.
 fn project_conflicting(x: &mut [f64], y: &mut [f64]) {
     let dot = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f64>();
     let (xy, xx, yy) = (dot(x, y), dot(x, x), dot(y, y));
@@ -177,7 +178,7 @@ impl LogVariances {
         [(-s[0]).exp(), (-s[1]).exp()]
     }
 
-    /// A step against the gradient of `exp(-s) L + s`, which is `1 - exp(-s) L`.
+    /// A step of gradient descent on `exp(-s) L + s`, whose gradient is `1 - exp(-s) L`.
     fn step(&mut self, losses: [f64; 2]) -> Result<()> {
         let precisions = self.precisions();
         let gradient = [0, 1].map(|loss| 1.0 - precisions[loss] * losses[loss]);
@@ -201,7 +202,7 @@ impl LogVariances {
     }
 }
 
-/// The stored name of a tensor of the rule's own optimiser.
+/// The stored name of a tensor of the optimiser of the log variances.
 fn optimiser_name(name: &str) -> String {
     format!("mixing.adam.{name}")
 }
@@ -278,14 +279,14 @@ mod tests {
         assert_eq!(of(Mixing::Surgery, 3), [0.25, 0.75]);
         assert_eq!(of(Mixing::Uncertainty, 0), [1.0, 1.0]);
         assert_eq!(of(Mixing::Normalised { mse: 0.5 }, 3), [0.5, 0.75 / 10f64.ln()]);
-        // Counted from 1, these are the steps 1, 2 and 3.
+        // Counted from 1, these are steps 1, 2 and 3.
         assert_eq!(
             [0, 1, 2].map(|number| of(Mixing::Alternating, number)),
             [[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]]
         );
     }
 
-    /// `exp(-s) L + s` is minimal at `s = ln L`; there the weight of a loss is one over the loss.
+    /// `exp(-s) L + s` is minimal at `s = ln L`, where the weight of a loss is its reciprocal.
     #[test]
     fn the_log_variances_converge_to_weights_of_one_over_the_loss() {
         let losses = [0.3, 2.0];
@@ -296,7 +297,8 @@ mod tests {
         }
         let weights = mixer.weights(step(3000, 0.5)).unwrap();
         for (weight, loss) in weights.iter().zip(losses) {
-            // The curvature is 1 and the gradients are below 1, so each of the 3,000 steps reduces the error by 1 % or more.
+            // The curvature is 1 and the gradients are below 1, so each of the 3,000 steps reduces the error by at
+            // least 1 %.
             assert!((weight * loss - 1.0).abs() < 1e-6, "{weight} {loss}");
         }
     }

@@ -11,15 +11,15 @@ use crate::{Activation, BatchNorm, Error, Flatten, Linear, Result, Sequential};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// The number of input features, over all channels: 3,072 for 3 x 32 x 32.
+    /// The number of input features over all channels: 3,072 for images of 3 x 32 x 32.
     pub inputs: usize,
     /// The number of classes.
     pub classes: usize,
-    /// The number of widths, including input and output: 4 in the paper.
+    /// The number of layer widths, including input and output: 4 in the paper.
     pub depth: usize,
 }
 
-/// `n` equally spaced integers from `first` to `last`, rounded down: `lin` in `book/lbr.md`, section 3.10.
+/// `n` equally spaced integers from `first` to `last`, rounded down (`lin` in `book/lbr.md`, section 3.10).
 ///
 /// # Errors
 /// If `n`, the depth of a model, is below 2.
@@ -31,7 +31,7 @@ pub fn equally_spaced(first: usize, last: usize, n: usize) -> Result<Vec<usize>>
     Ok((0..n).map(|step| ((steps - step) * first + step * last) / steps).collect())
 }
 
-/// Builds the classifier from images `[n, ..]` of any shape to scores `[n, classes]`.
+/// Builds the classifier, which maps images `[n, ..]` of any shape to logits `[n, classes]`.
 ///
 /// # Errors
 /// If a size is zero or the depth is below 2.
@@ -43,9 +43,9 @@ pub fn classifier(config: &Config, stream: &Stream, dtype: DType) -> Result<Sequ
     Ok(through(Sequential::new().then(Flatten), &widths, stream, dtype))
 }
 
-/// Appends affine layers through the widths to `layers`, with batch norm and ReLU between them.
+/// Appends affine layers with these widths to `layers`, with batch norm and ReLU between them.
 ///
-/// Only the last layer has a bias, because a norm cancels any other.
+/// Only the last layer has a bias, because a batch norm cancels the bias of the layer before it.
 pub(crate) fn through(mut layers: Sequential, widths: &[usize], stream: &Stream, dtype: DType) -> Sequential {
     let n_layers = widths.len() - 1;
     for (layer, pair) in widths.windows(2).enumerate() {
@@ -62,7 +62,7 @@ pub(crate) fn through(mut layers: Sequential, widths: &[usize], stream: &Stream,
     layers
 }
 
-/// The number of parameters for these widths, for models too large to build in a test.
+/// The number of parameters for these widths, for models that are too large to build in a test.
 #[cfg(test)]
 pub(crate) fn count_through(widths: &[usize]) -> usize {
     let (last, hidden) = (widths[widths.len() - 1], &widths[1..widths.len() - 1]);
@@ -94,7 +94,8 @@ mod tests {
         }
     }
 
-    /// Parameter counts, fact LBR C14 of `book/lbr.md`. The largest, with 137 million, is counted from its widths.
+    /// Parameter counts (fact LBR C14 of `book/lbr.md`). The largest model, with 137 million, is counted from its
+    /// widths.
     #[test]
     fn the_parameter_counts_are_those_of_the_specification() {
         let widths = |inputs, classes| {

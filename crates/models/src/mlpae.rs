@@ -14,13 +14,13 @@ use crate::{Activation, Autoencoder, Flatten, Result, Sequential, Unflatten};
 pub struct Config {
     /// Channels, rows and columns of an image.
     pub image: [usize; 3],
-    /// The size of the latent.
+    /// The number of latent dimensions.
     pub latent: usize,
-    /// The number of widths of the encoder, including image and latent.
+    /// The number of layer widths of the encoder, including image and latent.
     pub encoder_depth: usize,
-    /// The number of widths of the decoder.
+    /// The number of layer widths of the decoder, including latent and image.
     pub decoder_depth: usize,
-    /// Whether the decoder ends with a sigmoid; in the depth grid (`book/lbr.md`, LBR E8) it does not.
+    /// Whether the decoder ends with a sigmoid. In the depth grid (`book/lbr.md`, experiment LBR E8) it does not.
     pub sigmoid: bool,
 }
 
@@ -57,7 +57,7 @@ mod tests {
         autoencoder(&config, &Stream::new(0, "init"), DType::F32)
     }
 
-    /// Parameter counts, fact LBR C14 of `book/lbr.md`; the larger ones are counted from their widths.
+    /// Parameter counts (fact LBR C14 of `book/lbr.md`). The larger models are counted from their widths.
     #[test]
     fn the_parameter_counts_are_those_of_the_specification() {
         let down = |first, last, depth| {

@@ -60,7 +60,8 @@ pub trait Module: Send + Sync {
     /// If the shape of the input does not match.
     fn forward<'t>(&self, x: &Var<'t>, mode: Mode) -> Result<Var<'t>>;
 
-    /// The forward pass of this layer and of as many of the layers `next` as it computes in the same operation; their number.
+    /// The forward pass of this layer and of those of the layers `next` that it can fuse; returns the output and their
+    /// number.
     ///
     /// # Errors
     /// As [`Module::forward`].
@@ -69,13 +70,13 @@ pub trait Module: Send + Sync {
         Ok((self.forward(x, mode)?, 0))
     }
 
-    /// The role of this layer for fusion with the layer before it.
+    /// The role of this layer for fusion with the layers before it.
     fn role(&self) -> Role<'_> {
         Role::Other
     }
 
-    /// Whether [`Cre::activations`](crate::Cre::activations) lists the output as a representation: the output of an
-    /// activation, or of a block that contains one.
+    /// Whether [`Cre::activations`](crate::Cre::activations) lists the output as a representation. It is true for
+    /// activations, and for blocks that contain one.
     fn is_representation(&self) -> bool {
         matches!(self.role(), Role::Activation(activation) if activation != Activation::Identity)
     }
@@ -109,26 +110,26 @@ pub trait Module: Send + Sync {
 /// The role of a layer for fusion with the layers before it.
 #[derive(Clone, Copy)]
 pub enum Role<'m> {
-    /// An activation alone.
+    /// An activation function.
     Activation(Activation),
     /// Max-pooling.
     MaxPool(MaxPool2d),
     /// A batch norm.
     BatchNorm(&'m BatchNorm),
-    /// The identity in evaluation.
+    /// Dropout, which is the identity in evaluation.
     Dropout,
-    /// Layers in sequence.
+    /// A sequence of layers.
     Sequential(&'m Sequential),
-    /// Nothing that another layer fuses.
+    /// A layer that cannot be fused with the layers before it.
     Other,
 }
 
-/// The layers after a layer; by default none.
+/// The layers that follow a layer; none by default.
 #[derive(Clone, Copy, Default)]
 pub struct Next<'m>(&'m [&'m dyn Module]);
 
 impl<'m> Next<'m> {
-    /// The role of the layer at this position after the layer.
+    /// The role of the layer at this position, where 0 is the next layer.
     pub fn role(self, place: usize) -> Role<'m> {
         self.0.get(place).map_or(Role::Other, |layer| layer.role())
     }
@@ -139,7 +140,7 @@ impl<'m> Next<'m> {
     }
 }
 
-/// The parameters of named parts, named as in `part.weight`.
+/// The parameters of named parts, with names such as `part.weight`.
 pub(crate) fn params_of<'a, const N: usize>(parts: [(&str, &'a dyn Module); N]) -> Vec<(String, &'a Param)> {
     let of_part = |(part, module): (&str, &'a dyn Module)| {
         module.params().into_iter().map(move |(name, param)| (format!("{part}.{name}"), param)).collect()
@@ -180,7 +181,7 @@ impl Module for Activation {
     }
 }
 
-/// Sequential layers; parameters are named by the index of the layer, as in `0.weight`.
+/// Sequential layers. Parameters are named by the index of the layer, such as `0.weight`.
 ///
 /// ```
 /// use agon_models::{Activation, Linear, Module, Sequential};
@@ -199,7 +200,7 @@ impl Module for Activation {
 pub struct Sequential(Vec<Box<dyn Module>>);
 
 impl Sequential {
-    /// No layers: the identity.
+    /// Creates an empty sequence, which is the identity.
     pub fn new() -> Self {
         Self::default()
     }
@@ -210,7 +211,7 @@ impl Sequential {
         self
     }
 
-    /// Appends a layer initialised from the substream of `stream` named by the index of the layer.
+    /// Appends a layer that is initialised from the substream of `stream` named by the index of the layer.
     pub fn then_with<M: Module + 'static>(self, stream: &Stream, layer: impl FnOnce(&Stream) -> M) -> Self {
         let layer = layer(&stream.child(&self.len().to_string()));
         self.then(layer)
@@ -228,8 +229,8 @@ impl Sequential {
 
     /// Applies the layers in order, calls `seen` with each index and output, and returns the last output.
     ///
-    /// Layers of a sequence within the sequence are fused like its own. Layers that are fused are reported as the last of
-    /// them.
+    /// Layers of a nested sequence are fused like those of this one. Fused layers are reported together, with the index
+    /// of the last of them.
     pub(crate) fn walk<'t>(
         &self,
         x: &Var<'t>,
@@ -256,7 +257,7 @@ impl Sequential {
     }
 }
 
-/// Appends a layer, or the layers of a sequence.
+/// Appends a layer, or the layers of a nested sequence.
 fn append<'m>(layer: &'m dyn Module, all: &mut Vec<&'m dyn Module>) {
     match layer.role() {
         Role::Sequential(layers) => layers.0.iter().for_each(|layer| append(&**layer, all)),

@@ -9,7 +9,8 @@ use tensor::{DType, Real, Tensor, Update};
 use crate::module::{Next, Role};
 use crate::{Activation, Mode, Module, Result, range};
 
-/// Layer normalisation of rows of `[.., d]`, with a scale and a shift for each feature and epsilon 1e-5.
+/// Layer normalisation (Ba, Kiros and Hinton, 2016, arXiv 1607.06450) of rows of `[.., d]`, with a scale and a shift
+/// for each feature and epsilon 1e-5.
 pub struct LayerNorm {
     weight: Param,
     bias: Param,
@@ -17,7 +18,7 @@ pub struct LayerNorm {
 }
 
 impl LayerNorm {
-    /// A layer initialised with scale 1 and shift 0.
+    /// Creates a layer with scale 1 and shift 0.
     pub fn new(features: usize, dtype: DType) -> Self {
         let filled = |value| Param::new(Tensor::full(value, &[features], dtype));
         Self { weight: filled(1.0), bias: filled(0.0), epsilon: 1e-5 }
@@ -44,8 +45,8 @@ impl Module for LayerNorm {
     }
 }
 
-/// Batch normalisation of the channels of `[n, c, ..]`: running statistics of the mean and the unbiased variance are
-/// updated with momentum 0.1.
+/// Batch normalisation (Ioffe and Szegedy, 2015, arXiv 1502.03167) of the channels of `[n, c, ..]`. The running
+/// statistics, the mean and the unbiased variance, are updated with momentum 0.1.
 ///
 /// ```
 /// use agon_models::{BatchNorm, LayerNorm};
@@ -57,7 +58,7 @@ impl Module for LayerNorm {
 /// # Ok::<(), agon_models::Error>(())
 /// ```
 pub struct BatchNorm {
-    /// Scale and shift.
+    /// The scale and the shift.
     affine: Option<[Param; 2]>,
     epsilon: f64,
     momentum: f64,
@@ -66,13 +67,13 @@ pub struct BatchNorm {
 }
 
 impl BatchNorm {
-    /// A layer with a scale and a shift for each channel, initialised with scale 1 and shift 0; epsilon 1e-5.
+    /// Creates a layer with a scale of 1 and a shift of 0 for each channel, and epsilon 1e-5.
     pub fn new(channels: usize, dtype: DType) -> Self {
         let affine = [1.0, 0.0].map(|value| Param::new(Tensor::full(value, &[channels], dtype)));
         Self { affine: Some(affine), epsilon: 1e-5, ..Self::without_affine(channels, dtype) }
     }
 
-    /// A layer without scale and shift, as on the ViT's mean token; epsilon 1e-6.
+    /// Creates a layer without scale and shift and with epsilon 1e-6, as used on the ViT's mean token.
     pub fn without_affine(channels: usize, dtype: DType) -> Self {
         let filled = |value, dtype| Param::new(Tensor::full(value, &[channels], dtype));
         Self {
@@ -104,7 +105,7 @@ impl BatchNorm {
 }
 
 impl BatchNorm {
-    /// The parameters and running statistics.
+    /// The parameters and running statistics, for evaluation.
     pub(crate) fn running(&self) -> RunningNorm {
         RunningNorm {
             affine: self.affine.as_ref().map(|affine| affine.each_ref().map(Param::value)),
@@ -124,7 +125,8 @@ impl Module for BatchNorm {
         Ok(self.forward_fused(x, Next::default(), mode)?.0)
     }
 
-    /// Computes a following ReLU too, and in training also max-pooling before or after it: the order makes no difference.
+    /// Fuses a following ReLU and, in training, also max-pooling before or after the ReLU, since their order does not
+    /// matter.
     fn forward_fused<'t>(&self, x: &Var<'t>, next: Next<'_>, mode: Mode) -> Result<(Var<'t>, usize)> {
         let tape = x.tape();
         let affine = match &self.affine {
@@ -243,7 +245,7 @@ mod tests {
         let x = Tensor::from_vec(x, &[2, 3, 6, 6]).unwrap();
         let (relu, pool) = (Activation::Relu, MaxPool { kernel: 3, stride: 2, padding: 1 });
         let nothing = Activation::Identity;
-        // A layer that does nothing keeps its neighbours apart.
+        // The layer `nothing` prevents the fusion of the layers around it.
         let apart = |layers: Sequential| layers.then(nothing);
         let norm = || Sequential::new().then(BatchNorm::new(3, DType::F32));
         let pairs = [
@@ -275,7 +277,7 @@ mod tests {
         let x = Tensor::from_vec(vec![1.0, 2.0, 3.0, 6.0], &[2, 2]).unwrap();
         let tape = Tape::new();
         let y = layer.forward(&tape.constant(&x), Mode::Training { step: 0 }).unwrap();
-        // Both columns deviate by plus and minus some d from their mean: d / sqrt(d^2 + epsilon).
+        // The values of each column differ from their mean by plus and minus some d: d / sqrt(d^2 + epsilon).
         let expected = [1.0f64, 2.0].map(|d| d / (d * d + 1e-6).sqrt());
         for (y, expected) in y.value().to_f64_vec()[2..].iter().zip(expected) {
             assert!((y - expected).abs() < 1e-14, "{y} {expected}");

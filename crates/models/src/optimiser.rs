@@ -6,10 +6,10 @@ use tensor::{Device, Tensor};
 
 use crate::{Adam, Result, ScheduleValue, Sgd};
 
-/// An optimiser for a fixed list of parameters. Every method takes the same list in the same order, or returns
-/// [`Error::OtherParams`](crate::Error::OtherParams).
+/// An optimiser for a fixed list of parameters. Every method must be called with the same list in the same order;
+/// otherwise it returns [`Error::OtherParams`](crate::Error::OtherParams).
 ///
-/// A parameter may occur in the list more than once, as tied weights do: it has one state and is updated once per step.
+/// A parameter may occur in the list more than once (tied weights): it has one state and is updated once per step.
 ///
 /// ```
 /// use agon_models::{Linear, Module, Optimiser, Schedule, Sgd, SgdConfig};
@@ -32,7 +32,7 @@ use crate::{Adam, Result, ScheduleValue, Sgd};
 /// # Ok::<(), agon_models::Error>(())
 /// ```
 pub trait Optimiser: Send {
-    /// Updates the parameters, as [`Adam::step`] and [`Sgd::step`], with this schedule value.
+    /// Updates the parameters with this schedule value; see [`Adam::step`] and [`Sgd::step`].
     ///
     /// # Errors
     /// If a parameter has no gradient.
@@ -47,7 +47,7 @@ pub trait Optimiser: Send {
     }
 
     /// The first half of [`Optimiser::step`]: writes the settings of the step to device memory. The default is for
-    /// optimisers that keep none there.
+    /// optimisers that keep no settings there.
     ///
     /// # Errors
     /// [`Error::OutOfRange`](crate::Error::OutOfRange) if the scheduled learning rate or beta is out of range; or if a GPU
@@ -57,8 +57,8 @@ pub trait Optimiser: Send {
         Ok(())
     }
 
-    /// The second half of [`Optimiser::step`]: launches the kernels; a recorded step replays this part, if
-    /// [`Optimiser::records`].
+    /// The second half of [`Optimiser::step`]: launches the kernels. A recorded step replays this part if
+    /// [`Optimiser::records`] is true.
     ///
     /// # Errors
     /// If a parameter has no gradient.
@@ -69,9 +69,10 @@ pub trait Optimiser: Send {
         schedule_value: ScheduleValue,
     ) -> Result<()>;
 
-    /// Whether a GPU may record [`Optimiser::apply`] in one step and replay it in the others. Then what changes from step to
-    /// step, such as the learning rate, must be in device memory, written by [`Optimiser::prepare`]: a replay repeats every
-    /// value that was passed to a kernel, and runs nothing on the CPU. The default is no: each step launches its kernels.
+    /// Whether a GPU may record [`Optimiser::apply`] in one step and replay it in the others. If so, all values that
+    /// change from step to step, such as the learning rate, must be in device memory, written by
+    /// [`Optimiser::prepare`]: a replay repeats every value that was passed to a kernel, and runs nothing on the CPU.
+    /// By default it is false: each step launches its kernels.
     fn records(&self) -> bool {
         false
     }
@@ -89,7 +90,7 @@ pub trait Optimiser: Send {
     fn load(&mut self, params: &[(String, &Param)], stored: &dyn Fn(&str) -> Option<Tensor>) -> Result<()>;
 }
 
-/// Allocates the settings of a step on the GPU of the parameters; `None` on the CPU, which needs no copy.
+/// Allocates device memory for the settings of a step if the parameters are on a GPU; `None` on the CPU.
 pub(crate) fn cell_for(
     params: &[(String, &Param)],
     words: usize,

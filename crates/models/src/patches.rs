@@ -1,4 +1,4 @@
-//! Layers between images and tokens.
+//! Layers that convert images to tokens and back.
 
 use autograd::{Param, Var};
 use tensor::DType;
@@ -6,19 +6,20 @@ use tensor::random::Stream;
 
 use crate::{Linear, Mode, Module, Result, init};
 
-/// Patch embedding: images `[n, c, h, w]` to tokens `[n, t, d]`, an affine function of each patch in row-major order.
+/// Patch embedding: maps images `[n, c, h, w]` to tokens `[n, t, d]`, an affine function of each patch in row-major
+/// order.
 ///
-/// It is a convolution with the patch size as kernel and stride. The weight is `[d, side * side * c]` with the
-/// channel last, which is PyTorch's `[d, c, side, side]` permuted by `(0, 2, 3, 1)`: the elements of a patch have
-/// the order (row, column, channel) here and in the decoder's output.
+/// It is a convolution whose kernel and stride are the patch size. The weight is `[d, side * side * c]` with the
+/// channel last, which is PyTorch's `[d, c, side, side]` permuted by `(0, 2, 3, 1)`: the elements of a patch are in the
+/// order (row, column, channel) here and in the decoder's output.
 pub struct PatchEmbedding {
     side: usize,
     linear: Linear,
 }
 
 impl PatchEmbedding {
-    /// An embedding of patches of `side * side` pixels and `channels` channels into `d` features; the weight is initialised
-    /// by [`init::xavier_uniform`], the bias like that of a convolution.
+    /// Creates an embedding of patches of `side * side` pixels and `channels` channels into `d` features. The weight is
+    /// initialised by [`init::xavier_uniform`], the bias like that of a convolution.
     pub fn new(side: usize, channels: usize, d: usize, stream: &Stream, dtype: DType) -> Self {
         let values = side * side * channels;
         let weight = init::xavier_uniform([d, values], &stream.child("weight"), dtype);
@@ -37,7 +38,7 @@ impl Module for PatchEmbedding {
     }
 }
 
-/// Assembles tokens `[n, t, patch * patch * c]` to square images `[n, c, side, side]`.
+/// Assembles tokens `[n, t, patch * patch * c]` into square images `[n, c, side, side]`.
 #[derive(Debug, Clone, Copy)]
 pub struct Unpatchify {
     /// Rows and columns of a patch.
@@ -81,7 +82,7 @@ mod tests {
         let expected = convolved.reshape(&[2, d, 6]).unwrap().transpose(&[0, 2, 1]).unwrap();
         assert_eq!(tokens.shape(), expected.shape());
         for (x, y) in tokens.value().to_f64_vec().iter().zip(expected.value().to_f64_vec()) {
-            // Sums of twelve products of normal samples, in another order.
+            // Sums of twelve products of normally distributed values, in another order.
             assert!((x - y).abs() < 1e-13, "{x} {y}");
         }
     }

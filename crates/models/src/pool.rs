@@ -15,7 +15,7 @@ pub struct MaxPool {
     pub kernel: usize,
     /// The stride between windows.
     pub stride: usize,
-    /// Rows and columns of minus infinity around the image.
+    /// Rows and columns of padding with minus infinity around the image.
     pub padding: usize,
 }
 
@@ -58,12 +58,13 @@ impl Module for GlobalMaxPool {
     }
 }
 
-/// Channel dropout: in training, drops whole channels with probability `p` and divides the others by `1 - p`.
+/// Channel dropout (Tompson et al., 2015, arXiv 1411.4280): in training, zeroes whole channels with probability `p` and
+/// divides the others by `1 - p`.
 #[derive(Debug, Clone, Copy)]
 pub struct ChannelDropout {
     /// The probability, in [0, 1).
     pub p: f64,
-    /// The source of randomness, which determines the mask together with the step.
+    /// The stream of random numbers, which together with the step determines the mask.
     pub stream: Stream,
 }
 
@@ -100,7 +101,7 @@ impl Module for Flatten {
     }
 }
 
-/// Reshapes each row of `[n, d]` to this shape of `d` elements.
+/// Reshapes each row of `[n, d]` to `shape`, which has `d` elements.
 #[derive(Debug, Clone)]
 pub struct Unflatten(pub Vec<usize>);
 

@@ -9,18 +9,18 @@ use crate::error::require;
 use crate::{Mode, Module, Result};
 
 /// Adds the two-dimensional sine-cosine positional encoding to each token of `[n, t, d]` (`book/cre.md`, section 3.4;
-/// Vaswani et al., 2017, arXiv 1706.03762, in one dimension).
+/// the one-dimensional encoding is that of Vaswani et al., 2017, arXiv 1706.03762).
 ///
-/// The first half of a code encodes the column `p`, the second half the row: `sin(p w_i)` for all `i` below
+/// The first half of an encoding depends on the column `p`, the second half on the row: `sin(p w_i)` for all `i` below
 /// `d / 4`, then `cos(p w_i)`, with `w_i = 10000^(-i / (d / 4))`.
 #[derive(Debug)]
 pub struct PositionalEncoding {
-    /// The codes `[t, d]`, on the device used last.
+    /// The encodings `[t, d]`, on the device that used them last.
     code: Mutex<Tensor>,
 }
 
 impl PositionalEncoding {
-    /// The codes of the patches of a square grid in row-major order, with `d` a multiple of 4.
+    /// The encodings of the patches of a square grid in row-major order; `d` must be a multiple of 4.
     ///
     /// # Errors
     /// [`Error::Setting`](crate::Error::Setting) if `d` is not a multiple of 4.
@@ -28,7 +28,7 @@ impl PositionalEncoding {
         Self::from_rows((0..grid * grid).map(|patch| code_of(patch, grid, d)), d, dtype)
     }
 
-    /// A code of zero for the class token, then those of the patches.
+    /// The encodings for a class token, which is zero, followed by the patches.
     ///
     /// # Errors
     /// As [`PositionalEncoding::of_patches`].
@@ -39,15 +39,15 @@ impl PositionalEncoding {
 
     fn from_rows(rows: impl Iterator<Item = Vec<f64>>, d: usize, dtype: DType) -> Result<Self> {
         let in_range = d > 0 && d.is_multiple_of(4);
-        require(in_range, "width of a positional encoding", "a multiple of 4, above 0", d as f64)?;
+        require(in_range, "width of a positional encoding", "a positive multiple of 4", d as f64)?;
         let values: Vec<f64> = rows.flatten().collect();
         let shape = [values.len() / d, d];
         Ok(Self { code: Mutex::new(Tensor::from_vec(values, &shape)?.to_dtype(dtype)) })
     }
 
-    /// The codes on this device, cached there.
+    /// The encodings on this device, cached there.
     fn on(&self, device: &Device) -> Result<Tensor> {
-        // The change is one assignment, so the tensor behind a poisoned lock is valid.
+        // The change is one assignment, so the tensor is valid even if the lock is poisoned.
         let mut code = self.code.lock().unwrap_or_else(PoisonError::into_inner);
         if code.device() != *device {
             *code = code.to_device(&Device::Cpu)?.constant_on(device)?;
@@ -93,7 +93,7 @@ mod tests {
             assert!(rows[0].iter().all(|&x| x == 0.0));
             for (place, row) in rows.iter().enumerate().skip(1) {
                 assert!(row.iter().all(|x| x.abs() <= 1.0));
-                // Each pair of sine and cosine is 1 within two roundings.
+                // The squares of each pair of sine and cosine sum to 1 within two roundings.
                 let squares: f64 = row.iter().map(|x| x * x).sum();
                 assert!((squares - d as f64 / 2.0).abs() < d as f64 * f64::EPSILON, "{squares}");
                 assert!(

@@ -37,19 +37,19 @@ use crate::{AdamConfig, Cre, Error, Example, Mode, Module, Part, Representation,
 /// 3. **Learn.** Each layer's weights follow the gradient of its own term, which depends on the adjacent activities
 ///    only: error times activity.
 ///
-/// For comparability with the same network under [`CreTrainer`](crate::CreTrainer):
+/// The comparison with the same network trained by [`CreTrainer`](crate::CreTrainer) is fair for these reasons:
 ///
-/// - The output terms are the CRE's losses, so lambda weights the same two losses. Cross-entropy instead of a squared
-///   error models a label by a softmax, as a squared error models a pixel by a Gaussian.
-/// - lambda weights a whole head, as the precision of its error at z, not only its output. A head relaxes and learns on
-///   the unweighted `D` or `C` for any lambda, like the heads of a CRE (`book/cre.md`, 2.2); with a weight at its output,
-///   a decoder with hidden layers would not learn at lambda = 0. `E` still decreases: within a head this is gradient
-///   descent on `E` with another rate.
-/// - One Adam for each part, the same initialisation from the same stream, the same evaluation.
+/// - The output terms are the losses of the CRE, so lambda weights the same two losses. A cross-entropy instead of a
+///   squared error models a label by a softmax, as a squared error models a pixel by a Gaussian.
+/// - Lambda weights a whole head, as the precision of its error at z, not only its output. A head relaxes and learns on
+///   the unweighted `D` or `C` for any lambda, like the heads of a CRE (`book/cre.md`, section 2.2); with a weight at
+///   its output only, a decoder with hidden layers would not learn at lambda = 0. `E` still decreases: within a head
+///   this is gradient descent on `E` with another rate.
+/// - There is one Adam for each part, the same initialisation from the same stream, and the same evaluation.
 ///
-/// The smaller the precision of the outputs, the less activities move, and the closer the errors of relaxed layers are
-/// to the gradients of backpropagation, up to a constant factor; with one relaxation step and a single layer in each part
-/// they are equal. The precision thus controls the deviation from backpropagation.
+/// The smaller the precision of the outputs, the less the activities move, and the closer the errors of relaxed layers
+/// are to the gradients of backpropagation, up to a constant factor. With one relaxation step and a single layer in
+/// each part they are equal. The precision thus controls the deviation from backpropagation.
 ///
 /// ```
 /// use agon_models::fc::{self, Size};
@@ -85,7 +85,7 @@ pub struct PredictiveCoding {
     config: Config,
 }
 
-/// The configuration of a network and its training. `L` is `Option<f64>` where λ is given later.
+/// The configuration of a network and its training. `L` is `Option<f64>` if λ is set later.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, bound(serialize = "L: Serialize"))]
 pub struct Config<L = f64> {
@@ -94,8 +94,8 @@ pub struct Config<L = f64> {
     /// The weight of reconstruction at z, in [0, 1].
     #[serde(serialize_with = "crate::range::probability")]
     pub lambda: L,
-    /// The weight of the output losses relative to the errors of the layers. At 1 they are the CRE's losses; at half the
-    /// number of pixels the image's term is `1/2 |x - prediction|^2`, like that of the layers.
+    /// The weight of the output losses relative to the errors of the layers. At 1, they are the losses of the CRE; at
+    /// half the number of pixels, the reconstruction term is `1/2 |x - prediction|^2`, like the terms of the layers.
     #[serde(serialize_with = "crate::range::positive")]
     pub output_precision: f64,
     /// The relaxation of the activities.
@@ -120,14 +120,15 @@ pub struct Relaxation {
     /// The number of steps; an error spreads by one layer per step.
     #[serde(serialize_with = "crate::range::steps")]
     pub steps: usize,
-    /// The step size (learning rate) of the activities. The energy decreases for rates below 2 over its largest curvature,
-    /// which the widest decoder's weights dominate: at most 0.05 for FC-M.
+    /// The step size (learning rate) of the activities. The energy decreases if the rate is below 2 divided by its
+    /// largest curvature, which depends mainly on the weights of the widest layers of the decoder: at most 0.05 for
+    /// FC-M.
     #[serde(serialize_with = "crate::range::learning_rate")]
     pub rate: f64,
 }
 
 impl Config {
-    /// Checks the settings.
+    /// Checks the ranges of the settings.
     fn check(&self) -> Result<()> {
         range::PROBABILITY.check("lambda", self.lambda)?;
         let Relaxation { steps, rate } = self.relaxation;
@@ -138,11 +139,11 @@ impl Config {
 }
 
 impl PredictiveCoding {
-    /// A trainer of a network in 32 bits with the initialisation of [`fc::cre`] from the same stream.
+    /// Creates a trainer of a network in 32 bits with the initialisation of [`fc::cre`] from the same stream.
     ///
     /// The reported losses are those of the predictions before relaxation, comparable with those of a
-    /// [`CreTrainer`](crate::CreTrainer). The reported conflict is that of the two heads' gradients at z after relaxation.
-    /// [`Error::Diverged`] may name the relaxed energy too.
+    /// [`CreTrainer`](crate::CreTrainer). The reported conflict is that of the two heads' gradients at z after
+    /// relaxation. [`Error::Diverged`] may also name the relaxed energy.
     ///
     /// # Errors
     /// [`Error::OutOfRange`] if a setting is out of range; [`Error::Setting`] as in [`fc::cre`].
@@ -156,8 +157,8 @@ impl PredictiveCoding {
         Ok(Self { model, config: config.clone() })
     }
 
-    /// Relaxes the activities, starting from their predictions. Also returns the energies before each of the first `n_read`
-    /// steps, which are read back to the CPU.
+    /// Relaxes the activities, starting from their predictions. Also returns the energies before each of the first
+    /// `n_read` steps, which are copied to the CPU.
     fn relax(
         &self,
         network: &Network<'_>,
@@ -165,7 +166,8 @@ impl PredictiveCoding {
         n_read: usize,
     ) -> Result<(Activities<Tensor>, Vec<Reading>)> {
         let Relaxation { steps, rate } = self.config.relaxation;
-        // The energy is averaged over images, but each image relaxes at the full rate, independent of the batch.
+        // The energy is averaged over images; multiplying by their number makes the rate of each image independent of
+        // the batch.
         let rate = rate * clamped.images.shape()[0] as f64;
         let mut activities = network.feed_forward(clamped.images)?;
         let mut readings = Vec::with_capacity(n_read);
@@ -185,11 +187,11 @@ impl PredictiveCoding {
         Ok((activities, readings))
     }
 
-    /// The energy of a batch during relaxation with image and label clamped, averaged over images: before the first step
-    /// and after each. Images are `[n, pixels]`, labels `[n]`.
+    /// The energy of a batch during relaxation with image and label clamped, averaged over images: before the first
+    /// step and after each step. Images are `[n, pixels]`, labels `[n]`.
     ///
     /// # Errors
-    /// If a shape does not fit.
+    /// If a shape does not match.
     pub fn relaxation(&self, images: &Tensor, labels: &Indices) -> Result<Vec<f64>> {
         let clamped = Clamped { images: &rows(images, &self.config.model)?, labels: Some(labels) };
         let network = self.network();
@@ -199,11 +201,11 @@ impl PredictiveCoding {
         readings.iter().chain([&last]).map(Reading::energy).collect()
     }
 
-    /// Evaluates the heads after relaxation with the image clamped at both ends and the label free: the decoder's error,
-    /// weighted by lambda, then influences z before classification.
+    /// Evaluates the heads after relaxation with the image clamped at input and output and the label free. The
+    /// decoder's error, weighted by lambda, then influences z before classification.
     ///
     /// # Errors
-    /// [`Error::NoBatches`] if there are none; or if a shape does not fit.
+    /// [`Error::NoBatches`] if there are none; or if a shape does not match.
     pub fn evaluate_relaxed(
         &self,
         batches: impl IntoIterator<Item = (Tensor, Indices)>,
@@ -218,7 +220,7 @@ impl PredictiveCoding {
     /// The latent relaxed as in [`PredictiveCoding::evaluate_relaxed`], and the predictions of the heads from it.
     ///
     /// # Errors
-    /// If the images' shape does not fit.
+    /// If the shape of the images does not match.
     pub fn represent_relaxed(&self, images: &Tensor) -> Result<Representation> {
         let clamped = Clamped { images: &rows(images, &self.config.model)?, labels: None };
         let ([mut encoder, ..], _) = self.relax(&self.network(), clamped, 0)?;
@@ -257,7 +259,7 @@ impl Objective for PredictiveCoding {
         let checked: &[Check] = &[
             ("the MSE", |report| report.mse),
             ("the cross-entropy", |report| report.cross_entropy),
-            // The unweighted terms.
+            // The losses before weighting.
             ("the relaxed energy", |report| report.loss),
         ];
         Ok(StepLosses {
@@ -269,7 +271,7 @@ impl Objective for PredictiveCoding {
         })
     }
 
-    /// Activities have the type of the weights.
+    /// The activities have the element type of the weights.
     fn check_precision(&self, precision: Precision) -> Result<()> {
         match precision {
             Precision::F32 => Ok(()),
@@ -293,8 +295,8 @@ impl Evaluate for PredictiveCoding {
     }
 }
 
-/// Fixes the activities while the weights are updated: they are constants, so that no derivative passes through two
-/// layers. Only z is an input, to measure the gradients of the heads.
+/// Puts the activities on the tape as constants, so that no derivative passes through two layers. Only z is an input,
+/// to measure the gradients of the heads.
 fn held<'t>(tape: &'t Tape, activities: &Activities<Tensor>) -> Activities<Var<'t>> {
     let mut held =
         activities.each_ref().map(|part| part.iter().map(|a| tape.constant(a)).collect::<Vec<_>>());

@@ -6,7 +6,7 @@ use autograd::Param;
 
 use crate::Result;
 
-/// A value computed from parameters, behind their identifiers and versions.
+/// A cached value computed from parameters, with their identifiers and versions.
 #[derive(Debug)]
 pub(crate) struct Prepared<T>(Mutex<Slot<T>>);
 
@@ -19,12 +19,12 @@ impl<T> Default for Prepared<T> {
 }
 
 impl<T> Prepared<T> {
-    /// The value for these parameters, computed again if one of them was replaced or has changed.
+    /// The value for these parameters, recomputed if a parameter was replaced or has changed.
     ///
     /// # Errors
-    /// As `make`.
+    /// The errors of `make`.
     pub(crate) fn get(&self, params: &[&Param], make: impl FnOnce() -> Result<T>) -> Result<Arc<T>> {
-        // The versions are read before the values: after a change in between, the next call computes the value again.
+        // The versions are read before the values: if a value changes in between, the next call recomputes.
         let versions: Vec<[u64; 2]> = params.iter().map(|param| [param.id(), param.version()]).collect();
         if let Some((known, value)) = &*self.lock()
             && *known == versions
@@ -36,7 +36,7 @@ impl<T> Prepared<T> {
         Ok(value)
     }
 
-    /// Frees the value.
+    /// Drops the cached value.
     pub(crate) fn clear(&self) {
         *self.lock() = None;
     }

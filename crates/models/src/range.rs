@@ -1,9 +1,9 @@
-//! Valid ranges of settings: constructors check them, and configs declare them for each field with
+//! Valid ranges of settings: constructors check them, and configs declare them for each field by
 //! `#[serde(serialize_with = "range::probability")]`.
 //!
-//! Such a field is serialized as a newtype named after its range. JSON and TOML write a newtype as its content, so
-//! configs and the keys of runs do not contain it; a serializer that reads names (`runs::run::RunConfig::check`) finds
-//! the range of every number, and numbers without a range.
+//! Such a field is serialized as a newtype named after its range. JSON and TOML write only the content of a newtype, so
+//! configs and the keys of runs do not contain the name. The serializer of `runs::run::RunConfig::check`, which reads
+//! the names, finds the range of every number, and numbers without a range.
 
 use std::fmt;
 use std::ops::Bound::{self, Excluded, Included, Unbounded};
@@ -80,7 +80,7 @@ macro_rules! ranges {
     };
 }
 
-// Bounds of sizes are far above any size in the papers, and low enough that no product of them overflows.
+// Bounds of sizes are far above any size in the papers, but low enough that no product of them overflows.
 ranges! {
     /// A probability, or one of two weights that sum to 1.
     probability PROBABILITY: Included(0.0), Included(1.0);
@@ -94,8 +94,8 @@ ranges! {
     non_negative NON_NEGATIVE: Included(0.0), Unbounded;
     /// An epsilon added to a denominator: smaller values are subnormal in f32, and zero gives NaN.
     epsilon EPSILON: Included(1.2e-38), Unbounded;
-    /// The learning rate in the config of a run: Adam changes every parameter by about this much per step, and initial
-    /// parameters are below 1. Constructors of optimisers accept any finite rate above 0.
+    /// The learning rate in the config of a run. Adam changes every parameter by about this amount per step, and
+    /// initial parameters are below 1. Constructors of optimisers accept any finite rate above 0.
     learning_rate LEARNING_RATE: Excluded(0.0), Included(10.0);
     /// An angle in degrees.
     degrees DEGREES: Included(0.0), Included(360.0);

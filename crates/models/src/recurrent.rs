@@ -12,7 +12,7 @@ use crate::range;
 use crate::train::{Evaluate, Evaluation, Group, Metrics, Objective, StepLosses, Trainer};
 use crate::{AdamConfig, Cre, Example, Linear, Mode, Module, Part, Representation, Result, fc};
 
-/// A fully connected CRE whose encoder runs several times (`book/cre.md`, section 7, question 9):
+/// A fully connected CRE whose encoder runs for several steps (`book/cre.md`, section 7, question 9):
 ///
 /// ```text
 /// z_t    = e(x, z_(t-1), error_(t-1))        t = 1 .. T, with shared weights, z_0 = 0 and error_0 = 0
@@ -20,15 +20,15 @@ use crate::{AdamConfig, Cre, Example, Linear, Mode, Module, Part, Representation
 /// error_t = xhat_t - x
 /// ```
 ///
-/// The first layer of the encoder is `f(W x + b + U z_(t-1) + V error_(t-1))`, an affine map of the concatenated inputs;
-/// its other layers and both heads are those of [`fc::cre`]. The first step has no feedback, so it equals an ordinary
-/// CRE, and with `T = 1` the model is an ordinary CRE without `U` and `V`.
+/// The first layer of the encoder is `f(W x + b + U z_(t-1) + V error_(t-1))`, an affine map of the concatenated
+/// inputs; its other layers and both heads are those of [`fc::cre`]. The first step has no feedback, so it equals an
+/// ordinary CRE; with `T = 1` the model is an ordinary CRE without `U` and `V`.
 ///
-/// Gradients are those of a CRE (`book/cre.md`, 2.2), backpropagated through all steps: at every z_t the encoder gets
-/// `lambda` times the gradient of the MSE and `1 - lambda` times that of the cross-entropy, and each head gets the
-/// unweighted gradient of its own loss for the given z_t. Therefore the reconstruction in the feedback uses frozen decoder
-/// weights: the encoder gets the gradient of the effect of z_t on later steps, but the decoder gets none through the
-/// feedback, part of which would come from classification.
+/// Gradients are those of a CRE (`book/cre.md`, section 2.2), backpropagated through all steps: at every z_t the
+/// encoder gets `lambda` times the gradient of the MSE and `1 - lambda` times that of the cross-entropy, and each head
+/// gets the unweighted gradient of its own loss for the given z_t. Therefore the reconstruction in the feedback uses
+/// frozen decoder weights: the encoder gets the gradient of the effect of z_t on later steps, but the decoder gets no
+/// gradient through the feedback, because part of it would come from the classification loss.
 ///
 /// ```
 /// use agon_models::fc::{self, Size};
@@ -64,7 +64,7 @@ pub struct Recurrent {
     config: Config,
 }
 
-/// The configuration of a recurrent CRE and its training. `L` is `Option<f64>` where λ is given later.
+/// The configuration of a recurrent CRE and its training. `L` is `Option<f64>` if λ is set later.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, bound(serialize = "L: Serialize"))]
 pub struct Config<L = f64> {
@@ -76,7 +76,7 @@ pub struct Config<L = f64> {
     /// The number T of encoder steps.
     #[serde(serialize_with = "crate::range::steps")]
     pub steps: usize,
-    /// The steps with losses.
+    /// The steps whose losses are used in training.
     pub loss_at: LossAt,
     /// The optimiser of the weights.
     pub optimiser: AdamConfig,
@@ -95,19 +95,19 @@ impl<L> Config<L> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LossAt {
-    /// All steps, averaged.
+    /// The mean over all steps.
     EveryStep,
     /// The last step only.
     LastStep,
 }
 
-/// The feedback maps; the first layer's bias is shared.
+/// The affine maps of the feedback; they share the bias of the first layer.
 struct Feedback {
     latent: Linear,
     error: Linear,
 }
 
-/// The losses of a batch on the tape, averaged over the steps with losses.
+/// The losses of a batch on the tape, averaged over the steps selected by [`LossAt`].
 struct Losses<'t> {
     mse: Var<'t>,
     cross_entropy: Var<'t>,
@@ -116,11 +116,11 @@ struct Losses<'t> {
 }
 
 impl Recurrent {
-    /// A trainer of a network in 32 bits with the initialisation of [`fc::cre`] from the same stream, and feedback weights by
-    /// [`init::uniform_by_fan_in`](crate::init::uniform_by_fan_in).
+    /// Creates a trainer of a network in 32 bits with the initialisation of [`fc::cre`] from the same stream, and
+    /// feedback weights by [`init::uniform_by_fan_in`](crate::init::uniform_by_fan_in).
     ///
-    /// The reported conflict is that of the heads' gradients at the latents of all steps with losses, concatenated to one
-    /// vector, without the gradients from later steps.
+    /// The reported conflict is that of the heads' gradients at the latents of all steps with losses, concatenated into
+    /// one vector, without the gradients from later steps.
     ///
     /// # Errors
     /// [`Error::OutOfRange`](crate::Error::OutOfRange) if lambda is out of range; [`Error::Setting`](crate::Error::Setting)
@@ -143,7 +143,7 @@ impl Recurrent {
         Ok(Self { model, feedback, config: config.clone() })
     }
 
-    /// z_1 to z_T of images `[n, pixels]`, each `[n, k]`.
+    /// The latents z_1 to z_T of images `[n, pixels]`, each `[n, k]`.
     fn latents<'t>(&self, images: &Var<'t>) -> Result<Vec<Var<'t>>> {
         let [encoder, decoder] =
             [Part::Encoder, Part::Decoder].map(|part| layers(&self.model, &self.config.model, part));
@@ -184,10 +184,10 @@ impl Recurrent {
         Ok(Losses { mse: mean(&mse)?, cross_entropy: mean(&cross_entropy)?, z_for_heads })
     }
 
-    /// Evaluates every step, from the first.
+    /// Evaluates the heads at every step, in order.
     ///
     /// # Errors
-    /// [`Error::NoBatches`](crate::Error::NoBatches) if there are none; or if a shape does not fit.
+    /// [`Error::NoBatches`](crate::Error::NoBatches) if there are none; or if a shape does not match.
     pub fn evaluate_steps(
         &self,
         batches: impl IntoIterator<Item = (Tensor, Indices)>,
@@ -201,10 +201,10 @@ impl Recurrent {
         sums.into_iter().map(Metrics::means).collect()
     }
 
-    /// Latent, reconstruction and logits of a batch at every step, from the first.
+    /// Latents, reconstructions and logits of a batch at every step, in order.
     ///
     /// # Errors
-    /// If the images' shape does not fit.
+    /// If the shape of the images does not match.
     pub fn represent_steps(&self, images: &Tensor) -> Result<Vec<Representation>> {
         let tape = Tape::without_gradients();
         let latents = self.latents(&tape.constant(&rows(images, &self.config.model)?))?;
@@ -228,7 +228,7 @@ impl Objective for Recurrent {
         Part::ALL.map(group).into()
     }
 
-    /// Named as in `encoder.0.weight` and `encoder.feedback.error.weight`.
+    /// All parameters, with names such as `encoder.0.weight` and `encoder.feedback.error.weight`.
     fn params(&self) -> Vec<(String, &Param)> {
         let of_part = |part: Part| within(part.name(), params(&self.model, &self.feedback, part));
         Part::ALL.into_iter().flat_map(of_part).collect()
@@ -255,7 +255,7 @@ impl Evaluate for Recurrent {
     }
 }
 
-/// No layer depends on the mode.
+/// Any mode: no layer of the network depends on it.
 const MODE: Mode = Mode::Evaluation;
 
 /// The parameters of a part; the feedback belongs to the encoder.

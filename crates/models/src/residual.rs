@@ -1,25 +1,25 @@
-//! The residual block.
+//! The residual block (He et al., 2016, arXiv 1512.03385).
 
 use autograd::{Param, Var};
 
 use crate::module::within;
 use crate::{Mode, Module, Result, Sequential};
 
-/// A residual block `y = body(x) + skip(x)`, where the skip is the identity by default.
+/// A residual block `y = body(x) + skip(x)`, where the skip branch is the identity by default.
 ///
-/// Parameters are named as in `body.0.weight` and `skip.0.weight`.
+/// Parameters have names such as `body.0.weight` and `skip.0.weight`.
 pub struct Residual {
     body: Sequential,
     skip: Sequential,
 }
 
 impl Residual {
-    /// A block with an identity skip.
+    /// Creates a block with an identity skip branch.
     pub fn new(body: Sequential) -> Self {
         Self::with_skip(body, Sequential::new())
     }
 
-    /// A block with a skip branch, which may change the shape.
+    /// Creates a block with a skip branch that may change the shape.
     pub fn with_skip(body: Sequential, skip: Sequential) -> Self {
         Self { body, skip }
     }

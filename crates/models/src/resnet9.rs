@@ -11,23 +11,23 @@ use crate::{Activation, BatchNorm, Conv2d, GlobalMaxPool, Linear, MaxPool, Resid
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// The channels of an image.
+    /// The number of channels of an image.
     pub channels: usize,
-    /// The channels after each change of width, [`WIDTHS`] in the paper.
+    /// The numbers of channels after each change of width; [`WIDTHS`] in the paper.
     pub widths: [usize; 5],
     /// The number of classes.
     pub classes: usize,
 }
 
-/// The widths of the paper. The last one is 1,028 in the original, not 1,024.
+/// The widths of the paper. The last one is 1,028 in the authors' code, not 1,024.
 pub const WIDTHS: [usize; 5] = [64, 128, 256, 512, 1028];
 
 /// The minimum side of an image, which is halved four times.
 pub const MIN_SIDE: usize = 16;
 
-/// Builds the classifier from images `[n, channels, h, w]` to scores `[n, classes]`.
+/// Builds the classifier, which maps images `[n, channels, h, w]` to logits `[n, classes]`.
 ///
-/// The sides are halved four times, so the forward pass rejects images with a side below [`MIN_SIDE`].
+/// The sides are halved four times, so the forward pass returns an error for images with a side below [`MIN_SIDE`].
 ///
 /// # Errors
 /// If a size is zero.
@@ -60,7 +60,7 @@ pub fn classifier(config: &Config, stream: &Stream, dtype: DType) -> Result<Sequ
         .then_with(stream, |stream| Linear::new(e, classes, stream, dtype)))
 }
 
-/// Convolution, batch norm, ReLU. The convolution keeps its bias, as in the original.
+/// Convolution, batch norm and ReLU. The convolution keeps its bias, as in the authors' code.
 fn block(channels: [usize; 2], stream: &Stream, dtype: DType) -> Sequential {
     Sequential::new()
         .then_with(stream, |stream| Conv2d::new(channels, 3, 1, 1, stream, dtype))
@@ -79,7 +79,7 @@ mod tests {
         classifier(&Config { channels, widths, classes }, &Stream::new(0, "init"), DType::F32)
     }
 
-    /// Parameter counts, fact LBR C14 of `book/lbr.md`. Only the last layer depends on the classes.
+    /// Parameter counts (fact LBR C14 of `book/lbr.md`). Only the last layer depends on the number of classes.
     #[test]
     fn the_parameter_counts_are_those_of_the_specification() {
         let ten = build(3, WIDTHS, 10).unwrap().n_params();

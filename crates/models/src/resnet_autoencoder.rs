@@ -13,7 +13,7 @@ use crate::{
     Result, Sequential, Unflatten,
 };
 
-/// The numbers of blocks of the four stages.
+/// The numbers of residual blocks in the four stages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Plan {
     /// Two blocks in each stage.
@@ -35,20 +35,20 @@ impl Plan {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// The numbers of blocks of the stages.
+    /// The numbers of residual blocks in the stages.
     pub plan: Plan,
     /// Channels, rows and columns of an image: 3 x 224 x 224 in the paper. Sides are halved five times.
     pub image: [usize; 3],
-    /// The size of the latent.
+    /// The number of latent dimensions.
     pub latent: usize,
-    /// The divisor of the stages' channels, 64 to 512: 1 in the paper, more for training on a CPU.
+    /// The divisor of the stages' channels, which are 64 to 512: 1 in the paper, larger for training on a CPU.
     pub width_divisor: usize,
 }
 
-/// The channels of the four stages.
+/// The numbers of channels of the four stages.
 const WIDTHS: [usize; 4] = [64, 128, 256, 512];
 
-/// The required divisor of the sides of an image: the stem, its pooling and the last three stages each halve them.
+/// The required divisor of the sides of an image: the stem, its pooling and the last three stages each halve the sides.
 pub const SIDE_DIVISOR: usize = 32;
 
 /// Builds the autoencoder for images `[n, c, h, w]` with latents `[n, latent]`.
@@ -91,7 +91,8 @@ struct Maker {
 }
 
 impl Maker {
-    /// Convolution 7 x 7 of stride 2, batch norm, ReLU, max-pool 3 x 3 of stride 2: a quarter of the sides.
+    /// A 7 x 7 convolution with stride 2, batch norm, ReLU, and 3 x 3 max-pooling with stride 2, which together divide
+    /// the sides by 4.
     fn stem(&self, channels: usize, width: usize) -> Sequential {
         Sequential::new()
             .then_with(&self.stream, |stream| {
@@ -102,7 +103,7 @@ impl Maker {
             .then(MaxPool { kernel: 3, stride: 2, padding: 1 })
     }
 
-    /// The stages of basic blocks; from the second on, the first block of a stage halves the sides.
+    /// Appends the stages of basic blocks; the first block of each stage but the first halves the sides.
     fn stages_down(&self, mut layers: Sequential, blocks: [usize; 4], widths: [usize; 4]) -> Sequential {
         let mut width = widths[0];
         for (stage, (n_blocks, outputs)) in blocks.into_iter().zip(widths).enumerate() {
@@ -117,8 +118,8 @@ impl Maker {
         layers
     }
 
-    /// The stages in reverse, of pre-activation blocks; the last block of each doubles the sides and goes to
-    /// the width of the stage before, the one of the first stage to its own.
+    /// Appends the stages in reverse order, with pre-activation blocks. The last block of each stage doubles the sides
+    /// and changes the width to that of the next stage; the width of the last stage is unchanged.
     fn stages_up(&self, mut layers: Sequential, blocks: [usize; 4], widths: [usize; 4]) -> Sequential {
         for stage in (0..4).rev() {
             let (width, below) = (widths[stage], widths[stage.saturating_sub(1)]);
@@ -132,7 +133,7 @@ impl Maker {
         layers
     }
 
-    /// Batch norm, ReLU, transposed convolution 7 x 7 with stride 2, sigmoid: an image of twice the sides.
+    /// Appends batch norm, ReLU, a 7 x 7 transposed convolution with stride 2 and a sigmoid: images with doubled sides.
     fn image(&self, layers: Sequential, width: usize, channels: usize) -> Sequential {
         layers
             .then(BatchNorm::new(width, self.dtype))
@@ -144,8 +145,8 @@ impl Maker {
     }
 }
 
-/// Convolution, batch norm, ReLU, convolution, batch norm, plus a skip connection. The ReLU after the sum is left to
-/// the caller.
+/// Convolution, batch norm, ReLU, convolution and batch norm, plus a skip connection. The caller adds the ReLU after
+/// the sum.
 fn basic_block([inputs, outputs]: [usize; 2], halves: bool, stream: &Stream, dtype: DType) -> Residual {
     let stride = if halves { 2 } else { 1 };
     let (body_stream, skip_stream) = (stream.child("body"), stream.child("skip"));
@@ -168,8 +169,8 @@ fn basic_block([inputs, outputs]: [usize; 2], halves: bool, stream: &Stream, dty
     Residual::with_skip(body, skip)
 }
 
-/// Twice norm, ReLU and convolution, plus a skip. If the sides are doubled, to `doubled_to` channels, the
-/// second convolution is a transposed one and the skip is norm, ReLU and a transposed convolution 1 x 1.
+/// Norm, ReLU and convolution, twice, plus a skip connection. If the sides are doubled, to `doubled_to` channels, the
+/// second convolution is transposed, and the skip branch is norm, ReLU and a 1 x 1 transposed convolution.
 fn pre_activation_block(width: usize, doubled_to: Option<usize>, stream: &Stream, dtype: DType) -> Residual {
     let activated = |layers: Sequential| layers.then(BatchNorm::new(width, dtype)).then(Activation::Relu);
     let (body_stream, skip_stream) = (stream.child("body"), stream.child("skip"));
@@ -200,8 +201,8 @@ mod tests {
         autoencoder(&config, &Stream::new(0, "init"), DType::F32)
     }
 
-    /// Parameter counts, fact LBR C14 of `book/lbr.md`. Only the two affine layers depend on the latent, so the counts of
-    /// the largest models follow from those of the smallest.
+    /// Parameter counts (fact LBR C14 of `book/lbr.md`). Only the two affine layers depend on the latent, so the counts
+    /// of the largest models follow from those of the smallest.
     #[test]
     fn the_parameter_counts_are_those_of_the_specification() {
         const CODE: usize = 512 * 7 * 7;
@@ -226,7 +227,7 @@ mod tests {
         assert_eq!(two.n_params() - one.n_params(), 2 * (64 * 2 * 2) + 1);
     }
 
-    /// The trunk of ResNet-18 without its classifier is known to have 11,176,512 parameters.
+    /// The layers of ResNet-18 without its classifier have 11,176,512 parameters.
     #[test]
     fn the_smaller_plan_is_that_of_resnet_18() {
         let model = build(Plan::ResNet18, [3, 32, 32], 1, 1).unwrap();

@@ -14,10 +14,10 @@ pub enum Schedule {
     /// Cosine annealing from the full learning rate to zero, without restarts (Loshchilov and Hutter, 2017,
     /// arXiv 1608.03983).
     Cosine {
-        /// The number of steps until zero, at least 1.
+        /// The number of steps until the learning rate is zero, at least 1.
         steps: u64,
     },
-    /// A linear rise to the full learning rate, then [`Schedule::Cosine`].
+    /// A linear warm-up to the full learning rate, then [`Schedule::Cosine`].
     ///
     /// ```
     /// use agon_models::Schedule;
@@ -26,14 +26,14 @@ pub enum Schedule {
     /// assert_eq!([0, 3, 8].map(|step| schedule.at(step).factor), [0.25, 1.0, 0.5]);
     /// ```
     WarmupCosine {
-        /// The number of steps of the rise; the last of them has the full learning rate.
+        /// The number of steps of the warm-up; the last of them has the full learning rate.
         warmup: u64,
-        /// The number of steps until zero, above `warmup`.
+        /// The total number of steps until the learning rate is zero, above `warmup`.
         steps: u64,
     },
-    /// The one-cycle schedule (Smith and Topin, 2017, arXiv 1708.07120, as PyTorch's `OneCycleLR`; `book/lbr.md`,
-    /// section 3): up from a 25th of the full learning rate over the first 30 % of the steps, then down to a 250,000th,
-    /// both along half a cosine; meanwhile Adam's first beta goes from 0.95 to 0.85 and back.
+    /// The one-cycle schedule (Smith and Topin, 2017, arXiv 1708.07120), as PyTorch's `OneCycleLR` (`book/lbr.md`,
+    /// section 3). The learning rate rises from 1/25 of the full one over the first 30 % of the steps, then falls to
+    /// 1/250,000, both along half a cosine; Adam's first beta changes from 0.95 to 0.85 and back.
     OneCycle {
         /// The number of steps of the whole cycle, at least 1.
         steps: u64,
@@ -43,17 +43,17 @@ pub enum Schedule {
 /// The value of a schedule at one step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ScheduleValue {
-    /// The factor of the learning rate.
+    /// The factor by which the learning rate is multiplied.
     pub factor: f64,
     /// Adam's first beta, if the schedule changes it.
     pub beta1: Option<f64>,
 }
 
 impl Schedule {
-    /// Checks that the schedule has steps.
+    /// Checks that the number of steps is valid.
     ///
     /// # Errors
-    /// [`Error::Setting`](crate::Error::Setting) if it has none.
+    /// [`Error::Setting`](crate::Error::Setting) if it is not.
     pub fn check(self) -> Result<()> {
         match self {
             Self::Constant => Ok(()),
@@ -63,7 +63,7 @@ impl Schedule {
             Self::WarmupCosine { warmup, steps } => require(
                 steps > warmup,
                 "steps of the schedule",
-                "more than those of the warmup",
+                "more than the steps of the warmup",
                 steps as f64,
             ),
         }
@@ -99,7 +99,7 @@ impl Schedule {
     }
 }
 
-/// From `from` to `to` along half a cosine.
+/// The interpolation from `from` to `to` along half a cosine, at the fraction `share`.
 fn half_cosine(from: f64, to: f64, share: f64) -> f64 {
     to + (from - to) / 2.0 * (1.0 + (std::f64::consts::PI * share).cos())
 }
@@ -126,7 +126,7 @@ mod tests {
         }
         assert_eq!(Schedule::WarmupCosine { warmup: 0, steps: 10 }.at(0).factor, 1.0);
         let message = Schedule::WarmupCosine { warmup: 5, steps: 5 }.check().unwrap_err().to_string();
-        assert_eq!(message, "steps of the schedule: expected more than those of the warmup, got 5");
+        assert_eq!(message, "steps of the schedule: expected more than the steps of the warmup, got 5");
     }
 
     /// The learning rates and betas of PyTorch's `OneCycleLR(max_lr=1, total_steps=20)` for Adam.

@@ -44,13 +44,13 @@ impl SgdConfig {
 pub struct Sgd {
     config: SgdConfig,
     velocities: Slots<1>,
-    /// The settings of the step, for parameters on a GPU.
+    /// The settings of the step in GPU memory; `None` if the parameters are on the CPU.
     cell: Option<Cell>,
 }
 
 impl Sgd {
-    /// A new optimiser with zero velocities. A parameter that occurs twice in the list (tied weights) has one velocity and
-    /// is updated once per step.
+    /// Creates an optimiser with zero velocities. A parameter that occurs twice in the list (tied weights) has one
+    /// velocity and is updated once per step.
     ///
     /// # Errors
     /// As [`SgdConfig::check`].
@@ -73,8 +73,8 @@ impl Sgd {
     /// Updates the parameters, which must be the list given to [`Sgd::new`].
     ///
     /// # Errors
-    /// [`Error::OtherParams`](crate::Error::OtherParams) if the list differs; or if a parameter has no gradient. Then no
-    /// parameter has changed.
+    /// [`Error::OtherParams`](crate::Error::OtherParams) if the list differs; or if a parameter has no gradient. In
+    /// both cases no parameter has changed.
     pub fn step(
         &mut self,
         params: &[(String, &Param)],
@@ -97,7 +97,8 @@ impl Sgd {
         }
     }
 
-    /// Updates the parameters by the step prepared by [`Sgd::begin_step`]; a recorded step replays this part.
+    /// Updates the parameters as the second half of the step begun by [`Sgd::begin_step`]; a recorded step replays this
+    /// part.
     ///
     /// # Errors
     /// As [`Sgd::step`].
@@ -124,8 +125,8 @@ impl Sgd {
     /// Restores the result of [`Sgd::state`], on the device of the parameters.
     ///
     /// # Errors
-    /// [`Error::State`](crate::Error::State) if a tensor is missing or does not match; or as [`Sgd::to_device`]. Then nothing has
-    /// changed.
+    /// [`Error::State`](crate::Error::State) if a tensor is missing or does not match; or as [`Sgd::to_device`]. In
+    /// these cases nothing has changed.
     pub fn load(
         &mut self,
         params: &[(String, &Param)],
@@ -141,14 +142,14 @@ impl Sgd {
 /// The name of the velocity in a stored state.
 const VELOCITY: [&str; 1] = ["velocity"];
 
-/// With gradient g: `v = momentum v + g`, then `p = p - learning_rate (g + momentum v)` with Nesterov momentum, or
-/// `p = p - learning_rate v`.
+/// The step of SGD. With gradient g: `v = momentum v + g`, then `p = p - learning_rate (g + momentum v)` with Nesterov
+/// momentum, or `p = p - learning_rate v`.
 #[derive(Debug)]
 struct SgdStep {
     learning_rate: f64,
     momentum: f64,
     nesterov: bool,
-    /// The same settings on a GPU.
+    /// The same settings in GPU memory; `None` on the CPU.
     cell: Option<Cell>,
 }
 
@@ -156,7 +157,7 @@ impl SgdStep {
     const WORDS: usize = 3;
     const KIND: &'static str = "struct of 12 bytes";
 
-    /// The settings as the struct read by the kernel.
+    /// The settings in the layout of the struct that the kernel reads.
     fn words(&self) -> [u32; Self::WORDS] {
         [(self.learning_rate as f32).to_bits(), (self.momentum as f32).to_bits(), u32::from(self.nesterov)]
     }
@@ -203,7 +204,7 @@ mod tests {
     }
 
     fn assert_close(got: &[f64], expected: [f64; 3]) {
-        // A dozen roundings of values below 2.
+        // About a dozen roundings of values below 2.
         assert!(got.iter().zip(expected).all(|(got, expected)| (got - expected).abs() < 1e-14), "{got:?}");
     }
 

@@ -8,14 +8,14 @@ use tensor::{Tensor, Update};
 use crate::weights::fitting;
 use crate::{Error, Result};
 
-/// `R` tensors for each distinct parameter of a fixed list. A parameter that occurs in the list more than once, as tied
-/// weights do, has one state and is updated once.
+/// `R` tensors for each distinct parameter of a fixed list. A parameter that occurs in the list more than once (tied
+/// weights) has one state and is updated once.
 #[derive(Debug)]
 pub(crate) struct Slots<const R: usize> {
     optimiser: &'static str,
     /// The parameters of the original list, by [`Param::id`].
     ids: Vec<u64>,
-    /// For each entry of the list, its parameter's index among the distinct ones.
+    /// For each entry of the list, the index of its parameter among the distinct ones.
     of_entries: Vec<usize>,
     /// The first name of each distinct parameter in the list.
     names: Vec<String>,
@@ -23,7 +23,7 @@ pub(crate) struct Slots<const R: usize> {
 }
 
 impl<const R: usize> Slots<R> {
-    /// A zero state; `optimiser` appears in errors.
+    /// Creates a zero state; `optimiser` appears in errors.
     pub(crate) fn new(optimiser: &'static str, params: &[(String, &Param)]) -> Self {
         let of_entries = indices(params);
         let (mut names, mut state) = (Vec::new(), Vec::new());
@@ -63,10 +63,11 @@ impl<const R: usize> Slots<R> {
             }
             return Ok(distinct);
         }
-        // Other parameters are accepted if they are tied in the same way.
+        // A list of other parameters is accepted if the same entries are tied.
         for ((slot, &expected), (name, param)) in indices(params).iter().zip(&self.of_entries).zip(params) {
             if *slot != expected {
-                // Below: an earlier entry has this parameter. Above: an earlier entry should have it.
+                // A lower index means that an earlier entry has this parameter, a higher one that an earlier entry
+                // should have it.
                 let (expected, got) = match *slot < expected {
                     true => (format!("`{name}` once"), "it twice".into()),
                     false => {
@@ -101,7 +102,7 @@ impl<const R: usize> Slots<R> {
         Ok(())
     }
 
-    /// The state of each distinct parameter, named after the parameter and these suffixes.
+    /// The state of each distinct parameter, named after the parameter with these suffixes.
     pub(crate) fn stored(&self, suffixes: [&str; R]) -> Vec<(String, Tensor)> {
         let of_slot = |(name, state): (&String, &[Tensor; R])| {
             let named = suffixes.iter().zip(state);
@@ -110,7 +111,7 @@ impl<const R: usize> Slots<R> {
         self.names.iter().zip(&self.state).flat_map(of_slot).collect()
     }
 
-    /// The result of [`Slots::stored`], on the current device of each parameter.
+    /// The stored state, as from [`Slots::stored`], on the current device of each parameter.
     ///
     /// # Errors
     /// [`Error::State`] if a tensor is missing or does not match; [`Error::OtherParams`] if the list differs.
@@ -133,16 +134,16 @@ impl<const R: usize> Slots<R> {
         Ok(all)
     }
 
-    /// Sets the state to a result of [`Slots::fitting`].
+    /// Sets the state to one returned by [`Slots::fitting`].
     pub(crate) fn set(&mut self, state: Vec<[Tensor; R]>) {
         self.state = state;
     }
 
-    /// Updates each distinct parameter once, by the kernel with its index in `which`, or by the first past the end of
-    /// `which`: one launch for each kernel on a GPU.
+    /// Updates each distinct parameter once. Parameter `i` is updated by kernel `which[i]`, or by the first kernel if
+    /// `which` has no entry for it. On a GPU there is one launch for each kernel.
     ///
     /// # Errors
-    /// If the list differs, or a parameter has no gradient; then no parameter has changed.
+    /// If the list differs, or a parameter has no gradient; in these cases no parameter has changed.
     pub(crate) fn step<K, const S: usize>(
         &mut self,
         kernels: &[K],
@@ -173,7 +174,7 @@ impl<const R: usize> Slots<R> {
     }
 }
 
-/// For each entry of a list, its parameter's index among the distinct ones.
+/// For each entry of a list, the index of its parameter among the distinct ones.
 fn indices(params: &[(String, &Param)]) -> Vec<usize> {
     let mut known: HashMap<u64, usize> = HashMap::new();
     let index = |(_, param): &(String, &Param)| {

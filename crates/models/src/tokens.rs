@@ -1,4 +1,4 @@
-//! Layers that add and remove the class token, and the mean over tokens.
+//! Layers that add or remove the class token, and the mean over tokens.
 
 use autograd::{Param, Var};
 use tensor::DType;
@@ -6,13 +6,13 @@ use tensor::random::Stream;
 
 use crate::{Mode, Module, Result, init};
 
-/// Prepends a learned class token to each example: `[n, t, d]` to `[n, 1 + t, d]`.
+/// Prepends a learned class token to the tokens of each example: `[n, t, d]` to `[n, 1 + t, d]`.
 pub struct ClassToken {
     token: Param,
 }
 
 impl ClassToken {
-    /// A class token of `d` features, initialised by [`init::normal`].
+    /// Creates a layer with a class token of `d` features, initialised by [`init::normal`].
     pub fn new(d: usize, stream: &Stream, dtype: DType) -> Self {
         Self { token: init::token(d, stream, dtype) }
     }
@@ -28,7 +28,7 @@ impl Module for ClassToken {
     }
 }
 
-/// Broadcasts a learned token `[d]` to the examples of `x`: `[n, 1, d]`.
+/// Repeats a learned token `[d]` for each example of `x`: `[n, 1, d]`.
 pub(crate) fn for_each_example<'t>(token: &Param, x: &Var<'t>) -> Result<Var<'t>> {
     let n = x.shape().first().copied().unwrap_or(0);
     Ok(x.tape().param(token)?.broadcast_to(&[n, 1, token.len()])?)

@@ -1,7 +1,7 @@
-//! Training: batch, losses, backward pass, optimiser step.
+//! Training: batches, losses, backward pass, optimiser step.
 //!
-//! An [`Objective`] is a model with its losses; a [`Trainer`] optimises it. The files of `train/` contain the objectives,
-//! construction and state of trainers, recorded steps on a GPU, and evaluation.
+//! An [`Objective`] is a model with its losses; a [`Trainer`] optimises it. The files in `train/` contain the
+//! objectives, the construction and state of trainers, recorded steps on a GPU, and evaluation.
 
 mod batches;
 mod build;
@@ -41,7 +41,7 @@ pub use probe::{Convergence, ProbeObjective, ProbeTrainer, has_converged};
 pub use report::{EpochReport, StepReport};
 pub use single_loss::{Loss, LossTrainer, SingleLoss};
 
-/// A trainer of an objective: an optimiser for each group of its parameters, a schedule and a step count.
+/// A trainer of an objective: an optimiser for each of its parameter groups, a schedule and a step count.
 pub struct Trainer<O> {
     objective: O,
     optimisers: Vec<Box<dyn Optimiser>>,
@@ -52,7 +52,7 @@ pub struct Trainer<O> {
 }
 
 impl<O: Objective> Trainer<O> {
-    /// Trains one step on a batch: losses and gradients, then the optimisers. Reports the losses before the update.
+    /// Trains one step on a batch: losses and gradients, then the optimisers. Returns the losses before the update.
     ///
     /// # Errors
     /// [`Error::Diverged`] if a loss is not finite, in which case no parameter has changed; or if a shape does not match.
@@ -71,7 +71,8 @@ impl<O: Objective> Trainer<O> {
         Ok(report)
     }
 
-    /// Computes losses and gradients. The tape is dropped here, so that the optimisers update parameters in place.
+    /// Computes losses and gradients. The tape is dropped at the end, so that the optimisers update parameters in
+    /// place.
     fn forward_backward(&self, example: &Example) -> Result<Pass> {
         self.objective.backward(self.precision, example, Mode::Training { step: self.steps })
     }
@@ -83,7 +84,7 @@ impl<O: Objective> Trainer<O> {
         Ok(schedule_value)
     }
 
-    /// The second half: updates each group of parameters.
+    /// The second half of an optimiser step: updates each parameter group.
     fn update(&mut self, gradients: &GroupGradients, schedule_value: ScheduleValue) -> Result<()> {
         for (place, (group, optimiser)) in
             self.objective.groups().iter().zip(&mut self.optimisers).enumerate()
@@ -100,8 +101,8 @@ impl<O: Objective> Trainer<O> {
         Ok(in_words(&tape, &self.objective.params()))
     }
 
-    /// Trains one epoch over these batches: examples in host memory, or batches gathered on the model's device, for which
-    /// the step is recorded once and replayed.
+    /// Trains one epoch over these batches. They are examples in host memory, or batches gathered on the model's
+    /// device, for which the step is recorded once and replayed.
     ///
     /// # Errors
     /// [`Error::Diverged`] if a loss is not finite, with its step in the epoch; [`Error::NoBatches`] if there are
@@ -118,7 +119,7 @@ impl<O: Objective> Trainer<O> {
         sums.report(epoch)
     }
 
-    /// Trains for these epochs and calls `report` after each, which may stop the training.
+    /// Trains for these epochs and calls `report` after each; it may stop the training.
     ///
     /// # Errors
     /// As [`Trainer::epoch`].
@@ -141,7 +142,7 @@ impl<O: Objective> Trainer<O> {
     }
 }
 
-/// Converts the step number of an error to one within the epoch.
+/// Converts the step number of an error to one relative to the start of the epoch.
 fn within_epoch(error: Error, first: u64) -> Error {
     match error {
         Error::Diverged { step, loss, value, first: found } => {

@@ -13,7 +13,7 @@ use crate::{
     WithoutClassToken,
 };
 
-/// The transformer blocks of an encoder or a decoder.
+/// The stack of transformer blocks of an encoder or a decoder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stack {
@@ -48,7 +48,7 @@ pub struct Config {
     pub encoder: Stack,
     /// The blocks of the decoder.
     pub decoder: Stack,
-    /// The ratio of a block's hidden MLP units to the features of a token.
+    /// The ratio of hidden units of a block's MLP to the features of a token.
     #[serde(serialize_with = "crate::range::side")]
     pub mlp_ratio: usize,
     /// The patch masking in training.
@@ -56,13 +56,13 @@ pub struct Config {
 }
 
 impl Config {
-    /// The paper's ViT-S: for images of 1 x 28 x 28, without masking.
+    /// The paper's ViT-S, for images of 1 x 28 x 28 and without masking.
     pub const S: Self = Self::of(8, 1, 1);
-    /// ViT-M: wider and deeper.
+    /// The paper's ViT-M, which is wider and deeper.
     pub const M: Self = Self::of(32, 2, 1);
-    /// ViT-L: still wider and deeper.
+    /// The paper's ViT-L, which is still wider and deeper.
     pub const L: Self = Self::of(64, 4, 2);
-    /// For images of 3 x 32 x 32 in patches of 4 x 4.
+    /// A model for images of 3 x 32 x 32 in patches of 4 x 4.
     pub const CIFAR10: Self = Self { side: 32, channels: 3, patch: 4, ..Self::of(64, 6, 2) };
 
     const fn of(width: usize, encoder_depth: usize, decoder_depth: usize) -> Self {
@@ -78,12 +78,12 @@ impl Config {
         }
     }
 
-    /// The side of the patch grid; 0 for an invalid patch size.
+    /// The number of patches along a side; 0 for an invalid patch size.
     fn grid(&self) -> usize {
         self.side.checked_div(self.patch).unwrap_or(0)
     }
 
-    /// The number of latent dimensions: those of a token for each patch, and of the class token.
+    /// The number of latent dimensions: the features of a token for each patch and of the class token.
     pub(crate) fn latent_len(&self) -> usize {
         (1 + self.grid() * self.grid()) * self.encoder.width
     }
@@ -111,20 +111,20 @@ impl Config {
             [("encoder.width", self.encoder), ("decoder.width", self.decoder)]
         {
             if width == 0 || !width.is_multiple_of(4) || !width.is_multiple_of(heads) {
-                return refused(setting, "a multiple of 4 and of the number of heads, above 0", width);
+                return refused(setting, "a positive multiple of 4 and of the number of heads", width);
             }
         }
         Ok(())
     }
 }
 
-/// Builds the model; every parameter is drawn from its own substream.
+/// Builds the model. Every parameter is initialised from its own substream of `stream`.
 ///
 /// The latent is the whole sequence of tokens, the class token first: `[n, 1 + patches, width]`.
 ///
 /// # Errors
-/// If a size is zero, the patches do not tile the image, a width does not suit the positional encoding or the heads,
-/// or the masking leaves no patch.
+/// If a size is zero, the patches do not tile the image, a width is incompatible with the positional encoding or the
+/// heads, or the masking leaves no patch.
 pub fn cre(config: &Config, stream: &Stream, dtype: DType) -> Result<Cre> {
     config.check()?;
     let (side, patches) = (config.side, config.grid() * config.grid());
@@ -141,7 +141,7 @@ fn encoder(config: &Config, masks: Masks, stream: &Stream, dtype: DType) -> Resu
         .then(PatchEmbedding::new(patch, channels, width, &stream.child("patches"), dtype))
         .then(PositionalEncoding::of_patches(config.grid(), width, dtype)?)
         .then(KeepPatches { masks })
-        // The class token's positional encoding is zero.
+        // The positional encoding of the class token is zero, so the token can be added afterwards.
         .then(ClassToken::new(width, &stream.child("class token"), dtype));
     let layers = blocks(layers, config.encoder, config.mlp_ratio, stream, dtype);
     Ok(layers.then(LayerNorm::new(width, dtype)))
@@ -155,7 +155,7 @@ fn decoder(config: &Config, masks: Masks, stream: &Stream, dtype: DType) -> Resu
         .then(PositionalEncoding::of_tokens(config.grid(), width, dtype)?);
     let layers = blocks(layers, config.decoder, config.mlp_ratio, stream, dtype);
     Ok(layers
-        // The last two layers work per token, so the class token may be removed before them.
+        // The last two layers act on each token separately, so the class token may be removed before them.
         .then(WithoutClassToken)
         .then(LayerNorm::new(width, dtype))
         .then(Linear::xavier(width, patch * patch * channels, &stream.child("prediction"), dtype))
@@ -188,7 +188,7 @@ mod tests {
         Part::ALL.map(|part| model.part(part).n_params())
     }
 
-    /// Parameter counts, fact A1 of `book/cre.md`.
+    /// Parameter counts (fact A1 of `book/cre.md`).
     #[test]
     fn the_parameter_counts_are_those_of_the_specification() {
         for d in [8, 16, 32, 64] {
@@ -203,8 +203,9 @@ mod tests {
         assert_eq!(counts(&Config::S), [1_296, 1_409, 90]);
     }
 
-    /// A block has 12 d^2 + 13 d parameters, the embedding of v values v d + d, the encoder's class token and
-    /// norm 3 d, the decoder's embedding, mask token and norm d^2 + 4 d, its prediction v d + v.
+    /// The number of parameters: 12 d^2 + 13 d for a block, v d + d for the embedding of v values, 3 d for the
+    /// encoder's class token and norm, d^2 + 4 d for the decoder's embedding, mask token and norm, and v d + v for its
+    /// prediction.
     #[test]
     fn the_larger_models_have_the_parameters_of_their_depths() {
         for (config, d, [deep, shallow], v) in

@@ -1,9 +1,8 @@
 //! Model weights in safetensors files, with PyTorch's names.
 //!
-//! A name is the path to a parameter: the part of a model, then indices in its sequences, then the parameter, as in
-//! `encoder.0.weight`. A PyTorch module with layers at the same indices has a `state_dict` with the same names, shapes
+//! A name is the path to a parameter: the part of a model, then indices in its sequences, then the parameter, such as
+//! `encoder.0.weight`. The `state_dict` of a PyTorch module with layers at the same indices has the same names, shapes
 //! and order of elements, so files can be exchanged in both directions:
-//!
 //! | here | in PyTorch |
 //! | --- | --- |
 //! | `Linear`: `weight [outputs, inputs]`, `bias` | `nn.Linear` |
@@ -54,11 +53,11 @@ pub use config::{config, save_with_config};
 /// The maximum file size in bytes.
 const MAX_BYTES: u64 = 1 << 36;
 
-/// PyTorch's integer batch counter of batch norms, which is ignored.
+/// The integer batch counter of PyTorch's batch norms, which is ignored.
 const PASSED_OVER: &str = "num_batches_tracked";
 
-/// Writes the parameters and buffers of a model from any device; the file is written atomically and replaces an earlier
-/// one.
+/// Writes the parameters and buffers of a model, which may be on any device. The file is written atomically and
+/// replaces an existing one.
 ///
 /// # Errors
 /// [`Error::File`] if the file cannot be written, [`Error::DiskFull`] if the disk is full.
@@ -71,7 +70,7 @@ pub fn save<'a>(path: &Path, model: impl IntoIterator<Item = (String, &'a Param)
 ///
 /// # Errors
 /// As [`read`], and [`Error::Weights`] with every name that is missing, unknown to the model, or of another shape or
-/// type; then nothing has changed.
+/// type; in that case nothing has changed.
 pub fn load<'a>(path: &Path, model: impl IntoIterator<Item = (String, &'a Param)>) -> Result<()> {
     let mut stored = read(path)?;
     let (mut fitting, mut misfits) = (Vec::new(), Vec::new());
@@ -106,7 +105,7 @@ pub fn write(path: &Path, tensors: &[(String, Tensor)]) -> Result<()> {
     write_with(path, tensors, None)
 }
 
-/// [`write`] with texts in the header. More than one would be in random order.
+/// [`write`] with at most one text in the header, because the order of several would be random.
 fn write_with(path: &Path, tensors: &[(String, Tensor)], metadata: Option<(String, String)>) -> Result<()> {
     let here = |tensor: &Tensor| Ok(to_bytes(&tensor.to_device(&Device::Cpu)?));
     let bytes: Vec<Vec<u8>> = tensors.iter().map(|(_, tensor)| here(tensor)).collect::<Result<_>>()?;
@@ -122,7 +121,7 @@ fn write_with(path: &Path, tensors: &[(String, Tensor)], metadata: Option<(Strin
     })
 }
 
-/// All tensors of a file by name, without PyTorch's `num_batches_tracked`.
+/// All tensors of a file by name, except PyTorch's `num_batches_tracked`.
 ///
 /// # Errors
 /// [`Error::File`] if the file cannot be read, is not a complete safetensors file, or has tensors of a type other than
@@ -132,7 +131,7 @@ pub fn read(path: &Path) -> Result<BTreeMap<String, Tensor>> {
     parse(&mut file, length).map_err(|reason| failure(path, "read", reason))
 }
 
-/// A file of at most [`MAX_BYTES`], and its length.
+/// Opens a file of at most [`MAX_BYTES`], and returns its length.
 fn opened(path: &Path) -> Result<(File, u64)> {
     let opened = files::open(path, MAX_BYTES).and_then(|file| Ok((file.metadata()?.len(), file)));
     opened.map(|(length, file)| (file, length)).map_err(|error| failure(path, "read", error))
@@ -183,7 +182,7 @@ fn to_bytes(tensor: &Tensor) -> Vec<u8> {
     }
 }
 
-/// The stored tensor on the device of `own`, for [`Optimiser::load`](crate::Optimiser::load).
+/// The stored tensor moved to the device of `own`, for implementations of [`Optimiser::load`](crate::Optimiser::load).
 ///
 /// # Errors
 /// [`Error::State`] unless it has the shape and the element type of `own`.
@@ -302,7 +301,7 @@ mod tests {
         let whole = fs::read(&path).unwrap();
         fs::write(&path, &whole[..whole.len() - 1]).unwrap();
         let error = read(&path).unwrap_err().to_string();
-        assert!(error.contains("w.safetensors: not a whole safetensors file"), "{error}");
+        assert!(error.contains("w.safetensors: not a complete safetensors file"), "{error}");
         let nowhere = folder.path().join("no/w.safetensors");
         let error = save(&nowhere, all(&model(1, DType::F32))).unwrap_err().to_string();
         assert!(error.starts_with("cannot write "), "{error}");
@@ -343,7 +342,7 @@ mod tests {
                 let place = below(bytes.len());
                 bytes[place] = below(256) as u8;
             }
-            // A change of an element or of a letter of a name is not an error; most others are.
+            // A changed element or a changed letter of a name is not an error; most other changes are.
             let _ = parse(&bytes);
         }
         let with_header = |header: &str| [&(header.len() as u64).to_le_bytes(), header.as_bytes()].concat();

@@ -1,4 +1,4 @@
-//! The representations of an encoder's layers.
+//! Tests of the representations in the layers of an encoder.
 #![allow(clippy::unwrap_used)]
 
 use agon_models::fc::{Config, Size};

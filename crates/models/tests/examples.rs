@@ -1,4 +1,4 @@
-//! Batches with a separate target, or with partially labelled images.
+//! Tests of batches with a separate target, or with partially labelled images.
 #![allow(clippy::unwrap_used)]
 
 use agon_models::fc::{Config, Size};

@@ -1,4 +1,4 @@
-//! Ten golden losses guard each model: change them only in a commit that says why.
+//! Golden losses of ten steps for each model. Change them only in a commit that gives the reason.
 #![allow(clippy::unwrap_used)]
 
 use agon_models::fc::{self, Config, Size};
@@ -31,8 +31,8 @@ fn ten_losses(model: &Cre, dtype: DType) -> Vec<(f64, f64)> {
 }
 
 /// The references in 64 bits sum in a fixed order, so machines may differ only in the last digits of `exp`, `ln` and
-/// `tanh`: 1e-9 leaves a million epsilons. The fast paths in 32 bits are compared with the same values: over ten steps of
-/// Adam, rounding alone changes a loss by about a hundred epsilons.
+/// `tanh`: 1e-9 allows a million epsilons. The fast paths in 32 bits are compared with the same values: over ten steps
+/// of Adam, rounding alone changes a loss by about a hundred epsilons.
 fn check(model: impl Fn(&Stream, DType) -> Cre, golden: [(f64, f64); 10]) {
     for (dtype, allowed) in [(DType::F64, 1e-9), (DType::F32, 2e-4)] {
         let losses = ten_losses(&model(&Stream::new(1, "init"), dtype), dtype);

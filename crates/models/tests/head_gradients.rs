@@ -1,4 +1,4 @@
-//! The effect of the authors' scaled head gradients on training with Adam: small, but not zero.
+//! Tests that the scaled head gradients of the authors' code have a small but non-zero effect on training with Adam.
 #![allow(clippy::unwrap_used)]
 
 use agon_models::fc::{self, Config, Size};
@@ -12,7 +12,7 @@ const N: usize = 10;
 const STEPS: usize = 5;
 const LAMBDA: f64 = 1.0;
 
-/// The MSE of FC-L after some steps at λ = 1, the gradients of decoder and classifier multiplied by these.
+/// The MSE of FC-L after some steps at λ = 1, with the gradients of decoder and classifier multiplied by `factors`.
 fn loss_after_training(factors: [f64; 2]) -> f64 {
     let model = fc::cre(&Config::of(Size::L, 4), &Stream::new(1, "init"), DType::F64).unwrap();
     let mut words = Stream::new(2, "images").sequence(0);
@@ -31,7 +31,7 @@ fn loss_after_training(factors: [f64; 2]) -> f64 {
             tape.backward(&mse.add(&cross_entropy).unwrap()).unwrap()
         });
         for (part, optimiser) in Part::ALL.into_iter().zip(&mut optimisers) {
-            // The encoder gets the mixed gradient in both cases.
+            // The encoder gets the same combined gradient in both cases.
             let gradients = &gradients[usize::from(part != Part::Encoder)];
             optimiser.step(&model.part(part).params(), gradients).unwrap();
         }
@@ -41,12 +41,13 @@ fn loss_after_training(factors: [f64; 2]) -> f64 {
     losses.mse.value().item().unwrap()
 }
 
-/// The authors' decoder gets (1 + λ) times its gradient and their classifier (2 - λ) times (`book/differences.md`). Adam
-/// is invariant to the factor except for its epsilon of 1e-8, which matters for gradients of that size.
+/// In the authors' code the decoder gets (1 + λ) times its gradient and the classifier (2 - λ) times
+/// (`book/differences.md`). Adam is invariant to the factor except for its epsilon of 1e-8, which matters for gradients
+/// of that size.
 #[test]
 fn doubled_head_gradients_as_in_the_authors_code_change_the_loss_slightly() {
     let (ours, theirs) = (loss_after_training([1.0, 1.0]), loss_after_training([1.0 + LAMBDA, 2.0 - LAMBDA]));
     let change = (theirs / ours - 1.0).abs();
-    // Far above rounding in 64 bits over five steps, and far below any effect in the claims.
+    // The change is far above rounding in 64 bits over five steps, and far below any effect that is reported.
     assert!((1e-9..1e-2).contains(&change), "{ours} and {theirs}: {change}");
 }

@@ -1,4 +1,4 @@
-//! The conflict of the two losses in each layer of the encoder.
+//! Tests of the conflict of the two losses in each layer of the encoder.
 #![allow(clippy::unwrap_used)]
 
 use agon_models::{AdamConfig, Architecture, Cre, CreTrainer, Mode, vit};
@@ -16,7 +16,7 @@ fn model(architecture: Architecture) -> Cre {
     architecture.build(&Stream::new(11, "init"), DType::F64).unwrap()
 }
 
-/// The gradients of one loss alone, in one pass.
+/// The gradients of one loss alone, from one pass.
 fn gradients(model: &Cre, lambda: f64) -> Gradients {
     let (images, labels) = batch();
     let tape = Tape::new();

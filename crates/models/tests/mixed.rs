@@ -1,4 +1,4 @@
-//! Training in mixed precision: 16-bit activations, and 32-bit parameters, optimisers, norms and losses.
+//! Tests of training in mixed precision: 16-bit activations, and 32-bit parameters, optimisers, norms and losses.
 #![allow(clippy::unwrap_used)]
 
 use agon_models::predictive_coding::{self, PredictiveCoding, Relaxation};
@@ -15,7 +15,7 @@ use tensor::{DType, Indices, Tensor};
 const STEPS: u64 = 8;
 const CONFIG: mlp::Config = mlp::Config { inputs: 12, classes: 3, depth: 4 };
 
-/// The record of a training run.
+/// The results of a training run.
 struct Trained {
     losses: Vec<f64>,
     largest_score: f64,
@@ -53,13 +53,13 @@ fn train(dtype: DType) -> Trained {
     Trained { losses, largest_score, model }
 }
 
-/// **Tolerance.** A value is off by at most half an epsilon for each rounding of it and of its inputs. One pass over three
-/// affine layers and two norms rounds the images, four weights and biases of the former, four of the latter, and five
-/// results: 14 times, and as often in the backward pass of each previous step. Roundings have random signs, so they grow
-/// as the square root of their number.
+/// **Tolerance.** A value has an error of at most half an epsilon for each rounding of it and of its inputs. One pass
+/// through three affine layers and two norms rounds the images, four weights and biases of the affine layers, four of
+/// the norms, and five results: 14 roundings, and as many in the backward pass of each previous step. Their signs are
+/// random, so the error grows like the square root of their number.
 ///
-/// A change of a score by d changes the cross-entropy of its row by at most `2 (1 - p) d`, with p the probability of the
-/// correct class, and the mean of p is at least `exp(-loss)`.
+/// A change of a logit by d changes the cross-entropy of its row by at most `2 (1 - p) d`, where p is the probability
+/// of the correct class; the mean of p is at least `exp(-loss)`.
 fn allowed(dtype: DType, step: usize, trained: &Trained) -> f64 {
     let roundings = (14 + 28 * step) as f64;
     let of_scores = roundings.sqrt() * dtype.epsilon() / 2.0 * trained.largest_score;
@@ -76,7 +76,7 @@ fn training_in_16_bits_follows_training_in_32() {
             let (difference, allowed) = ((narrow - of_wide).abs(), allowed(dtype, step, &wide));
             assert!(difference <= allowed, "{dtype}, step {step}: {narrow} and {of_wide}, allowed {allowed}");
         }
-        // It computed in 16 bits, and the improvement is much larger than the tolerance.
+        // The losses differ, so the computation was in 16 bits; the improvement is much larger than the tolerance.
         assert_ne!(narrow.losses, wide.losses);
         assert!(wide.losses[0] - wide.losses[last] > 4.0 * allowed(dtype, last, &wide), "{:?}", wide.losses);
     }
@@ -136,7 +136,8 @@ fn every_kind_of_layer_computes_in_16_bits() {
     });
 }
 
-/// A step of a trainer in this type: the loss before it, and whether all parameters stay in 32 bits.
+/// A step of a trainer with this computation type: returns the loss before the step, and whether all parameters stay in
+/// 32 bits.
 fn step<O: Objective>(trainer: Trainer<O>, dtype: DType) -> f64 {
     let mut trainer = trainer.with_precision(dtype).unwrap();
     let mut words = Stream::new(6, "images").sequence(0);
@@ -156,7 +157,7 @@ fn every_trainer_computes_in_16_bits_or_returns_an_error() {
     let cre = || fc::cre(&model, &stream, DType::F32).unwrap();
     let narrows = |name: &str, of: &dyn Fn(DType) -> f64| {
         let [wide, narrow] = [DType::F32, DType::BF16].map(of);
-        // The error of a mean of squares or of logarithms whose elements are off by a few times 1/256.
+        // The error of a mean of squares or of logarithms whose elements have relative errors of a few times 1/256.
         assert!(wide != narrow && (wide - narrow).abs() <= 0.05 * wide, "{name}: {wide} {narrow}");
     };
     for rule in [Mixing::Weighted, Mixing::Surgery, Mixing::Uncertainty] {

@@ -1,4 +1,4 @@
-//! Mixing rules in training: they affect the encoder only, and their state is stored.
+//! Tests of mixing rules in training: they affect the encoder only, and their state is stored.
 #![allow(clippy::unwrap_used)]
 
 use agon_models::fc::{self, Config, Size};
@@ -138,7 +138,7 @@ fn a_state_that_lacks_anything_is_refused_and_changes_nothing() {
             found.map(|(_, tensor)| Tensor::full(7.0, tensor.shape(), tensor.dtype()))
         };
         let refused = trainer.load(stored);
-        // An optimiser names it without the group.
+        // The error of an optimiser names the tensor without the group.
         let by_name = matches!(&refused, Err(Error::State { name, .. }) if missing.ends_with(name));
         assert!(by_name, "without {missing}: {refused:?}");
         assert_eq!((bits(&trainer), trainer.steps()), (before.clone(), 1), "without {missing}");
@@ -165,7 +165,10 @@ fn a_split_latent_refuses_every_rule_but_the_paper_s() {
     for rule in &RULES[1..] {
         let refused =
             CreTrainer::new(&split, AdamConfig::PAPER, 0.5).unwrap().mixing(*rule).err().unwrap().to_string();
-        assert!(refused.starts_with("mixing: expected weighted, as nothing is mixed"), "{refused}");
+        assert!(
+            refused.starts_with("mixing: expected `weighted`, since the two gradients are not mixed"),
+            "{refused}"
+        );
     }
     assert!(CreTrainer::new(&split, AdamConfig::PAPER, 0.5).unwrap().mixing(Mixing::Weighted).is_ok());
 }

@@ -1,4 +1,4 @@
-//! Optimisers with tied weights, with wrong parameter lists, with invalid settings, and with decay of a part of the
+//! Tests of optimisers with tied weights, wrong parameter lists, invalid settings, and weight decay of some of the
 //! parameters.
 #![allow(clippy::unwrap_used)]
 
@@ -71,7 +71,7 @@ fn tied_weights_have_one_state_and_one_update_in_a_step() {
     });
 }
 
-/// `x W^T W`: an autoencoder whose decoder is its encoder transposed.
+/// `x W^T W`: an autoencoder whose decoder is the transposed encoder.
 struct Tied(Arc<Param>);
 
 impl Module for Tied {
@@ -103,7 +103,7 @@ fn a_learner_trains_tied_weights_and_they_count_once() {
             Ok(model.forward(&images, mode)?.mse(&images)?)
         })
         .unwrap();
-    // Images in a plane, which two components represent exactly.
+    // The images lie in a plane, which two components represent exactly.
     let tape = Tape::without_gradients();
     let plane = (tape.constant(&elements("codes", &[20, 2])), tape.constant(&elements("plane", &[2, 5])));
     let images = tape.apply(product(false), [&plane.0, &plane.1]).map(|[x]: [Var<'_>; 1]| x.value().clone());
@@ -116,7 +116,7 @@ fn a_learner_trains_tied_weights_and_they_count_once() {
     assert!(losses[399] < 1e-2 * losses[0], "{} {}", losses[0], losses[399]);
 }
 
-/// A layer shared with another part.
+/// A module that shares its layer with another part.
 struct Shared(Arc<Linear>);
 
 impl Module for Shared {
@@ -162,7 +162,7 @@ fn a_parameter_of_two_parts_is_refused_by_name_and_one_listed_twice_in_a_part_is
     trainer.step((images, tensor::Indices::new(labels))).unwrap();
     let rate = AdamConfig::PAPER.learning_rate;
     for (before, after) in before.iter().zip(shared.params()[0].1.value().to_f64_vec()) {
-        // Adam's first step has the length of the learning rate; two roundings of values below 1.
+        // The size of Adam's first step is the learning rate; allows two roundings of values below 1.
         assert!((after - before).abs() <= rate + 2.0 * f64::from(f32::EPSILON), "{before} {after}");
     }
 }
@@ -188,7 +188,7 @@ fn a_different_parameter_list_is_an_error_and_nothing_changes() {
         for (what, list) in lists {
             let mut optimiser = made(&own);
             let state = optimiser.state();
-            // Steps and moments that would be noticed if they were restored.
+            // Step counts and moments that differ visibly from the initial ones.
             let stored = |name: &str| {
                 let found = state.iter().find(|(own, _)| own == name);
                 found.map(|(_, tensor)| Tensor::full(7.0, tensor.shape(), tensor.dtype()))
@@ -202,7 +202,7 @@ fn a_different_parameter_list_is_an_error_and_nothing_changes() {
                 let refused = refused.unwrap_err();
                 assert!(matches!(refused, Error::OtherParams { .. }), "{what}: {refused}");
             }
-            // A step with a missing gradient is not counted either.
+            // A step that failed because of a missing gradient is not counted either.
             let missing = optimiser.step(&own, &gradients(&[&w]), schedule_value).unwrap_err();
             assert!(matches!(missing, Error::Autograd(_)), "{missing}");
             let bits = |state: Vec<(String, Tensor)>| -> Vec<Vec<f64>> {
@@ -324,7 +324,7 @@ fn a_layer_without_inputs_has_a_bias_of_zero() {
     assert!(Linear::xavier(0, 0, &Stream::new(0, "init"), DType::F32).params()[0].1.is_empty());
 }
 
-/// With zero gradients a step of Adam is its decay only.
+/// With zero gradients, a step of Adam is only its weight decay.
 #[test]
 fn decay_can_leave_out_biases_and_norms_by_shape_and_any_parameter_by_name() {
     let of = |decays: &dyn Fn(&str, &[usize]) -> bool| -> Vec<bool> {

@@ -1,4 +1,4 @@
-//! Parity with PyTorch for equal weights; `fixtures/make.py` documents the fixture files.
+//! Tests of parity with PyTorch for equal weights; `fixtures/make.py` creates and documents the fixture files.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
@@ -15,22 +15,22 @@ use autograd::{Gradients, Param, Tape, Var};
 use tensor::random::Stream;
 use tensor::{DType, Indices, Tensor};
 
-/// As in `make.py`: the number of stored elements of a large tensor.
+/// The number of stored elements of a large tensor, as in `make.py`.
 const TABLE: usize = 251;
 const SAMPLES: usize = 60;
 const LAMBDA: f64 = 0.3;
 const DECAY: f64 = 1e-3;
 
-/// In 64 bits two orders of summation differ by about ten epsilons per step. After 50 steps of Adam nine families are
-/// within 1e-12, four within 2e-11; the bound leaves a margin for CPUs with other loops. In 32 bits there are ten steps,
-/// and epsilon is 5e8 times larger: a factor of ten per step, ten steps, and ten for Adam.
+/// In 64 bits, two orders of summation differ by about ten epsilons per step. After 50 steps of Adam, nine families are
+/// within 1e-12 and four within 2e-11; the bound leaves a margin for CPUs with other loops. In 32 bits there are ten
+/// steps, and epsilon is 5e8 times larger: allowed is a factor of ten per step, for ten steps, and ten for Adam.
 const ALLOWED: [(DType, f64); 2] = [(DType::F64, 1e-10), (DType::F32, 1e-4)];
 
-/// The interface of a compared model.
+/// The interface of a model that is compared with PyTorch.
 trait Subject {
     fn params(&self) -> Vec<(String, &Param)>;
     fn buffers(&self) -> Vec<(String, &Param)>;
-    /// The outputs of the model for a batch in evaluation mode, by the names in the file.
+    /// The outputs of the model for a batch in evaluation mode, with their names in the file.
     fn outputs(&self, x: &Tensor) -> Vec<(&'static str, Tensor)>;
     /// The losses whose sum is differentiated.
     fn losses<'t>(&self, tape: &'t Tape, x: &Tensor, y: &Indices, mode: Mode) -> Vec<Var<'t>>;
@@ -98,7 +98,7 @@ impl Subject for Sequential {
     }
 }
 
-/// The tensors of one file.
+/// The tensors of one fixture file.
 struct Fixture {
     name: &'static str,
     tensors: BTreeMap<String, Tensor>,
@@ -116,7 +116,7 @@ impl Fixture {
         self.tensors.get(name).unwrap_or_else(|| panic!("{}: no `{name}` in the file", self.name))
     }
 
-    /// The tensors below `prefix`, with the prefix removed.
+    /// The tensors whose names begin with `prefix`, with the prefix removed.
     fn below(&self, prefix: &str) -> Vec<(String, &Tensor)> {
         let named = self.tensors.iter();
         named.filter_map(|(name, tensor)| Some((name.strip_prefix(prefix)?.to_owned(), tensor))).collect()
@@ -148,8 +148,8 @@ impl Fixture {
         weights::load(&path, model.all()).unwrap();
     }
 
-    /// Compares a result with its stored part: an element may be off by `allowed` times the largest, or times `least` if
-    /// that is more; the sum of all elements by that times their number.
+    /// Compares a result with its stored part. An element may differ by `allowed` times the largest element, or times
+    /// `least` if that is larger; the sum of all elements may differ by that times their number.
     fn compare(&self, name: &str, got: &Tensor, least: f64) {
         let (expected, got) = (self.get(name).to_f64_vec(), got.to_f64_vec());
         let kept = if got.len() <= SAMPLES {
@@ -174,7 +174,7 @@ impl Fixture {
     }
 }
 
-/// A tensor of this shape from a stored one, whose elements are repeated if the shape is larger.
+/// A tensor of this shape with the elements of a stored one, which are repeated if the shape is larger.
 fn filled(stored: &Tensor, shape: &[usize]) -> Tensor {
     let n: usize = shape.iter().product();
     if n <= TABLE {
@@ -192,8 +192,8 @@ fn differentiate(model: &dyn Subject, x: &Tensor, y: &Indices, mode: Mode) -> (V
     (values, tape.backward(&sum).unwrap())
 }
 
-/// Compares outputs, gradients, ten losses and, if the file has them, all parameters and buffers after 50 steps. The mode
-/// of a step is a function of its number.
+/// Compares outputs, gradients, ten losses and, if the file has them, all parameters and buffers after 50 steps. `mode`
+/// gives the mode of each step.
 fn compare(model: &dyn Subject, image: &[usize], fixture: &Fixture, decay: f64, mode: fn(u64) -> Mode) {
     fixture.load_into(model);
     let (x, y) = fixture.batch(image);
@@ -201,8 +201,8 @@ fn compare(model: &dyn Subject, image: &[usize], fixture: &Fixture, decay: f64, 
         fixture.compare(name, &output, 0.0);
     }
 
-    // A bias before a batch norm has a gradient of zero up to the rounding of larger values: it is compared with a
-    // hundredth of the largest gradient.
+    // The gradient of a bias before a batch norm is zero up to the rounding of larger values, so it is compared
+    // relative to a hundredth of the largest gradient.
     let stored = fixture.below("grad.");
     assert_eq!(stored.len(), model.params().len(), "{}: the number of gradients", fixture.name);
     let largest =
@@ -251,7 +251,7 @@ fn check_cre(name: &'static str, image: &[usize], build: impl Fn(DType) -> Cre) 
     }
 }
 
-/// Compares a model of one loss, trained by AdamW with the decay of the LBR paper.
+/// Compares a model with one loss, trained by AdamW with the weight decay of the LBR paper.
 fn check<M: Subject>(name: &'static str, image: &[usize], build: impl Fn(DType) -> agon_models::Result<M>) {
     for (dtype, allowed) in ALLOWED {
         compare(&build(dtype).unwrap(), image, &Fixture::read(name, dtype, allowed), DECAY, TRAINING);
@@ -287,7 +287,7 @@ fn cnn_s_computes_what_pytorch_computes() {
     check_cre("cnn_s", &[1, 28, 28], |dtype| cnn::cnn_s(4, 10, &stream(), dtype).unwrap());
 }
 
-/// In training both sides would have to drop the same channels, so the steps are taken in evaluation mode.
+/// In training, both sides would have to drop the same channels, so the steps are in evaluation mode.
 #[test]
 fn cnn_l_computes_what_pytorch_computes_in_evaluation_mode() {
     for (dtype, allowed) in ALLOWED {
@@ -309,7 +309,7 @@ fn vit_computes_what_pytorch_computes() {
     check_cre("vit", &[3, 8, 8], |dtype| vit::cre(&vit_of(0.0), &stream(), dtype).unwrap());
 }
 
-/// The fixture uses our masks of step 0, and every step here uses the mode of step 0.
+/// The fixture was computed with our masks of step 0, so every step here uses the mode of step 0.
 #[test]
 fn vit_with_removed_patches_computes_what_pytorch_computes() {
     let config = vit_of(0.5);
@@ -353,7 +353,8 @@ fn residual(plan: Plan, width_divisor: usize) -> resnet_autoencoder::Config {
     resnet_autoencoder::Config { plan, image: [3, 64, 64], latent: 5, width_divisor }
 }
 
-/// In 32 bits PyTorch differs from its own 64 bits by 2e-4 here: forty batch norms in sequence, some over 16 values.
+/// In 32 bits, PyTorch itself differs by 2e-4 from its result in 64 bits here: forty batch norms in sequence, some over
+/// 16 values.
 #[test]
 fn the_smaller_residual_autoencoder_computes_what_pytorch_computes() {
     for (dtype, allowed) in [ALLOWED[0], (DType::F32, 1e-3)] {
@@ -362,7 +363,7 @@ fn the_smaller_residual_autoencoder_computes_what_pytorch_computes() {
     }
 }
 
-/// Its blocks are those of the smaller plan, so a comparison in 64 bits suffices.
+/// The blocks are those of the smaller model, so a comparison in 64 bits suffices.
 #[test]
 fn the_larger_residual_autoencoder_computes_what_pytorch_computes() {
     let (dtype, allowed) = ALLOWED[0];

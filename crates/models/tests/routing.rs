@@ -12,7 +12,7 @@ use tensor::{DType, Indices, Tensor};
 const PIXELS: usize = 12;
 const CLASSES: usize = 3;
 const N: usize = 6;
-/// The finite-difference step: so short that none of the thousands of ReLUs crosses its kink.
+/// The finite-difference step, which is so short that none of the thousands of ReLUs crosses its kink.
 const STEP: f64 = 1e-6;
 
 fn model(size: Size, dtype: DType) -> Cre {
@@ -28,7 +28,7 @@ fn batch(dtype: DType) -> (Tensor, Indices) {
     (Tensor::from_vec::<f64>(pixels, &[N, PIXELS]).unwrap().to_dtype(dtype), Indices::new(labels))
 }
 
-/// The differentiated loss.
+/// The loss that is differentiated.
 #[derive(Clone, Copy)]
 enum Of {
     Sum,
@@ -70,7 +70,7 @@ fn a4_the_encoder_gets_the_mixed_gradient_and_the_heads_those_of_their_own_losse
         let (at_0, at_1) = (of(Part::Encoder, 0.0), of(Part::Encoder, 1.0));
         for lambda in [0.0, 0.3, 0.9, 1.0] {
             let expected = mixed(&at_1, &at_0, lambda);
-            // One mixture in another order: about a hundred roundings.
+            // The same linear combination in another order: about a hundred roundings.
             assert!(relative_distance(&of(Part::Encoder, lambda), &expected) < 1e-13);
             assert_eq!(of(Part::Decoder, lambda), gradients(&model, Part::Decoder, 0.5, Of::Mse));
             assert_eq!(
@@ -81,23 +81,24 @@ fn a4_the_encoder_gets_the_mixed_gradient_and_the_heads_those_of_their_own_losse
     }
 }
 
-/// The authors' encoder gradient: one backward pass through `lambda MSE + (1 - lambda) CE`, without `Split` at z.
+/// The encoder gradient of the authors' code: one backward pass of `lambda MSE + (1 - lambda) CE`, without `Split` at
+/// z.
 #[test]
 fn one_backward_with_a_split_equals_a_backward_of_the_mixed_loss() {
     let model = model(Size::M, DType::F64);
-    // With lambda = 1 (or 0) and one loss, the split passes that loss's gradient through unchanged.
+    // With lambda = 1 (or 0) and one loss, `Split` passes that loss's gradient through unchanged.
     let reconstruction = gradients(&model, Part::Encoder, 1.0, Of::Mse);
     let classification = gradients(&model, Part::Encoder, 0.0, Of::CrossEntropy);
     let split = gradients(&model, Part::Encoder, 0.7, Of::Sum);
     assert!(relative_distance(&split, &mixed(&reconstruction, &classification, 0.7)) < 1e-13);
 }
 
-/// `book/cre.md`, fact A14 for the whole model: every element of a parameter in each part, through both losses.
+/// Fact A14 of `book/cre.md` for the whole model: all elements of one parameter in each part, through both losses.
 #[test]
 fn a14_the_gradients_of_the_whole_model_agree_with_finite_differences() {
     let model = model(Size::L, DType::F64);
     let (images, labels) = batch(DType::F64);
-    // The biases of the last layers of each part, perturbed by an input added to the parameter.
+    // The perturbed parameter is the bias of the last layer of each part.
     for (part, loss) in
         [(Part::Decoder, Of::Mse), (Part::Classifier, Of::CrossEntropy), (Part::Encoder, Of::Sum)]
     {
@@ -130,7 +131,7 @@ fn a14_the_gradients_of_the_whole_model_agree_with_finite_differences() {
         }
         param.set(value).unwrap();
     }
-    // The same function by the public `gradcheck`.
+    // The same function, checked by the public `gradcheck`.
     let weight = Tensor::from_vec(vec![0.1; 8], &[2, 4]).unwrap();
     let bias = Tensor::from_vec(vec![0.0; 2], &[2]).unwrap();
     let x = Tensor::from_vec(vec![0.2, -0.4, 0.6, 0.8], &[1, 4]).unwrap();

@@ -1,4 +1,4 @@
-//! Split latents: one part is reserved for the classifier and the other for the decoder.
+//! Tests of split latents: some dimensions are reserved for the classifier and the others for the decoder.
 #![allow(clippy::unwrap_used)]
 
 use agon_models::fc::{self, Config, Size};
@@ -65,7 +65,7 @@ fn below_the_latent_the_unweighted_gradients_of_both_losses_are_added() {
     let largest = of_both.iter().fold(0.0f64, |largest, gradient| largest.max(gradient.abs()));
     assert!(largest.is_finite());
     for ((x, y), both) in of_mse.iter().zip(of_cross_entropy).zip(of_both) {
-        // One sum of about a hundred products in another order.
+        // A sum of about a hundred products in another order.
         assert!((x + y - both).abs() <= 100.0 * f64::EPSILON * largest, "{x} + {y}, got {both}");
     }
 }

@@ -8,7 +8,7 @@ use autograd::{Gradients, Tape, Var};
 use tensor::random::Stream;
 use tensor::{DType, Indices, Tensor};
 
-/// Images of 2 x 6 x 6 in nine patches; encoder and decoder of different widths and heads.
+/// Images of 2 x 6 x 6 in nine patches; encoder and decoder have different widths and numbers of heads.
 const SMALL: Config = Config {
     side: 6,
     channels: 2,
@@ -50,7 +50,7 @@ fn a2_the_latent_is_the_whole_sequence_of_tokens() {
         assert_eq!(of.z.shape(), [2, tokens * config.encoder.width]);
         assert_eq!((of.reconstruction.shape(), of.logits.shape()), (images.shape(), [2, 10].as_slice()));
     }
-    // The decoder's output for 28 / 7 is 16 patches of 49 values.
+    // The decoder's output is 16 patches of 49 values, since 28 / 7 is 4.
     let model = model(&Config::S, DType::F32);
     let tape = Tape::new();
     let z = tape.constant(&Tensor::zeros(&[2, 17, 8], DType::F32));
@@ -88,7 +88,7 @@ fn a4_the_encoder_gets_the_mixed_gradient_and_the_heads_those_of_their_own_losse
         let all = gradients(&model, lambda);
         let mixed = only_mse.iter().zip(&only_ce).map(|(mse, ce)| lambda * mse + (1.0 - lambda) * ce);
         for (got, expected) in of_part(&model, Part::Encoder, &all).into_iter().zip(mixed) {
-            // About a hundred roundings of values of at most this size.
+            // About a hundred roundings of values of at most this magnitude.
             assert!((got - expected).abs() < 1e-13 * size.max(1.0), "{got} {expected}");
         }
         for head in [Part::Decoder, Part::Classifier] {
@@ -97,7 +97,7 @@ fn a4_the_encoder_gets_the_mixed_gradient_and_the_heads_those_of_their_own_losse
     }
 }
 
-/// `book/cre.md`, fact A14: every parameter of the model, perturbed along its own random direction.
+/// Fact A14 of `book/cre.md`: every parameter of the model, perturbed along a random direction of its own.
 #[test]
 fn a14_the_gradient_of_every_parameter_agrees_with_finite_differences() {
     const STEP: f64 = 2e-4;
@@ -123,7 +123,8 @@ fn a14_the_gradient_of_every_parameter_agrees_with_finite_differences() {
                 let direction: Vec<f64> = (0..value.len()).map(|_| 2.0 * words.uniform() - 1.0).collect();
                 let gradient = gradients.param(param).unwrap().to_f64_vec();
                 let analytic: f64 = gradient.iter().zip(&direction).map(|(g, d)| g * d).sum();
-                // Learned tokens are about 0.02 and followed by a norm: the step is short relative to that.
+                // Learned tokens are about 0.02 and followed by a norm, so the step is scaled to the size of the
+                // parameter.
                 let size = value.to_f64_vec().iter().fold(0.0f64, |size, x| size.max(x.abs()));
                 let step = STEP * if size > 0.0 { size } else { 1.0 };
                 let at = |steps: f64| {
@@ -164,7 +165,8 @@ fn a9_with_nothing_removed_the_shuffle_changes_nothing() {
 fn a_removed_patch_reaches_neither_the_latent_nor_the_scores() {
     let model = model(&SMALL, DType::F64);
     let (images, labels) = batch(&SMALL, 2, DType::F64);
-    // The first pixel of the first image is in patch 0; look for a step that removes it and one that does not.
+    // The first pixel of the first image is in patch 0. Find a step in which patch 0 is removed, and one in which it is
+    // not.
     let latents = |step: u64| {
         let mut pixels = images.to_f64_vec();
         pixels[0] += 0.5;
@@ -178,12 +180,13 @@ fn a_removed_patch_reaches_neither_the_latent_nor_the_scores() {
         })
     };
     let unseen = (0..50).filter(|&step| latents(step)[0] == latents(step)[1]).count();
-    // Five of nine patches are removed: of 50 steps 27.8 with a deviation of 3.5.
+    // Five of nine patches are removed: in 50 steps, patch 0 is removed 27.8 times on average, with a standard
+    // deviation of 3.5.
     assert!((11..45).contains(&unseen), "{unseen}");
 }
 
-/// The loss of masked autoencoders, the mean squared error over all removed patches: in training depending on the
-/// setting, in masked evaluation always (`book/cre.md`, section 2.4).
+/// The loss of masked autoencoders, the mean squared error over the removed patches: in training it depends on the
+/// setting, in masked evaluation it is always used (`book/cre.md`, section 2.4).
 #[test]
 fn the_masked_loss_counts_removed_patches_only() {
     let (images, labels) = batch(&SMALL, 3, DType::F64);

@@ -1,4 +1,4 @@
-//! Results of reliability tests, for the rows R1 to R22 of `book/reliability.md`.
+//! Results of reliability tests, for rows R1 to R22 of `book/reliability.md`.
 //!
 //! If the environment variable `AGON_RELIABILITY` names a folder, as set by `cargo xtask prove`, a passing test writes one
 //! file there; otherwise nothing is written. A failing test writes no file.
@@ -27,8 +27,8 @@ pub const FOLDER: &str = "AGON_RELIABILITY";
 /// The environment variable for the number of cases: `long`, or unset for the size of CI.
 pub const SIZE: &str = "AGON_PROVE";
 
-/// The environment variable with the seed of random cases: a number, or `random`; if unset, they are the same in every
-/// run.
+/// The environment variable with the seed of random cases, a number or `random`. If it is unset, the cases are the same
+/// in every run.
 pub const SEED: &str = "AGON_SEED";
 
 /// The seed of a test's random cases: `fixed`, unless `AGON_SEED` is set.
@@ -45,7 +45,7 @@ pub fn seed(fixed: u64) -> u64 {
     }
 }
 
-/// A fresh random seed, constant within the process, from the random keys of a hash map.
+/// A new random seed, constant within the process, derived from the random keys of a hash map.
 pub fn random_seed() -> u64 {
     static DRAWN: OnceLock<u64> = OnceLock::new();
     *DRAWN.get_or_init(|| RandomState::new().build_hasher().finish())
@@ -66,7 +66,7 @@ pub struct Measurement {
 }
 
 impl Measurement {
-    /// Starts a measurement of the row, such as `R10`, with its claim in one plain sentence.
+    /// Starts a measurement for a row, such as `R10`; `what` is the tested property as one sentence.
     pub fn of(id: &'static str, what: &'static str) -> Self {
         Self { id, what, part: None, begin: Instant::now() }
     }
@@ -77,15 +77,15 @@ impl Measurement {
         Self { part: Some(part), ..self }
     }
 
-    /// Ends the measurement successfully: `n` cases without failure, and a short summary of the result.
+    /// Ends the measurement as passed: `n` cases without failure, and a short summary of the result.
     ///
     /// # Panics
-    /// If the figure cannot be written.
+    /// If the result cannot be written.
     pub fn passed(self, n: usize, figure: impl Into<String>) {
         self.leave(n as u64, Some(figure.into()), None);
     }
 
-    /// Ends the measurement without a result, because this machine lacks a requirement.
+    /// Ends the measurement without a result, because this machine does not meet a requirement.
     ///
     /// # Panics
     /// If the result cannot be written.
@@ -117,7 +117,7 @@ impl Measurement {
 pub struct Figure {
     /// The row, such as `R10`.
     pub id: String,
-    /// The claim, in one plain sentence.
+    /// The tested property, as one sentence.
     pub what: String,
     /// The number of cases.
     pub n: u64,
@@ -127,7 +127,7 @@ pub struct Figure {
     pub figure: String,
     /// Wall time, in seconds.
     pub seconds: f64,
-    /// The reason if there is no result.
+    /// The reason if the test was not run.
     pub not_run: Option<String>,
 }
 
@@ -157,7 +157,7 @@ impl Figure {
         })
     }
 
-    /// Reads every result in a folder, in the order of the file names.
+    /// Reads all results in a folder, in the order of their file names.
     ///
     /// # Errors
     /// If the folder or a file cannot be read, or a file has another format; the error names it.
@@ -167,7 +167,7 @@ impl Figure {
         files.retain(|file| file.extension().is_some_and(|kind| kind == "json"));
         files.sort();
         let read = |file: &PathBuf| {
-            let holds = || format!("{}: expected a figure, got another text", file.display());
+            let holds = || format!("{}: expected a stored result, got other text", file.display());
             Self::parse(&fs::read_to_string(file)?).ok_or_else(|| io::Error::other(holds()))
         };
         files.iter().map(read).collect()
@@ -176,7 +176,7 @@ impl Figure {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+    #![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 
     use super::*;
 

@@ -5,7 +5,7 @@
 #[non_exhaustive]
 pub enum Error {
     /// A value is NaN or infinite.
-    #[error("{of}: {what} is {value}, expected a finite number; omit values that were not measured")]
+    #[error("{of}: {what}: expected a finite number, got {value}; omit values that were not measured")]
     NonFinite {
         /// The figure, panel and series, or the grid, row and column.
         of: String,
@@ -16,7 +16,7 @@ pub enum Error {
     },
 
     /// A list that must not be empty is empty.
-    #[error("{of}: nothing to draw, expected at least one {expected}")]
+    #[error("{of}: expected at least one {expected}, got none")]
     Empty {
         /// The figure, panel and series, or the grid.
         of: String,
@@ -25,7 +25,7 @@ pub enum Error {
     },
 
     /// A point is outside its own spread, so a band would not contain its line.
-    #[error("{of}: point {point} has {axis} = {value} outside its interval {low} to {high}")]
+    #[error("{of}: point {point}: expected {axis} within its interval {low} to {high}, got {value}")]
     OutsideSpread {
         /// The figure, panel and series.
         of: String,
@@ -43,7 +43,8 @@ pub enum Error {
 
     /// Points have a spread that the note does not explain.
     #[error(
-        "{of}: points have a spread; explain it in `note`, such as `bands: lowest to highest of 5 seeds`"
+        "{of}: expected a `note` that explains the spread of the points, got none; set one, such as `bands: \
+         lowest to highest of 5 seeds`"
     )]
     UnexplainedSpread {
         /// The figure.
@@ -51,7 +52,7 @@ pub enum Error {
     },
 
     /// A value is outside its axis.
-    #[error("{of}: {value} cannot be shown on axis `{axis}`, expected {expected}")]
+    #[error("{of}: axis `{axis}`: got {value}, expected {expected}")]
     OffScale {
         /// The figure, panel and series.
         of: String,
@@ -75,7 +76,7 @@ pub enum Error {
     },
 
     /// A required text is empty.
-    #[error("{of}: {what} is empty, expected some text")]
+    #[error("{of}: {what}: expected some text, got none")]
     NoText {
         /// The figure, panel and series, or the grid.
         of: String,
@@ -91,7 +92,10 @@ pub enum Error {
     },
 
     /// Two parts of one page have the same name.
-    #[error("the name `{name}` is used twice on one page; rename one, since names become ids and file names")]
+    #[error(
+        "name `{name}`: expected unique names on a page, got two equal ones; rename one, since names \
+         become ids and file names"
+    )]
     NameTwice {
         /// The name.
         name: String,

@@ -11,7 +11,7 @@ pub(crate) const BYTES: &[u8] = include_bytes!("../assets/DejaVuSans.ttf");
 pub(crate) const FAMILY: &str = "DejaVu Sans, sans-serif";
 
 static FACE: LazyLock<Face<'static>> =
-    LazyLock::new(|| Face::parse(BYTES, 0).expect("the embedded font is a font"));
+    LazyLock::new(|| Face::parse(BYTES, 0).expect("the embedded font can be parsed"));
 
 /// The width of one line of text at `size`, in units of the drawing.
 pub(crate) fn width(text: &str, size: f64) -> f64 {

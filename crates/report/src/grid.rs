@@ -63,7 +63,7 @@ impl Image {
         let size =
             |n: usize| u32::try_from(n * zoom).expect("an image that fits in memory has a 32-bit side");
         let colour = if self.c == 1 { png::ColorType::Grayscale } else { png::ColorType::Rgb };
-        encode(&bytes, size(self.w), size(self.h), colour).expect("a vector takes every byte")
+        encode(&bytes, size(self.w), size(self.h), colour).expect("writing to a vector cannot fail")
     }
 }
 

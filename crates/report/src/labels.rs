@@ -90,7 +90,7 @@ pub(crate) fn place(wishes: &[Wish], obstacles: &Obstacles, bounds: Rect) -> Vec
             placed[i] = priced.min_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, rect)| rect);
         }
     }
-    placed.into_iter().map(|rect| rect.expect("every wish has candidates")).collect()
+    placed.into_iter().map(|rect| rect.expect("every label has candidate positions")).collect()
 }
 
 /// Boxes around the point with their ring, nearest first, and in each ring above right first.

@@ -110,7 +110,7 @@ impl Page {
 <a class="skip" href="#content">Skip to the results</a>
 <div class="frame">
 {navigation}<main id="content">
-{body}<footer><p>This page is one file. It loads nothing, and its figures can be redrawn from the stored results.</p></footer>
+{body}<footer><p>This page is a single file without external resources. Its figures can be redrawn from the stored results.</p></footer>
 </main>
 </div>
 <a class="up" href="#top" aria-label="Back to the top">↑</a>
@@ -156,8 +156,7 @@ impl Page {
         }
         Ok(format!(
             "<section id=\"experiments\" aria-labelledby=\"experiments.h\">\n<h2 id=\"experiments.h\">Experiments</h2>\n\
-             <p class=\"lead\">Each has its claim and its most informative figure. Verdicts, further figures, warnings, the \
-             command and the numbers are folded below.</p>\n{groups}</section>\n"
+             <p class=\"lead\">Each has its claim and its most informative figure. Verdicts, further figures, warnings, the command and all values are folded below.</p>\n{groups}</section>\n"
         ))
     }
 

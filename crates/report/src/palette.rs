@@ -177,6 +177,9 @@ pub(crate) fn diverging(share: f64) -> (Colour, f64) {
 /// Lengths of strokes and gaps; the empty one is a solid line.
 const DASHES: [&str; 5] = ["", "7 3", "2.5 2.5", "9 3 2.5 3", "13 4"];
 
+/// Fine dots, which no measured series has.
+const FINE_DOTS: &str = "1.2 3";
+
 /// The style of a series: colour, marker and dash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Style {
@@ -214,9 +217,9 @@ impl Style {
         }
     }
 
-    /// The same colour, dotted and without markers, for curves that were not measured, such as theory.
+    /// The same colour, finely dotted and without markers, for curves that were not measured, such as theory.
     pub fn without_markers(self) -> Self {
-        Self { marker: Marker::Nothing, dash: DASHES[2], ..self }
+        Self { marker: Marker::Nothing, dash: FINE_DOTS, ..self }
     }
 
     /// The same colour and marker with a solid line, for series that are distinguished from others by dashes only.

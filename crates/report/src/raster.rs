@@ -37,9 +37,9 @@ impl Drawing {
         let options = Options { fontdb: FONTS.clone(), ..Options::default() };
         let tree = Tree::from_str(&self.svg, &options).map_err(|e| failed(e.to_string()))?;
         let size = tree.size().to_int_size().scale_by(PIXELS_PER_UNIT);
-        let size = size.ok_or_else(|| failed("the size is out of bounds".into()))?;
+        let size = size.ok_or_else(|| failed("the size is out of range".into()))?;
         let mut pixels = Pixmap::new(size.width(), size.height())
-            .ok_or_else(|| failed("no memory for that many pixels".into()))?;
+            .ok_or_else(|| failed("allocating memory for the pixels failed".into()))?;
         let scale = Transform::from_scale(PIXELS_PER_UNIT, PIXELS_PER_UNIT);
         resvg::render(&tree, scale, &mut pixels.as_mut());
         // The background is opaque, so alpha is dropped.

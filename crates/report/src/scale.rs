@@ -267,7 +267,7 @@ mod tests {
     fn a_value_that_an_axis_cannot_show_is_named() {
         let error = ruler(Scale::Logit, &[0.5, 1.0]).unwrap_err().to_string();
         assert!(
-            error.contains("figure `f`: 1 cannot be shown on axis `λ`") && error.contains("Positions"),
+            error.contains("figure `f`: axis `λ`: got 1, expected") && error.contains("Positions"),
             "{error}"
         );
         assert!(ruler(Scale::Log2, &[0.0, 1.0]).is_err());

@@ -84,7 +84,7 @@ fn widths(table: &[[String; 6]], width: usize) -> [usize; 6] {
 fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
-        let line = lines.last_mut().expect("there is always a line");
+        let line = lines.last_mut().expect("there is at least one line");
         if line.is_empty() {
             line.push_str(word);
         } else if line.chars().count() + 1 + word.chars().count() <= width {

@@ -219,7 +219,7 @@ fn errors_name_the_figure_the_panel_and_the_series() {
         );
     }
     let off = with(vec![Point::new(0.3, 1.0)]);
-    assert!(off.to_string().contains("0.3 cannot be shown on axis `λ`"), "{off}");
+    assert!(off.to_string().contains("axis `λ`: got 0.3, expected"), "{off}");
 }
 
 #[test]

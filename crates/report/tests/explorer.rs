@@ -84,7 +84,7 @@ fn a_page_with_an_explorer_loads_nothing() {
 #[test]
 fn without_javascript_only_a_note_is_shown() {
     let html = html(small());
-    assert!(html.contains("<noscript><p class=\"warning\">Without JavaScript the explorer is missing"));
+    assert!(html.contains("<noscript><p class=\"warning\">The explorer needs JavaScript"));
     assert!(html.contains("data-part=\"body\" hidden>"));
 }
 
@@ -159,15 +159,18 @@ fn non_finite_values_are_null_and_others_are_kept() {
 fn an_invalid_explorer_is_refused_by_name() {
     type Change = fn(&mut Explorer);
     let refused: [(Change, &str); 14] = [
-        (|e| e.models.clear(), "explorer: nothing to draw, expected at least one model"),
+        (|e| e.models.clear(), "explorer: expected at least one model, got none"),
         (|e| e.models.push(e.models[0].clone()), "explorer: expected one model of each data set and family"),
-        (|e| e.models[0].family.clear(), "explorer: family of a model is empty"),
-        (|e| e.models[0].lambdas.clear(), "model `data, family`: nothing to draw, expected at least one λ"),
+        (|e| e.models[0].family.clear(), "explorer: family of a model: expected some text"),
+        (|e| e.models[0].lambdas.clear(), "model `data, family`: expected at least one λ, got none"),
         (|e| e.models[0].sizes.clear(), "expected at least one latent size"),
-        (|e| e.models[0].lambdas[0] = f64::NAN, "λ 0 is NaN"),
+        (|e| e.models[0].lambdas[0] = f64::NAN, "λ 0: expected a finite number, got NaN"),
         (|e| e.models[0].lambdas = vec![0.5, 0.5], "expected strictly increasing λ, got 0.5 after 0.5"),
         (|e| e.models[0].sizes[0].trained.clear(), "k = 2: expected 1, one for each λ, got 0 results"),
-        (|e| e.models[0].sizes[0].trained[0].mse.low = 0.6, "test MSE = 0.5 outside its interval 0.6 to 0.6"),
+        (
+            |e| e.models[0].sizes[0].trained[0].mse.low = 0.6,
+            "expected test MSE within its interval 0.6 to 0.6, got 0.5",
+        ),
         (
             |e| e.models[0].sizes[0].readers[0].accuracy.clear(),
             "k = 2: expected 1, one for each λ, got 0 values of ridge",

@@ -161,7 +161,7 @@ fn the_sections_are_in_reading_order() {
     let headings = [
         "The answer</h2>",
         "All claims</h2>",
-        "Who reads the latent</h2>",
+        "Readers of the latent</h2>",
         "Effects and margins</h2>",
         "Experiments</h2>",
         "Provenance</h2>",
@@ -177,7 +177,7 @@ fn the_sections_are_in_reading_order() {
 #[test]
 fn a_page_without_results_has_no_empty_sections() {
     let html = Page { title: "title".into(), ..Page::default() }.html().unwrap();
-    for heading in ["All claims", "Who reads", "Effects and margins", "Self-checks"] {
+    for heading in ["All claims", "Readers of the latent", "Effects and margins", "Self-checks"] {
         assert!(!html.contains(&format!("{heading}</h2>")), "{heading}");
     }
 }
@@ -225,7 +225,7 @@ fn the_panels_of_a_figure_are_drawings_of_their_own_and_its_data_are_also_a_tabl
     for id in ["two-panels.a.svg", "two-panels.b.svg", "a.a.svg"] {
         assert_eq!(html.matches(&format!("id=\"{id}\"")).count(), 1, "{id}");
     }
-    assert_eq!(html.matches("About this figure, and its numbers").count(), 4);
+    assert_eq!(html.matches("About this figure, with its values").count(), 4);
     assert!(html.contains("<td>0.125</td>") && html.contains("<td>0.75 (0.5 to 1)</td>"));
 }
 

@@ -13,6 +13,7 @@ use system::text;
 use theory::{Denoising, Moments, Pca};
 
 pub use self::changes::Change;
+pub(crate) use self::changes::modes as background_modes;
 use crate::pixels::{chunks, moments_of, normalised, normalised_part, rows};
 use crate::subspaces::Subspaces;
 use crate::{Error, Result};

@@ -81,7 +81,7 @@ pub fn with_needed(runs: &[Run]) -> Vec<Run> {
 
 /// An identifier of a run that does not need its data: config and seed.
 pub fn name(run: &Run) -> String {
-    let config = serde_json::to_string(&run.config).expect("a config is plain data");
+    let config = serde_json::to_string(&run.config).expect("a config is serialisable");
     format!("{} {config}", run.seed)
 }
 
@@ -135,8 +135,9 @@ pub fn run_stages<E: From<Error>>(
             let work = || pool.install(|| sweep.run(task, needed.as_deref()));
             let outcome = std::panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
                 let why = panic.downcast_ref::<String>().map(String::as_str);
-                let why =
-                    why.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("for no stated reason");
+                let why = why
+                    .or_else(|| panic.downcast_ref::<&str>().copied())
+                    .unwrap_or("the panic had no message");
                 Err(Error::Panicked { run: task.run.label(), why: why.to_owned() })
             });
             match outcome {
@@ -250,7 +251,7 @@ impl<F: Fn() -> Result<Device>> Sweep<'_, F> {
         needed: Option<&FinishedRun>,
     ) -> Result<FinishedRun> {
         let Self { store, data, resources, devices, memory, observer } = self;
-        let images = data.get(&run.config.data).expect("the data of every run was opened");
+        let images = data.get(&run.config.data).expect("the data set of every run was opened");
         let spec = run.spec(images);
         let keep = match resources.keep {
             Keep::WhatIsReread if *is_reread => Keep::Encoder,
@@ -272,7 +273,8 @@ impl<F: Fn() -> Result<Device>> Sweep<'_, F> {
         if memory.get().is_none() {
             let _ = memory.set(Memory::of_device(devices.take()?.free_memory()?));
         }
-        let _share = memory.get().expect("it was just set").take(run.config.memory(images));
+        let _share =
+            memory.get().expect("the free memory was measured above").take(run.config.memory(images));
         let device = devices.take()?;
         let phases = phases(run, images);
         phases.before.iter().for_each(|what| observer.phase(run, what));
@@ -301,12 +303,12 @@ fn phases(run: &Run, images: &Images) -> Phases {
     if d < LARGE {
         return Phases { before: None, after: None };
     }
-    let of = format!("of {n} images of {d} values each");
+    let of = format!("of {n} images of {d} elements each");
     let before = match learner.learns() {
         false => Some(format!("computing a closed form {of}")),
         true if learner.image_bytes(images) > 0 => Some(format!("computing statistics {of}")),
         true => None,
     };
     let has_latent = learner.learns() && learner.latent_len(images.train.image_shape()).is_some();
-    Phases { before, after: has_latent.then_some("measuring what the latent holds") }
+    Phases { before, after: has_latent.then_some("computing the probes and statistics of the latent") }
 }

@@ -11,9 +11,7 @@ use crate::{Error, Result};
 pub fn check_room(what: &str, needed: u64, hint: &str) -> Result<()> {
     let Some(free) = free_memory().filter(|&free| free < needed) else { return Ok(()) };
     let [needed, free] = [needed, free].map(|bytes| bytes as f64 / f64::from(1 << 30));
-    Err(Error::Usage(format!(
-        "{what} takes about {needed:.2} GiB of memory, and {free:.2} GiB are free; {hint}"
-    )))
+    Err(Error::Usage(format!("{what} needs about {needed:.2} GiB of memory, {free:.2} GiB are free; {hint}")))
 }
 
 #[cfg(test)]
@@ -24,7 +22,7 @@ mod tests {
     fn more_than_the_free_memory_is_refused_with_both_sizes() {
         check_room("nothing", 0, "").unwrap();
         let error = check_room("a covariance", u64::MAX, "make the images smaller").unwrap_err().to_string();
-        assert!(error.starts_with("a covariance takes about 17179869184.00 GiB of memory, and "), "{error}");
+        assert!(error.starts_with("a covariance needs about 17179869184.00 GiB of memory, "), "{error}");
         assert!(error.ends_with(" GiB are free; make the images smaller"), "{error}");
     }
 }

@@ -62,7 +62,7 @@ pub fn normalised_part(split: &Split, rows: Range<usize>, columns: Range<usize>)
         numbers.extend(image[columns.clone()].iter().map(|&byte| normal(byte)));
     }
     Array2::from_shape_vec((rows.len(), columns.len()), numbers)
-        .expect("a split has as many pixels as it says")
+        .expect("the pixels fill the shape of the split")
 }
 
 /// A pixel scaled from 0..255 to [-1, 1].

@@ -31,7 +31,7 @@ impl Run {
     /// The spec under which the store keeps the run.
     pub fn spec(&self, images: &Images) -> RunSpec {
         RunSpec {
-            config: serde_json::to_value(&self.config).expect("a config is plain data"),
+            config: serde_json::to_value(&self.config).expect("a config is serialisable"),
             seed: self.seed,
             data: DataId {
                 name: images.config.name.clone(),

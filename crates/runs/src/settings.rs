@@ -29,7 +29,7 @@ impl std::str::FromStr for Setting {
     /// Parses the value as TOML; a bare word is a string.
     fn from_str(text: &str) -> std::result::Result<Self, String> {
         let Some((key, value)) = text.split_once('=') else {
-            return Err(format!("`{text}` is not a setting; write KEY=VALUE"));
+            return Err(format!("setting: expected KEY=VALUE, got `{text}`"));
         };
         let (key, value) = (key.trim().to_owned(), value.trim());
         let parsed = toml::from_str::<Map<String, Value>>(&format!("value = {value}"))
@@ -74,7 +74,7 @@ pub fn values(text: &str) -> Vec<&str> {
 /// [`Error::Usage`] if a key is unknown or set twice, or a value has the wrong type.
 pub fn with_settings<C: Serialize + DeserializeOwned>(config: C, settings: &[Setting]) -> Result<C> {
     each_once(settings)?;
-    let mut whole = serde_json::to_value(config).expect("a config is plain data");
+    let mut whole = serde_json::to_value(config).expect("a config is serialisable");
     for Setting { key, value } in settings {
         let parts: Vec<&str> = key.split('.').collect();
         // Each missing part adds a nesting level, and the deserializer recurses as deep.
@@ -122,7 +122,7 @@ fn each_once(settings: &[Setting]) -> Result<()> {
                 true if key == other => format!("`{key}` is set twice; set it once"),
                 true => format!("`{other}` and `{key}` set the same value; set it once"),
                 false => {
-                    format!("`{other}` and `{key}` are set, and one is a part of the other; set one of them")
+                    format!("`{other}` and `{key}` are both set, and one contains the other; set one of them")
                 }
             }));
         }
@@ -253,8 +253,8 @@ mod tests {
         for (texts, words) in [
             (["epochs=3", "epochs=4"], "`epochs` is set twice"),
             (["epochs=3", "epochs=3"], "`epochs` is set twice"),
-            (["turned={degrees=1}", "turned.degrees=2"], "one is a part of the other"),
-            (["turned.degrees=2", "turned={degrees=1}"], "one is a part of the other"),
+            (["turned={degrees=1}", "turned.degrees=2"], "one contains the other"),
+            (["turned.degrees=2", "turned={degrees=1}"], "one contains the other"),
         ] {
             let message = set(&texts).unwrap_err().to_string();
             assert!(message.contains(words), "{message}");
@@ -282,7 +282,7 @@ mod tests {
             ("rate=[1]", "`rate` is a list: expected a number"),
             ("latents=3", "`latents` is 3: expected a list, as in `[3]`"),
             ("latents=[1, x]", "`[1, x]` is not a value for latents"),
-            ("latents=[1, 2.5]", "`latents` has the value 2.5: expected an integer from 0 up"),
+            ("latents=[1, 2.5]", "`latents` has the value 2.5: expected a non-negative integer"),
             ("data=3", "`data` is 3: expected a string"),
             ("turned=15", "`turned` is 15: expected a table, as in `turned.KEY=VALUE`"),
             ("turned.degrees=x", "`turned.degrees` is \"x\": expected a number"),

@@ -43,7 +43,7 @@ pub fn option(name: &str, value: &OsStr) -> String {
 
 fn bytes(word: &mut String, bytes: &[u8]) {
     for byte in bytes {
-        write!(word, "\\x{byte:02x}").expect("a string takes every text");
+        write!(word, "\\x{byte:02x}").expect("writing to a string cannot fail");
     }
 }
 

@@ -90,7 +90,7 @@ pub fn complete(sweep: &Sweep<'_>, slurm: &Slurm, observer: &dyn Observer) -> Re
     let mut failed_too = true;
     if let Some(mut job) = jobs.unfinished(&commands)? {
         observer.note(&format!(
-            "job {} of an earlier call has not finished; nothing is submitted until it has",
+            "waiting for job {} of an earlier call; missing runs are submitted after it",
             named(&job)
         ));
         wait(&commands, &mut job, slurm.poll, observer)?;
@@ -141,7 +141,7 @@ pub fn dry_run(sweep: &Sweep<'_>, slurm: &Slurm) -> Result<String> {
     let missing = sweep.missing(true)?;
     let runs = runs_in(&missing);
     if runs == 0 {
-        return Ok("no run is missing: no task\n".into());
+        return Ok("no run is missing, so there is no task\n".into());
     }
     let tasks = Estimated::new(sweep, slurm).tasks(missing)?;
     let seconds: f64 = tasks.iter().map(|task| task.seconds).sum();
@@ -270,7 +270,7 @@ fn submit(
     }
     let n = text::count(tasks.len(), "task");
     observer.note(&format!(
-        "job {}: {n}; an interrupt leaves it running, and the next call resumes waiting for it",
+        "job {}: {n}; interrupting this command leaves the job running, and the next call waits for it again",
         named(&job)
     ));
     Ok(job)
@@ -290,7 +290,7 @@ fn wait(commands: &Commands, job: &mut Job, poll: Duration, observer: &dyn Obser
                 }
                 last.to_string()
             }
-            QueryResult::Failed(words) => format!("squeue failed and is called again: {words}"),
+            QueryResult::Failed(words) => format!("squeue failed and will be called again: {words}"),
         };
         if words != reported {
             observer.note(&format!("  job {number}: {words}"));
@@ -303,7 +303,7 @@ fn wait(commands: &Commands, job: &mut Job, poll: Duration, observer: &dyn Obser
 }
 
 fn named(job: &Job) -> String {
-    format!("{} ({})", job.number().unwrap_or("without a number"), job.name())
+    format!("{} ({})", job.number().unwrap_or("not yet numbered"), job.name())
 }
 
 /// The absolute path; unchanged if the current folder is unknown.

@@ -232,6 +232,6 @@ impl Store {
 fn prove_writable(disk: &dyn Disk, root: &Path) -> Result<()> {
     disk.create_folder(root).map_err(|source| Error::io("create", root, source))?;
     let probe = files::partial(&root.join("probe"));
-    disk.write(&probe, b"this folder can be written").map_err(|source| Error::io("write", &probe, source))?;
+    disk.write(&probe, b"this folder is writable").map_err(|source| Error::io("write", &probe, source))?;
     disk::remove(disk, &probe)
 }

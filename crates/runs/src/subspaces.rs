@@ -90,7 +90,8 @@ impl Subspaces {
         if pca.rank() == 0 {
             let images = text::count(train.len(), "image");
             let what = format!(
-                "principal components of {images} after contrast normalisation: all images are identical"
+                "principal components of {images} after contrast normalisation: expected different images, \
+                 got identical ones"
             );
             return Err(Error::Usage(what));
         }
@@ -144,7 +145,8 @@ impl Subspaces {
         let first = self.explained.iter().filter(|&&explained| explained < at).count();
         if top && first == 0 {
             return Err(Error::Usage(format!(
-                "the top {at} of the variance: expected at least one component, got none, for the first explains {:.3}",
+                "the top {at} of the variance: expected at least one component, got none, since the first \
+                 explains {:.3}",
                 self.explained(1)
             )));
         }
@@ -159,7 +161,7 @@ impl Subspaces {
     fn bound(&self, Bound { place, of }: Bound, spaced: fn(f64) -> f64) -> Result<f64> {
         if of < 2 || place >= of {
             let what =
-                format!("bound {place} of {of}: expected at least 2 bounds, and an index below their number");
+                format!("bound {place} of {of}: expected at least 2 bounds and an index below their number");
             return Err(Error::Usage(what));
         }
         // A difference from 1 within rounding error counts as 1.
@@ -169,7 +171,8 @@ impl Subspaces {
                 (Some(&low), Some(&high)) if low < high => (low, high),
                 _ => {
                     return Err(Error::Usage(
-                        "cannot select components: expected variance in at least three components, got two"
+                        "selecting components: expected at least three components with variance, got at most \
+                         two"
                             .into(),
                     ));
                 }

@@ -2,7 +2,7 @@
 //! of the whole data set.
 //!
 //! This is the only test in its file, since it measures the memory of the whole process.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 use agon_runs::images::{DataConfig, Images};
 use agon_runs::learners::{RunConfig, cre};

@@ -5,11 +5,11 @@ use std::process::ExitCode;
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExitStatus {
-    /// The command did what it says.
+    /// The command succeeded.
     Success,
-    /// Something failed.
+    /// The command failed.
     Failure,
-    /// The command line, a config or a name in it is wrong.
+    /// The command line, a config or a name in it is invalid.
     Usage,
     /// There are too few images for advice.
     TooFewImages,
@@ -37,7 +37,7 @@ impl ExitStatus {
     pub const fn meaning(self) -> &'static str {
         match self {
             Self::Success => {
-                "all runs finished and all exact facts hold, whatever the verdicts on the papers' claims"
+                "all runs finished and all exact facts hold, regardless of the verdicts on the papers' claims"
             }
             Self::Failure => "a failure: an unreadable file, a run that did not finish, a missed exact fact",
             Self::Usage => {

@@ -1,8 +1,8 @@
-//! Safe access to files named by a user: reads only regular files of limited size, and replaces files without
+//! Safe access to files that a user has named: reads only regular files of limited size, and replaces files without
 //! destroying links or devices.
 //!
-//! Reading a pipe blocks until there is a writer, and reading `/dev/zero` never ends. Renaming a new file over a link or
-//! a device destroys it.
+//! Reading a pipe blocks until there is a writer, and reading `/dev/zero` never ends. Renaming a new file to the name
+//! of a link or a device destroys it.
 
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
@@ -13,13 +13,13 @@ use rustix::fs::OFlags;
 
 use crate::terminal;
 
-/// The extension of a file or folder that is being written; an old one was left by a kill.
+/// The suffix of a file or folder that is being written. An old one remains after a kill.
 pub const PARTIAL: &str = ".partial";
 
 /// The largest number of links that are followed, as on Linux.
 const MAX_LINKS: usize = 40;
 
-/// The largest number of attempts to open the partial file, which other processes may rename or remove in between.
+/// The largest number of attempts to open the partial file, which other processes may rename or remove concurrently.
 const MAX_LOOKS: usize = 16;
 
 /// Reads a regular file of at most `most` bytes.
@@ -30,8 +30,11 @@ pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let file = open(path, most)?;
     let mut bytes = Vec::new();
     let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
-    bytes.try_reserve_exact(length).map_err(|_| too_large(length as u64, "as fit into memory"))?;
-    // The file may grow meanwhile.
+    bytes.try_reserve_exact(length).map_err(|_| {
+        let what = format!("expected a file that fits into free memory, got {length} bytes");
+        io::Error::new(ErrorKind::InvalidInput, what)
+    })?;
+    // The file may grow while it is read.
     file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
     match bytes.len() as u64 {
         length if length > most => Err(too_large(length, most)),
@@ -66,12 +69,12 @@ pub fn open(path: &Path, most: u64) -> io::Result<File> {
 /// # Errors
 /// [`ErrorKind::InvalidInput`] for another kind of file; errors of the operating system.
 pub fn regular(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
-    // A pipe is opened at once or not at all; regular files never block.
+    // Without `NONBLOCK`, opening a pipe would wait for a writer; regular files never block.
     let opened = options.custom_flags(OFlags::NONBLOCK.bits() as i32).open(path);
     match opened.and_then(|file| file.metadata().map(|about| (file, about))) {
         Ok((file, about)) if about.is_file() => Ok(file),
         Ok((_, about)) => Err(not_regular(&about)),
-        // A pipe without a reader or a socket fails with a less specific error.
+        // Opening a pipe without a reader, or a socket, fails with a less specific error.
         Err(error) => match fs::metadata(path) {
             Ok(about) if !about.is_file() => Err(not_regular(&about)),
             _ => Err(error),
@@ -84,7 +87,8 @@ pub fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
 }
 
-/// Replaces the content of the file at `path`, which a user named, atomically: readers see the old or the new file.
+/// Atomically replaces the content of the file at `path`, which a user has named: readers see the old or the new
+/// content.
 ///
 /// Links are followed, and their target is replaced. Devices and pipes are written to directly, which blocks until a
 /// pipe has a reader.
@@ -112,11 +116,11 @@ fn names_open_file(path: &Path) -> bool {
         })
 }
 
-/// As [`replace`], for a file in the program's own folders, which must be regular or not exist. It never blocks.
+/// [`replace`] for a file in the program's own folders, which must be regular or must not exist. It never blocks.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidInput`] for another kind of file; [`ErrorKind::ResourceBusy`] if another process is replacing the
-/// file; errors of the operating system. A regular file is then unchanged.
+/// [`ErrorKind::InvalidInput`] for another kind of file; [`ErrorKind::ResourceBusy`] if another process is replacing
+/// the file; errors of the operating system. In all these cases a regular file is unchanged.
 pub fn replace_regular(path: &Path, bytes: &[u8]) -> io::Result<()> {
     match fs::metadata(path) {
         Ok(about) if !about.is_file() => Err(not_regular(&about)),
@@ -126,14 +130,14 @@ pub fn replace_regular(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
 }
 
-/// The path under which a file or folder is written before it is renamed to `target`: with the suffix `.partial`.
+/// The path at which a file or folder is written before it is renamed to `target`: with the suffix `.partial`.
 pub fn partial(target: &Path) -> PathBuf {
     let mut name = target.file_name().unwrap_or_default().to_owned();
     name.push(PARTIAL);
     target.with_file_name(name)
 }
 
-/// Syncs the directory entry of a file or folder to the disk, the last step of writing and renaming.
+/// Writes the directory entry of a file or folder to the disk, as the last step of writing and renaming.
 ///
 /// # Errors
 /// Errors of the operating system, such as on file systems that cannot sync folders.
@@ -141,30 +145,30 @@ pub fn sync_name(path: &Path) -> io::Result<()> {
     File::open(folder_of(path))?.sync_all()
 }
 
-/// The folder that holds a file, `.` for a plain name.
+/// The folder that contains a file; `.` for a plain name.
 pub fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Writes a partial file and renames it to the target, which never follows a link.
+/// Writes a partial file and renames it to the target; this never follows a link.
 fn put(target: &Path, bytes: &[u8], replaced: Option<&Metadata>) -> io::Result<()> {
     let (beside, mut file) = beside(target)?;
     if let Some(replaced) = replaced {
-        // Ignored on file systems without permissions.
+        // A failure is ignored, because some file systems have no permissions.
         let _ = file.set_permissions(replaced.permissions());
     }
     let written = file.set_len(0).and_then(|()| file.write_all(bytes)).and_then(|()| file.sync_all());
     let written = written.and_then(|()| fs::rename(&beside, target));
     match &written {
-        // The file is complete; a file system that cannot sync folders loses at most its new name.
+        // The file is complete; on a file system that cannot sync folders, a crash can lose at most its new name.
         Ok(()) => drop(sync_name(target)),
-        // The partial file is useless; an error of removing it adds nothing.
+        // The partial file is useless; an error of removing it would add no information.
         Err(_) => drop(fs::remove_file(&beside)),
     }
     written
 }
 
-/// Opens and locks the partial file of the target; one left by a kill is reused.
+/// Opens and locks the partial file of the target; a file left by a kill is reused.
 fn beside(target: &Path) -> io::Result<(PathBuf, File)> {
     target.file_name().ok_or(ErrorKind::InvalidInput)?;
     let beside = partial(target);
@@ -180,7 +184,7 @@ fn beside(target: &Path) -> io::Result<(PathBuf, File)> {
             Ok(()) | Err(TryLockError::Error(_)) => {}
         }
         let about = file.metadata()?;
-        // Between opening and locking, another process may have renamed it to the target.
+        // Between opening and locking, another process may have renamed the file to the target.
         match fs::symlink_metadata(&beside) {
             Ok(named) if (named.dev(), named.ino()) == (about.dev(), about.ino()) => {
                 return Ok((beside, file));
@@ -216,7 +220,7 @@ fn not_regular(about: &Metadata) -> io::Error {
     io::Error::new(ErrorKind::InvalidInput, format!("expected a regular file, got {got}"))
 }
 
-fn too_large(length: u64, most: impl std::fmt::Display) -> io::Error {
+fn too_large(length: u64, most: u64) -> io::Error {
     let what = format!("expected a file of at most {most} bytes, got {length} bytes");
     io::Error::new(ErrorKind::InvalidInput, what)
 }

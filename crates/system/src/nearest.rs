@@ -1,10 +1,10 @@
 //! Suggests the nearest known name for a misspelt one.
 
-/// The shortest text that is looked for inside of names.
+/// The shortest text that is searched as a part of names.
 const SHORTEST_PART: usize = 3;
 
-/// `, did you mean …?` with the name of the smallest edit distance (Levenshtein, 1966), else with the shortest name that
-/// contains the text; nothing if there is neither.
+/// The text `, did you mean …?` with the name of the smallest edit distance (Levenshtein, 1966), or else with the
+/// shortest name that contains the text; empty if there is neither.
 pub fn nearest(text: &str, names: &[&str]) -> String {
     let by_distance = names.iter().map(|name| (strsim::levenshtein(text, name), name)).min();
     match by_distance {

@@ -1,6 +1,6 @@
-//! Writes to standard output and standard error; no other module does.
+//! Writes to standard output and standard error; no other module does so.
 //!
-//! A closed pipe, such as after `head`, is no failure. Output that standard error does not accept is dropped, so that
+//! A closed pipe, such as after `head`, is not an error. Output that standard error does not accept is dropped, so that
 //! logging cannot end a run. All text is escaped by [`text`].
 
 use std::fs::{self, Metadata};
@@ -56,7 +56,8 @@ pub fn is_stdout(path: &Path) -> bool {
     rustix::fs::fstat(io::stdout()).is_ok_and(|about| (about.st_dev, about.st_ino) == at_path)
 }
 
-/// The columns of the terminal that standard output, or else standard error, is; `None` if neither is one.
+/// The number of columns of the terminal to which standard output, or else standard error, is connected; `None` if
+/// neither is.
 pub fn width() -> Option<usize> {
     let size =
         rustix::termios::tcgetwinsize(io::stdout()).or_else(|_| rustix::termios::tcgetwinsize(io::stderr()));

@@ -1,7 +1,8 @@
 //! Escapes control characters, bidirectional controls and invisible characters.
 //!
-//! Names of classes, files and folders are untrusted. A name with an escape sequence may recolour or clear the terminal,
-//! one with a line feed adds a forged line, and one with a right-to-left override is displayed as another name.
+//! Names of classes, files and folders are untrusted. A name with an escape sequence may recolour or clear the
+//! terminal, one with a line feed may add a forged line, and one with a right-to-left override is displayed as another
+//! name.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -9,9 +10,9 @@ use std::path::Path;
 
 /// Whether a character is a control character, a line separator, a bidirectional control or invisible.
 ///
-/// In addition to control characters, these are the general categories Cf, Zl and Zp and the characters with the property
-/// Default_Ignorable_Code_Point of Unicode 16.0 (UnicodeData.txt, DerivedCoreProperties.txt). They include the joiners of
-/// emoji and of some scripts, since two names that differ by one of them look the same.
+/// In addition to control characters, these are the general categories Cf, Zl and Zp and the characters with the
+/// property Default_Ignorable_Code_Point of Unicode 16.0 (UnicodeData.txt, DerivedCoreProperties.txt). They include the
+/// joiners of emoji and of some scripts, because two names that differ only by a joiner look the same.
 pub fn is_hidden(character: char) -> bool {
     character.is_control()
         || matches!(
@@ -58,11 +59,11 @@ pub fn lines(text: &str) -> Cow<'_, str> {
 
 /// Replaces hidden characters of a JSON document by JSON escapes, without changing its meaning.
 pub fn json(document: &str) -> Cow<'_, str> {
-    // JSON strings contain no raw line feeds: all are between tokens.
+    // JSON strings contain no raw line feeds; all line feeds are between tokens.
     let hidden = |character| is_hidden(character) && character != '\n';
     escaped(document, hidden, |out, character| {
         for unit in character.encode_utf16(&mut [0; 2]) {
-            write!(out, "\\u{unit:04x}").expect("a string takes every text");
+            write!(out, "\\u{unit:04x}").expect("writing to a string cannot fail");
         }
     })
 }
@@ -100,7 +101,8 @@ fn escaped(text: &str, hidden: impl Fn(char) -> bool, escape: impl Fn(&mut Strin
 mod tests {
     use super::*;
 
-    /// A sequence that clears the screen, a faked line, C1's sequence introducer, a right-to-left override and isolate.
+    /// A sequence that clears the screen, a forged line, the C1 sequence introducer, a right-to-left override and an
+    /// isolate.
     const HOSTILE: &str = "a\u{1b}[2J\nok: \r\u{9b}31m\u{7f}\u{202e}b\u{2066}\u{2028}";
 
     #[test]

@@ -1,8 +1,8 @@
 //! The CUDA driver API as a [`Driver`]: one stream on a GPU, loaded at run time.
 //!
-//! Reading order: `context` opens a GPU once and loads kernels; `library` is the file of the driver; `images` holds the
-//! compiled kernels; `staging` is the pinned memory through which bytes are copied to the GPU; this file is one stream of
-//! work, and `graph` a recorded part of it. No GPU has run any of it yet.
+//! Reading order: `context` opens a GPU once and loads kernels; `library` finds the file of the driver; `images` holds
+//! the compiled kernels; `staging` is the pinned memory through which bytes are copied to the GPU; this file is one
+//! stream of work, and `graph` a recorded part of it. This code has not run on a GPU yet.
 
 mod context;
 mod graph;
@@ -20,8 +20,8 @@ use context::{Call, Context};
 use graph::Graph;
 use staging::Staging;
 
-/// Opens the GPU with this ordinal: each call creates its own stream, which chooses kernels by the properties that `change`
-/// makes of those of the GPU.
+/// Opens the GPU with this ordinal. Each call creates a stream of its own, which selects kernels by the properties that
+/// `change` returns for those of the GPU.
 pub(crate) fn open(ordinal: usize, change: impl FnOnce(Traits) -> Traits) -> Result<Arc<Gpu>> {
     let context = Context::open(ordinal)?;
     let traits = change(context.traits());
@@ -30,7 +30,7 @@ pub(crate) fn open(ordinal: usize, change: impl FnOnce(Traits) -> Traits) -> Res
     Ok(Gpu::new(Cuda { queue: Arc::new(Queue { context, stream }), staging, traits }))
 }
 
-/// The number of embedded entry points, or why there are none.
+/// The number of embedded entry points, or the reason why there are none.
 pub(crate) fn kernels() -> std::result::Result<usize, &'static str> {
     match images::IMAGES.iter().map(|image| image.kernels.len()).sum() {
         0 => Err(images::MISSING),
@@ -52,22 +52,22 @@ struct Queue {
     stream: sys::CUstream,
 }
 
-// SAFETY: the handle of a stream may be used by any thread on which its context is current, and every use makes it so.
+// SAFETY: a stream may be used by any thread on which its context is current, and every use makes the context current.
 unsafe impl Send for Queue {}
-// SAFETY: as above; the driver serialises calls on one stream.
+// SAFETY: as for `Send`; the driver serialises calls on one stream.
 unsafe impl Sync for Queue {}
 
 impl Drop for Queue {
     fn drop(&mut self) {
-        // A failure has been reported by the work that failed; it cannot be reported here.
+        // A failure was already reported by the call that failed; it cannot be reported here.
         let _ = self.wait();
-        // SAFETY: this value owns the stream, and nothing runs on it any more.
+        // SAFETY: this value owns the stream, and no work is running on it any more.
         let _ = unsafe { result::stream::destroy(self.stream) };
     }
 }
 
 impl Queue {
-    /// Converts a driver error during `doing` into [`Error::Driver`](crate::Error::Driver).
+    /// Converts a driver error into [`Error::Driver`](crate::Error::Driver); `doing` names the action that failed.
     fn check<T>(&self, doing: &str, outcome: std::result::Result<T, DriverError>) -> Result<T> {
         self.context.check(doing, outcome)
     }
@@ -87,15 +87,16 @@ impl Queue {
                 let mut call = Call::new(&self.context, launch)?;
                 let [blocks, threads] = [call.blocks, call.threads].map(|[x, y, z]| (x, y, z));
                 let (function, shared) = (call.function, call.shared);
-                // SAFETY: the function belongs to a module that stays loaded; there is one pointer for each parameter, to
-                // its bytes, which the driver copies; the caller guarantees the rest.
+                // SAFETY: the function belongs to a module that stays loaded; there is one pointer for each parameter,
+                // to its bytes, which the driver copies; the caller guarantees that all memory that the launch accesses
+                // stays allocated.
                 unsafe { result::launch_kernel(function, blocks, threads, shared, stream, call.pointers()) }
             }
-            // SAFETY: the caller guarantees that both regions are allocated.
+            // SAFETY: the caller guarantees that both regions stay allocated until the copy is done.
             Command::Copy { to, from, bytes } => unsafe {
                 result::memcpy_dtod_async(to.0.get(), from.0.get(), *bytes, stream)
             },
-            // SAFETY: the caller guarantees that the region is allocated.
+            // SAFETY: the caller guarantees that the region stays allocated until the fill is done.
             Command::Fill { to, value, bytes } => unsafe {
                 result::memset_d8_async(to.0.get(), *value, *bytes, stream)
             },
@@ -136,8 +137,8 @@ impl Driver for Cuda {
 
     unsafe fn free(&self, address: Address, _: usize) {
         if self.queue.wait().is_ok() {
-            // SAFETY: the caller guarantees that the memory was allocated here and is unused. After a driver failure this fails
-            // too, and the memory is lost with everything else.
+            // SAFETY: the caller guarantees that `allocate` returned this address and that the memory is not used any
+            // more. After a driver failure this call fails too, and the memory is leaked.
             let _ = unsafe { result::free_sync(address.0.get()) };
         }
     }
@@ -151,14 +152,14 @@ impl Driver for Cuda {
     unsafe fn write(&self, to: Address, bytes: &[u8]) -> Result<()> {
         self.queue.context.make_current()?;
         let mut staging = self.staging.lock().unwrap_or_else(PoisonError::into_inner);
-        // SAFETY: the caller guarantees that the memory there is as long.
+        // SAFETY: the context is current; the caller guarantees at least `bytes.len()` allocated bytes at `to`.
         self.queue.check("copying to the GPU", unsafe { staging.write(to, bytes, self.queue.stream) })
     }
 
     unsafe fn read(&self, from: Address, bytes: &mut [u8]) -> Result<()> {
         self.queue.context.make_current()?;
-        // SAFETY: the caller guarantees that the memory there is as long; the bytes outlive the copy, for which the
-        // next line waits.
+        // SAFETY: the caller guarantees at least `bytes.len()` allocated bytes at `from`; `bytes` outlives the copy,
+        // because this function waits for it.
         let outcome = unsafe { result::memcpy_dtoh_async(bytes, from.0.get(), self.queue.stream) };
         self.queue.check("copying from the GPU", outcome)?;
         self.queue.wait()
@@ -166,12 +167,13 @@ impl Driver for Cuda {
 
     unsafe fn run(&self, command: &Command) -> Result<()> {
         self.queue.context.make_current()?;
-        // SAFETY: the caller guarantees it.
+        // SAFETY: the caller guarantees that all memory that the command accesses stays allocated until it is done.
         unsafe { self.queue.submit(command) }
     }
 
     unsafe fn prepare(&self, commands: Vec<Command>) -> Result<Box<dyn Replay>> {
-        // SAFETY: the caller guarantees it.
+        // SAFETY: the caller guarantees that all memory that the commands access stays allocated as long as the graph
+        // lives.
         Ok(Box::new(unsafe { Graph::of(&self.queue, &commands) }?))
     }
 

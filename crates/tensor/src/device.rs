@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::gpu::{Gpu, Traits};
 use crate::{Error, Result};
 
-/// The device that holds a tensor and runs its kernels.
+/// A device: it holds tensors and runs their kernels.
 ///
 /// ```
 /// use agon_tensor::{Device, Tensor};
@@ -27,7 +27,7 @@ pub enum Device {
 }
 
 impl Device {
-    /// Opens the GPU with this ordinal as a new stream: tensors of different calls cannot be mixed.
+    /// Opens the GPU with this ordinal as a new stream. Tensors of different streams cannot be combined in one kernel.
     ///
     /// # Errors
     /// [`Error::NoDevice`] if the program was built without kernels, the driver is missing or too old, there is no such GPU
@@ -36,7 +36,8 @@ impl Device {
         Self::cuda_with(ordinal, |traits| traits)
     }
 
-    /// The same with other properties, such as another number of SMs, which other kernels are chosen for.
+    /// Opens a GPU as [`Device::cuda`] does, with changed properties, such as another number of SMs, for the choice of
+    /// kernels.
     ///
     /// # Errors
     /// As [`Device::cuda`].
@@ -55,8 +56,8 @@ impl Device {
         }
     }
 
-    /// Waits for all work and returns cached memory, so that other work may use the device. After an error of the driver it
-    /// must not be used again.
+    /// Waits for all work and returns cached memory to the driver, so that other work may use the GPU; does nothing on
+    /// the CPU. A device must not be used again after an error of its driver.
     ///
     /// # Errors
     /// If the driver or earlier work fails.
@@ -69,10 +70,10 @@ impl Device {
     }
 }
 
-/// The number of CUDA entry points embedded in the program.
+/// The number of CUDA entry points that are embedded in the program.
 ///
 /// # Errors
-/// The reason why there are none, and what to do.
+/// The reason why there are none, and what to do about it, as a text.
 pub fn cuda_kernels() -> std::result::Result<usize, &'static str> {
     crate::cuda::kernels()
 }

@@ -1,4 +1,4 @@
-//! Counts what kernels would compute and move, without running them.
+//! Dry runs: count what kernels would compute and move, without running them.
 
 use std::cell::Cell;
 
@@ -11,9 +11,9 @@ pub struct Counts {
     pub flops: u64,
     /// The bytes of the inputs and outputs of all kernels.
     pub bytes: u64,
-    /// The bytes that updates in place read and write, such as those of optimisers.
+    /// The bytes that in-place updates, such as those of optimisers, read and write.
     pub updated_bytes: u64,
-    /// The number of kernels; one for all updates of a call, as on a GPU.
+    /// The number of kernel launches; all updates of one call count as one, as on a GPU.
     pub kernels: u64,
 }
 
@@ -22,8 +22,8 @@ thread_local! {
     static COUNTS: Cell<Option<Counts>> = const { Cell::new(None) };
 }
 
-/// Runs `work` without computing: on the CPU, every kernel that this thread runs checks its shapes, is counted and returns
-/// zeros, and updates in place leave their state unchanged. For estimates of the time of a model.
+/// Runs `work` without computing, to estimate the time of a model. Every kernel that this thread runs on the CPU checks
+/// its shapes, is counted and returns zeros; in-place updates leave their state unchanged.
 ///
 /// ```
 /// use agon_tensor::{DType, Map, Real, Tensor, dry_run, run};
@@ -58,7 +58,7 @@ pub fn dry_run<T>(work: impl FnOnce() -> T) -> (T, Counts) {
     (result, COUNTS.get().unwrap_or_default())
 }
 
-/// Whether this thread is in a dry run.
+/// Whether a dry run is in progress on this thread.
 pub(crate) fn is_on() -> bool {
     COUNTS.get().is_some()
 }
@@ -80,7 +80,7 @@ where
     Ok(outputs.try_into().expect("one tensor for each shape"))
 }
 
-/// Counts a call that reads `inputs` and reads and writes `states`.
+/// Counts an update that reads `inputs` and reads and writes `states`.
 pub(crate) fn add_update<'t>(
     states: impl Iterator<Item = &'t Tensor>,
     inputs: impl Iterator<Item = &'t Tensor>,

@@ -166,7 +166,7 @@ mod tests {
         assert_eq!(bf16::narrow(1.0 + 1.0 / 512.0).widen(), 1.0);
         assert_eq!(bf16::narrow(1.0 + 3.0 / 256.0).widen(), 1.0 + 2.0 / 128.0);
         assert_eq!(f16::narrow(1e6).widen(), f32::INFINITY);
-        // Differs from a tie by less than 32 bits resolve.
+        // Values that differ from a tie by less than 32 bits can represent.
         for beside in [23, 24, 40, 52].map(|bits| 0.5f64.powi(bits)) {
             for (value, up) in [(1.0 + 1.0 / 256.0 + beside, true), (1.0 + 1.0 / 256.0 - beside, false)] {
                 let expected = if up { 1.0 + 1.0 / 128.0 } else { 1.0 };

@@ -1,7 +1,7 @@
 //! Element-wise kernels, defined by a formula.
 //!
-//! Every implementation of [`Map`] or [`Map2`] is a [`Kernel`] with its shape rule, its reference, its fast path and its
-//! launch.
+//! Every implementation of [`Map`] or [`Map2`] is a [`Kernel`]: the shape rule, the reference, the fast path and the
+//! launch are derived from the formula.
 
 use ndarray::{ArrayD, ArrayViewD, Zip};
 
@@ -13,10 +13,10 @@ pub trait Map: Copy + Sync {
     /// The name, and the prefix of the entry points in `kernels/*.cu`: `NAME_f32(y, x, n)`, `NAME_f16` and `NAME_bf16`.
     const NAME: &'static str;
 
-    /// The formula, in the type of arithmetic. It should be inlined, because it is the body of a vectorised loop.
+    /// The formula, in the accumulator type. It should be inlined, because it is the body of a vectorised loop.
     fn formula<A: Real>(&self, x: A) -> A;
 
-    /// The formula of the `f32` fast path; overridden where other code than [`Map::formula`] is faster.
+    /// The formula of the `f32` fast path; override it where another form of [`Map::formula`] is faster.
     #[inline(always)]
     fn formula_f32(&self, x: f32) -> f32 {
         self.formula(x)
@@ -33,10 +33,10 @@ pub trait Map2: Copy + Sync {
     /// The name, and the prefix of the entry points in `kernels/*.cu`: `NAME_f32(z, x, y, n)`, `NAME_f16` and `NAME_bf16`.
     const NAME: &'static str;
 
-    /// The formula, in the type of arithmetic. It should be inlined, because it is the body of a vectorised loop.
+    /// The formula, in the accumulator type. It should be inlined, because it is the body of a vectorised loop.
     fn formula<A: Real>(&self, x: A, y: A) -> A;
 
-    /// The formula of the `f32` fast path; overridden where other code than [`Map2::formula`] is faster.
+    /// The formula of the `f32` fast path; override it where another form of [`Map2::formula`] is faster.
     #[inline(always)]
     fn formula_f32(&self, x: f32, y: f32) -> f32 {
         self.formula(x, y)
@@ -95,7 +95,7 @@ impl<F: Map2> Kernel<2, 1> for F {
     }
 }
 
-/// Launches `entry(out, inputs.., n, more..)` with one thread per element of `out`, which has `n` of them.
+/// Launches `entry(out, inputs.., n, more..)` with one thread for each of the `n` elements of `out`.
 pub fn launch<const N: usize>(
     call: Call<'_>,
     entry: &str,

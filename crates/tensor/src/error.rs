@@ -20,7 +20,7 @@ pub enum Error {
         got: String,
     },
     /// The inputs of one call have different element types.
-    #[error("{op}: all inputs must have the same dtype, got {got}")]
+    #[error("{op}: expected inputs of one dtype, got {got}; convert them with `to_dtype`")]
     MixedDTypes {
         /// The kernel.
         op: String,
@@ -28,7 +28,7 @@ pub enum Error {
         got: String,
     },
     /// A tensor was read as a type other than its element type.
-    #[error("a tensor of {got} was read as {expected}; convert it with `to_dtype` first")]
+    #[error("reading a tensor: expected {expected}, got {got}; convert it with `to_dtype` first")]
     DType {
         /// The requested type.
         expected: DType,
@@ -36,7 +36,7 @@ pub enum Error {
         got: DType,
     },
     /// The inputs of one call are on different devices.
-    #[error("{op}: all inputs must be on the same device, got {got}")]
+    #[error("{op}: expected inputs on one device, got {got}; copy them with `to_device`")]
     MixedDevices {
         /// The kernel.
         op: String,
@@ -44,7 +44,7 @@ pub enum Error {
         got: String,
     },
     /// The number of values differs from the number of elements of the shape.
-    #[error("{values} values cannot fill shape {shape:?}, which has {expected} elements")]
+    #[error("shape {shape:?}: expected {expected} values, got {values}")]
     Length {
         /// The shape.
         shape: Vec<usize>,
@@ -55,8 +55,7 @@ pub enum Error {
     },
     /// A shape has more elements than a tensor can hold.
     #[error(
-        "the sizes of shape {shape:?} multiply to more than the {max} elements that memory has addresses for; use smaller \
-         sizes",
+        "shape {shape:?}: expected at most {max} elements, the limit of the address space, got more; use smaller sizes",
         max = crate::shape::MAX_ELEMENTS
     )]
     TooManyElements {
@@ -70,7 +69,10 @@ pub enum Error {
         shape: Vec<usize>,
     },
     /// A tensor on another device was read on the CPU.
-    #[error("the tensor is on {device}; copy it with `to_device(&Device::Cpu)` first")]
+    #[error(
+        "reading a tensor: expected a tensor on the CPU, got one on {device}; copy it with \
+         `to_device(&Device::Cpu)` first"
+    )]
     Elsewhere {
         /// The device of the tensor.
         device: String,
@@ -92,23 +94,28 @@ pub enum Error {
         kernel: String,
     },
     /// Bytes are not an image of compiled CUDA kernels.
-    #[error("the image `{name}`: expected a whole fat binary (`nvcc --fatbin`) or PTX, got {got}")]
+    #[error("the kernel image `{name}`: expected a complete fat binary (`nvcc --fatbin`) or PTX, got {got}")]
     Image {
         /// The name of the image.
         name: String,
-        /// What the bytes are.
+        /// A description of the bytes.
         got: String,
     },
-    /// An image of compiled kernels has the name of another one.
+    /// An image has the name of a loaded image with other bytes.
     #[error(
-        "the image `{name}`: expected the bytes that were loaded under this name, got others; choose another name"
+        "the kernel image `{name}`: expected the bytes that were loaded under this name, got other bytes; \
+         choose another name"
     )]
     ImageName {
         /// The name of the image.
         name: String,
     },
     /// A size exceeds the 32-bit index range of GPU kernels.
-    #[error("{kernel}: a size of {size} exceeds the 32-bit indices of the CUDA kernels ({max}); use smaller batches", max = u32::MAX)]
+    #[error(
+        "{kernel}: expected sizes of at most {max}, the range of the 32-bit indices of CUDA kernels, got {size}; use \
+         smaller batches",
+        max = u32::MAX
+    )]
     TooLarge {
         /// The kernel.
         kernel: String,
@@ -117,15 +124,15 @@ pub enum Error {
     },
     /// A device is out of memory.
     #[error(
-        "{device} has no {requested} bytes left: this run uses {used}, {free} of {total} are free; use a smaller batch or \
-         model, or run fewer at a time"
+        "{device}: allocating {requested} bytes failed: tensors use {used}, {free} of {total} are free; use a \
+         smaller batch or model, or fewer concurrent runs"
     )]
     OutOfMemory {
         /// The device.
         device: String,
         /// The requested number of bytes.
         requested: usize,
-        /// The bytes used by tensors of this stream.
+        /// The bytes used by the tensors of this stream or process.
         used: usize,
         /// The bytes that are free on the device.
         free: usize,
@@ -140,7 +147,7 @@ pub enum Error {
         /// The attempted action and the driver's error.
         what: String,
     },
-    /// A step that is being recorded used something that cannot be replayed.
+    /// A step that is being recorded contains an action that cannot be replayed.
     #[error("this step cannot be recorded: {why}")]
     Recording {
         /// The unsupported action.

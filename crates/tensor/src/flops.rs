@@ -1,4 +1,5 @@
-//! Counts the floating-point operations of matrix multiplications and convolutions, which dominate training.
+//! Counts the floating-point operations of matrix multiplications and convolutions, which dominate the cost of
+//! training.
 
 use std::cell::Cell;
 
@@ -7,11 +8,11 @@ thread_local! {
     static TOTAL: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Runs `work` and counts the operations of every kernel that it runs through [`run`](crate::run) on this thread, as given
-/// by [`Kernel::flops`](crate::Kernel::flops). Counts may be nested: the outer one includes the inner.
+/// Runs `work` and counts the operations of every kernel that this thread runs through [`run`](crate::run), as defined
+/// by [`Kernel::flops`](crate::Kernel::flops). Counts may be nested: the outer count includes the inner one.
 ///
-/// The number of threads inside a kernel does not matter. A step recorded on a GPU counts its kernels when it is
-/// recorded, and again in every replay.
+/// The count does not depend on the number of threads inside a kernel. The kernels of a step recorded on a GPU are
+/// counted when it is recorded, and again in every replay.
 pub fn count<T>(work: impl FnOnce() -> T) -> (T, u64) {
     let before = TOTAL.get();
     let result = work();

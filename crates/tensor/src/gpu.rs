@@ -1,8 +1,8 @@
 //! A GPU: a driver, a caching allocator and one in-order stream of work.
 //!
-//! Reading order: [`Driver`] is the interface that a GPU implements; [`Call`] is the context of a kernel launch; `pool` is
-//! the caching allocator; [`Recording`] is a recorded step that can be replayed. A [`Gpu`] is one stream: several runs
-//! that share a GPU open it several times.
+//! Reading order: [`Driver`] is the interface that a GPU implements; [`Call`] is the context of a kernel launch; `pool`
+//! is the caching allocator; [`Recording`] is a recorded step that can be replayed. A [`Gpu`] is one stream: runs that
+//! share a GPU open one stream each.
 
 mod call;
 mod cell;
@@ -46,14 +46,14 @@ struct State {
     tables: HashMap<Vec<u8>, Arc<Memory>>,
     /// The cell from which kernels read the number of the training step, and its current content.
     step: Option<(Slot, u64)>,
-    /// The page of the next small cell.
+    /// The page from which the next small cell is allocated.
     page: Option<Arc<Page>>,
-    /// Pages with writes that have not been copied to the GPU.
+    /// Pages with writes that have not been copied to the GPU yet.
     unsent: Vec<Arc<Page>>,
 }
 
 impl Gpu {
-    /// The GPU behind this driver.
+    /// A GPU that is controlled through this driver.
     pub fn new(driver: impl Driver + 'static) -> Arc<Self> {
         let driver: Arc<dyn Driver> = Arc::new(driver);
         let pool = Pool::of(Arc::clone(&driver));
@@ -65,8 +65,8 @@ impl Gpu {
         self.driver.traits()
     }
 
-    /// A context for launching entry points directly, without a [`Kernel`](crate::Kernel), in their versions for `dtype`;
-    /// `name` appears in errors.
+    /// A context for launching entry points directly, without a [`Kernel`](crate::Kernel): [`Call::launch`] selects the
+    /// entry points for `dtype`, and `name` appears in errors.
     ///
     /// # Errors
     /// [`Error::NoKernel`] for `f64`.
@@ -74,21 +74,22 @@ impl Gpu {
         Call::new(self, name, dtype)
     }
 
-    /// Loads compiled kernels of other crates, whose entry points [`Call::launch`] then finds by name: a fat binary
-    /// (`nvcc --fatbin`) or PTX. Images are loaded once per name and shared by all streams on this GPU; entry points of this
-    /// crate take precedence.
+    /// Loads compiled kernels of other crates from a fat binary (`nvcc --fatbin`) or PTX, so that [`Call::launch`]
+    /// finds their entry points by name. Images are loaded once per name and shared by all streams on this GPU; entry
+    /// points of this crate take precedence.
     ///
     /// # Safety
-    /// Every later launch of an entry point of the image is a safe call, so each must be sound for all arguments that the
-    /// program passes to it: it has the parameters that the launch lists, in their order and of their types; it accesses no
-    /// memory beyond the tensors among them; and it writes to no input.
+    /// Launching an entry point of the image is a safe call, so each entry point must be sound for all arguments that
+    /// the program passes to it: its parameters are those that the launch lists, in the same order and of the same
+    /// types; it accesses no memory outside of the tensors among them; and it writes to no input.
     ///
     /// # Errors
-    /// [`Error::Image`] for other or truncated bytes; [`Error::ImageName`] for a name under which other bytes are loaded;
-    /// [`Error::Driver`] if the driver does not load the image; [`Error::Recording`] while a step is recorded.
+    /// [`Error::Image`] for bytes that are not a complete image; [`Error::ImageName`] if other bytes are loaded under
+    /// this name; [`Error::Driver`] if the driver cannot load the image; [`Error::Recording`] while a step is being
+    /// recorded.
     pub unsafe fn add_image(&self, name: &str, bytes: &[u8]) -> Result<()> {
         self.refuse_while_recording("load kernels")?;
-        // SAFETY: the caller guarantees it.
+        // SAFETY: the caller guarantees that every entry point of the image is sound for all its launches.
         unsafe { self.driver.add_image(name, bytes) }
     }
 
@@ -107,7 +108,7 @@ impl Gpu {
         self.driver.wait()
     }
 
-    /// Allocates `bytes` with arbitrary content, from the memory pool of the recording while one is being made.
+    /// Allocates `bytes` with arbitrary content, from the memory pool of the recording if one is in progress.
     pub(crate) fn allocate(&self, bytes: usize) -> Result<Arc<Memory>> {
         let pool = self.state().recorder.as_ref().map(|recorder| Arc::clone(&recorder.pool));
         let memory = Arc::new(pool.as_ref().unwrap_or(&self.pool).allocate(bytes)?);
@@ -130,24 +131,24 @@ impl Gpu {
         unsafe { self.driver.write(memory.address(), bytes) }
     }
 
-    /// The number of copies from the CPU so far.
+    /// The number of copies from the CPU to this stream so far.
     pub fn copies_from_cpu(&self) -> u64 {
         self.copies.load(Ordering::Relaxed)
     }
 
-    /// A small cell of a page.
+    /// Allocates a small cell in a page.
     fn slot(&self, bytes: usize) -> Result<Slot> {
         let mut state = self.state();
         if let Some(slot) = state.page.as_ref().and_then(|page| page.slot(bytes)) {
             return Ok(slot);
         }
         let page = Page::new(self.pool.allocate(PAGE)?);
-        let slot = page.slot(bytes).expect("a page has room for a small cell");
+        let slot = page.slot(bytes).expect("a new page has room for one cell");
         state.page = Some(page);
         Ok(slot)
     }
 
-    /// Writes a small cell before the next command.
+    /// Writes a small cell; the bytes are copied to the GPU before the next command.
     fn write_slot(&self, slot: &Slot, bytes: &[u8]) {
         slot.write(bytes);
         let unsent = &mut self.state().unsent;
@@ -156,7 +157,7 @@ impl Gpu {
         }
     }
 
-    /// Copies what was written to small cells since the last command, in one piece.
+    /// Copies all writes to small cells since the last command, in one copy per page.
     fn flush(&self) -> Result<()> {
         let unsent = std::mem::take(&mut self.state().unsent);
         unsent.iter().try_for_each(|page| {
@@ -171,7 +172,7 @@ impl Gpu {
     pub(crate) fn download(&self, memory: &Memory, bytes: &mut [u8]) -> Result<()> {
         self.refuse_while_recording("copy data to the CPU")?;
         assert!(bytes.len() <= memory.len(), "a read fits into its memory");
-        // SAFETY: as in `put`.
+        // SAFETY: the memory was allocated by this driver, is alive, and is long enough.
         unsafe { self.driver.read(memory.address(), bytes) }
     }
 
@@ -192,15 +193,15 @@ impl Gpu {
         self.submit(command, &[Arc::clone(memory)])
     }
 
-    /// The free memory of the GPU in bytes, without what this stream has cached.
+    /// The free memory of the GPU in bytes, which excludes memory cached by this stream.
     pub fn free_memory(&self) -> Result<usize> {
         Ok(self.driver.memory()?[0])
     }
 
-    /// Submits a command, and appends it to the recording if one is being made.
+    /// Submits a command, and appends it to the recording if one is in progress.
     ///
-    /// `reached` is all memory that the command accesses. Freed memory is reused only by later commands, which the stream
-    /// runs after this one.
+    /// `reached` lists all memory that the command accesses. Freed memory is reused only by later commands, which the
+    /// stream runs after this one.
     fn submit(&self, command: Command, reached: &[Arc<Memory>]) -> Result<()> {
         self.flush()?;
         // SAFETY: all memory that the command accesses is alive, and freed memory is returned to the driver only after
@@ -212,14 +213,15 @@ impl Gpu {
         Ok(())
     }
 
-    /// New memory that holds constant bytes. A recorded step may use it: a replay needs no copy.
+    /// Allocates memory and copies constant bytes to it. This is allowed while recording, because a replay needs no
+    /// copy.
     pub(crate) fn constant(&self, bytes: &[u8]) -> Result<Arc<Memory>> {
         let memory = Arc::new(self.pool.allocate(bytes.len())?);
         self.put(&memory, bytes)?;
         Ok(memory)
     }
 
-    /// Memory that holds this scalar, allocated once and shared, so it may be used while recording.
+    /// Memory that holds this scalar, allocated once and shared. It may be used while recording.
     pub(crate) fn number(&self, value: f64, dtype: DType) -> Result<Arc<Memory>> {
         let key = (value.to_bits(), dtype);
         if let Some(number) = self.state().scalars.get(&key) {
@@ -230,9 +232,10 @@ impl Gpu {
         Ok(number)
     }
 
-    /// Memory that holds these constant bytes, allocated once and shared, so it may be used while recording.
+    /// Memory that holds these constant bytes, allocated once and shared. It may be used while recording.
     fn table(&self, bytes: &[u8]) -> Result<Arc<Memory>> {
-        /// The number of cached tables at which the cache is cleared; steps that are not recorded use the same few tables.
+        /// The number of cached tables at which the cache is cleared. Steps that are not recorded reuse the same few
+        /// tables.
         const MOST: usize = 256;
         if let Some(table) = self.state().tables.get(bytes) {
             return Ok(Arc::clone(table));
@@ -246,7 +249,7 @@ impl Gpu {
         Ok(memory)
     }
 
-    /// The cell from which kernels read the number of the training step.
+    /// The memory from which kernels read the number of the training step, set to `step`.
     fn step(&self, step: u64) -> Result<Slot> {
         if let Some(recorder) = &mut self.state().recorder {
             recorder.require_step(step)?;
@@ -264,12 +267,12 @@ impl Gpu {
 
     /// Runs `step` once and records its GPU commands, so that they can be replayed.
     ///
-    /// `number` is the number of the training step, which dropout reads; [`Recording::replay`] takes another one.
-    /// Everything else that changes from step to step must lie in tensors that are updated in place.
+    /// `number` is the number of the training step, which dropout reads; [`Recording::replay`] takes the number of a
+    /// later step. Everything else that changes from step to step must be in tensors that are updated in place.
     ///
     /// # Errors
-    /// The errors of the step; [`Error::Recording`] if it copies data to or from the CPU, or if a
-    /// recording is being made already.
+    /// The errors of the step; [`Error::Recording`] if it copies data to or from the CPU, or if a recording is already
+    /// in progress.
     pub fn record<T, E: From<Error>>(
         self: &Arc<Self>,
         number: u64,
@@ -291,7 +294,7 @@ impl Gpu {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Every change is one assignment, so the state behind a poisoned lock is consistent.
+        // Every change of the state is one assignment, so it is consistent even if the lock is poisoned.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -302,7 +305,7 @@ impl fmt::Debug for Gpu {
     }
 }
 
-/// As in [`Device`](crate::Device): `cuda:0`.
+/// Formats the device as [`Device`](crate::Device) does: `cuda:0`.
 impl fmt::Display for Gpu {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.driver.name())

@@ -1,4 +1,4 @@
-//! Integer indices: class labels, rows, kept patches.
+//! Integer indices, such as class labels, rows or unmasked patches.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,7 +8,7 @@ use crate::{Device, Error, Result, elements};
 
 /// A shared list of non-negative integers.
 ///
-/// Indices have no gradient, so they are fields of an operation, not inputs.
+/// Indices have no gradient, so they are fields of an operation and not inputs.
 ///
 /// ```
 /// use agon_tensor::Indices;
@@ -23,7 +23,7 @@ pub struct Indices(Arc<Place>);
 enum Place {
     Cpu {
         values: Vec<u32>,
-        /// The cached copy on the GPU used last.
+        /// The cached copy on the GPU that used the indices last.
         copy: Mutex<Option<(Arc<Gpu>, Arc<Memory>)>>,
     },
     Gpu {
@@ -39,7 +39,7 @@ impl Indices {
         Self(Arc::new(Place::Cpu { values, copy: Mutex::default() }))
     }
 
-    /// Allocates `len` indices on a GPU, to be written by kernels; the caller guarantees that they are below `below`.
+    /// Allocates `len` indices on a GPU, to be written by kernels. The kernels must write values below `below`.
     pub fn written_on(gpu: &Arc<Gpu>, len: usize, below: u32) -> Result<Self> {
         let memory = gpu.allocate(elements(&[len])? * size_of::<u32>())?;
         Ok(Self(Arc::new(Place::Gpu { gpu: Arc::clone(gpu), memory, below })))
@@ -61,20 +61,20 @@ impl Indices {
     /// The values, in order.
     ///
     /// # Panics
-    /// If the indices are written on a GPU.
+    /// If the indices are on a GPU, where kernels write them.
     pub fn as_slice(&self) -> &[u32] {
         match &*self.0 {
             Place::Cpu { values, .. } => values,
             Place::Gpu { gpu, .. } => {
-                panic!("indices written on {gpu} cannot be read on the CPU")
+                panic!("`as_slice`: expected indices on the CPU, got indices on {gpu}; use `try_as_slice`")
             }
         }
     }
 
-    /// [`Indices::as_slice`] for indices that may be on a GPU.
+    /// [`Indices::as_slice`], with an error for indices on a GPU.
     ///
     /// # Errors
-    /// [`Error::Elsewhere`] if they are written on a GPU.
+    /// [`Error::Elsewhere`] if the indices are on a GPU, where kernels write them.
     pub fn try_as_slice(&self) -> Result<&[u32]> {
         match &*self.0 {
             Place::Cpu { values, .. } => Ok(values),
@@ -82,7 +82,7 @@ impl Indices {
         }
     }
 
-    /// The largest value, if any; for indices written on a GPU, an upper bound.
+    /// The largest value, if any; for indices on a GPU, an upper bound.
     pub fn max(&self) -> Option<u32> {
         match &*self.0 {
             Place::Cpu { values, .. } => values.iter().copied().max(),
@@ -90,7 +90,7 @@ impl Indices {
         }
     }
 
-    /// The indices in the memory of this GPU; they are copied there once.
+    /// A copy of the indices in the memory of this GPU; it is cached.
     pub(crate) fn on_gpu(&self, gpu: &Arc<Gpu>) -> Result<Arc<Memory>> {
         let (values, copy) = match &*self.0 {
             Place::Gpu { gpu: own, memory, .. } if Arc::ptr_eq(own, gpu) => return Ok(Arc::clone(memory)),
@@ -119,7 +119,7 @@ impl From<Vec<u32>> for Indices {
     }
 }
 
-/// From bytes or 32-bit integers.
+/// Converts a slice of bytes or 32-bit integers.
 impl<T: Copy + Into<u32>> From<&[T]> for Indices {
     fn from(values: &[T]) -> Self {
         Self::new(values.iter().map(|&value| value.into()).collect())
@@ -135,7 +135,7 @@ impl fmt::Debug for Indices {
     }
 }
 
-/// Compares values; lists written on a GPU are equal only to themselves.
+/// Compares values; indices on a GPU are equal only to themselves.
 impl PartialEq for Indices {
     fn eq(&self, other: &Self) -> bool {
         match (&*self.0, &*other.0) {

@@ -7,9 +7,9 @@ use crate::{DType, Error, Real, Result, Tensor};
 
 /// A computation of `M` output tensors from `N` input tensors.
 ///
-/// The **reference** is readable and generic over the type of arithmetic; in `f64` it is the oracle of the
-/// tests. It never sees a 16-bit type: [`run`](crate::run) widens inputs and rounds outputs in one place. The
-/// **fast path** is for `f32` on the CPU and is tested against the reference.
+/// The **reference** is readable and generic over the accumulator type; in `f64` it is the ground truth of the tests.
+/// Its arrays are never of a 16-bit type: [`run`](crate::run) widens inputs and rounds outputs in one place. The **fast
+/// path** is for `f32` on the CPU and is tested against the reference.
 ///
 /// ```
 /// use agon_tensor::{DType, Error, Kernel, Real, Result, Tensor};
@@ -52,7 +52,7 @@ pub trait Kernel<const N: usize, const M: usize>: Sync {
     /// [`Error::Shape`](crate::Error::Shape) if the kernel does not support inputs of these shapes.
     fn shapes(&self, inputs: [&[usize]; N]) -> Result<[Vec<usize>; M]>;
 
-    /// The element type of each input; at least one is [`Storage::Same`] and defines the type of the call.
+    /// The element type of each input. At least one is [`Storage::Same`], which defines the element type of the call.
     fn input_dtypes(&self) -> [Storage; N] {
         [Storage::Same; N]
     }
@@ -65,8 +65,8 @@ pub trait Kernel<const N: usize, const M: usize>: Sync {
     /// The floating-point operations of matrix multiplications and convolutions in this kernel, for inputs of these shapes.
     ///
     /// A multiplication and an addition count one each, so `[m, k]` times `[k, n]` counts `2 m k n`. A convolution
-    /// counts every kernel offset of every output pixel, including those that read padding. Element-wise work counts
-    /// zero, so most kernels keep this default; unsupported shapes count zero too.
+    /// counts every kernel offset of every output pixel, including those that read padding. Element-wise operations
+    /// count zero, so most kernels keep this default; unsupported shapes count zero too.
     fn flops(&self, _inputs: [&[usize]; N]) -> u64 {
         0
     }
@@ -75,7 +75,8 @@ pub trait Kernel<const N: usize, const M: usize>: Sync {
     /// The reference implementation, written for readability.
     fn reference<A: Real>(&self, inputs: [ArrayViewD<'_, A>; N]) -> [ArrayD<A>; M];
 
-    /// Launches the kernel on a GPU: every element of the outputs is written. The default is for kernels of the CPU only.
+    /// Launches the kernel on a GPU. It must write every element of the outputs. The default is for kernels without a
+    /// CUDA version.
     ///
     /// # Errors
     /// [`Error::NoCudaKernel`] by default; the errors of [`Call::launch`].
@@ -84,28 +85,28 @@ pub trait Kernel<const N: usize, const M: usize>: Sync {
         Err(Error::NoCudaKernel { kernel: self.name().into() })
     }
 
-    /// The fast path for `f32`; returns `false` if there is none for these inputs.
+    /// Computes the outputs by a fast path for `f32`; returns `false` if there is none for these inputs.
     ///
-    /// The outputs have arbitrary content on entry and the lengths of [`Kernel::shapes`].
+    /// On entry the outputs have the lengths of [`Kernel::shapes`] and arbitrary content.
     fn fast(&self, _inputs: [Slice<'_>; N], _outputs: [&mut [f32]; M]) -> bool {
         false
     }
     // ANCHOR_END: implementations
 }
 
-/// The element type of an input or output, relative to the type of the call.
+/// The element type of an input or output, relative to the element type of the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Storage {
-    /// The type of the call.
+    /// The element type of the call.
     Same,
-    /// The accumulator type of the call, so that a loss of 16-bit inputs keeps its precision.
+    /// The accumulator type of the call, which keeps, for example, the precision of a loss of 16-bit inputs.
     Accumulator,
-    /// This type, independent of the call.
+    /// A fixed type, independent of the call.
     As(DType),
 }
 
 impl Storage {
-    /// The element type in a call of type `call`.
+    /// The element type in a call with element type `call`.
     pub(crate) fn dtype(self, call: DType) -> DType {
         match self {
             Self::Same => call,
@@ -132,7 +133,7 @@ pub trait Update<const S: usize, const N: usize>: Sync {
     /// The reference implementation. All tensors have the same shape.
     fn reference<A: Real>(&self, state: [ArrayViewMutD<'_, A>; S], inputs: [ArrayViewD<'_, A>; N]);
 
-    /// Launches the update of all these tensors on a GPU. The default is for updates of the CPU only.
+    /// Launches the update of all these tensors on a GPU. The default is for updates without a CUDA version.
     ///
     /// # Errors
     /// As [`Kernel::launch`].
@@ -141,7 +142,7 @@ pub trait Update<const S: usize, const N: usize>: Sync {
         Err(Error::NoCudaKernel { kernel: self.name().into() })
     }
 
-    /// The fast path for `f32`; returns `false` if there is none.
+    /// Updates the state by a fast path for `f32`; returns `false` if there is none.
     fn fast(&self, _state: [&mut [f32]; S], _inputs: [&[f32]; N]) -> bool {
         false
     }

@@ -1,9 +1,9 @@
 //! Tensors on a device, and the dispatch of kernels.
 //!
-//! Reading order: [`DType`] and [`Element`] define the element types and the type of arithmetic;
-//! [`Tensor`] is an immutable array with shared storage; [`Kernel`] is a computation with a shape rule,
-//! a readable reference and, where it matters, a fast path; [`run`] is the only function that dispatches
-//! on device and element type. Derivatives are in the crate `autograd`.
+//! Reading order: [`DType`] and [`Element`] define the element types and their accumulator types; [`Tensor`] is an
+//! immutable array with shared storage; [`Kernel`] is a computation with a shape rule, a readable reference and, where
+//! speed matters, a fast path; [`run`] is the only function that dispatches on device and element type. Derivatives are
+//! in the crate `autograd`.
 //!
 //! ```
 //! use agon_tensor::{Map, Real, Tensor};

@@ -1,7 +1,8 @@
 //! Elementary functions in plain arithmetic, so that the compiler can vectorise them.
 //!
-//! The system's `exp` and `tanh` are scalar calls. These are polynomials with Chebyshev-fitted coefficients; the
-//! tests bound their error over the whole range. They use no fused multiply-add, so every CPU gives the same bits.
+//! The `exp` and `tanh` of the system process one element at a time. The functions here are polynomials with
+//! Chebyshev-fitted coefficients; the tests bound their error over the whole range. They use no fused multiply-add, so
+//! every CPU gives the same bits.
 
 /// `e^x`, within 3 units in the last place; 0 below -87.3, infinity above 88.7.
 #[inline(always)]

@@ -7,11 +7,11 @@ use std::sync::Mutex;
 
 use crate::{Error, Result};
 
-/// Every buffer starts on a cache line, which is also the width of the widest vector register.
+/// The alignment of every buffer: a cache line, which is also the width of the widest vector register.
 const ALIGNMENT: usize = 64;
 
-/// Buffers of at least this size start on a huge page, and the system is asked for such pages: the first touch of each byte
-/// then takes a sixth of the time, and streaming through a buffer misses fewer translations of addresses.
+/// Buffers of at least this size start on a huge page, and the system is advised to use huge pages: the first write to
+/// each byte then takes a sixth of the time, and streaming through a buffer causes fewer TLB misses.
 const HUGE_PAGE: usize = 2 << 20;
 
 /// A region of memory of at least the requested size. Its bytes are always initialised: zero when newly
@@ -23,9 +23,9 @@ pub(crate) struct Buffer {
     len: usize,
 }
 
-// SAFETY: a buffer exclusively owns its memory, and shared references only read.
+// SAFETY: a buffer exclusively owns its memory, and shared references only read it.
 unsafe impl Send for Buffer {}
-// SAFETY: as above; writing needs `&mut`.
+// SAFETY: shared references only read the memory; writing requires `&mut`.
 unsafe impl Sync for Buffer {}
 
 /// Free regions by their allocated size.
@@ -38,15 +38,15 @@ struct Cache {
 
 struct Piece(NonNull<u8>);
 
-// SAFETY: a region in the cache is owned by the cache alone.
+// SAFETY: a region in the cache is owned by the cache alone, so any thread may take it.
 unsafe impl Send for Piece {}
 
 /// Statistics of the memory of CPU tensors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemoryStatistics {
-    /// The number of allocations from the system; it stays constant once training has warmed up.
+    /// The number of allocations from the system; it stays constant after the first training steps.
     pub system_allocations: u64,
-    /// Bytes held from the system, in use or cached.
+    /// Bytes allocated from the system, in use or cached.
     pub held_bytes: usize,
     /// Bytes in use now.
     pub used_bytes: usize,
@@ -64,7 +64,7 @@ pub fn memory_statistics() -> MemoryStatistics {
 }
 
 fn cache() -> std::sync::MutexGuard<'static, Cache> {
-    // No code that holds this lock can panic halfway, so the cache behind a poisoned lock is consistent.
+    // No code panics while it changes the cache, so the cache is consistent even if the lock is poisoned.
     FREE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
@@ -72,7 +72,7 @@ impl Buffer {
     /// Allocates `len` bytes with arbitrary content.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`] if the system has not enough free memory.
+    /// [`Error::OutOfMemory`] if the system does not have enough free memory.
     pub(crate) fn try_of(len: usize) -> Result<Self> {
         if len > isize::MAX as usize {
             return Err(out_of_memory(len));
@@ -100,7 +100,7 @@ impl Buffer {
     /// [`Buffer::try_of`] for callers that cannot return an error.
     ///
     /// # Panics
-    /// If the system has not enough memory.
+    /// If the system does not have enough memory.
     pub(crate) fn of(len: usize) -> Self {
         Self::try_of(len).unwrap_or_else(|error| panic!("{error}"))
     }
@@ -111,7 +111,8 @@ impl Buffer {
     }
 
     pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
-        // SAFETY: as in `bytes`, and `&mut self` makes this the only reference.
+        // SAFETY: `start` points to `layout.size() >= len` initialised bytes, and `&mut self` makes this the only
+        // reference.
         unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.len) }
     }
 }
@@ -129,21 +130,21 @@ fn layout_of(size: usize) -> Option<Layout> {
     Layout::from_size_align(size, if size >= HUGE_PAGE { HUGE_PAGE } else { ALIGNMENT }).ok()
 }
 
-/// Zeros in memory from the system; the layout is that of a size class.
+/// Allocates zeroed memory from the system. The layout must be that of a size class.
 fn zeroed(layout: Layout) -> Option<NonNull<u8>> {
-    // SAFETY: a size class has at least `ALIGNMENT` bytes, so the layout is not empty.
+    // SAFETY: a size class has at least `ALIGNMENT` bytes, so the size of the layout is not zero.
     let start = NonNull::new(unsafe { alloc(layout) })?;
     #[cfg(target_os = "linux")]
     {
-        // Whole huge pages only. Before the first touch, which decides about the pages; without them all works as well.
+        // Advises whole huge pages before the first write, which is when the system maps them. The advice may fail.
         let len = layout.size() / HUGE_PAGE * HUGE_PAGE;
         if len > 0 {
-            // SAFETY: the pages belong to the allocation, and the advice does not change what they hold.
+            // SAFETY: the pages belong to the allocation, and the advice does not change their content.
             let _ =
                 unsafe { rustix::mm::madvise(start.as_ptr().cast(), len, rustix::mm::Advice::LinuxHugepage) };
         }
     }
-    // SAFETY: the allocation has this many bytes.
+    // SAFETY: the allocation has `layout.size()` bytes.
     unsafe { start.write_bytes(0, layout.size()) };
     Some(start)
 }
@@ -153,7 +154,7 @@ pub fn release_cached_memory() {
     let mut cache = cache();
     let pieces = std::mem::take(&mut cache.pieces);
     for (size, list) in pieces {
-        let layout = layout_of(size).expect("a size class is a valid layout");
+        let layout = layout_of(size).expect("the size and alignment of a size class form a valid layout");
         for Piece(start) in list {
             cache.statistics.held_bytes -= size;
             // SAFETY: the region was allocated with this layout and only the cache holds it.
@@ -162,11 +163,11 @@ pub fn release_cached_memory() {
     }
 }
 
-/// Requests of at least this size are checked against the free memory.
+/// The smallest request that is checked against the free memory.
 const LARGE: usize = 64 << 20;
 
-/// Returns an error if a large request exceeds the free memory: the system would overcommit and kill the process when
-/// the memory is written. Cached memory is released first.
+/// Returns an error if a large request exceeds the free memory; without this check, the system would overcommit and
+/// kill the process when the memory is written. Cached memory is released first.
 ///
 /// # Errors
 /// [`Error::OutOfMemory`].
@@ -179,8 +180,8 @@ fn check_room(bytes: usize) -> Result<()> {
     if is_enough() { Ok(()) } else { Err(out_of_memory(bytes)) }
 }
 
-/// Returns an error unless the system can allocate `bytes` now: for arrays whose allocation failure would abort the
-/// process.
+/// Returns an error unless the system can allocate `bytes` now. Used for arrays whose allocation failure would abort
+/// the process.
 ///
 /// # Errors
 /// [`Error::OutOfMemory`].
@@ -196,8 +197,8 @@ fn out_of_memory(requested: usize) -> Error {
     Error::OutOfMemory { device: "cpu".into(), requested, used: memory_statistics().used_bytes, free, total }
 }
 
-/// Rounds up to one of eight sizes per power of two: at most an eighth is wasted, and requests of similar size share
-/// memory.
+/// Rounds up to one of eight sizes per power of two: at most an eighth is wasted, and requests of similar size reuse
+/// the same regions.
 fn size_class(len: usize) -> usize {
     let len = len.max(ALIGNMENT);
     let step = (len.next_power_of_two() / 16).max(ALIGNMENT);
@@ -219,7 +220,7 @@ mod tests {
 
     #[test]
     fn freed_memory_is_reused() {
-        // A size that no other test uses, because tests share the cache.
+        // A size that no other test uses, because all tests of the process share the cache.
         let size = 7 << 20;
         let first = Buffer::of(size);
         let address = first.start;
@@ -233,7 +234,7 @@ mod tests {
         assert!(Buffer::of(size).bytes().iter().all(|&byte| byte == 0));
     }
 
-    /// Runs itself again under a limit of 4 GiB, where the machine may have the requested 8 GiB.
+    /// The test starts itself again under a limit of 4 GiB, because the machine may have the requested 8 GiB.
     #[test]
     fn free_memory_respects_the_limit_of_the_process() {
         const INSIDE: &str = "AGON_TEST_WITHIN_LIMIT";

@@ -1,9 +1,9 @@
 //! Counter-based random numbers in streams named by their purpose.
 //!
-//! The generator is Philox 4x32-10 (Salmon, Moraes, Dror and Shaw, 2011, doi 10.1145/2063384.2063405): ten
-//! rounds of multiply-and-swap map a 128-bit counter and a 64-bit key to 128 random bits. There is no state, so
-//! results are equal on any device, with any number of threads, in any order, and resuming a run needs only its
-//! seed.
+//! The generator is Philox 4x32-10 (Salmon, Moraes, Dror and Shaw, 2011, doi 10.1145/2063384.2063405): ten rounds of
+//! multiplication and exchange map a 128-bit counter and a 64-bit key to 128 random bits. It has no state, so the
+//! results depend on neither the device, nor the number of threads, nor the order of calls, and resuming a run needs
+//! only its seed.
 
 use rand::RngCore;
 
@@ -43,12 +43,12 @@ impl Stream {
         philox(counter, [self.key as u32, (self.key >> 32) as u32])
     }
 
-    /// The sequence with this number as a generator for the `rand` family of crates.
+    /// The sequence numbered `number`, as a generator with the interface of the `rand` crates.
     pub fn sequence(&self, number: u64) -> Sequence {
         Sequence { stream: *self, number, next: 0, block: [0; 4] }
     }
 
-    /// A uniformly random permutation of `0..n` for this epoch.
+    /// A uniformly random permutation of `0..n` for this epoch (Durstenfeld, 1964, doi 10.1145/364520.364540).
     pub fn permutation(&self, n: usize, epoch: u64) -> Vec<u32> {
         let mut words = self.sequence(epoch);
         let mut order: Vec<u32> = (0..n as u32).collect();
@@ -170,7 +170,7 @@ mod tests {
                 counts[place][number as usize] += 1;
             }
         }
-        // Binomial(8000, 1/4): mean 2000, standard deviation 38.7; five of them is 194.
+        // Binomial(8000, 1/4): the mean is 2000 and the standard deviation 38.7; five standard deviations are 194.
         assert!(counts.iter().flatten().all(|&count| count.abs_diff(2000) < 194), "{counts:?}");
     }
 

@@ -12,10 +12,10 @@ use crate::{
     DType, Device, Element, Error, Kernel, Result, Slice, Storage, Tensor, Update, dry_run, elements, flops,
 };
 
-/// Runs `kernel` on the device and in the type of its inputs.
+/// Runs `kernel` on the device and in the element type of its inputs.
 ///
 /// # Errors
-/// If the inputs are not all on one device and of one type, or the kernel does not support their shapes.
+/// If the inputs are not all on one device and of one element type, or if the kernel does not support their shapes.
 pub fn run<K, const N: usize, const M: usize>(kernel: &K, inputs: [&Tensor; N]) -> Result<[Tensor; M]>
 where
     K: Kernel<N, M>,
@@ -52,7 +52,7 @@ where
     Ok(outputs)
 }
 
-/// Runs the reference of `kernel` even where it has a fast path; tests compare the fast paths with it.
+/// Runs the reference of `kernel` even if it has a fast path; tests compare the fast paths with it.
 ///
 /// # Errors
 /// As [`run`].
@@ -67,12 +67,12 @@ where
 }
 
 thread_local! {
-    /// Whether this thread skips fast paths.
+    /// Whether fast paths are disabled on this thread.
     static REFERENCES_ONLY: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs `work` with fast paths disabled: on this thread, [`run`] uses the reference of every kernel on the CPU. It is used
-/// to test operations and whole tapes.
+/// Runs `work` with fast paths disabled: on this thread, [`run`] uses the reference of every kernel on the CPU. For
+/// tests of operations and whole tapes.
 pub fn with_references<T>(work: impl FnOnce() -> T) -> T {
     /// Restores the old value, also after a panic.
     struct Before(bool);
@@ -85,7 +85,7 @@ pub fn with_references<T>(work: impl FnOnce() -> T) -> T {
     work()
 }
 
-/// Updates `state` in place. A tensor whose storage is shared is copied first.
+/// Updates the tensors `state` in place. A tensor whose storage is shared is copied first.
 ///
 /// # Errors
 /// If the tensors are not all on one device, of one type and of one shape.
@@ -103,7 +103,7 @@ where
 /// [`update`] for many states, which may differ in shape; on a GPU they share one launch.
 ///
 /// # Errors
-/// As [`update`]; then nothing has changed.
+/// As [`update`]; in case of an error nothing has changed.
 pub fn update_all<K, const S: usize, const N: usize>(
     kernel: &K,
     mut all: Vec<([&mut Tensor; S], [&Tensor; N])>,
@@ -196,7 +196,7 @@ where
     let dtype = dtype_of_call(kernel, inputs)?;
     let shapes = kernel.shapes(inputs.map(Tensor::shape))?;
     if shapes.iter().all(|shape| shape.contains(&0)) {
-        // Nothing to compute; the other axes of an empty shape may be too long to iterate over.
+        // There is nothing to compute, and the other axes of an empty shape may be too long to iterate over.
         return empty(&shapes, kernel.output_dtypes().map(|stored| stored.dtype(dtype)));
     }
     match dtype {
@@ -234,7 +234,7 @@ where
     T: Element,
     K: Kernel<N, M>,
 {
-    // Inputs are widened to arrays, and outputs are arrays before they are rounded.
+    // The bytes of the temporary arrays: the widened inputs and the outputs before rounding.
     let mut bytes = 0usize;
     for shape in inputs.iter().map(|input| input.shape()).chain(shapes.iter().map(Vec::as_slice)) {
         bytes = bytes.saturating_add(elements(shape)?.saturating_mul(size_of::<T::Acc>()));
@@ -250,7 +250,12 @@ where
     let stored = kernel.output_dtypes();
     Ok(std::array::from_fn(|output| {
         let array = &computed[output];
-        assert_eq!(array.shape(), shapes[output], "{}: the reference keeps its shape rule", kernel.name());
+        assert_eq!(
+            array.shape(),
+            shapes[output],
+            "{}: the reference returns the shapes of its shape rule",
+            kernel.name()
+        );
         match stored[output] {
             Storage::Same => Tensor::from_array(&array.mapv(T::narrow)),
             Storage::Accumulator => Tensor::from_array(array),
@@ -271,7 +276,7 @@ fn common_device(name: &str, inputs: &[&Tensor]) -> Result<Device> {
     }
 }
 
-/// The common type of the inputs with [`Storage::Same`]; the other inputs must have the types derived from it.
+/// The common element type of the inputs with [`Storage::Same`]. The types of the other inputs must follow from it.
 fn dtype_of_call<K, const N: usize, const M: usize>(kernel: &K, inputs: [&Tensor; N]) -> Result<DType>
 where
     K: Kernel<N, M>,

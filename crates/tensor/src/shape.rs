@@ -1,14 +1,14 @@
-//! The number of elements of a shape, with overflow checks; the only place that multiplies the sizes of a shape.
+//! The number of elements of a shape, with an overflow check. No other code multiplies the sizes of an unchecked shape.
 
 use crate::{Error, Result};
 
-/// The maximum number of elements of a tensor: those of the widest type must be addressable.
+/// The maximum number of elements of a tensor: a tensor of the widest type must be addressable.
 pub(crate) const MAX_ELEMENTS: usize = isize::MAX as usize / size_of::<f64>();
 
 /// The number of elements of a shape.
 ///
-/// For a valid shape, the product of any subset of axes fits too, so code that multiplies axes of one tensor need not
-/// check again.
+/// For a valid shape, the product of any subset of its non-empty axes does not overflow either, so code that multiplies
+/// axes of a tensor needs no check of its own.
 ///
 /// # Errors
 /// [`Error::TooManyElements`] if the product of the non-empty axes exceeds the addressable memory.

@@ -2,13 +2,13 @@
 //! doi 10.1137/0914050).
 //!
 //! The tree of additions depends on the number of terms alone. Each of `n` terms takes part in at most
-//! `BLOCK + log2(n / BLOCK)` additions, compared with `n` in a running sum.
+//! `BLOCK + log2(n / BLOCK)` additions; in a running sum the first takes part in `n`.
 
 use ndarray::{ArrayD, ArrayViewD, Axis};
 
 use crate::Real;
 
-/// The number of terms of a sequentially summed block.
+/// The number of terms of a block, which is summed sequentially.
 const BLOCK: usize = 32;
 
 /// An incremental pairwise sum.
@@ -16,7 +16,7 @@ const BLOCK: usize = 32;
 pub struct PairwiseSum<A> {
     block: A,
     terms: usize,
-    /// Sums of `2^i` blocks, the longest first, one for each set bit of the number of blocks.
+    /// Sums of `2^i` blocks, the longest first: one for each set bit of the number of blocks.
     partial: Vec<A>,
 }
 
@@ -41,7 +41,7 @@ impl<A: Real> PairwiseSum<A> {
         }
     }
 
-    /// The sum of the terms so far.
+    /// The sum of all terms added so far.
     pub fn total(&self) -> A {
         self.partial.iter().rev().fold(self.block, |sum, &part| part + sum)
     }
@@ -54,11 +54,11 @@ pub fn pairwise<A: Real>(terms: impl IntoIterator<Item = A>) -> A {
     sum.total()
 }
 
-/// The pairwise sum along an axis, which is removed.
+/// Sums along an axis by pairwise summation; the axis is removed.
 pub fn sum_axis<A: Real>(x: ArrayViewD<'_, A>, axis: Axis) -> ArrayD<A> {
     let length = x.len_of(axis);
     if x.is_empty() {
-        // Also for an empty array with an axis too long to iterate over.
+        // Handles an empty array with an axis that is too long to iterate over.
         let mut shape = x.raw_dim();
         shape[axis.index()] = 1;
         return ArrayD::zeros(shape).remove_axis(axis);
@@ -90,7 +90,7 @@ mod tests {
     fn a_sum_of_a_million_tenths_has_the_rounding_error_of_a_block_and_a_tree() {
         const N: usize = 1 << 20;
         let exact = N as f64 * f64::from(0.1f32);
-        // 32 additions and 15 levels, each rounded by half an epsilon.
+        // 32 additions in a block and 15 levels of pairs, each with a rounding error of half an epsilon.
         let allowed = (32.0 + 15.0) / 2.0 * f64::from(f32::EPSILON) * exact;
         let off = |sum: f32| (f64::from(sum) - exact).abs();
         assert!(off(pairwise(std::iter::repeat_n(0.1f32, N))) <= allowed);

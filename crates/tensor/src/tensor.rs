@@ -71,7 +71,7 @@ impl Tensor {
         Self::try_full(value, shape, dtype).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// [`Tensor::full`] for untrusted sizes.
+    /// [`Tensor::full`] for sizes from untrusted input: it returns an error instead of a panic.
     ///
     /// # Errors
     /// [`Error::TooManyElements`] if the shape is too large; [`Error::OutOfMemory`].
@@ -94,17 +94,17 @@ impl Tensor {
         Self::full(0.0, shape, dtype)
     }
 
-    /// Allocates a tensor whose elements are arbitrary; the caller writes all of them before any read.
+    /// Allocates a tensor with arbitrary elements; the caller must write all of them before reading any.
     ///
     /// # Errors
     /// As [`Tensor::try_full`].
     pub(crate) fn try_uninitialised(shape: &[usize], dtype: DType) -> Result<Self> {
-        // `elements` checks the addresses for the widest type.
+        // `elements` checks that even the widest type is addressable.
         let buffer = Buffer::try_of(elements(shape)? * dtype.size())?;
         Ok(Self { shape: shape.to_vec(), dtype, storage: Arc::new(Elements::Cpu(buffer)) })
     }
 
-    /// As [`Tensor::try_uninitialised`], for the shape of an existing tensor.
+    /// [`Tensor::try_uninitialised`] for the shape of an existing tensor.
     fn uninitialised(shape: &[usize], dtype: DType) -> Self {
         Self::try_uninitialised(shape, dtype).unwrap_or_else(|error| panic!("{error}"))
     }
@@ -151,7 +151,7 @@ impl Tensor {
         self.dtype
     }
 
-    /// The device of the elements.
+    /// The device that holds the elements.
     pub fn device(&self) -> Device {
         match &*self.storage {
             Elements::Cpu(_) => Device::Cpu,
@@ -159,7 +159,7 @@ impl Tensor {
         }
     }
 
-    /// Whether both tensors are the same elements of the same memory.
+    /// Whether both tensors are the same elements in the same memory.
     pub fn shares_storage(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.storage, &other.storage)
     }
@@ -254,12 +254,12 @@ impl Tensor {
         Ok(Self { shape: shape.to_vec(), ..self.clone() })
     }
 
-    /// The elements; the caller has checked their type.
+    /// The elements of a tensor on the CPU, whose type the caller has checked.
     pub(crate) fn own<T: Element>(&self) -> &[T] {
         self.as_slice().expect("the dtype was checked before")
     }
 
-    /// The elements for writing. Shared storage is copied first, so other owners are unaffected.
+    /// The elements for writing. Shared storage is copied first, so that other owners keep the old elements.
     pub(crate) fn own_mut<T: Element>(&mut self) -> &mut [T] {
         assert_eq!(self.dtype, T::DTYPE, "the dtype was checked before");
         if Arc::get_mut(&mut self.storage).is_none() {
@@ -279,7 +279,7 @@ impl Tensor {
     }
 }
 
-/// Prints the type, the shape and the first elements.
+/// Formats the element type, the shape and the first elements.
 impl fmt::Debug for Tensor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 24;

@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, Zip};
 
-/// The parameters after `steps` steps with the gradients that `gradient` returns.
+/// The parameters after `steps` steps of Adam with the gradients that `gradient` returns.
 pub(crate) fn adam<const N: usize>(
     mut parameters: [Array2<f64>; N],
     rate: f64,

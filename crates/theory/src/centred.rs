@@ -1,16 +1,16 @@
-//! Centred samples.
+//! Centring of samples.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 /// The mean of the rows and the centred rows; `x` has at least one row.
 ///
-/// A constant column is exactly zero after centring: a rounding error there would look like variance, and ratios of
+/// A constant column is exactly zero after centring. A rounding error there would look like variance, and ratios of
 /// variances would amplify it to a plausible value.
 pub(crate) fn centred(x: ArrayView2<'_, f64>) -> (Array1<f64>, Array2<f64>) {
     let n = x.nrows() as f64;
     let mut mean = x.sum_axis(Axis(0)) / n;
     let mut centred = &x - &mean;
-    // The rounding error of the mean.
+    // The correction for the rounding error of the mean.
     let rest = centred.sum_axis(Axis(0)) / n;
     centred -= &rest;
     mean += &rest;

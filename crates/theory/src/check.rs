@@ -1,4 +1,4 @@
-//! Validation of input.
+//! Validation of inputs.
 
 use std::ops::RangeInclusive;
 
@@ -6,7 +6,7 @@ use ndarray::ArrayView2;
 
 use crate::{Error, Result};
 
-/// Fails unless there are at least `least` rows and a column, all values finite.
+/// Fails unless there are at least `least` rows and one column, and all values are finite.
 pub(crate) fn samples(what: &'static str, x: ArrayView2<'_, f64>, least: usize) -> Result<()> {
     if x.nrows() < least || x.ncols() == 0 {
         return Err(Error::TooFew { what, expected: least, got: [x.nrows(), x.ncols()] });
@@ -22,7 +22,7 @@ pub(crate) fn finite(what: &'static str, x: ArrayView2<'_, f64>) -> Result<()> {
     }
 }
 
-/// Fails unless there are at least one row and exactly `d` columns, all values finite.
+/// Fails unless there is at least one row, there are exactly `d` columns, and all values are finite.
 pub(crate) fn samples_of_width(what: &'static str, x: ArrayView2<'_, f64>, d: usize) -> Result<()> {
     if x.ncols() != d {
         return Err(Error::shape(what, format!("{d} columns"), x.ncols()));
@@ -41,7 +41,7 @@ pub(crate) fn labels(labels: &[u8], n: usize, classes: usize) -> Result<()> {
     match labels.iter().position(|&label| usize::from(label) >= classes) {
         Some(row) => {
             let got = format!("{} in row {row}", labels[row]);
-            Err(Error::out_of_range("label", format!("one below {classes}"), got))
+            Err(Error::out_of_range("label", format!("a label below {classes}"), got))
         }
         None => Ok(()),
     }

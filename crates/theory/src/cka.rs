@@ -1,39 +1,39 @@
-//! Centred kernel alignment (Kornblith et al., 2019, arXiv 1905.00414): the similarity of two representations of the
-//! same samples.
+//! Centred kernel alignment, or CKA (Kornblith et al., 2019, arXiv 1905.00414): the similarity of two representations
+//! of the same samples.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 use crate::{Error, Result, centred::centred, check};
 
-/// The rows of a Gram matrix that are held in memory at a time.
+/// The number of rows of a Gram matrix that are held in memory at a time.
 const BLOCK: usize = 512;
 
-/// The debiased linear CKA of `x: [n, d]` and `y: [n, e]`, whose rows are codes of the same `n` samples:
+/// The debiased linear CKA of `x: [n, d]` and `y: [n, e]`, whose rows represent the same `n` samples:
 ///
 /// ```text
 /// CKA = HSIC(K, L) / sqrt(HSIC(K, K) HSIC(L, L)),   K = X X^T,   L = Y Y^T
 /// ```
 ///
-/// with the unbiased estimator of Song et al. (2012), in which `K~` is `K` with zeros on its diagonal:
+/// HSIC is the unbiased estimator of Song et al. (2012), where `K~` is `K` with zeros on its diagonal:
 ///
 /// ```text
 /// HSIC(K, L) = [tr(K~ L~) + (1^T K~ 1)(1^T L~ 1) / ((n - 1)(n - 2)) - 2 / (n - 2) 1^T K~ L~ 1] / (n (n - 3))
 /// ```
 ///
-/// It is 1 for representations that differ by a rotation, a scale and a shift, and 0 on average for independent
-/// ones, where the biased estimator rises towards 1 as `d` and `e` approach `n`; single values may be below 0.
-/// Neither of the two Gram matrices is ever formed completely.
+/// CKA is 1 for representations that differ by a rotation, a scale and a shift, and 0 on average for independent ones,
+/// where the biased estimator tends to 1 as `d` and `e` approach `n`; single values may be below 0. Neither of the two
+/// Gram matrices is ever stored completely.
 ///
-/// Fails if there are fewer than four samples or not as many of both, if a value is not finite, or if `HSIC(K, K)` or
-/// `HSIC(L, L)` is within the rounding error of zero: it is zero if all codes are equal, and also if all but one are,
-/// since the estimator then cancels exactly.
+/// Fails if there are fewer than four samples, if the numbers of samples differ, if a value is not finite, or if
+/// `HSIC(K, K)` or `HSIC(L, L)` is within the rounding error of zero. It is zero if all representations are equal, and
+/// also if all but one are, because the estimator then cancels exactly.
 pub fn debiased_cka(x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>) -> Result<f64> {
     check::rows("second representation", y.nrows(), x.nrows())?;
     let (x, y) = (Kernel::new("first representation", x)?, Kernel::new("second representation", y)?);
     Ok(hsic(&x, &y) / (x.own()? * y.own()?).sqrt())
 }
 
-/// A linear kernel by its features, with the terms of the estimator that depend on one kernel only.
+/// A linear kernel, given by its features, with the terms of the estimator that depend on this kernel only.
 struct Kernel {
     /// Its name in errors.
     what: &'static str,
@@ -53,7 +53,7 @@ impl Kernel {
         }
         let (_, features) = centred(x);
         check::finite(what, features.view())?;
-        // Representations are scaled, so that fourth powers do not overflow.
+        // The features are scaled, so that fourth powers do not overflow.
         let largest = features.iter().fold(0.0f64, |largest, value| largest.max(value.abs()));
         let features = features / largest;
         let diagonal = features.map_axis(Axis(1), |row| row.dot(&row));
@@ -67,11 +67,11 @@ impl Kernel {
         if got > rounding {
             return Ok(got);
         }
-        let expected = "codes whose debiased HSIC with themselves is above 0, so more than one that differs";
+        let expected = "a debiased HSIC above 0 of the codes with themselves, thus different codes";
         Err(Error::Undetermined { what: self.what, expected, got, rounding })
     }
 
-    /// A bound of the rounding error of `hsic(K, K)`.
+    /// A bound on the rounding error of `hsic(K, K)`.
     ///
     /// With `t` the trace of `K`, `|K_ij| <= sqrt(K_ii K_jj)` bounds the sums of the absolute values of all terms:
     /// `tr(K K)` and the sum of the squared diagonal by `t^2`, each row sum by `sqrt(n t K_ii) + K_ii`, hence the other
@@ -80,7 +80,7 @@ impl Kernel {
     fn rounding(&self) -> f64 {
         let ((n, d), trace) = (self.features.dim(), self.diagonal.sum());
         let of_gram = if by_features(n, d, d) { n + d * d } else { d + n * n };
-        // Scaling and centring round each feature twice; a sum is squared, scaled and added.
+        // Scaling and centring each round a feature twice; a sum is squared, scaled and added.
         let roundings = (of_gram + n + d + 8) as f64;
         let n = n as f64;
         let terms = 2.0 + (n + 1.0).powi(2) / ((n - 1.0) * (n - 2.0)) + 4.0 * (n + 1.0) / (n - 2.0);
@@ -96,8 +96,8 @@ fn hsic(k: &Kernel, l: &Kernel) -> f64 {
         - 2.0 / (n - 2.0) * k.row_sums.dot(&l.row_sums)
 }
 
-/// `tr(X X^T Y Y^T)`, as the squared norm of `X^T Y` or by blocks of rows of the Gram matrices, whichever has fewer
-/// multiplications.
+/// `tr(X X^T Y Y^T)`, computed as the squared norm of `X^T Y` or from blocks of rows of the Gram matrices, whichever
+/// takes fewer multiplications.
 fn gram_product(x: &Array2<f64>, y: &Array2<f64>) -> f64 {
     if by_features(x.nrows(), x.ncols(), y.ncols()) {
         return x.t().dot(y).iter().map(|value| value * value).sum();
@@ -106,7 +106,7 @@ fn gram_product(x: &Array2<f64>, y: &Array2<f64>) -> f64 {
     blocks.map(|(of_x, of_y)| (of_x.dot(&x.t()) * of_y.dot(&y.t())).sum()).sum()
 }
 
-/// Whether `X^T Y` has fewer multiplications than `X X^T` and `Y Y^T`.
+/// Whether computing `X^T Y` takes fewer multiplications than `X X^T` and `Y Y^T`.
 fn by_features(n: usize, d: usize, e: usize) -> bool {
     d * e <= n * (d + e)
 }
@@ -120,7 +120,7 @@ mod tests {
     use crate::noise::Noise;
     use crate::part::rows;
 
-    /// The biased estimator: kernels are doubly centred with their diagonals.
+    /// The biased estimator, whose kernels are doubly centred including their diagonals.
     fn biased_cka(x: &Array2<f64>, y: &Array2<f64>) -> f64 {
         let ((_, x), (_, y)) = (centred(x.view()), centred(y.view()));
         gram_product(&x, &y) / (gram_product(&x, &x) * gram_product(&y, &y)).sqrt()
@@ -130,7 +130,7 @@ mod tests {
         debiased_cka(x.view(), y.view()).unwrap()
     }
 
-    /// Ratios of sums of some thousand terms.
+    /// The tolerance for ratios of sums of some thousand terms.
     const TOLERANCE: f64 = 1e4 * f64::EPSILON;
 
     #[test]
@@ -153,7 +153,8 @@ mod tests {
             debiased += cka(&x, &y) / f64::from(trials);
             biased += biased_cka(&x, &y) / f64::from(trials);
         }
-        // A single value spreads by about 1 / 30, a mean of 20 by a quarter of that; four such are allowed.
+        // The standard deviation of a single value is about 1/30, that of a mean of 20 a quarter of that; four of them
+        // are allowed.
         assert!(debiased.abs() < 0.03, "{debiased}");
         assert!(biased > 0.3, "{biased}");
     }
@@ -173,7 +174,7 @@ mod tests {
     fn cka_is_the_sum_of_products_of_doubly_centred_kernels() {
         let mut noise = Noise::new(5);
         let [x, y] = [3, 20].map(|columns| noise.normal(9, columns) + 2.0);
-        // Another form of the estimator: each kernel is centred so that rows sum to zero without the diagonal.
+        // Another form of the estimator: each kernel is centred so that its rows sum to zero without the diagonal.
         let centre = |x: &Array2<f64>| {
             let mut kernel = x.dot(&x.t());
             kernel.diag_mut().fill(0.0);
@@ -199,7 +200,8 @@ mod tests {
         assert!((gram_product(&x, &y) / by_features - 1.0).abs() < TOLERANCE);
     }
 
-    /// The debiased HSIC of such codes with themselves is 0 exactly, and their similarity to anything 0 / 0.
+    /// The debiased HSIC of such representations with themselves is exactly 0, and their similarity to any others is 0
+    /// / 0.
     #[test]
     fn codes_of_which_only_one_differs_are_refused() {
         let mut noise = Noise::new(8);
@@ -227,7 +229,7 @@ mod tests {
         let mut x = Array2::zeros((1_000, 16));
         (x[[3, 1]], x[[500, 1]]) = (0.3, -0.3);
         assert!((cka(&x, &x) - 1.0).abs() < TOLERANCE);
-        // An outlier a thousand times as far away as the others does not mask their differences.
+        // An outlier that is a thousand times farther away than the others does not hide their differences.
         let mut y = Noise::new(9).normal(1_000, 16);
         y[[7, 0]] = 1e3;
         assert!((cka(&y, &y) - 1.0).abs() < TOLERANCE);
@@ -246,7 +248,7 @@ mod tests {
         let constant = complaint(x.view(), same.view());
         assert_eq!(
             constant,
-            "second representation: expected samples that differ, but all 5 rows are identical"
+            "second representation: expected at least two different rows, got 5 identical ones"
         );
     }
 }

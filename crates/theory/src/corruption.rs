@@ -1,4 +1,4 @@
-//! Random corruptions of samples and their first two moments, which determine linear denoising.
+//! Random corruptions of samples and their first two moments, which determine optimal linear denoising.
 
 use ndarray::{Array2, ArrayView2, Axis};
 
@@ -6,15 +6,16 @@ use crate::{Error, Result, check, linalg};
 
 /// A random corruption of centred samples (section 2.3 of `book/lbr.md`).
 ///
-/// A linear code of corrupted samples depends on `E[x~]` and `E[x~ x~^T]` only, and both follow from the samples'
-/// covariance `S`, so no corruption is sampled. Masked elements become zero, the mean of their pixel.
+/// A linear code of corrupted samples depends only on `E[x~]` and `E[x~ x~^T]`. Both follow from the samples'
+/// covariance `S`, so no corruption has to be sampled. Masked elements become zero, which is the mean of each centred
+/// pixel.
 ///
-/// A mask drops patches of `patch × patch` pixels in all channels of an image `[channels, height, width]`.
-/// Patches tile the image from its first pixel. For independent masks, remaining pixels at the right and lower edge
-/// are patches of one pixel.
+/// A mask sets patches of `patch × patch` pixels to zero in all channels of an image `[channels, height, width]`.
+/// Patches tile the image from its first pixel. For independent masks, the remaining pixels at the right and lower edge
+/// are patches of one pixel each.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Corruption {
-    /// The identity.
+    /// No corruption.
     None,
     /// Adds independent normal noise to each element.
     Gaussian {
@@ -26,29 +27,29 @@ pub enum Corruption {
         /// The covariance, `[d, d]`, symmetric and positive semi-definite.
         covariance: Array2<f64>,
     },
-    /// Drops each patch independently with the same probability.
+    /// Masks each patch independently with the same probability.
     PatchMask {
         /// Channels, height and width.
         image: [usize; 3],
         /// The side of a patch in pixels.
         patch: usize,
-        /// The probability that a patch is dropped, at least 0 and below 1.
+        /// The probability that a patch is masked, at least 0 and below 1.
         drop: f64,
     },
-    /// Keeps a fixed number of patches, uniformly at random, as masked autoencoders do (He et al., 2022, arXiv
+    /// Keeps a fixed number of patches, chosen uniformly at random, as masked autoencoders do (He et al., 2022, arXiv
     /// 2111.06377).
     FixedCount {
         /// Channels, height and width; patches must tile it.
         image: [usize; 3],
         /// The side of a patch in pixels.
         patch: usize,
-        /// The number of patches that are kept, at least 1.
+        /// The number of kept patches, at least 1.
         kept: usize,
     },
 }
 
 /// The moments of a corruption: `E[x~] = mean_factor x` and `E[x~ x~^T] = whole S + same_patch bd(S) + added`, where
-/// `bd(S)` is `S` with zeros between different patches.
+/// `bd(S)` is `S` with the entries between different patches set to zero.
 #[derive(Debug)]
 pub(crate) struct NoiseMoments<'a> {
     pub(crate) mean_factor: f64,
@@ -116,7 +117,7 @@ impl Corruption {
                     let expected = format!("a side that divides {height} and {width}");
                     return Err(Error::out_of_range("patch", expected, patch));
                 }
-                check::dimensions("patches that are kept", *kept, 1..=patches.len())?;
+                check::dimensions("kept patches", *kept, 1..=patches.len())?;
                 let [kept, of] = [*kept, patches.len()].map(|count| count as f64);
                 let both = if of > 1.0 { kept * (kept - 1.0) / (of * (of - 1.0)) } else { 1.0 };
                 masked(patches, kept / of, both)
@@ -125,7 +126,7 @@ impl Corruption {
     }
 }
 
-/// The moments of a mask that keeps a patch with probability `one` and any two patches with probability `two`.
+/// The moments of a mask that keeps each patch with probability `one` and each pair of patches with probability `two`.
 fn masked<'a>(patches: Vec<Vec<usize>>, one: f64, two: f64) -> Result<NoiseMoments<'a>> {
     let same_patch = (one - two).max(0.0);
     let patches = if same_patch > 0.0 { patches } else { vec![] };
@@ -135,7 +136,7 @@ fn masked<'a>(patches: Vec<Vec<usize>>, one: f64, two: f64) -> Result<NoiseMomen
 /// The element indices of each patch: complete patches row by row, then single pixels at the edge.
 fn patches([channels, height, width]: [usize; 3], patch: usize, d: usize) -> Result<Vec<Vec<usize>>> {
     if channels.checked_mul(height).and_then(|size| size.checked_mul(width)) != Some(d) {
-        let expected = format!("an image of {d} elements, as the samples have");
+        let expected = format!("an image of {d} elements, the width of the samples");
         return Err(Error::shape("masked image", expected, format!("{channels} × {height} × {width}")));
     }
     check::dimensions("side of a patch", patch, 1..=height.min(width))?;
@@ -170,16 +171,16 @@ fn check_covariance(covariance: ArrayView2<'_, f64>, d: usize) -> Result<()> {
     let skew =
         covariance.indexed_iter().find(|&((i, j), entry)| (entry - covariance[[j, i]]).abs() > rounding);
     if let Some(((i, j), entry)) = skew {
-        let got = format!("{entry} in row {i}, column {j} and {} opposite", covariance[[j, i]]);
+        let got = format!("{entry} at [{i}, {j}] and {} at [{j}, {i}]", covariance[[j, i]]);
         return Err(Error::shape(what, "a symmetric matrix", got));
     }
     if largest == 0.0 {
         return Ok(());
     }
-    // Rounding may make a zero eigenvalue negative; twice the bound is tolerated.
+    // Rounding may make a zero eigenvalue negative, so twice the bound is tolerated.
     let mut raised = covariance.to_owned();
     raised.diag_mut().mapv_inplace(|variance| variance + 2.0 * d as f64 * rounding);
-    linalg::cholesky(what, "no noise has a negative variance in any direction", raised).map(|_| ())
+    linalg::cholesky(what, "a covariance has no negative eigenvalue", raised).map(|_| ())
 }
 
 impl NoiseMoments<'_> {
@@ -198,7 +199,8 @@ impl NoiseMoments<'_> {
         second
     }
 
-    /// `rows (same_patch bd(S) + added)` for `rows: [r, d]`, as in [`NoiseMoments`]; `None` if it is a multiple of the rows.
+    /// `rows (same_patch bd(S) + added)` for `rows: [r, d]`, as in [`NoiseMoments`]; `None` if it is a multiple of the
+    /// rows.
     pub(crate) fn along(
         &self,
         rows: ArrayView2<'_, f64>,

@@ -12,26 +12,27 @@ use corrupted::Corrupted;
 
 /// The optimal linear denoisers of samples (sections 2.3 to 2.7 of `book/lbr.md`).
 ///
-/// A code `V x~` of a corrupted sample is decoded to `W V x~` and classified as `U V x~`, with clean targets:
+/// A code `V x~` of a corrupted sample `x~` is decoded to `W V x~` and classified by `U V x~`, with clean targets:
 ///
 /// ```text
 /// L = a E|W V x~ - x|^2 + b E|U V x~ - y|^2
 /// ```
 ///
-/// with means over samples and noise (`book/lbr.md` has sums), centred samples and one-hot labels, and the [`Weights`]
-/// `a`, `b`. With `S = E[x x^T]`, `G = E[x y^T]`, `E[x~] = c x` and `M = E[x~ x~^T]`, the rows of the optimal `V` are
-/// the generalised eigenvectors of the largest eigenvalues `mu` of
+/// The means are over samples and noise (`book/lbr.md` uses sums), samples are centred, labels `y` are one-hot, and
+/// `a`, `b` are the [`Weights`]. With `S = E[x x^T]`, `G = E[x y^T]`, `E[x~] = c x` and `M = E[x~ x~^T]`, the rows of
+/// the optimal `V` are the generalised eigenvectors for the largest eigenvalues `mu` of
 ///
 /// ```text
 /// c^2 (a S^2 + b G G^T) v = mu M v,   and   min L = a tr S + b E|y|^2 - sum of mu
 /// ```
 ///
-/// The left side has the squared condition number of `S`, so it is never formed. Along the principal components `S` is
-/// `diag(s)`; there `M = L L^T`, and the eigenvectors are those of `T T^T` with
+/// The left side has the squared condition number of `S`, so it is not formed. In the basis of principal components `S`
+/// is `diag(s)`, `M = L L^T` is the Cholesky factorisation, and the eigenvectors follow from those of `T T^T` with
 /// `T = L^-1 c [sqrt(a) diag(s), sqrt(b) G]`.
 ///
-/// If samples have no variance along some directions, `T` is restricted to the span of the others, and `M` is replaced
-/// by its Schur complement there: the noise that cannot be predicted from its part outside of the span.
+/// If the samples have no variance along some directions, `T` is restricted to the span of the others, and `M` is
+/// replaced by its Schur complement there: the part of the noise that cannot be predicted from the noise outside of the
+/// span.
 #[derive(Debug, Clone)]
 pub struct Denoising {
     mean: Array1<f64>,
@@ -42,20 +43,20 @@ pub struct Denoising {
     components: Array2<f64>,
     /// `s`, `[r]`.
     variances: Array1<f64>,
-    /// `G` along the first `r` components, `[r, classes]`.
+    /// `G` in the basis of the first `r` components, `[r, classes]`.
     labels: Array2<f64>,
     /// `E|y|^2` of centred `y`.
     label_energy: f64,
-    /// The rounding error of an `E|prediction of y|^2` that is exactly zero.
+    /// A bound on the rounding error of an `E|prediction of y|^2` that is exactly zero.
     label_rounding: f64,
 }
 
 /// The weights of the reconstruction and the classification error; see [`Denoising`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Weights {
-    /// `a`, of the squared distance to the clean sample, summed over its elements.
+    /// `a`, the weight of the squared distance to the clean sample, summed over its elements.
     pub reconstruction: f64,
-    /// `b`, of the squared distance to the one-hot label, summed over classes.
+    /// `b`, the weight of the squared distance to the one-hot label, summed over classes.
     pub labels: f64,
 }
 
@@ -67,7 +68,7 @@ impl Weights {
 /// An optimal linear denoiser with its heads; see [`Denoising`].
 #[derive(Debug, Clone)]
 pub struct Denoiser {
-    /// `V`, `[k, d]`, the best direction first; the codes of corrupted samples have variance 1 and no correlation.
+    /// `V`, `[k, d]`, the best direction first; the codes of corrupted samples are uncorrelated and have variance 1.
     pub encoder: Array2<f64>,
     /// `W`, `[d, k]`.
     pub decoder: Array2<f64>,
@@ -77,14 +78,14 @@ pub struct Denoiser {
     pub gains: Array1<f64>,
     /// `L`.
     pub loss: f64,
-    /// `E|W V x~ - x|^2`, a mean over samples and a sum over elements.
+    /// `E|W V x~ - x|^2`, a mean over samples and noise and a sum over elements.
     pub reconstruction_error: f64,
-    /// `E|U V x~ - y|^2`, a mean over samples and a sum over classes.
+    /// `E|U V x~ - y|^2`, a mean over samples and noise and a sum over classes.
     pub label_error: f64,
 }
 
 impl Denoising {
-    /// Prepares for the samples of these moments: one eigendecomposition for any noise.
+    /// Prepares the closed form for the samples of these moments: one eigendecomposition, which any noise can use.
     ///
     /// Fails if there are no samples, or if they are all equal.
     pub fn new(moments: &Moments) -> Result<Self> {
@@ -97,8 +98,9 @@ impl Denoising {
         let frequencies = moments.class_frequencies()?;
         let label_energy = frequencies.iter().map(|p| p * (1.0 - p)).sum();
         let variances: Array1<f64> = pca.variances().iter().take(rank).copied().collect();
-        // The error of an entry of the label covariance of pixel j is `relative sqrt(S_jj)`, so along any component at most
-        // `relative sqrt(tr S)`, and is divided by the standard deviation there. The energies of `d` directions are summed.
+        // An entry of the label covariance of pixel j has an error of `relative sqrt(S_jj)`. Along any component the
+        // error is at most `relative sqrt(tr S)`, and it is divided by the standard deviation there. The energies of
+        // `d` directions are summed.
         let d = moments.d() as f64;
         let relative = (moments.n_roundings() as f64 + d) * f64::EPSILON;
         let label_rounding = d * f64::EPSILON * label_energy
@@ -115,7 +117,7 @@ impl Denoising {
         })
     }
 
-    /// The number of directions with variance beyond rounding, the largest number of dimensions of a code.
+    /// The number of directions whose variance exceeds rounding errors, the largest number of dimensions of a code.
     pub fn rank(&self) -> usize {
         self.variances.len()
     }
@@ -125,7 +127,7 @@ impl Denoising {
         self.mean.view()
     }
 
-    /// The class frequencies, `[classes]`: to be added to the scores.
+    /// The class frequencies, `[classes]`, which must be added to the scores.
     pub fn frequencies(&self) -> ArrayView1<'_, f64> {
         self.frequencies.view()
     }
@@ -135,7 +137,7 @@ impl Denoising {
         self.variances.view()
     }
 
-    /// `s^(-1/2)` as a column, `[rank, 1]`: what turns components into codes of variance 1.
+    /// `s^(-1/2)` as a column, `[rank, 1]`, which scales components to variance 1.
     pub(crate) fn to_unit(&self) -> Array2<f64> {
         self.variances.mapv(|variance| variance.sqrt().recip()).insert_axis(Axis(1))
     }
@@ -145,19 +147,24 @@ impl Denoising {
         rows(self.components.view(), ..self.rank())
     }
 
-    /// `G` along the components that span the samples, `[rank, classes]`.
+    /// `G` in the basis of the components that span the samples, `[rank, classes]`.
     pub(crate) fn label_covariance(&self) -> &Array2<f64> {
         &self.labels
     }
 
-    /// `E|y - E y|^2`
+    /// `E|y - E y|^2`.
     pub(crate) fn label_energy(&self) -> f64 {
         self.label_energy
     }
 
-    /// The rounding error of an `E|prediction of y|^2` that is exactly zero.
+    /// A bound on the rounding error of an `E|prediction of y|^2` that is exactly zero.
     pub(crate) fn label_rounding(&self) -> f64 {
         self.label_rounding
+    }
+
+    /// See [`Corrupted::embedded`].
+    pub(crate) fn embedded(&self, corruption: &Corruption) -> Result<Option<Array2<f64>>> {
+        Corrupted::new(self, corruption)?.embedded(self)
     }
 
     /// See [`Corrupted::decoded`].
@@ -165,17 +172,18 @@ impl Denoising {
         Corrupted::new(self, corruption)?.decoded(self)
     }
 
-    /// The optimal denoiser of `k` dimensions.
+    /// The optimal denoiser with a code of `k` dimensions.
     ///
-    /// Without weight on reconstruction, directions beyond the rank of the labels do not reduce the loss and are arbitrary.
+    /// If the weight of reconstruction is zero, directions beyond the rank of the labels do not reduce the loss and are
+    /// arbitrary.
     ///
-    /// Fails if the corruption does not fit these samples, if `k` is not within 1 and [`Denoising::rank`], if a weight
-    /// is negative or not finite, or if both are zero.
+    /// Fails if the corruption does not apply to these samples, if `k` is not between 1 and [`Denoising::rank`], if a
+    /// weight is negative or not finite, or if both are zero.
     pub fn solve(&self, corruption: &Corruption, weights: Weights, k: usize) -> Result<Denoiser> {
         let Weights { reconstruction: a, labels: b } = weights;
         let allowed = |weight: f64| weight >= 0.0 && weight.is_finite();
         if !(allowed(a) && allowed(b) && a + b > 0.0) {
-            let expected = "at least 0, finite, one of them above 0";
+            let expected = "two finite weights of at least 0, not both 0";
             return Err(Error::out_of_range("weights of the loss", expected, format!("{a} and {b}")));
         }
         check::dimensions("dimensions of the code", k, 1..=self.rank())?;
@@ -200,14 +208,14 @@ impl Denoising {
         })
     }
 
-    /// `E|W V x~ - x|^2` of any linear autoencoder with `encoder` `V: [k, d]` and `decoder` `W: [d, k]`, a mean over
-    /// samples and noise and a sum over elements:
+    /// The expected loss `E|W V x~ - x|^2` of any linear autoencoder with `encoder` `V: [k, d]` and `decoder`
+    /// `W: [d, k]`, a mean over samples and noise and a sum over elements:
     ///
     /// ```text
     /// tr S - 2 c tr(W V S) + tr(W V M V^T W^T)
     /// ```
     ///
-    /// Fails if the corruption does not fit these samples, if shapes do not fit, or if a value is not finite.
+    /// Fails if the corruption does not apply to these samples, if shapes do not match, or if a value is not finite.
     pub fn expected_loss(
         &self,
         corruption: &Corruption,
@@ -231,15 +239,15 @@ impl Denoising {
             + inner(heads.view(), codes.view()))
     }
 
-    /// The largest angle, in degrees, between the span of the `k` optimal directions for denoising and that of the first
-    /// `k` principal components, for each `k` of `ks` (`book/lbr.md`, 2.6).
+    /// The largest angle, in degrees, between the span of the `k` optimal directions for denoising and that of the
+    /// first `k` principal components, for each `k` of `ks` (`book/lbr.md`, section 2.6).
     ///
-    /// If it is zero for every `k`, training with this noise is useless for any labels: the code of `k` dimensions equals
-    /// that of reconstruction without noise, as for isotropic noise. An angle above zero does not imply that the noise
-    /// helps; see [`Denoising::alignment`]. A gap `e` between two neighbouring `mu` causes an error of about
-    /// `EPSILON mu_1 / e` radians.
+    /// If it is zero for every `k`, training with this noise has no effect on the code for any labels: the code of `k`
+    /// dimensions equals that of reconstruction without noise, as for isotropic noise. An angle above zero does not
+    /// imply that the noise helps; see [`Denoising::alignment`]. A gap `e` between two adjacent `mu` causes an error of
+    /// about `EPSILON mu_1 / e` radians.
     ///
-    /// Fails if the corruption does not fit these samples, or if a `k` is not within 1 and [`Denoising::rank`].
+    /// Fails if the corruption does not apply to these samples, or if a `k` is not between 1 and [`Denoising::rank`].
     pub fn angles_to_principal_components(&self, corruption: &Corruption, ks: &[usize]) -> Result<Vec<f64>> {
         for &k in ks {
             check::dimensions("dimensions of the code", k, 1..=self.rank())?;
@@ -251,12 +259,13 @@ impl Denoising {
         let basis = linalg::orthonormal(all.view());
         ks.iter()
             .map(|&k| {
-                // The sines are the singular values of the part outside of the first k components.
+                // The sines of the angles are the singular values of the part outside of the first k components.
                 let beside = rows(columns(basis.view(), ..k), k..).as_standard_layout().into_owned();
                 if beside.is_empty() {
                     return Ok(0.0);
                 }
-                let sine = linalg::singular("directions beside the components", beside.view())?.values[0];
+                let sine =
+                    linalg::singular("directions orthogonal to the components", beside.view())?.values[0];
                 Ok(sine.min(1.0).asin().to_degrees())
             })
             .collect()

@@ -12,7 +12,7 @@ pub enum Error {
     TooFew {
         /// The name of the input.
         what: &'static str,
-        /// The smallest number of rows.
+        /// The required number of rows.
         expected: usize,
         /// Its number of rows and columns.
         got: [usize; 2],
@@ -50,7 +50,7 @@ pub enum Error {
         got: String,
     },
     /// All samples are equal.
-    #[error("{what}: expected samples that differ, but all {rows} rows are identical")]
+    #[error("{what}: expected at least two different rows, got {rows} identical ones")]
     Constant {
         /// The name of the input.
         what: &'static str,
@@ -82,7 +82,10 @@ pub enum Error {
         hint: &'static str,
     },
     /// The eigenvalue iteration of a symmetric matrix did not converge.
-    #[error("{what}: the eigenvalue iteration of a symmetric {n} × {n} matrix did not converge")]
+    #[error(
+        "{what}: the eigenvalue iteration did not converge for a symmetric {n} × {n} matrix; rescale the \
+         inputs"
+    )]
     NoConvergence {
         /// The name of the matrix.
         what: &'static str,
@@ -96,7 +99,7 @@ impl Error {
         Self::Shape { what, expected: expected.to_string(), got: got.to_string() }
     }
 
-    /// The same error, for a block of columns that starts at column `first`.
+    /// The same error, with column indices shifted by `first`, the first column of a block.
     pub(crate) fn columns_later(self, first: usize) -> Self {
         match self {
             Self::NonFinite { what, row, column, got } => {

@@ -5,7 +5,7 @@ use ndarray::{Array2, ArrayView1, ArrayView2};
 /// The errors of reconstruction and classification, and the accuracy.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Evaluation {
-    /// The mean squared error of reconstruction, over samples and pixels.
+    /// The mean squared error of the reconstruction, over samples and pixels.
     pub mse: f64,
     /// The mean squared error of the scores to one-hot labels, over samples and classes.
     pub one_hot_mse: f64,
@@ -19,20 +19,20 @@ pub(crate) fn mean_squared_error(x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>)
     squares.sum::<f64>() / x.len() as f64
 }
 
-/// Whether the highest score of each row of `scores: [n, classes]` is the label's; of equal scores the first counts.
+/// For each row of `scores: [n, classes]`, whether the highest score, the first in a tie, is that of the label.
 pub(crate) fn correct(scores: ArrayView2<'_, f64>, labels: &[u8]) -> Vec<bool> {
     let rows = scores.outer_iter().zip(labels);
     rows.map(|(row, &label)| highest(row) == usize::from(label)).collect()
 }
 
-/// Top-1 accuracy of `scores: [n, classes]`, the fraction of rows that are [`correct`].
+/// Top-1 accuracy of `scores: [n, classes]`: the fraction of rows that are [`correct`].
 pub(crate) fn accuracy(scores: ArrayView2<'_, f64>, labels: &[u8]) -> f64 {
     let n_correct = correct(scores, labels).into_iter().filter(|&correct| correct).count();
     n_correct as f64 / labels.len() as f64
 }
 
 fn highest(row: ArrayView1<'_, f64>) -> usize {
-    (0..row.len()).rev().max_by(|&i, &j| row[i].total_cmp(&row[j])).expect("there is a class")
+    (0..row.len()).rev().max_by(|&i, &j| row[i].total_cmp(&row[j])).expect("there is at least one class")
 }
 
 /// One-hot labels, `[n, classes]`.

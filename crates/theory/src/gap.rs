@@ -1,6 +1,6 @@
-//! The largest absolute difference of two results, for tests.
+//! The largest absolute difference between two results, for tests.
 
-/// The largest absolute value; infinity if one is NaN, which a maximum would ignore.
+/// The largest absolute value; infinity if a value is NaN, which a maximum would ignore.
 pub(crate) fn largest<'a>(gaps: impl IntoIterator<Item = &'a f64>) -> f64 {
     let size = |gap: &f64| if gap.is_nan() { f64::INFINITY } else { gap.abs() };
     gaps.into_iter().map(size).fold(0.0, f64::max)

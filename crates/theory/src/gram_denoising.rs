@@ -9,18 +9,19 @@ use crate::evaluation::one_hot;
 use crate::part::columns;
 use crate::{Alignment, Error, GramPca, JointOptimum, Result, check, linalg};
 
-/// [`Denoising::alignment`](crate::Denoising::alignment) for fewer samples than pixels: no `d × d` matrix is formed.
+/// [`Denoising::alignment`](crate::Denoising::alignment) for fewer samples than pixels, without forming a `d × d`
+/// matrix.
 ///
-/// With centred samples `X: [n, d]`, `X X^T = E diag(n s) E^T` and patches `p` of columns, a mask leaves the second moment
-/// `M = w S + m bd(S)`, where `bd(S)` keeps the blocks `X_p^T X_p / n`. On the span of the samples, along components that are
-/// scaled to variance 1, the inverse of `bd(S)` is
+/// For centred samples `X: [n, d]`, `X X^T = E diag(n s) E^T`, and patches `p` of columns, a mask gives the second
+/// moment `M = w S + m bd(S)`, where `bd(S)` keeps the blocks `X_p^T X_p / n`. On the span of the samples, in the basis
+/// of components scaled to variance 1, the inverse of `bd(S)` is
 ///
 /// ```text
 /// K = E^T (sum over patches of the projection to the columns of X_p) E = Z diag(u) Z^T
 /// ```
 ///
-/// and by the Woodbury identity the inverse of `M` there is `Z diag(u / (m + w u)) Z^T`. Codes follow as in
-/// [`Denoising`](crate::Denoising), from matrices of `n × n`.
+/// and by the Woodbury identity the inverse of `M` is `Z diag(u / (m + w u)) Z^T`. Codes follow as in
+/// [`Denoising`](crate::Denoising), using matrices of `n × n`.
 #[derive(Debug, Clone)]
 pub struct GramDenoising<'a, T> {
     x: ArrayView2<'a, T>,
@@ -32,7 +33,7 @@ pub struct GramDenoising<'a, T> {
 }
 
 impl<'a, T: Copy + Into<f64>> GramDenoising<'a, T> {
-    /// Prepares for samples `x: [n, d]` with their labels: one eigendecomposition of `n × n`.
+    /// Prepares the closed form for samples `x: [n, d]` with their labels: one eigendecomposition of an `n × n` matrix.
     ///
     /// Fails as [`GramPca::fit`] does, or if there is not one label per sample, below `classes`.
     pub fn new(x: ArrayView2<'a, T>, labels: &[u8], classes: usize) -> Result<Self> {
@@ -46,7 +47,7 @@ impl<'a, T: Copy + Into<f64>> GramDenoising<'a, T> {
         Ok(Self { x, pca, frequencies, labels })
     }
 
-    /// The number of directions with variance beyond rounding.
+    /// The number of directions whose variance exceeds rounding errors.
     pub fn rank(&self) -> usize {
         self.pca.rank()
     }
@@ -56,15 +57,19 @@ impl<'a, T: Copy + Into<f64>> GramDenoising<'a, T> {
         self.pca.variances()
     }
 
-    /// The alignment of the optimal codes under this corruption. Additive noise with a covariance is not supported, since its
-    /// covariance is `d × d`.
+    /// The alignment of the optimal codes under this corruption. Additive noise with a given covariance is not
+    /// supported, because the covariance is `d × d`.
     ///
-    /// Fails if the corruption does not apply to these samples or is additive with a covariance, or if no direction is
-    /// correlated with the labels.
+    /// Fails if the corruption does not apply to these samples or is additive noise with a covariance, or if no
+    /// direction is correlated with the labels.
     pub fn alignment(&self, corruption: &Corruption) -> Result<Alignment> {
         let moments = corruption.moments(self.x.ncols())?;
         if let Added::Any(_) = moments.added {
-            return Err(Error::shape("corruption", "one without a covariance", "additive noise with one"));
+            return Err(Error::shape(
+                "corruption",
+                "a corruption without a covariance matrix",
+                "additive noise with a covariance matrix",
+            ));
         }
         let energy = self.frequencies.iter().map(|p| p * (1.0 - p)).sum();
         let labels = Labels { frequencies: self.frequencies.view(), energy, rounding: self.rounding(energy) };
@@ -96,8 +101,9 @@ impl<'a, T: Copy + Into<f64>> GramDenoising<'a, T> {
         Ok(sum)
     }
 
-    /// The rounding error of an `E|prediction of y|^2` that is exactly zero. Eigenvectors of `X X^T` are orthonormal up to
-    /// `n` epsilons, and mixed with directions without variance by as many over their fraction of the largest eigenvalue.
+    /// A bound on the rounding error of an `E|prediction of y|^2` that is exactly zero. Eigenvectors of `X X^T` are
+    /// orthonormal up to `n` epsilons. Directions without variance are mixed into them by as many epsilons, divided by
+    /// the eigenvalue as a fraction of the largest one.
     fn rounding(&self, energy: f64) -> f64 {
         let (n, variances) = (self.x.nrows() as f64, self.variances());
         let mixed = |variance: &f64| (n * f64::EPSILON * variances[0] / variance).powi(2);
@@ -110,7 +116,7 @@ mod tests {
     use super::*;
     use crate::alignment::tests::{CLASSES, corruptions, denoising, gap, problem};
 
-    /// The routes by samples and by pixels, for fewer samples than pixels and for more.
+    /// Compares the computations by samples and by pixels, for fewer samples than pixels and for more.
     #[test]
     fn the_alignment_agrees_with_that_from_pixel_covariances() {
         for (n, seed) in [(30, 2), (45, 3), (120, 4)] {
@@ -131,8 +137,8 @@ mod tests {
                 }
                 let [got, expected] =
                     [by_samples.alignment(&corruption), by_pixels.alignment(&corruption)].map(Result::unwrap);
-                // Eigenvectors of either method have an error of d epsilons of the largest eigenvalue over a gap, which is seldom
-                // below a hundredth of the smallest here; in percent.
+                // The eigenvectors of either method have an error of d epsilons times the largest eigenvalue divided by
+                // a gap, which is seldom below a hundredth of the smallest eigenvalue here; in percent.
                 let tolerance = 100.0 * 50.0 * f64::EPSILON * condition * 100.0;
                 assert!(tolerance < 1e-3, "{condition:e}");
                 assert!(gap(&got.alignment, &expected.alignment) < tolerance, "{n} {corruption:?}");
@@ -153,7 +159,7 @@ mod tests {
         let one_class = GramDenoising::new(x.view(), &[1; 20], CLASSES).unwrap().alignment(&mask);
         assert_eq!(
             one_class.unwrap_err().to_string(),
-            "labels: expected some that vary with the samples, got none that do"
+            "labels: expected labels that correlate with the samples, got uncorrelated labels"
         );
         assert!(GramDenoising::new(x.view(), &labels[1..], CLASSES).is_err());
     }

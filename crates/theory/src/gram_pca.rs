@@ -8,22 +8,22 @@ use crate::centred::centred;
 use crate::part::{columns, elements, rows};
 use crate::{Error, Result, check, linalg};
 
-/// The columns of the samples that are converted to f64 at a time.
+/// The number of columns that are converted to f64 at a time.
 const BLOCK: usize = 1_024;
 
-/// Principal component analysis by the `n × n` Gram matrix, for fewer samples than dimensions (LBR E5 of
+/// Principal component analysis by the `n × n` Gram matrix, for fewer samples than dimensions (experiment LBR E5 of
 /// `book/lbr.md`).
 ///
-/// With centred samples `X: [n, d]` and `X X^T = E diag(l) E^T`, the components are the rows of
-/// `diag(l)^(-1/2) E^T X`. All of them would take as much memory as the samples in f64, so they are computed on demand.
-/// Projections of the samples onto components do not need them:
+/// With centred samples `X: [n, d]` and `X X^T = E diag(l) E^T`, the components are the rows of `diag(l)^(-1/2) E^T X`.
+/// All of them would take as much memory as the samples in f64, so they are computed on demand. Projections of the
+/// samples onto a set `A` of components do not need the components:
 ///
 /// ```text
-/// the part of X within components A = E_A E_A^T X
+/// (projection of X onto A) = E_A E_A^T X
 /// ```
 ///
-/// Samples are borrowed in their own type; blocks of 1,024 columns are centred in f64. Fitting takes about
-/// `4 n^2 + 1,024 n` f64 values, 3 GB for 9,469 images, and `n^2 d + 9 n^3` operations.
+/// Samples are borrowed in their own type; blocks of 1,024 columns are converted to f64 and centred. Fitting takes
+/// about `4 n^2 + 1,024 n` f64 values, 3 GB for 9,469 images, and `n^2 d + 9 n^3` operations.
 #[derive(Debug, Clone)]
 pub struct GramPca<'a, T> {
     x: ArrayView2<'a, T>,
@@ -35,7 +35,7 @@ pub struct GramPca<'a, T> {
 }
 
 impl<'a, T: Copy + Into<f64>> GramPca<'a, T> {
-    /// Eigenvalues at or below this fraction of the largest count as zero: centring makes one of them zero.
+    /// Eigenvalues of at most this fraction of the largest count as zero: centring makes one eigenvalue zero.
     pub const CUT: f64 = 1e-9;
 
     /// The principal components of the rows of `x: [n, d]`.
@@ -75,12 +75,12 @@ impl<'a, T: Copy + Into<f64>> GramPca<'a, T> {
         self.mean.view()
     }
 
-    /// The codes of the samples scaled to length 1 along each component, `E^T`, `[rank, n]`.
+    /// The codes of the samples, scaled to length 1 along each component: `E^T`, `[rank, n]`.
     pub(crate) fn unit_codes(&self) -> ArrayView2<'_, f64> {
         self.weights.view()
     }
 
-    /// The variance along each component, descending, `[rank]`; divided by `n`.
+    /// The variances along the components (divided by `n`, not by `n - 1`), descending, `[rank]`.
     pub fn variances(&self) -> Array1<f64> {
         &self.energies / self.x.nrows() as f64
     }
@@ -99,14 +99,14 @@ impl<'a, T: Copy + Into<f64>> GramPca<'a, T> {
         Ok(self.combine((&rows(self.weights.view(), range) / &energies).view()))
     }
 
-    /// The projection of some centred samples onto a range of components, `[samples, d]`.
+    /// The projection of the centred samples with these indices onto a range of components, `[samples, d]`.
     ///
     /// Fails as [`GramPca::components`] does, if `samples` is empty, or if an index is out of bounds.
     pub fn part(&self, samples: &[usize], range: Range<usize>) -> Result<Array2<f64>> {
         self.check(&range)?;
         let n = self.x.nrows();
         match samples.iter().find(|&&sample| sample >= n) {
-            Some(sample) => return Err(Error::out_of_range("sample", format!("one below {n}"), sample)),
+            Some(sample) => return Err(Error::out_of_range("sample", format!("an index below {n}"), sample)),
             None if samples.is_empty() => {
                 return Err(Error::TooFew { what: "samples", expected: 1, got: [0, n] });
             }
@@ -117,8 +117,8 @@ impl<'a, T: Copy + Into<f64>> GramPca<'a, T> {
         Ok(self.combine(linalg::dot(picked.t(), within).view()))
     }
 
-    /// The number of largest components after which the remaining ones explain less than `fraction` of the
-    /// variance, as in LBR E5 of `book/lbr.md`.
+    /// The smallest number of leading components after which the remaining ones explain less than `fraction` of the
+    /// variance, as in experiment LBR E5 of `book/lbr.md`.
     ///
     /// Fails if `fraction` is not in `[0, 1]`.
     pub fn top_without(&self, fraction: f64) -> Result<usize> {
@@ -136,7 +136,7 @@ impl<'a, T: Copy + Into<f64>> GramPca<'a, T> {
         Ok(self.rank() - held.iter().take_while(|&&held| held < fraction * total).count())
     }
 
-    /// `weights (X - mean)` for `weights: [m, n]`, block by block of columns.
+    /// `weights (X - mean)` for `weights: [m, n]`, computed in blocks of columns.
     fn combine(&self, weights: ArrayView2<'_, f64>) -> Array2<f64> {
         let mut combined = Array2::zeros((weights.nrows(), self.x.ncols()));
         let weights = weights.as_standard_layout();
@@ -166,7 +166,7 @@ mod tests {
     use crate::noise::Noise;
     use crate::{Moments, Pca};
 
-    /// Few samples of 8-bit pixels, with more dimensions than a block and a decaying spectrum.
+    /// A few samples of 8-bit pixels, with more dimensions than a block and a decreasing spectrum.
     fn images() -> Array2<u8> {
         let mut noise = Noise::new(1);
         let mix = noise.normal(12, 1_500)
@@ -174,8 +174,8 @@ mod tests {
         noise.normal(20, 12).dot(&mix).mapv(|value| (128.0 + 12.0 * value) as u8)
     }
 
-    /// Sums of 1,500 products of values up to 255, after a division by deviations a hundred times smaller than the
-    /// largest.
+    /// The tolerance for sums of 1,500 products of values up to 255, after a division by standard deviations a hundred
+    /// times smaller than the largest.
     const TOLERANCE: f64 = 1_500.0 * 255.0 * 100.0 * f64::EPSILON;
 
     #[test]
@@ -219,7 +219,7 @@ mod tests {
     fn invalid_samples_and_arguments_are_refused() {
         let complaint = |x: ArrayView2<'_, f32>| GramPca::fit(x).map(|_| ()).unwrap_err().to_string();
         let same = complaint(Array2::from_elem((3, 5), 0.1).view());
-        assert_eq!(same, "samples: expected samples that differ, but all 3 rows are identical");
+        assert_eq!(same, "samples: expected at least two different rows, got 3 identical ones");
         assert!(complaint(Array2::zeros((0, 5)).view()).starts_with("samples: expected a matrix"));
         let mut broken = Array2::ones((3, 1_500));
         broken[[1, 1_300]] = f32::NAN;
@@ -232,7 +232,10 @@ mod tests {
         let message = gram.components(3..20).unwrap_err().to_string();
         assert_eq!(message, "range of components: expected some of 0..19, got 3..20");
         assert!(gram.components(3..3).is_err() && gram.top_without(1.5).is_err());
-        assert_eq!(gram.part(&[20], 0..1).unwrap_err().to_string(), "sample: expected one below 20, got 20");
+        assert_eq!(
+            gram.part(&[20], 0..1).unwrap_err().to_string(),
+            "sample: expected an index below 20, got 20"
+        );
         assert!(gram.part(&[], 0..1).is_err());
     }
 }

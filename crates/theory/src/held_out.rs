@@ -11,37 +11,37 @@ use crate::{Alignment, Result, check, linalg};
 /// The first optimal denoising codes, orthonormal on the training samples, with their least-squares classifier; see
 /// [`Denoising::codes`].
 ///
-/// They include codes of all smaller sizes: a code of `k` dimensions spans the first `k` rows of the encoder.
+/// They include the codes of all smaller sizes: the first `k` rows of the encoder give the code of `k` dimensions.
 #[derive(Debug, Clone)]
 pub struct Codes {
     mean: Array1<f64>,
     frequencies: Array1<f64>,
-    /// The encoder, `[k, d]`; codes of the training samples have mean zero, variance 1 and no correlation.
+    /// The encoder, `[k, d]`; the codes of the training samples have mean zero, variance 1 and no correlation.
     encoder: Array2<f64>,
     /// The classifier, `[k, classes]`.
     classifier: Array2<f64>,
 }
 
-/// The results of least-squares classifiers from codes of several sizes; see [`Codes::judge`].
+/// The results of least-squares classifiers for codes of several sizes; see [`Codes::judge`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct HeldOut {
-    /// The squared error of the scores of each sample to its one-hot label, `[n, sizes]`.
+    /// The squared error of each sample's scores to its one-hot label, `[n, sizes]`.
     pub squared_errors: Array2<f64>,
     /// Whether the prediction of each sample is correct, `[n, sizes]`.
     pub correct: Array2<bool>,
 }
 
 impl Denoising {
-    /// The first `k` dimensions of the optimal codes under this corruption, of clean samples, as in
+    /// The first `k` dimensions of the optimal codes under this corruption, for clean samples, as in
     /// [`Denoising::alignment`].
     ///
-    /// Fails if the corruption does not apply to these samples, or if `k` is not within 1 and [`Denoising::rank`].
+    /// Fails if the corruption does not apply to these samples, or if `k` is not between 1 and [`Denoising::rank`].
     pub fn codes(&self, corruption: &Corruption, k: usize) -> Result<Codes> {
         check::dimensions("dimensions of the code", k, 1..=self.rank())?;
         Ok(self.codes_of(self.decoded_units(corruption)?, k))
     }
 
-    /// [`Denoising::alignment`] and, for codes of `k` dimensions, [`Denoising::codes`], at 4/3 of the cost of the former.
+    /// [`Denoising::alignment`], and [`Denoising::codes`] of `k` dimensions, at 4/3 of the cost of the former.
     ///
     /// Fails if either does.
     pub fn alignment_and_codes(&self, corruption: &Corruption, k: usize) -> Result<(Alignment, Codes)> {
@@ -50,8 +50,9 @@ impl Denoising {
         Ok((self.alignment_of(decoded.clone())?, self.codes_of(decoded, k)))
     }
 
-    /// The first `k` of the directions whose decoded codes are the columns of `decoded`, or of the components.
-    fn codes_of(&self, decoded: Option<Array2<f64>>, k: usize) -> Codes {
+    /// The first `k` of the directions whose decoded codes are the columns of `decoded`; those of the components if it
+    /// is `None`.
+    pub(crate) fn codes_of(&self, decoded: Option<Array2<f64>>, k: usize) -> Codes {
         let to_unit = self.to_unit();
         let labels = self.label_covariance() * &to_unit; // [r, classes]
         let units = &self.span() * &to_unit; // [r, d]
@@ -76,11 +77,11 @@ impl Denoising {
 }
 
 impl Codes {
-    /// Evaluates the classifiers from the first dimensions of the code, for each of `sizes`, on samples `x: [n, d]` with
-    /// labels. Size 0 is the constant prediction of the class frequencies, the baseline of `R^2`.
+    /// Evaluates the classifiers that use the first dimensions of the code, for each of `sizes`, on samples `x: [n, d]`
+    /// with labels. Size 0 is the constant prediction of the class frequencies, which is the baseline of `R^2`.
     ///
-    /// Fails if `x` does not have `d` columns, if there is not one label per row, below the number of classes, or if a size is
-    /// larger than the code.
+    /// Fails if `x` does not have `d` columns, if there is not one label per row below the number of classes, or if a
+    /// size is larger than the code.
     pub fn judge(&self, x: ArrayView2<'_, f64>, labels: &[u8], sizes: &[usize]) -> Result<HeldOut> {
         check::samples_of_width("samples", x, self.mean.len())?;
         check::labels(labels, x.nrows(), self.frequencies.len())?;
@@ -103,8 +104,8 @@ impl Codes {
 }
 
 impl HeldOut {
-    /// The held-out `R^2` of each size: `1 - squared errors / those of the baseline`, where the baseline is the column of
-    /// size 0 at this index. It may be negative. `None` if the baseline has no error.
+    /// The held-out `R^2` of each size, `1 - (sum of squared errors) / (that of the baseline)`, where `baseline` is the
+    /// index of the column of size 0. It may be negative. `None` if the baseline has no error.
     ///
     /// Fails if the index is out of bounds.
     pub fn r2(&self, baseline: usize) -> Result<Option<Array1<f64>>> {
@@ -121,7 +122,7 @@ impl HeldOut {
         self.correct.map_axis(Axis(0), |column| column.iter().filter(|&&correct| correct).count() as f64 / n)
     }
 
-    /// Joins the results of other samples, for codes of the same sizes.
+    /// Appends the results for other samples, for codes of the same sizes.
     ///
     /// Fails if the numbers of sizes differ.
     pub fn join(self, other: &Self) -> Result<Self> {
@@ -133,7 +134,9 @@ impl HeldOut {
         ];
         match both.into_iter().all(|appended| appended.is_ok()) {
             true => Ok(Self { squared_errors, correct: found }),
-            false => Err(crate::Error::shape("samples to join", "as many sizes", "others")),
+            false => {
+                Err(crate::Error::shape("samples to join", "the same number of sizes", "another number"))
+            }
         }
     }
 }
@@ -144,7 +147,7 @@ mod tests {
     use crate::alignment::tests as example;
     use crate::{Moments, Ridge};
 
-    /// On the training samples, `R^2` is that of the alignment for any corruption.
+    /// On the training samples, `R^2` equals that of the alignment for any corruption.
     #[test]
     fn on_the_training_samples_r2_is_that_of_the_alignment() {
         let (x, labels) = example::problem(300, 2);
@@ -161,12 +164,12 @@ mod tests {
             assert_eq!(same.judge(x.view(), &labels, &sizes).unwrap(), judged);
             let worst =
                 got.iter().skip(1).zip(&expected).fold(0.0f64, |worst, (a, b)| worst.max((a - b).abs()));
-            // As the two routes of the alignment itself agree.
+            // The tolerance is that between the two computations of the alignment itself.
             assert!(worst < 1e-10, "{corruption:?}: {worst:e}");
         }
     }
 
-    /// With codes of all dimensions, results are those of least squares from the samples, also on other samples.
+    /// With codes of all dimensions, the results are those of least squares from the samples, also on other samples.
     #[test]
     fn codes_of_all_dimensions_are_least_squares_on_other_samples() {
         let (x, labels) = example::problem(500, 3);
@@ -192,7 +195,7 @@ mod tests {
         }
     }
 
-    /// Many pixels explain random labels of few training samples, but not of others.
+    /// With many pixels, random labels of a few training samples are explained, but not those of other samples.
     #[test]
     fn random_labels_are_explained_on_training_samples_only() {
         let mut noise = crate::noise::Noise::new(4);
@@ -202,7 +205,7 @@ mod tests {
         let codes = denoising.codes(&Corruption::None, 50).unwrap();
         let fitted = codes.judge(x, labels, &[0, 50]).unwrap().r2(0).unwrap().unwrap()[1];
         let held_out = codes.judge(other, labels_of_other, &[0, 50]).unwrap().r2(0).unwrap().unwrap()[1];
-        // 50 of 119 directions by chance, with a standard deviation of 0.064.
+        // 50 of 119 directions explain labels by chance, with a standard deviation of 0.064.
         assert!((fitted - 50.0 / 119.0).abs() < 4.0 * 0.064 && held_out < 0.0, "{fitted} {held_out}");
     }
 

@@ -5,23 +5,23 @@ use ndarray::{Array1, Array2, ArrayView2};
 use crate::part::{columns, elements, rows};
 use crate::{Error, Result, check, linalg};
 
-/// The minima of the joint objective (section 2.1 of `book/lbr.md`).
+/// The minima of the joint objective of classification and reconstruction (section 2.1 of `book/lbr.md`):
 ///
 /// ```text
 /// L = |X V^T W^T - Y|^2 + lambda |X V^T Z^T - X|^2
 /// ```
 ///
-/// in sums over samples, the rows of `X: [n, d]`, and of any targets `Y: [n, m]`; nothing is centred. With the
-/// singular values `X = Q diag(sigma) P^T` that exceed [`JointOptimum::CUT`] of the largest, optimal codes are spanned
-/// by the eigenvectors `E` of the largest eigenvalues `mu` of
+/// as sums over samples, the rows of `X: [n, d]`, for any targets `Y: [n, m]`; nothing is centred. With the singular
+/// value decomposition `X = Q diag(sigma) P^T`, restricted to singular values above [`JointOptimum::CUT`] times the
+/// largest, optimal codes are spanned by the eigenvectors `E` for the largest eigenvalues `mu` of
 ///
 /// ```text
 /// H = (Q^T Y) (Q^T Y)^T + lambda diag(sigma)^2,   and   min L = |Y|^2 + lambda |X|^2 - sum of mu
 /// ```
 ///
-/// One thin SVD handles `d < n` and `d >= n`, and no matrix with the squared condition number of `X` is formed.
+/// One thin SVD suffices for `d < n` and `d >= n`, and no matrix with the squared condition number of `X` is formed.
 /// [`LinearFront`](crate::LinearFront) is the same optimum for centred samples and one-hot labels, in means instead of
-/// sums, from moments of one pass over the data; use it if samples do not fit into memory.
+/// sums, computed from moments in one pass over the data. Use it if the samples do not fit into memory.
 #[derive(Debug, Clone)]
 pub struct JointOptimum {
     /// `sigma`, descending, `[r]`.
@@ -52,12 +52,13 @@ pub struct JointCode {
 }
 
 impl JointOptimum {
-    /// Singular values at or below this fraction of the largest count as zero.
+    /// Singular values of at most this fraction of the largest count as zero.
     pub const CUT: f64 = 1e-10;
 
-    /// Prepares for any `lambda` and `k`: one singular value decomposition of `x: [n, d]`.
+    /// Prepares the closed form for any `lambda` and `k`: one singular value decomposition of `x: [n, d]`.
     ///
-    /// Fails if there are no samples, if the number of targets differs, if a value is not finite, or if all are zero.
+    /// Fails if there are no samples, if the number of targets differs, if a value is not finite, or if all values are
+    /// zero.
     pub fn new(x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>) -> Result<Self> {
         check::samples("samples", x, 1)?;
         check::samples("targets", y, 1)?;
@@ -83,11 +84,11 @@ impl JointOptimum {
         self.singular.len()
     }
 
-    /// The optimal code of `k` dimensions with its heads. `lambda` is the weight of the reconstruction.
+    /// The optimal code of `k` dimensions with its heads, where `lambda` is the weight of the reconstruction.
     ///
     /// At `lambda = 0`, directions beyond the rank of the targets do not reduce the loss and are arbitrary.
     ///
-    /// Fails if `lambda` is negative or not finite, or if `k` is not within 1 and [`JointOptimum::rank`].
+    /// Fails if `lambda` is negative or not finite, or if `k` is not between 1 and [`JointOptimum::rank`].
     // ANCHOR: solve
     pub fn solve(&self, lambda: f64, k: usize) -> Result<JointCode> {
         if !(lambda >= 0.0 && lambda.is_finite()) {
@@ -110,8 +111,8 @@ impl JointOptimum {
     // ANCHOR_END: solve
 }
 
-/// The lower triangle of `b U U^T + a diag(s)`, the reduction of a joint objective by directions of whitened samples,
-/// given the targets `U: [r, m]` and the variances `s: [r]` along them.
+/// The lower triangle of `b U U^T + a diag(s)`, whose eigenvalues are the reductions of a joint objective by directions
+/// of whitened samples, for targets `U: [r, m]` and variances `s: [r]` in this basis.
 pub(crate) fn objective(targets: &Array2<f64>, b: f64, energies: &Array1<f64>, a: f64) -> Array2<f64> {
     let mut objective = b * linalg::lower_dot(targets.view(), targets.t());
     objective.diag_mut().scaled_add(a, energies);

@@ -1,4 +1,4 @@
-//! k-nearest-neighbours classifier (Cover and Hart, 1967) of codes.
+//! k-nearest-neighbours classifier (Cover and Hart, 1967) for codes.
 
 use ndarray::{ArrayView1, ArrayView2, Axis};
 
@@ -7,10 +7,10 @@ use crate::{Result, check};
 /// The number of test codes that are compared with a training code while it is in the cache.
 const BLOCK: usize = 16;
 
-/// Lanes of the sum of a distance, so that it can be vectorised; they are added in a fixed order.
+/// The number of lanes in the sum of a distance, for vectorisation; they are added in a fixed order.
 const LANES: usize = 8;
 
-/// A k-nearest-neighbours classifier: the nearest training codes of a test code vote for its class.
+/// A k-nearest-neighbours classifier: the class of a test code is the majority class of the nearest training codes.
 #[derive(Debug, Clone, Copy)]
 pub struct NearestNeighbours<'a> {
     codes: ArrayView2<'a, f64>,
@@ -26,7 +26,8 @@ struct Neighbour {
 }
 
 impl<'a> NearestNeighbours<'a> {
-    /// A classifier from training `codes: [n, k]` and labels with this number of neighbours, or all if there are fewer.
+    /// Creates a classifier from training `codes: [n, k]` and labels, with this number of neighbours, or all if there
+    /// are fewer.
     ///
     /// Fails if there are no codes, if the number of labels differs, if a value is not finite, or if `neighbours` is zero.
     pub fn new(codes: ArrayView2<'a, f64>, labels: &'a [u8], neighbours: usize) -> Result<Self> {
@@ -38,10 +39,10 @@ impl<'a> NearestNeighbours<'a> {
 
     /// Classifies each row of `codes: [m, k]`.
     ///
-    /// Distances are Euclidean. Of equally near codes the first counts, and of classes with equally many votes the one with
-    /// the nearest neighbour, so results are deterministic.
+    /// Distances are Euclidean. Among equally near codes the first is used, and among classes with equally many
+    /// neighbours the one with the nearest neighbour, so results are deterministic.
     ///
-    /// Fails if there are no rows, not `k` columns, or values that are not finite.
+    /// Fails if there are no rows, if there are not `k` columns, or if a value is not finite.
     pub fn classify(&self, codes: ArrayView2<'_, f64>) -> Result<Vec<u8>> {
         check::samples_of_width("test codes", codes, self.codes.ncols())?;
         let (trained, codes) = (self.codes.as_standard_layout(), codes.as_standard_layout());
@@ -67,11 +68,11 @@ impl<'a> NearestNeighbours<'a> {
         Ok(self.classify(codes)?.iter().zip(labels).map(|(class, label)| class == label).collect())
     }
 
-    /// The class with the most votes of neighbours, nearest first.
+    /// The most frequent class of the neighbours, which are sorted by distance.
     fn vote(&self, nearest: &[Neighbour]) -> u8 {
         let votes: Vec<u8> = nearest.iter().map(|neighbour| self.labels[neighbour.row]).collect();
         let count = |class: u8| votes.iter().filter(|&&vote| vote == class).count();
-        // Of equal counts `max_by_key` keeps the last, so the nearest come last.
+        // `max_by_key` returns the last maximum, so the order is reversed to prefer the nearest.
         votes.iter().copied().rev().max_by_key(|&class| count(class)).unwrap_or(0)
     }
 }
@@ -109,7 +110,7 @@ mod tests {
     use super::*;
     use crate::noise::Noise;
 
-    /// Every pair, sorted.
+    /// The same classification by sorting all distances.
     fn by_sorting(codes: &Array2<f64>, labels: &[u8], k: usize, test: &Array2<f64>) -> Vec<u8> {
         let classify = |code: ArrayView1<'_, f64>| {
             let mut all: Vec<(f64, usize)> = codes
@@ -135,7 +136,7 @@ mod tests {
     fn the_vote_is_that_of_sorted_distances() {
         let mut noise = Noise::new(1);
         for k in [1, 4, 5, 200] {
-            // Small integers: many distances are equal, and exact in any order of the sum.
+            // Small integers: many distances are equal, and sums are exact in any order.
             let [codes, test] =
                 [150, 37].map(|n| noise.normal(n, 11).mapv(|value| (2.0 * value).round().clamp(-3.0, 3.0)));
             let labels = noise.labels(150, 4);

@@ -27,7 +27,7 @@ pub fn half_energy_step(variance: f64, rate: f64, std: f64) -> Result<f64> {
         }
     }
     if !(std > 0.0 && std <= 0.1) {
-        return Err(Error::out_of_range("deviation of the weights", "above 0 and at most 0.1", std));
+        return Err(Error::out_of_range("standard deviation of the weights", "above 0 and at most 0.1", std));
     }
     Ok((0.7 / (std * std)).ln() / (4.0 * rate * variance))
 }
@@ -87,6 +87,6 @@ mod tests {
             assert!(half_energy_step(variance, rate, 1e-3).is_err());
         }
         let message = half_energy_step(1.0, 0.05, 1.0).unwrap_err().to_string();
-        assert_eq!(message, "deviation of the weights: expected above 0 and at most 0.1, got 1");
+        assert_eq!(message, "standard deviation of the weights: expected above 0 and at most 0.1, got 1");
     }
 }

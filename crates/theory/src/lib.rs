@@ -1,16 +1,17 @@
-//! Closed forms of linear models and exact measures of data and representations, in f64 and without training.
+//! Closed-form optima of linear models, and exact measures of data and representations, in f64 and without training.
 //!
-//! Samples are the rows of a matrix. Reading order: [`Moments`] is one pass over data, from which follow [`Pca`] and
-//! [`LinearFront`], the exact trade-off of classification and reconstruction for linear models; [`JointOptimum`] is that
-//! trade-off for any targets, as sums over samples, and [`GramPca`] is for few samples of many dimensions. [`Denoising`]
-//! computes optimal linear codes of samples under a [`Corruption`], with their task [`Alignment`], which [`Codes`]
-//! evaluate on other samples; [`GramDenoising`] is the same for fewer samples than pixels. [`half_energy_step`] is the
-//! step at which gradient descent learns a component. [`Ridge`] and [`NearestNeighbours`] are probes of a representation
-//! without training; [`effective_rank`] and [`participation_ratio`] estimate its dimension, [`debiased_cka`] compares two,
-//! and [`RandomProjection`] is a code independent of the data.
+//! Samples are the rows of a matrix. Reading order: [`Moments`] is computed in one pass over the data; from it follow
+//! [`Pca`] and [`LinearFront`], the exact trade-off of classification and reconstruction for linear models.
+//! [`JointOptimum`] is that trade-off for any targets, as sums over samples, and [`GramPca`] is for few samples of many
+//! dimensions. [`Denoising`] computes optimal linear codes of samples under a [`Corruption`], with their task
+//! [`Alignment`], which [`Codes`] evaluate on other samples; [`GramDenoising`] is the same for fewer samples than
+//! pixels. [`half_energy_step`] is the step at which gradient descent learns a component. [`Ridge`] and
+//! [`NearestNeighbours`] are probes of a representation that need no training; [`effective_rank`] and
+//! [`participation_ratio`] estimate its dimension, [`debiased_cka`] compares two representations, and
+//! [`RandomProjection`] is a code that does not depend on the data.
 //!
-//! Nothing here draws random numbers, and work on large matrices is split into a fixed number of parts for the threads
-//! of rayon, so equal input gives equal bits on any number of threads.
+//! This crate draws no random numbers, and work on large matrices is split into a fixed number of parts for the threads
+//! of rayon, so equal inputs give equal bits on any number of threads.
 //!
 //! ```
 //! use agon_theory::ndarray::array;
@@ -35,6 +36,7 @@ mod gram_pca;
 mod corruption;
 mod denoising;
 mod alignment;
+mod joint_embedding;
 mod gram_denoising;
 mod held_out;
 mod jackknife;
@@ -57,7 +59,7 @@ mod gap;
 #[cfg(test)]
 mod adam;
 
-/// The arrays that the functions here take and return.
+/// The crate whose arrays the functions take and return.
 pub use ndarray;
 
 pub use alignment::Alignment;

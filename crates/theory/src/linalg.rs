@@ -1,4 +1,4 @@
-//! Matrix factorisations by `faer`, in place where matrices may be large.
+//! Matrix factorisations by `faer`, in place for matrices that may be large.
 
 use std::num::NonZeroUsize;
 
@@ -21,11 +21,12 @@ mod products;
 pub(crate) use products::{add_lower_dot, dot, gram_of_lower, lower_dot, mirrored};
 use products::{view, view_mut};
 
-/// The number of parts into which work on a large matrix is split, on any number of threads: sums over parts then have
-/// the same bits on one thread and on many. More than four parts help little, since memory bandwidth is the limit.
-const PARTS: NonZeroUsize = NonZeroUsize::new(4).expect("four is not zero");
+/// The number of parts into which work on a large matrix is split, on any number of threads, so that sums over the
+/// parts have the same bits on one thread and on many. More than four parts help little, because memory bandwidth is
+/// the limit.
+const PARTS: NonZeroUsize = NonZeroUsize::new(4).expect("4 is above 0");
 
-/// Matrices of fewer rows or columns are not split: starting threads takes longer.
+/// Matrices with fewer rows or columns are not split, because starting threads would take longer.
 const LARGE: usize = 256;
 
 /// The parallelism for matrices of this many rows or columns.
@@ -33,8 +34,8 @@ fn parts(size: usize) -> Par {
     if size < LARGE { Par::Seq } else { Par::Rayon(PARTS) }
 }
 
-/// Sets the global parallelism of `faer` to one thread, for functions that read this process-wide setting: with all
-/// cores, bits would differ between machines.
+/// Sets the global parallelism of `faer` to one thread, for functions that read this process-wide setting. With all
+/// cores, the bits would differ between machines.
 fn on_one_thread() {
     faer::set_global_parallelism(Par::Seq);
 }
@@ -45,10 +46,10 @@ pub(crate) struct Eigen {
     pub(crate) vectors: Array2<f64>,
 }
 
-/// The eigendecomposition of a symmetric matrix, of which the lower triangle is read.
+/// The eigendecomposition of a symmetric matrix, whose lower triangle is read.
 ///
-/// An owned matrix is overwritten: at most four matrices of its size are then live at a time.
-/// The sign of an eigenvector is fixed: its largest entry is positive.
+/// An owned matrix is overwritten; then at most four matrices of its size are allocated at a time. The sign of each
+/// eigenvector is fixed: its largest entry in magnitude is positive.
 ///
 /// Fails if a value is not finite.
 pub(crate) fn eigen<'a>(what: &'static str, symmetric: impl Into<CowArray<'a, f64, Ix2>>) -> Result<Eigen> {
@@ -67,7 +68,7 @@ pub(crate) fn eigen<'a>(what: &'static str, symmetric: impl Into<CowArray<'a, f6
     let mut rising = Diag::zeros(n);
     let mut vectors = Array2::zeros((n, n));
     let mut columns = view_mut(&mut vectors).transpose_mut();
-    // An upper bound; unused memory is never touched.
+    // This is an upper bound; unused memory is never accessed.
     let scratch = self_adjoint_evd_scratch::<f64>(n, ComputeEigenvectors::Yes, par, Default::default());
     let mut memory = MemBuffer::new(scratch);
     let stack = MemStack::new(&mut memory);
@@ -109,6 +110,8 @@ pub(crate) struct Singular {
     pub(crate) right: Array2<f64>,
 }
 
+/// The thin singular value decomposition of `x`.
+///
 /// Fails if a value is not finite.
 pub(crate) fn singular(what: &'static str, x: ArrayView2<'_, f64>) -> Result<Singular> {
     check::finite(what, x)?;
@@ -123,7 +126,7 @@ pub(crate) fn singular(what: &'static str, x: ArrayView2<'_, f64>) -> Result<Sin
     })
 }
 
-/// The lower triangular `l` with `l l^T = a` for a positive definite `a`, of which the lower triangle is read; an
+/// The lower triangular `l` with `l l^T = a` (Cholesky) for a positive definite `a`, whose lower triangle is read; an
 /// owned matrix is overwritten.
 ///
 /// Fails if a value is not finite, or `a` is not positive definite; `hint` is the next step in that error.
@@ -146,7 +149,7 @@ pub(crate) fn cholesky<'a>(
     Ok(l)
 }
 
-/// The lower triangular `l` with `l l^T = a`, as [`cholesky`], for a system of equations.
+/// The Cholesky factor `l` with `l l^T = a`, as [`cholesky`], for a system of equations.
 ///
 /// Fails if a value is not finite, or `a` is not positive definite beyond rounding errors; `hint` is the next step in
 /// that error.
@@ -157,7 +160,7 @@ pub(crate) fn factor_positive(
 ) -> Result<Array2<f64>> {
     let l = cholesky(what, hint, a)?;
     let n = a.nrows();
-    // The pivot of a linearly dependent row is only rounding error.
+    // If the row is linearly dependent, the pivot is only rounding error.
     let rounding = n as f64 * f64::EPSILON;
     if l.diag().iter().zip(a.diag()).any(|(pivot, &entry)| pivot * pivot <= rounding * entry) {
         return Err(Error::NotPositiveDefinite { what, n, hint });
@@ -188,7 +191,7 @@ pub(crate) fn solve_transposed_lower(l: ArrayView2<'_, f64>, mut b: Array2<f64>)
     b
 }
 
-/// `Q^T b` for the orthonormal `Q` of a square `a = Q R`, which is never formed; `a` is overwritten.
+/// `Q^T b` for the orthonormal `Q` of a square `a = Q R`. `Q` is not formed, and `a` is overwritten.
 pub(crate) fn onto_columns(mut a: Array2<f64>, mut b: Array2<f64>) -> Array2<f64> {
     let ((n, k), par) = (a.dim(), parts(a.nrows()));
     let block = recommended_block_size::<f64>(n, k);
@@ -219,7 +222,7 @@ pub(crate) fn orthonormal(a: ArrayView2<'_, f64>) -> Array2<f64> {
     array(view(a).qr().compute_thin_Q().as_ref())
 }
 
-/// A symmetric matrix in column-major order, without a copy: its rows are its columns.
+/// A symmetric matrix in column-major order, without a copy, because its rows are its columns.
 fn by_columns_in_place(symmetric: Array2<f64>) -> Array2<f64> {
     if symmetric.is_standard_layout() { symmetric.reversed_axes() } else { symmetric }
 }
@@ -227,7 +230,7 @@ fn by_columns_in_place(symmetric: Array2<f64>) -> Array2<f64> {
 /// Reverses the order of the rows in place, for a row-major matrix.
 fn reverse_rows(x: &mut Array2<f64>) {
     let (rows, width) = x.dim();
-    let mut left = x.as_slice_mut().expect("these rows have no gaps");
+    let mut left = x.as_slice_mut().expect("these rows are contiguous");
     for _ in 0..rows / 2 {
         let (first, rest) = left.split_at_mut(width);
         let (rest, last) = rest.split_at_mut(rest.len() - width);
@@ -258,7 +261,7 @@ mod tests {
         let Eigen { values, vectors } = eigen("a", symmetric.view()).unwrap();
         assert!(values.windows(2).into_iter().all(|pair| pair[0] >= pair[1]));
         let again = (vectors.t().to_owned() * &values).dot(&vectors);
-        // The error of a backward stable factorisation is a small multiple of n epsilons of the norm.
+        // The error of a backward stable factorisation is a small multiple of n epsilons times the norm.
         let tolerance = 10.0 * 6.0 * f64::EPSILON * values[0];
         assert!(again.iter().zip(&symmetric).all(|(got, expected)| (got - expected).abs() < tolerance));
         let gram = vectors.dot(&vectors.t());
@@ -268,7 +271,7 @@ mod tests {
     #[test]
     fn the_number_of_threads_changes_no_bit() {
         let mut noise = Noise::new(6);
-        // Large enough for every one of these to be split into parts.
+        // Large enough that each of these operations is split into parts.
         let (x, b) = (noise.normal(600, 400), noise.normal(400, 3));
         let a = dot(x.t(), x.view());
         let on = |threads: usize| {
@@ -299,7 +302,7 @@ mod tests {
         }
     }
 
-    /// Few operations on 7 × 7 matrices whose condition stays below 100.
+    /// The tolerance for a few operations on 7 × 7 matrices with condition numbers below 100.
     const TOLERANCE: f64 = 49.0 * 100.0 * f64::EPSILON;
 
     fn assert_close(got: &Array2<f64>, expected: &Array2<f64>) {

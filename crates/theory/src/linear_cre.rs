@@ -1,5 +1,5 @@
-//! The exact trade-off of classification and reconstruction for linear models: fact T13 of section 6.3 of
-//! `book/cre.md`.
+//! The exact trade-off of classification and reconstruction for linear models (fact T13 of section 6.3 of
+//! `book/cre.md`).
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, concatenate};
 
@@ -10,14 +10,14 @@ use crate::{Error, Evaluation, Moments, Pca, Result, check, linalg};
 
 /// The optimal linear codes of samples, for any lambda and any number of dimensions.
 ///
-/// The minimum over all affine encoders `[k, d]` with affine heads of
+/// The minimum over all affine encoders to `k` dimensions, with affine heads, of
 ///
 /// ```text
 /// lambda * MSE + (1 - lambda) * MSE of one-hot labels
 /// ```
 ///
-/// (means over `d` pixels and over classes) is found in whitened coordinates `w = Sx^(-1/2) (x - mean)`: there the
-/// optimal code is spanned by the eigenvectors of the `k` largest eigenvalues of
+/// (means over `d` pixels and over classes) is found in whitened coordinates `w = Sx^(-1/2) (x - mean)`. There, the
+/// optimal code is spanned by the eigenvectors for the `k` largest eigenvalues of
 ///
 /// ```text
 /// H = a Sx + b Sx^(-1/2) Sxy Syx Sx^(-1/2),   a = lambda / d,   b = (1 - lambda) / classes
@@ -26,8 +26,8 @@ use crate::{Error, Evaluation, Moments, Pca, Result, check, linalg};
 /// and each eigenvalue is the reduction of the objective by its direction. At lambda = 1 this is principal component
 /// analysis, at lambda = 0 reduced-rank regression.
 ///
-/// Constant pixels make `Sx` singular, so codes are restricted to the span of the leading principal components `P`
-/// that explain a given fraction of the variance. There `Sx` is `diag(s)`, and `H = a diag(s) + b U U^T` with
+/// Constant pixels make `Sx` singular, so codes are restricted to the span of the leading principal components `P` that
+/// explain a given fraction of the variance. In their basis `Sx` is `diag(s)`, and `H = a diag(s) + b U U^T` with
 /// `U = diag(s)^(-1/2) P Sxy`. The remaining variance is part of every reconstruction error.
 #[derive(Debug, Clone)]
 pub struct LinearFront {
@@ -39,16 +39,16 @@ pub struct LinearFront {
     variances: Array1<f64>,
     /// `U`, `[r, classes]`.
     labels: Array2<f64>,
-    /// The mean squared error of predicting every image by the mean image, summed over pixels.
+    /// The mean squared error of predicting every image by the mean image, as a sum over pixels.
     total: f64,
-    /// The mean squared error of predicting every one-hot label by the class frequencies, summed over classes.
+    /// The mean squared error of predicting every one-hot label by the class frequencies, as a sum over classes.
     label_total: f64,
 }
 
 /// An optimal linear code with its heads; see [`LinearFront`].
 #[derive(Debug, Clone)]
 pub struct LinearCre {
-    /// The encoder, `[k, d]`; on the training samples codes have mean zero, variance 1 and no correlation.
+    /// The encoder, `[k, d]`; the codes of the training samples have mean zero, variance 1 and no correlation.
     pub encoder: Array2<f64>,
     /// The optimal decoder, `[d, k]`.
     pub decoder: Array2<f64>,
@@ -58,14 +58,14 @@ pub struct LinearCre {
     pub mean: Array1<f64>,
     /// The class frequencies, `[classes]`: added to the scores.
     pub frequencies: Array1<f64>,
-    /// The mean squared error of reconstruction on the training samples, over pixels.
+    /// The mean squared error of the reconstruction on the training samples, over pixels.
     pub mse: f64,
     /// The mean squared error of the scores on the training samples, over classes.
     pub one_hot_mse: f64,
 }
 
 impl LinearFront {
-    /// The fraction of the variance that section 6.3 of `book/cre.md` keeps.
+    /// The fraction of the variance that is kept in section 6.3 of `book/cre.md`.
     pub const FRACTION: f64 = 0.999;
 
     /// Prepares the closed form for the samples of these moments, in the span of the leading principal components that
@@ -101,10 +101,10 @@ impl LinearFront {
 
     /// The optimal code of `k` dimensions at this lambda, with its heads.
     ///
-    /// At lambda = 0 no direction beyond the rank of the labels (at most one less than the classes) lowers the
-    /// objective. The remaining ones minimise the reconstruction error, as in the limit of lambda towards 0.
+    /// At lambda = 0, no direction beyond the rank of the labels (at most the number of classes minus one) lowers the
+    /// objective. The remaining directions minimise the reconstruction error, as in the limit of lambda towards 0.
     ///
-    /// Fails if lambda is not within 0 and 1, or `k` not within 1 and [`LinearFront::rank`].
+    /// Fails if lambda is not between 0 and 1, or `k` not between 1 and [`LinearFront::rank`].
     pub fn solve(&self, lambda: f64, k: usize) -> Result<LinearCre> {
         check::fraction("lambda", lambda)?;
         check::dimensions("dimensions of the code", k, 1..=self.rank())?;
@@ -138,7 +138,7 @@ impl LinearFront {
         }
         let (of_labels, rest) = eigen.vectors.view().split_at(Axis(0), decided);
         let variances = (&rest * &self.variances).dot(&rest.t());
-        let order = linalg::eigen("variance beside the labels", variances)?.vectors;
+        let order = linalg::eigen("variance orthogonal to the labels", variances)?.vectors;
         let of_variance = rows(order.view(), ..k - decided).dot(&rest);
         Ok(concatenate![Axis(0), of_labels, of_variance])
     }
@@ -147,7 +147,7 @@ impl LinearFront {
 impl LinearCre {
     /// The codes `[n, k]` of `x: [n, d]`.
     ///
-    /// Fails if `x` has no rows, not `d` columns, or values that are not finite.
+    /// Fails if `x` has no rows, does not have `d` columns, or has values that are not finite.
     pub fn codes(&self, x: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
         check::samples_of_width("samples", x, self.mean.len())?;
         Ok((&x - &self.mean).dot(&self.encoder.t()))

@@ -5,16 +5,16 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
 use crate::{Error, Result, centred::centred, check, linalg};
 
-/// The rows that are centred and multiplied at a time: enough for an efficient matrix multiplication, little memory.
+/// The number of rows that are centred and multiplied at a time: enough for an efficient GEMM, with little memory.
 const BLOCK: usize = 4_096;
 
-/// The largest number of dimensions of a sample: its covariance takes eight terabytes.
+/// The largest number of dimensions of a sample, for which the covariance takes eight terabytes.
 const MOST: usize = 1 << 20;
 
 /// The first two moments of samples `x` and of their labels `y`, written as one-hot vectors.
 ///
 /// Every block is centred by its own mean and then merged with the previous ones (Chan, Golub and LeVeque, 1983): two
-/// groups with means `m`, `m'` and sums of products `M`, `M'` together have
+/// groups with means `m`, `m'` and sums of products `M`, `M'` have the joint sum of products
 ///
 /// ```text
 /// M + M' + n n' / (n + n') (m' - m) (m' - m)^T
@@ -35,7 +35,7 @@ const MOST: usize = 1 << 20;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Moments {
     mean: Array1<f64>,
-    /// The sum of `(x - mean) (x - mean)^T`, `[d, d]`: the lower triangle, zeros above.
+    /// The sum of `(x - mean) (x - mean)^T`, `[d, d]`, as a lower triangle with zeros above.
     scatter: Array2<f64>,
     /// The sum of `(y - frequencies) (x - mean)^T`, `[classes, d]`.
     label_scatter: Array2<f64>,
@@ -44,7 +44,7 @@ pub struct Moments {
 }
 
 impl Moments {
-    /// The moments of no samples yet, for samples of `d` dimensions and labels below `classes`.
+    /// Creates empty moments, for samples of `d` dimensions and labels below `classes`.
     ///
     /// Fails if either is zero, `d` is more than a million, or `classes` is more than 256.
     pub fn new(d: usize, classes: usize) -> Result<Self> {
@@ -111,7 +111,8 @@ impl Moments {
         Ok(())
     }
 
-    /// Merges the means and counts of new samples, whose scatter has been added, and adds the scatter between both means.
+    /// Merges the means and counts of new samples whose scatter has been added, and adds the scatter between the two
+    /// means.
     fn shift(&mut self, mean: ArrayView1<'_, f64>, class_counts: &[usize]) {
         let n_new: usize = class_counts.iter().sum();
         let [before, new] = [self.n, n_new].map(|n| n as f64);
@@ -140,12 +141,12 @@ impl Moments {
         self.mean.len()
     }
 
-    /// The number of classes, whether or not each has a sample.
+    /// The number of classes, including those without samples.
     pub fn classes(&self) -> usize {
         self.class_counts.len()
     }
 
-    /// The mean of the samples, `[d]`; zero before the first.
+    /// The mean of the samples, `[d]`; zero before the first sample.
     pub fn mean(&self) -> ArrayView1<'_, f64> {
         self.mean.view()
     }
@@ -172,7 +173,7 @@ impl Moments {
         Ok(self.class_counts.iter().map(|&count| count as f64 / n).collect())
     }
 
-    /// The largest number of roundings of an entry of the label covariance: the sums of a block and of the blocks.
+    /// The largest number of roundings of an entry of the label covariance: in the sums of a block and over the blocks.
     pub(crate) fn n_roundings(&self) -> usize {
         self.n.min(BLOCK) + self.n.div_ceil(BLOCK)
     }
@@ -203,7 +204,7 @@ mod tests {
         assert!(worst <= tolerance, "{worst:e} from {expected}");
     }
 
-    /// The error of sums of `n` products of a few units, divided by `n`: `n` epsilons of a few units squared.
+    /// The error of means of `n` products of values of magnitude 1: `n` epsilons.
     fn tolerance(n: usize) -> f64 {
         20.0 * n as f64 * f64::EPSILON
     }
@@ -263,8 +264,8 @@ mod tests {
         let near = Moments::of(x.view(), &labels, 3).unwrap();
         let shift = 2f64.powi(26);
         let far = Moments::of((&x + shift).view(), &labels, 3).unwrap();
-        // Each value is rounded to half an epsilon of the shift when that is added, 2^-27, and the mean of a block has an
-        // error of some such steps; a difference of sums of squares would have one of the square of the shift, 0.5.
+        // Adding the shift rounds each value to half an epsilon of the shift, 2^-27, and the mean of a block has a few
+        // such errors; a difference of sums of squares would have an error of an epsilon of the squared shift, 0.5.
         let tolerance = 100.0 * shift * f64::EPSILON;
         assert_close(&far.covariance().unwrap(), &near.covariance().unwrap(), tolerance);
     }
@@ -282,7 +283,7 @@ mod tests {
         let few = moments.add(x.view(), &labels[1..]);
         assert_eq!(complaint(few), "labels: expected 5, one for each sample, got 4");
         let high = moments.add(x.view(), &[0, 1, 2, 3, 0]);
-        assert_eq!(complaint(high), "label: expected one below 3, got 3 in row 3");
+        assert_eq!(complaint(high), "label: expected a label below 3, got 3 in row 3");
         x[[4, 1]] = f64::INFINITY;
         let infinite = moments.add(x.view(), &labels);
         assert_eq!(complaint(infinite), "samples: expected finite values, got inf in row 4, column 1");

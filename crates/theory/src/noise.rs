@@ -40,7 +40,7 @@ impl Noise {
 }
 
 impl Noise {
-    /// Corrupts each row of the centred `x` with its own draw, directly by the definitions.
+    /// Corrupts each row of the centred `x` with a draw of its own, directly by the definition of the corruption.
     pub(crate) fn corrupted(&mut self, x: ArrayView2<'_, f64>, corruption: &Corruption) -> Array2<f64> {
         let (n, d) = x.dim();
         match corruption {
@@ -70,7 +70,8 @@ impl Noise {
         }
     }
 
-    /// Keeps the pixels, in all channels, for which the function returns true; the function is stateful per row.
+    /// Masks all pixels, in all channels, for which the function returns false; the function may keep state within a
+    /// row.
     fn masked(
         &mut self,
         x: ArrayView2<'_, f64>,

@@ -1,4 +1,5 @@
-//! Slices of arrays: the slicing macro of `ndarray` expands to unsafe code, which this crate forbids.
+//! Slices of arrays. The slicing macro of `ndarray` is not used, because it expands to unsafe code, which this crate
+//! forbids.
 
 use ndarray::{ArrayView1, ArrayView2, Axis, Slice};
 

@@ -1,4 +1,4 @@
-//! Principal component analysis: the linear code of k dimensions with the least reconstruction error.
+//! Principal component analysis: the linear code of k dimensions with the smallest reconstruction error.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
@@ -7,9 +7,9 @@ use crate::{Moments, Result, check, linalg};
 
 /// The eigenvectors of the covariance `Sx`, in descending order of their eigenvalues.
 ///
-/// The codes of `x` are `P (x - mean)` with the first `k` components as the rows of `P`, its reconstruction is
-/// `mean + P^T P (x - mean)`, and no linear code of `k` dimensions has a smaller squared error on the training
-/// samples (Eckart and Young, 1936).
+/// With the first `k` components as the rows of `P`, the code of `x` is `P (x - mean)` and its reconstruction is
+/// `mean + P^T P (x - mean)`. No linear code of `k` dimensions has a smaller squared error on the training samples
+/// (Eckart and Young, 1936).
 #[derive(Debug, Clone)]
 pub struct Pca {
     mean: Array1<f64>,
@@ -25,14 +25,14 @@ impl Pca {
         let eigen = linalg::eigen("covariance", moments.covariance()?)?;
         Ok(Self {
             mean: moments.mean().to_owned(),
-            // Eigenvalues of directions without variance are rounding errors of either sign.
+            // Eigenvalues along directions without variance are rounding errors of either sign.
             variances: eigen.values.mapv(|variance| variance.max(0.0)),
             components: eigen.vectors,
         })
     }
 
-    /// The eigenvectors of the uncentred second moments, `Sx + mean mean^T`; the mean is then zero, and variances are
-    /// second moments.
+    /// The eigenvectors of the uncentred second moments, `Sx + mean mean^T`. The mean is then zero, and the variances
+    /// are the second moments along the components.
     ///
     /// Fails as [`Pca::fit`] does.
     pub fn uncentred(moments: &Moments) -> Result<Self> {
@@ -69,7 +69,8 @@ impl Pca {
 
     /// The codes `[n, k]` of `x: [n, d]`.
     ///
-    /// Fails if `x` has no rows, not `d` columns or values that are not finite, or if `k` is more than `d`.
+    /// Fails if `x` has no rows, does not have `d` columns, or has values that are not finite, or if `k` is more than
+    /// `d`.
     pub fn project(&self, x: ArrayView2<'_, f64>, k: usize) -> Result<Array2<f64>> {
         check::samples_of_width("samples", x, self.mean.len())?;
         check::dimensions("principal components", k, 0..=self.mean.len())?;
@@ -78,18 +79,18 @@ impl Pca {
 
     /// Reconstructs `[n, d]` from the codes `[n, k]`.
     ///
-    /// Fails if there are no codes or values that are not finite, or if `k` is not within 1 and `d`.
+    /// Fails if there are no codes, if a value is not finite, or if `k` is not between 1 and `d`.
     pub fn reconstruct(&self, codes: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
         check::samples("codes", codes, 1)?;
         check::dimensions("dimensions of a code", codes.ncols(), 1..=self.mean.len())?;
         Ok(codes.dot(&rows(self.components.view(), ..codes.ncols())) + &self.mean)
     }
 
-    /// The mean squared errors of reconstructing `x: [n, d]` with 0, 1 … `k` components, `[k + 1]`, over rows and
-    /// columns.
+    /// The mean squared errors, over rows and columns, of reconstructing `x: [n, d]` with 0, 1 … `k` components:
+    /// `[k + 1]`.
     ///
-    /// Each component reduces the error by the energy of its code, so one projection is enough for all of them.
-    /// Fails as [`Pca::project`] does.
+    /// Each component reduces the error by the energy of its code, so one projection is enough for all numbers of
+    /// components. Fails as [`Pca::project`] does.
     pub fn errors(&self, x: ArrayView2<'_, f64>, k: usize) -> Result<Array1<f64>> {
         let codes = self.project(x, k)?;
         let energy = |of: ArrayView2<'_, f64>| of.iter().map(|value| value * value).sum::<f64>();
@@ -116,7 +117,7 @@ impl Pca {
     /// Fails if `fraction` is not in `[0, 1]`.
     pub fn n_for(&self, fraction: f64) -> Result<usize> {
         check::fraction("fraction of the variance", fraction)?;
-        // In the order of the sum below, so that all components together explain all of it.
+        // Summed in the same order as below, so that all components together explain exactly all of it.
         let total: f64 = self.variances.iter().sum();
         let mut held = 0.0;
         let enough = |variance: &f64| {
@@ -145,7 +146,7 @@ mod tests {
         x.mapv(|value| value * value).mean().unwrap()
     }
 
-    /// Squares of values below 20, in sums of 150 terms.
+    /// The tolerance for sums of 150 squares of values below 20.
     const TOLERANCE: f64 = 400.0 * 150.0 * f64::EPSILON;
 
     #[test]

@@ -1,4 +1,4 @@
-//! Random projection: a code independent of the data.
+//! Random projection: a code that does not depend on the data.
 
 use ndarray::{Array2, ArrayView2, Axis};
 
@@ -12,9 +12,9 @@ pub struct RandomProjection {
 }
 
 impl RandomProjection {
-    /// A projection onto the columns of `gaussian: [d, n]`, whose entries the caller has drawn.
+    /// Creates a projection onto the columns of `gaussian: [d, n]`, whose entries the caller has drawn.
     ///
-    /// Fails if there are none, if one is not finite, or if a column is zero.
+    /// Fails if there are no entries, if one is not finite, or if a column is zero.
     pub fn new(gaussian: ArrayView2<'_, f64>) -> Result<Self> {
         check::samples("random matrix", gaussian, 1)?;
         let lengths = gaussian.map_axis(Axis(0), |column| column.dot(&column).sqrt());
@@ -29,7 +29,7 @@ impl RandomProjection {
 
     /// The codes `[rows, n]` of `x: [rows, d]`.
     ///
-    /// Fails if `x` has no rows, not `d` columns, or values that are not finite.
+    /// Fails if `x` has no rows, does not have `d` columns, or has values that are not finite.
     pub fn project(&self, x: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
         check::samples_of_width("samples", x, self.directions.nrows())?;
         Ok(x.dot(&self.directions))

@@ -14,7 +14,7 @@ use crate::{Moments, Result, check, linalg};
 /// ```
 ///
 /// The intercept is not penalised. The penalty is relative to `tr Sx / d`, the mean eigenvalue of the covariance, so
-/// it is invariant to the scale of the representation. It costs one `d × d` factorisation, also for `n < d`.
+/// its effect does not depend on the scale of the representation. It costs one `d × d` factorisation, also for `n < d`.
 #[derive(Debug, Clone)]
 pub struct Ridge {
     mean_x: Array1<f64>,
@@ -22,8 +22,8 @@ pub struct Ridge {
     weight: Array2<f64>,
 }
 
-/// Inputs with a factored covariance, for ridge regressions of any number of targets: many target columns, such as
-/// pixels, can be fitted in blocks.
+/// Inputs with a factored covariance, for ridge regressions with any number of targets. Many target columns, such as
+/// pixels, can thus be fitted in blocks.
 #[derive(Debug, Clone)]
 pub struct RidgeInputs {
     mean: Array1<f64>,
@@ -61,8 +61,8 @@ impl RidgeInputs {
 impl Ridge {
     /// Fits `y: [n, m]` to `x: [n, d]`.
     ///
-    /// Fails if there are no rows or not as many of `y`, if a value is not finite, if the penalty is negative or not
-    /// finite, and, without a penalty, if the columns of `x` depend on each other.
+    /// Fails if there are no rows, if the numbers of rows differ, if a value is not finite, if the penalty is negative
+    /// or not finite, or if the columns of `x` are linearly dependent and there is no penalty.
     pub fn fit(x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>, penalty: f64) -> Result<Self> {
         RidgeInputs::new(x, penalty)?.fit(y)
     }
@@ -98,13 +98,13 @@ impl Ridge {
 
     /// The predictions `[n, m]` for `x: [n, d]`.
     ///
-    /// Fails if `x` has no rows, not `d` columns, or values that are not finite.
+    /// Fails if `x` has no rows, does not have `d` columns, or has values that are not finite.
     pub fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
         check::samples_of_width("inputs", x, self.mean_x.len())?;
         Ok((&x - &self.mean_x).dot(&self.weight) + &self.mean_y)
     }
 
-    /// Top-1 accuracy on `x: [n, d]`: the fraction of rows whose highest prediction is the label's.
+    /// Top-1 accuracy on `x: [n, d]`: the fraction of rows whose highest prediction is that of the label.
     ///
     /// Fails as [`Ridge::predict`] does, and if there is not one label for each row, below `m`.
     pub fn accuracy(&self, x: ArrayView2<'_, f64>, labels: &[u8]) -> Result<f64> {
@@ -112,7 +112,8 @@ impl Ridge {
         Ok(accuracy(self.predict(x)?.view(), labels))
     }
 
-    /// Whether the highest prediction of each row of `x: [n, d]` is the label's; [`Ridge::accuracy`] is the mean.
+    /// For each row of `x: [n, d]`, whether the highest prediction is that of the label; [`Ridge::accuracy`] is the
+    /// mean.
     ///
     /// Fails as [`Ridge::accuracy`] does.
     pub fn correct(&self, x: ArrayView2<'_, f64>, labels: &[u8]) -> Result<Vec<bool>> {
@@ -139,8 +140,8 @@ impl Ridge {
         Ok(gaps.map_axis(Axis(1), |row| row.dot(&row)))
     }
 
-    /// Adds the squared errors of the predictions for `x: [n, d]`, whose targets are `y: [n, m]`, to a sum, one by one:
-    /// blocks of rows give the same bits as all rows at once.
+    /// Adds the squared errors of the predictions for `x: [n, d]`, whose targets are `y: [n, m]`, to a sum one by one,
+    /// so that blocks of rows give the same bits as all rows at once.
     ///
     /// Fails as [`Ridge::mse`] does.
     pub fn add_squared_errors(
@@ -172,11 +173,11 @@ fn factored(mut covariance: Array2<f64>, penalty: f64) -> Result<Array2<f64>> {
     if !(penalty >= 0.0 && penalty.is_finite()) {
         return Err(crate::Error::out_of_range("penalty", "at least 0 and finite", penalty));
     }
-    let mean_eigenvalue = covariance.diag().mean().expect("inputs have a column");
-    // For constant inputs, any positive scale gives a weight of zero.
+    let mean_eigenvalue = covariance.diag().mean().expect("inputs have at least one column");
+    // If the inputs are constant, any positive scale gives a weight of zero.
     let scale = if mean_eigenvalue > 0.0 { mean_eigenvalue } else { 1.0 };
     covariance.diag_mut().mapv_inplace(|variance| variance + penalty * scale);
-    let hint = "give a penalty above 0 if columns depend on each other";
+    let hint = "use a penalty above 0 if columns are linearly dependent";
     linalg::factor_positive("covariance of the inputs", hint, covariance.view())
 }
 
@@ -194,7 +195,8 @@ mod tests {
         assert!(worst <= tolerance, "{worst:e}");
     }
 
-    /// Sums of 40 products of a few units; the covariance of 40 normal samples is far from singular.
+    /// The tolerance for sums of 40 products of values of magnitude 1; the covariance of 40 normal samples is far from
+    /// singular.
     const TOLERANCE: f64 = 40.0 * 100.0 * f64::EPSILON;
 
     #[test]
@@ -272,7 +274,7 @@ mod tests {
         assert!((by_columns / y.len() as f64 - mse).abs() < TOLERANCE);
         let by_rows = whole.squared_errors(x.view(), y.view()).unwrap();
         assert!((by_rows.len(), (by_rows.sum() / y.len() as f64 - mse).abs() < TOLERANCE) == (90, true));
-        // Blocks of rows change no bit: each row is computed independently, and the sum is continued.
+        // Blocks of rows give the same bits: each row is computed independently, and the sum is continued.
         let mut by_rows = 0.0;
         for start in (0..90).step_by(32) {
             let [x, y] = [&x, &y].map(|of| rows(of.view(), start..90.min(start + 32)));
@@ -298,8 +300,8 @@ mod tests {
         let complaint = |x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>, penalty| {
             Ridge::fit(x, y, penalty).map(|_| ()).unwrap_err().to_string()
         };
-        let singular = "covariance of the inputs: expected a positive definite 2 × 2 matrix, got one that is singular \
-                        or indefinite; give a penalty above 0 if columns depend on each other";
+        let singular = "covariance of the inputs: expected a positive definite 2 × 2 matrix, got one that is \
+             singular or indefinite; use a penalty above 0 if columns are linearly dependent";
         assert_eq!(complaint(x.view(), y.view(), 0.0), singular);
         for seed in 0..20 {
             let column = Noise::new(seed).normal(6, 1);

@@ -1,15 +1,15 @@
-//! Effective dimension of a representation, from the spectrum of its covariance.
+//! Effective dimension of a representation, computed from the spectrum of its covariance.
 
 use ndarray::{Array2, ArrayView2};
 
 use crate::{Result, centred::centred, check, linalg};
 
-/// The effective rank of Roy and Vetterli (2007): `exp(-sum p_i ln p_i)` of the eigenvalues `p` of the covariance of
-/// `codes: [n, d]`, divided by their sum.
+/// The effective rank of Roy and Vetterli (2007): `exp(-sum p_i ln p_i)`, where `p` are the eigenvalues of the
+/// covariance of `codes: [n, d]`, divided by their sum.
 ///
 /// It is `k` if the variance is equal along `k` directions and zero along all others, and 0 for constant codes.
 ///
-/// Fails if there are no codes, or values that are not finite.
+/// Fails if there are no codes, or if a value is not finite.
 pub fn effective_rank(codes: ArrayView2<'_, f64>) -> Result<f64> {
     check::samples("codes", codes, 1)?;
     let product = product(codes);
@@ -29,7 +29,7 @@ pub fn effective_rank(codes: ArrayView2<'_, f64>) -> Result<f64> {
 /// It is `k` if the variance is equal along `k` directions and zero along all others, and 0 for constant codes. The sums
 /// are the trace and the squared Frobenius norm of the covariance, so no eigenvalue is computed.
 ///
-/// Fails if there are no codes, or values that are not finite.
+/// Fails if there are no codes, or if a value is not finite.
 pub fn participation_ratio(codes: ArrayView2<'_, f64>) -> Result<f64> {
     check::samples("codes", codes, 1)?;
     let product = product(codes);
@@ -42,12 +42,12 @@ pub fn participation_ratio(codes: ArrayView2<'_, f64>) -> Result<f64> {
     Ok(1.0 / squares)
 }
 
-/// The covariance or the Gram matrix of the centred codes, whichever is smaller: both have the same nonzero eigenvalues
-/// up to a factor.
+/// The covariance or the Gram matrix of the centred codes, whichever is smaller; up to a factor, both have the same
+/// nonzero eigenvalues.
 fn product(codes: ArrayView2<'_, f64>) -> Array2<f64> {
     let (_, mut x) = centred(codes);
     let largest = x.iter().fold(0.0f64, |largest, value| largest.max(value.abs()));
-    // Fourth powers could overflow or underflow without this scaling.
+    // Without this scaling, fourth powers could overflow or underflow.
     if largest > 0.0 && !(1e-70..1e70).contains(&largest) {
         x /= largest;
     }
@@ -67,7 +67,7 @@ mod tests {
         concatenate![Axis(0), forth, forth.mapv(|x: f64| -x)] + 3.0
     }
 
-    /// Few operations on values below 10.
+    /// The tolerance for a few operations on values below 10.
     const TOLERANCE: f64 = 1_000.0 * f64::EPSILON;
 
     #[test]

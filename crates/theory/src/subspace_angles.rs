@@ -4,13 +4,14 @@ use ndarray::{Array1, ArrayView2};
 
 use crate::{Error, Result, check, linalg};
 
-/// The principal angles, in degrees and ascending, between the spans of the rows of `a: [p, d]` and of `b: [q, d]`, both
-/// linearly independent: `[min(p, q)]`.
+/// The principal angles, ascending and in degrees, between the spans of the rows of `a: [p, d]` and of `b: [q, d]`:
+/// `[min(p, q)]`. The rows of each must be linearly independent.
 ///
-/// Angles below 45 degrees are taken from sines and larger ones from cosines, since neither is exact at both ends (Björck
-/// and Golub 1973, Mathematics of Computation 27, 579).
+/// Angles below 45 degrees are computed from sines and larger ones from cosines, because each is inaccurate for the
+/// other range (Björck and Golub 1973, Mathematics of Computation 27, 579).
 ///
-/// Fails if there are no rows, different numbers of columns, more rows than columns, or values that are not finite.
+/// Fails if there are no rows, if the numbers of columns differ, if there are more rows than columns, or if a value is
+/// not finite.
 pub fn principal_angles(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Result<Array1<f64>> {
     check::samples("first subspace", a, 1)?;
     check::samples_of_width("second subspace", b, a.ncols())?;
@@ -40,12 +41,12 @@ mod tests {
 
     #[test]
     fn known_angles_are_found_small_and_large() {
-        // Few operations on unit vectors, in degrees.
+        // A few operations on unit vectors, in degrees.
         let tolerance = 100.0 * f64::EPSILON * 180.0;
         for degrees in [0.0f64, 1e-6, 0.5, 44.0, 46.0, 89.5, 90.0] {
             let (sine, cosine) = degrees.to_radians().sin_cos();
             let a = array![[1.0, 0.0, 0.0, 0.0], [0.0, 2.0, 0.0, 0.0]];
-            // One common direction, and one rotated.
+            // One common direction, and one rotated direction.
             let b = array![[0.0, 3.0 * cosine, 3.0 * sine, 0.0], [1.0, 1.0 * cosine, 1.0 * sine, 0.0]];
             let angles = principal_angles(a.view(), b.view()).unwrap();
             assert!(angles[0].abs() < tolerance, "{angles}");
@@ -63,7 +64,7 @@ mod tests {
         {
             let angles = angles.unwrap();
             assert_eq!(angles.len(), 2);
-            // Random 5 x 9 matrices have a condition below 100.
+            // Random 5 × 9 matrices have a condition number below 100.
             assert!(
                 angles.iter().all(|angle| angle.abs() < 100.0 * 100.0 * f64::EPSILON * 180.0),
                 "{angles}"

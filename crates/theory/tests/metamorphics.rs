@@ -1,11 +1,12 @@
-//! Invariances of representation measures on random problems, and brute-force checks (row R20).
+//! Tests of invariances of representation measures on random problems, and brute-force checks (row R20 of
+//! `book/reliability.md`).
 #![allow(clippy::unwrap_used)] // all of this is tests, also the functions that are not one
 
 use agon_theory::{debiased_cka, effective_rank, participation_ratio};
 use ndarray::{Array1, Array2, Axis};
 use reliability::{Measurement, size};
 
-/// Ratios of sums of a few hundred products.
+/// The tolerance for ratios of sums of a few hundred products.
 const TOLERANCE: f64 = 1e-10;
 
 /// Values in [-1, 1) by a linear congruential generator (Knuth's constants), the same in every run.
@@ -25,7 +26,7 @@ impl Random {
         Array2::from_shape_simple_fn((rows, columns), || self.next())
     }
 
-    /// A product of reflections: orthogonal.
+    /// A product of reflections, which is an orthogonal matrix.
     fn rotation(&mut self, n: usize) -> Array2<f64> {
         let mut rotation = Array2::eye(n);
         for _ in 0..n {
@@ -44,7 +45,7 @@ impl Random {
     }
 }
 
-/// The unbiased estimator as it is defined: the mean of the kernel of a U-statistic over all ordered quadruples of
+/// The unbiased estimator by its definition: the mean of the kernel of a U-statistic over all ordered quadruples of
 /// different samples (Song et al., 2012, equation 5).
 fn hsic_by_quadruples(x: &Array2<f64>, y: &Array2<f64>) -> f64 {
     let (k, l, n) = (x.dot(&x.t()), y.dot(&y.t()), x.nrows());
@@ -80,7 +81,7 @@ fn similarity_is_invariant_to_rotation_scale_shift_and_order_and_is_the_mean_ove
         let by_quadruples =
             hsic_by_quadruples(&x, &y) / (hsic_by_quadruples(&x, &x) * hsic_by_quadruples(&y, &y)).sqrt();
         let rotated = x.dot(&random.rotation(d)) * scale + shift;
-        // With a self-similarity near zero, the ratio has no significant digits.
+        // If the self-similarity is near zero, the ratio has no significant digits.
         if !(known.is_finite() && by_quadruples.is_finite()) || known.abs() > 10.0 {
             continue;
         }
@@ -110,7 +111,7 @@ fn ranks_of_known_spectra_agree_with_their_formulas_in_every_basis() {
     for problem in 0..problems {
         let d = 1 + random.below(8);
         let deviations: Vec<f64> = (0..d).map(|_| 0.1 + random.next().abs()).collect();
-        // One positive and one negative sample along each direction, so the covariance is diagonal.
+        // One positive and one negative sample along each direction, so that the covariance is diagonal.
         let codes = Array2::from_shape_fn((2 * d, d), |(row, column)| match row % d == column {
             true => {
                 if row < d {

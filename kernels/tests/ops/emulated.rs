@@ -1,7 +1,7 @@
-//! Operations whose 16- and 32-bit kernels run on the emulator and whose 64-bit results are the reference.
+//! Operations whose 16- and 32-bit kernels run on the emulator, with the 64-bit results of the CPU as the reference.
 //!
-//! [`Emulated`] is an [`Op`] with the [`Cases`] of the wrapped operation, so every check of operations checks its kernels
-//! and their launches, with the same tolerances.
+//! [`Emulated`] is an [`Op`] with the [`Cases`] of the wrapped operation, so every check of operations also checks its
+//! kernels and their launches, with the same tolerances.
 
 use autograd::testing::cases::{Case, Cases, Kink};
 use autograd::testing::classes::{Claim, ShapeClass};
@@ -10,14 +10,14 @@ use kernels::Setting;
 use proptest::strategy::{BoxedStrategy, Strategy};
 use tensor::{DType, Device, Tensor};
 
-/// An operation on an emulated device, or on a real one.
+/// An operation that runs on an emulated device, or on a real one.
 #[derive(Debug, Clone)]
 pub(crate) struct Emulated<O> {
     op: O,
     device: Device,
 }
 
-/// The case on a new emulated device.
+/// The case with its operation on a new emulated device.
 pub(crate) fn on_device<O: Clone, const N: usize>(
     case: &Case<O, N>,
     setting: Setting,
@@ -25,7 +25,7 @@ pub(crate) fn on_device<O: Clone, const N: usize>(
     on(case, &setting.device())
 }
 
-/// The case on this device.
+/// The case with its operation on this device.
 pub(crate) fn on<O: Clone, const N: usize>(case: &Case<O, N>, device: &Device) -> Case<Emulated<O>, N> {
     let Case { op, inputs, reduced } = case.clone();
     Case { op: Emulated { op, device: device.clone() }, inputs, reduced }
@@ -40,7 +40,7 @@ fn all_to<const N: usize>(device: &Device, tensors: [&Tensor; N]) -> Result<[Ten
 impl<O: Cases<N, M>, const N: usize, const M: usize> Op<N, M> for Emulated<O> {
     const NAME: &'static str = O::NAME;
 
-    /// The saved tensors of the operation, and their device.
+    /// The device, and the saved tensors of the operation.
     type Saved = (Device, O::Saved);
 
     fn forward(&self, inputs: [&Tensor; N]) -> Result<([Tensor; M], Self::Saved)> {

@@ -1,4 +1,4 @@
-//! Every kernel file is compiled for the emulator.
+//! Tests that every kernel file is compiled for the emulator.
 //!
 //! `cargo xtask tidy` ensures that every kernel of this repository has a `launch`, whose default is an error.
 

@@ -1,4 +1,4 @@
-//! Losses fused with their gradients, for a step whose loss is known to be the last of its graph.
+//! Tests of losses that are computed together with their gradients, for a loss that is the last value of its graph.
 
 use half::{bf16, f16};
 use kernels::{Argument, Memory, Order, Side, launch};
@@ -11,7 +11,7 @@ use crate::DTYPES;
 const ROWS: usize = 37;
 const CLASSES: usize = 101;
 
-/// The bytes of the elements in a type, and the kernels' name of the type.
+/// The bytes of the elements in an element type, and the name of that type in kernels.
 fn stored(numbers: &Tensor, dtype: DType) -> (Vec<u8>, &'static str) {
     let numbers = numbers.to_dtype(dtype);
     let of_type = "the dtype was chosen";
@@ -23,7 +23,7 @@ fn stored(numbers: &Tensor, dtype: DType) -> (Vec<u8>, &'static str) {
     }
 }
 
-/// A loss of `[ROWS, CLASSES]`: its name, its inputs, its sizes, its grid, and its number of partial sums.
+/// A loss of inputs `[ROWS, CLASSES]`: its name, its inputs, its sizes, its grid, and its number of partial sums.
 struct Loss<'a> {
     name: &'static str,
     reads: [Argument<'a>; 2],
@@ -33,7 +33,7 @@ struct Loss<'a> {
 }
 
 impl Loss<'_> {
-    /// The partial sums of the loss and the gradient, if this pass writes them.
+    /// The bytes of the partial sums of the loss and of the gradient, as far as this pass writes them.
     fn after(&self, pass: &str, order: Order, element: &'static str, bytes: usize) -> [Vec<u8>; 2] {
         let parts = Memory::new(self.parts * size_of::<f32>(), Side::End);
         let dx = Memory::new(bytes, Side::End);

@@ -1,6 +1,6 @@
-//! Compares every kernel on the host emulator with the reference of its operation, by the generic checks.
+//! Compares every kernel on the host emulator with the reference of its operation, using the generic checks.
 //!
-//! The same launches run here as on a GPU: `tensor::run` dispatches to an emulated device.
+//! The launches are the same as on a GPU, because `tensor::run` dispatches to an emulated device.
 
 mod emulated;
 
@@ -65,7 +65,7 @@ macro_rules! kernels_of {
 
 for_each_op!(kernels_of);
 
-/// The naive kernels.
+/// The tests with the naive kernels.
 mod plain {
     use autograd::ops::attention::Attention;
     use autograd::ops::conv_transpose2d::ConvTranspose2d;

@@ -1,8 +1,8 @@
-//! Tests of what the emulator does not have: the driver, two streams, the end of memory, and the shapes of real models, on
-//! the device set by `AGON_TEST_DEVICE`. No GPU has run them yet.
+//! Tests of features that the emulator lacks: the driver, two streams, exhausted memory, and the shapes of real models.
+//! They run on the device set by `AGON_TEST_DEVICE`; they have not run on a GPU yet.
 //!
-//! All of them are ignored by default, so that none is reported as passed without a GPU; `cargo xtask gpu` runs them, and with
-//! the same variable every other test of the emulated device on the GPU.
+//! All of them are ignored by default, so that none is reported as passed without a GPU. `cargo xtask gpu` runs them
+//! and, with the same variable, all other tests of the emulated device on the GPU.
 
 use std::sync::Arc;
 
@@ -111,7 +111,7 @@ fn numbers(shape: &[usize], purpose: &str) -> Tensor {
     Tensor::from_vec(values, shape).expect("the values fill the shape")
 }
 
-/// In every type, with the tiles that the SMs of the GPU choose and with those for other numbers of SMs.
+/// Checks all element types, with the tiles for the number of SMs of the GPU and for other numbers of SMs.
 fn agrees<O: Cases<N, 1>, const N: usize>(op: O, shapes: [&[usize]; N], reduced: usize) {
     let inputs = shapes.map(|shape| numbers(shape, "inputs"));
     let case = Case { op, inputs, reduced };
@@ -123,7 +123,7 @@ fn agrees<O: Cases<N, 1>, const N: usize>(op: O, shapes: [&[usize]; N], reduced:
     }
 }
 
-/// Sizes of FC-M and of the weight gradient of a narrow layer, with edges in each dimension.
+/// The sizes of FC-M, and those of the weight gradient of a narrow layer with partial tiles in each dimension.
 #[test]
 #[ignore = "needs a CUDA device"]
 fn products_of_the_sizes_of_models_agree_with_the_reference_on_a_gpu() {

@@ -1,4 +1,4 @@
-//! GEMM features that no operation uses yet: batches, and tensor cores in tf32.
+//! Tests of GEMM features that no operation uses yet: batches, and tensor cores in tf32.
 
 use kernels::{Argument, Memory, Order, Side, launch};
 use tensor::gpu::Grid;
@@ -17,7 +17,7 @@ fn in_tf32(side: u32, count: u32, [m, n, k]: [u32; 3], a: &[f32], b: &[f32], ord
         Argument::In(&b, "f32"),
         Argument::In(&a, "f32"),
     ];
-    // No bias, and neither matrix transposed.
+    // The first argument is the epilogue without a bias; the last two are the transpose flags.
     arguments.extend([0, m, n, k, 0, 0].map(Argument::U32));
     let threads = if side == 64 { 128 } else { 256 };
     let blocks = [n.div_ceil(side), m.div_ceil(side), count];
@@ -27,7 +27,7 @@ fn in_tf32(side: u32, count: u32, [m, n, k]: [u32; 3], a: &[f32], b: &[f32], ord
     bytemuck::pod_collect_to_vec(&c.contents())
 }
 
-/// Matrices of integers determined by position, with the exact results of their multiplication.
+/// Matrices whose elements are integers that depend on the position, with the exact results of their multiplication.
 fn of_whole_numbers(side: u32, count: u32, [m, n, k]: [u32; 3]) -> (Vec<f32>, Vec<f32>) {
     let number = |i: u32| ((i * 7) % 11) as f32 - 5.0;
     let values = |rows: u32, columns: u32| (0..count * rows * columns).map(number).collect::<Vec<f32>>();

@@ -20,7 +20,7 @@ pub(super) fn dead_links(site: &Path) -> anyhow::Result<Vec<String>> {
         }
         for target in attributes(text, "href").chain(attributes(text, "src")) {
             if !is_alive(&pages, page, target) {
-                dead.push(format!("{}: `{target}` has no target", page.display()));
+                dead.push(format!("{}: the link `{target}` has no target; correct it", page.display()));
             }
         }
     }

@@ -75,7 +75,7 @@ fn page(tree: &Tree, planted: &Table, module: &str, name: &str, source: &str) ->
     );
     let links: String = files.iter().map(|path| format!("- [{path}](../../{path})\n")).collect();
     part("Files", &links);
-    part("Tests of its own", &tests(&lines));
+    part("Unit tests", &tests(&lines));
     part("Planted bugs that the tests find", &bugs(planted, module));
     text
 }

@@ -23,7 +23,7 @@ const BODY: &str = "<body id=\"top\">\n";
 pub(super) fn link(stage: &Path, tree: &Tree) -> anyhow::Result<()> {
     let summary = stage.join("src/SUMMARY.md");
     let text = fs::read_to_string(&summary).with_context(|| format!("cannot read {}", summary.display()))?;
-    let line = "\n# Beside the book\n\n- [Results, and the documentation of the crates](site.md)\n";
+    let line = "\n# Results and documentation\n\n- [Results, and the documentation of the crates](site.md)\n";
     for (path, text) in [(summary, text + line), (stage.join("src/site.md"), page(tree))] {
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }
@@ -49,7 +49,9 @@ fn page(tree: &Tree) -> String {
 /// Writes the documentation of the crates and the page of the committed results beside the pages of the book.
 pub(super) fn write(repo: &Repo, site: &Path) -> anyhow::Result<()> {
     setup::ensure(repo)?;
-    cmd!(repo.sh, "cargo doc --release --workspace --no-deps").run().context("the documentation failed")?;
+    cmd!(repo.sh, "cargo doc --release --workspace --no-deps")
+        .run()
+        .context("building the documentation failed")?;
     let (doc, api) = (repo.target().join("doc/."), site.join(API));
     repo.sh.create_dir(&api)?;
     cmd!(repo.sh, "cp -R {doc} {api}").run()?;
@@ -57,7 +59,7 @@ pub(super) fn write(repo: &Repo, site: &Path) -> anyhow::Result<()> {
     cmd!(repo.sh, "cargo run --release --package agon-cli --bin agon -- report --page {report}")
         .ignore_stdout()
         .run()
-        .context("the page of the results failed")?;
+        .context("writing the page of the results failed")?;
     let text = repo.sh.read_file(&report)?;
     repo.sh.write_file(&report, with_link(&text)?)?;
     Ok(())
@@ -65,7 +67,9 @@ pub(super) fn write(repo: &Repo, site: &Path) -> anyhow::Result<()> {
 
 /// The page of the results with a link to the book at its top.
 fn with_link(report: &str) -> anyhow::Result<String> {
-    let (head, body) = report.split_once(BODY).context("the page of the results has another beginning")?;
+    let (head, body) = report
+        .split_once(BODY)
+        .context("page of the results: expected the beginning that `agon report` writes, got another one")?;
     Ok(format!("{head}{BODY}<p><a href=\"index.html\">The book</a></p>\n{body}"))
 }
 

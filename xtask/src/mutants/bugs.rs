@@ -23,7 +23,7 @@ pub(super) struct Bug {
 /// Reads the list and checks that every `find` occurs exactly once.
 pub(super) fn read(repo: &Repo) -> anyhow::Result<Vec<Bug>> {
     let text = repo.sh.read_file(LIST)?;
-    let bugs = parse(&text).with_context(|| format!("{LIST} is not a list of bugs"))?;
+    let bugs = parse(&text).with_context(|| format!("cannot parse {LIST}"))?;
     for bug in &bugs {
         let Bug { file, find, .. } = bug;
         let count = repo.sh.read_file(file)?.matches(find.as_str()).count();
@@ -34,11 +34,12 @@ pub(super) fn read(repo: &Repo) -> anyhow::Result<Vec<Bug>> {
 
 fn parse(text: &str) -> anyhow::Result<Vec<Bug>> {
     let table: Table = text.parse()?;
-    let list = table.get("bug").and_then(|list| list.as_array()).context("there is no [[bug]]")?;
+    let list =
+        table.get("bug").and_then(|list| list.as_array()).context("expected [[bug]] entries, got none")?;
     let bug = |entry: &toml::Value| {
         let field = |key: &str| -> anyhow::Result<String> {
             let value = entry.get(key).and_then(|value| value.as_str());
-            Ok(value.with_context(|| format!("a bug has no text `{key}`: {entry}"))?.to_owned())
+            Ok(value.with_context(|| format!("a bug without a string `{key}`: {entry}"))?.to_owned())
         };
         let bug = Bug {
             file: field("file")?,

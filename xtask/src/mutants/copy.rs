@@ -38,7 +38,7 @@ pub(super) fn with_planted(repo: &Repo, bugs: &[Bug]) -> anyhow::Result<PathBuf>
         if fs::read_to_string(&path).is_ok_and(|old| old == text) {
             continue;
         }
-        fs::create_dir_all(path.parent().expect("a file lies in a folder"))?;
+        fs::create_dir_all(path.parent().expect("a file has a parent folder"))?;
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(folder)

@@ -126,9 +126,9 @@ pub(super) struct Card {
 impl Card {
     pub(super) fn parse(text: &str) -> anyhow::Result<Self> {
         let value: Value = serde_json::from_str(text)?;
-        let rows = value["rows"].as_array().context("there are no `rows`")?;
+        let rows = value["rows"].as_array().context("expected a list `rows`, got none")?;
         let entry =
-            |value: &Value| Entry::parse(value).with_context(|| format!("a row lacks something: {value}"));
+            |value: &Value| Entry::parse(value).with_context(|| format!("a row is incomplete: {value}"));
         Ok(Self { entries: rows.iter().map(entry).collect::<anyhow::Result<_>>()? })
     }
 
@@ -190,7 +190,7 @@ pub(crate) fn is_current(page: &str, figures: &str) -> Result<(), String> {
     let expected = placed(page, &card).map_err(|error| format!("{error:#}"))?;
     match expected == page {
         true => Ok(()),
-        false => Err(format!("the card is not that of {RELIABILITY}; run `cargo xtask prove --only R3`")),
+        false => Err(format!("the card does not match {RELIABILITY}; run `cargo xtask prove --only R3`")),
     }
 }
 

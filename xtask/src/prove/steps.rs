@@ -75,12 +75,12 @@ pub(super) fn run(
                 continue;
             }
             Step::Tool { reads, .. } if !repo.join(reads).is_file() => {
-                ran.push(Ran::NotRun(format!("there is no {reads} yet")));
+                ran.push(Ran::NotRun(format!("{reads} does not exist yet")));
                 continue;
             }
             Step::Tool { tool, .. } | Step::Database { tool, .. } if !repo.has(tool) => {
                 ran.push(Ran::NotRun(format!(
-                    "`{tool}` is not installed; `cargo install {tool} --locked` does"
+                    "`{tool}` is not installed; run `cargo install {tool} --locked`"
                 )));
                 continue;
             }
@@ -124,9 +124,9 @@ pub(super) fn run(
             false => Ran::Failed { step: step.to_string(), counts },
         });
     }
-    let figures = reliability::Figure::read_all(&folder).context("a test left an unreadable figure")?;
+    let figures = reliability::Figure::read_all(&folder).context("a test wrote an unreadable result")?;
     if let Some(figure) = figures.iter().find(|figure| figure.id != id) {
-        bail!("a test of {id} left a figure of {}", figure.id);
+        bail!("a test of {id} wrote the result of {}", figure.id);
     }
     Ok(together(&ran, &figures))
 }

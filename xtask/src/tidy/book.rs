@@ -39,7 +39,7 @@ pub(super) fn is_complete(tree: &Tree) -> Vec<Finding> {
             of_page.lines().flat_map(targets).any(|target| resolved(page, target) == path)
         };
         if !pages.iter().any(shown) {
-            findings.push(Finding::new(path, 1, "shown on no page; remove it"));
+            findings.push(Finding::new(path, 1, "not shown on any page; remove it"));
         }
         findings.extend(of_picture(text).into_iter().map(|what| Finding::new(path, 1, what)));
     }

@@ -1,4 +1,4 @@
-//! Likely causes of a wrong gradient, found by comparing it with the right one.
+//! Likely causes of a wrong gradient, found by comparing it with finite differences.
 
 use std::fmt;
 
@@ -8,26 +8,26 @@ use super::RESOLUTION;
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum Cause {
-    /// None was found.
+    /// No cause was found.
     Unknown,
-    /// The derivative is zero where it must not be.
+    /// The derivative is zero, but should not be.
     Zero,
-    /// The derivative has the right magnitude and the wrong sign.
+    /// The derivative has the right magnitude but the wrong sign.
     Sign,
-    /// The gradient is the right one with its last two axes exchanged.
+    /// The gradient is the expected one with its last two axes exchanged.
     Transposed,
-    /// The gradient is the right one with its elements in reverse order.
+    /// The gradient is the expected one with its elements in reverse order.
     Reversed,
-    /// The derivative is the contribution of one output alone, or that of one output is missing.
+    /// The derivative is the contribution of one output only, or lacks the contribution of one output.
     DroppedSum,
-    /// Every derivative with respect to this input is this many times the right one.
+    /// Every derivative with respect to this input is the expected one times this factor.
     Factor(f64),
-    /// The ratio of this derivative to the right one.
+    /// The ratio of this derivative to the expected one.
     Ratio(f64),
 }
 
 impl fmt::Display for Cause {
-    /// An addition to an error message; empty if the cause is unknown.
+    /// A suffix for an error message; empty if the cause is unknown.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown => Ok(()),
@@ -58,13 +58,13 @@ fn close(x: f64, y: f64) -> bool {
     (x - y).abs() <= RESOLUTION * y.abs()
 }
 
-/// The derivatives with respect to one input of which one is wrong.
+/// The derivatives with respect to one input, of which one is wrong.
 pub(super) struct Wrong<'a> {
-    /// By `backward` and by finite differences, in row-major order of the elements, or by direction.
+    /// Pairs by `backward` and by finite differences, one for each element in row-major order or for each direction.
     pub(super) derivatives: &'a [[f64; 2]],
-    /// The position of the wrong one.
+    /// The index of the wrong derivative.
     pub(super) place: usize,
-    /// What each output contributes to it.
+    /// The contribution of each output to it.
     pub(super) contributions: &'a [f64],
     /// Its tolerance.
     pub(super) allowed: f64,
@@ -95,7 +95,7 @@ impl Wrong<'_> {
         }
     }
 
-    /// Whether every derivative is this many times the right one, more nearly than it is the right one.
+    /// Whether every derivative is closer to `factor` times the expected one than to the expected one itself.
     fn is_off_by(&self, factor: f64) -> bool {
         let is_off = |[analytic, numeric]: &[f64; 2]| {
             let error = ((factor - 1.0) * numeric).abs();
@@ -117,16 +117,16 @@ impl Wrong<'_> {
         self.shape.is_some() && self.is_permuted(|place| self.derivatives.len() - 1 - place)
     }
 
-    /// Whether every element is the derivative with respect to another one.
+    /// Whether each element equals the expected derivative of the element `other(place)`.
     fn is_permuted(&self, other: impl Fn(usize) -> usize) -> bool {
         let is_of_other = |place: usize| close(self.derivatives[place][0], self.derivatives[other(place)][1]);
-        // Equal derivatives may stand in any order.
+        // Equal derivatives do not reveal the order.
         let differs = |place: usize| !close(self.derivatives[place][1], self.derivatives[other(place)][1]);
         let mut places = 0..self.derivatives.len();
         places.clone().all(is_of_other) && places.any(differs)
     }
 
-    /// Whether the derivative is the contribution of one output, or lacks one.
+    /// Whether the derivative is the contribution of one output, or lacks that of one output.
     fn is_part_of_a_sum(&self) -> bool {
         let [analytic, numeric] = self.derivatives[self.place];
         let is_close = |part: f64| (analytic - part).abs() <= self.allowed;
@@ -161,7 +161,7 @@ mod tests {
         assert_eq!(of([1.0, 0.5, 2.0, 7.0, -3.0, 11.0], 1), Cause::Transposed);
         let reversed = [11.0, 7.0, 0.5, -3.0, 2.0, 1.0];
         assert_eq!(of(reversed, 0), Cause::Reversed);
-        // The transpose of a row is the row.
+        // Transposing a single row does not change it.
         let row = cause(&right.map(|x| 1.0005 * x), &right, 0, &[1, 6]);
         assert!(matches!(row, Cause::Factor(factor) if (factor - 1.0005).abs() < 1e-9), "{row:?}");
         assert_eq!(of([0.25, 2.0, -3.0, 0.5, 7.0, 11.0], 0), Cause::DroppedSum);

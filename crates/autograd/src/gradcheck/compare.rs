@@ -9,11 +9,11 @@ use super::stencil::{self, Moved};
 use super::{Along, Checked, GradCheck, Place, RESOLUTION, Roughness, roughness};
 use crate::{Error, Result};
 
-/// The tolerance in roundings of the largest element of the gradient, in addition to the noise of the difference: for
-/// the sums in `backward`, and for steps that cross a power of two.
+/// The tolerance in roundings of the largest element of the gradient, in addition to the noise of the difference. It
+/// covers the sums in `backward`, and steps that cross a power of two.
 const ROUNDINGS: f64 = 256.0;
 
-/// The outputs at a point.
+/// A function from a point to the outputs there.
 type Value<'a, E> = dyn Fn(&[Tensor]) -> Result<Vec<f64>, E> + 'a;
 
 /// The gradients of `sum(weights * value)` at a point.
@@ -50,7 +50,7 @@ pub(crate) fn compare<E: From<Error>>(
             let scale = largest.max(line.terms);
             let tolerance_of = |line: &Line| {
                 let allowed = line.noise + (ROUNDINGS * f64::EPSILON + options.tolerance) * scale;
-                // Never within if either is not finite.
+                // `within` is false if either value is not finite.
                 (allowed, within((line.analytic - line.numeric).abs(), allowed))
             };
             let mut accept = |line: &Line, allowed: f64| -> Result<(), E> {
@@ -86,7 +86,7 @@ pub(crate) fn within(difference: f64, allowed: f64) -> bool {
 #[derive(Clone)]
 struct Direction {
     along: Along,
-    /// The elements that move, each with its share of the distance.
+    /// The elements that change, each with its component of the direction.
     shares: Vec<(usize, f64)>,
     step: f64,
 }
@@ -96,19 +96,20 @@ struct Line {
     direction: Direction,
     analytic: f64,
     numeric: f64,
-    /// The tolerance due to rounding, of this line alone: for a strongly curved neighbour, it is mostly curvature.
+    /// The tolerance due to rounding of this line alone. Unresolved curvature along another line does not enter it.
     noise: f64,
-    /// How far `numeric` may be off, where the outputs are not smooth too.
+    /// The bound on the error of `numeric`, which also covers outputs that are not smooth.
     uncertainty: f64,
-    /// The sum of the magnitudes whose sum is the derivative.
+    /// The sum of the magnitudes of the terms of the derivative.
     terms: f64,
-    /// The outputs that changed, with their positions.
+    /// The outputs that change along the line, with their positions.
     moved: Vec<(usize, Moved)>,
 }
 
 impl Line {
-    /// The size of a gradient that rounding may hide, if the outputs did not move and the gradient is below it: a bias before
-    /// a batch norm, or an output of a much larger size.
+    /// If no output changed and the gradient is small enough to be hidden by rounding, the largest gradient that
+    /// rounding would hide. Examples are a bias before a batch norm, or a parameter of an output that is much larger
+    /// than its effect.
     fn absorbed(&self, centre: &[f64], weights: &[f64]) -> Option<f64> {
         let size: f64 = centre.iter().zip(weights).map(|(y, weight)| (y * weight).abs()).sum();
         let hidden = f64::EPSILON * size / self.direction.step;
@@ -121,21 +122,21 @@ impl Line {
 }
 
 impl GradCheck {
-    /// The directions along which an input moves.
+    /// The directions along which the derivatives of an input are compared.
     fn directions_of<E>(&self, input: &Input<'_, E>) -> Vec<Direction> {
-        // Powers of two.
+        // Scales are powers of two.
         let scale = |x: f64| x.abs().max(1.0).log2().ceil().exp2();
         let element = |(place, x): (usize, &f64)| Direction {
             along: Along::element(place, input.shape()),
             shares: vec![(place, 1.0)],
             step: self.step * scale(*x),
         };
-        // The steps are exact where `x + step * share * scale` crosses no power of two.
+        // The steps are exact unless `x + step * share * scale` crosses a power of two.
         let grid = f64::EPSILON / self.step;
         let direction = |number: usize| {
             let mut words = Stream::new(number as u64, "gradcheck directions").sequence(input.number as u64);
             let share = |x: &f64| {
-                // From 1/2 to 1 with either sign: no element stands still, and hardly two have equal shares.
+                // Components from 1/2 to 1 with either sign: every element changes, and equal components are unlikely.
                 let uniform = 2.0 * words.uniform() - 1.0;
                 let magnitude = ((1.0 + uniform.abs()) / (2.0 * grid)).floor() * grid;
                 magnitude.copysign(uniform) * scale(*x)
@@ -188,8 +189,9 @@ impl<E: From<Error>> Input<'_, E> {
         })
     }
 
-    /// The line at half the step, with the noise of both: that of one stencil is estimated from two samples, and may be too
-    /// small by chance. `None` if it is not smooth, which more samples do not change.
+    /// Measures the line again at half the step and combines the noise of both. The noise of one stencil is estimated
+    /// from two samples and may be too small by chance. `None` if the line is not smooth, because then another sample
+    /// does not help.
     fn measured_again(&self, centre: &[f64], line: &Line) -> Result<Option<Line>, E> {
         if line.is_rough() {
             return Ok(None);
@@ -201,8 +203,8 @@ impl<E: From<Error>> Input<'_, E> {
         Ok((!again.is_rough()).then_some(Line { noise, uncertainty, ..again }))
     }
 
-    /// Refuses a derivative that is accepted only because of outputs that are not smooth, such as a kink whose height is
-    /// small beside the output.
+    /// Rejects a derivative that is within its tolerance only because outputs are not smooth, such as a kink that is
+    /// small compared with the output.
     fn require_smooth(&self, line: &Line) -> Result<(), E> {
         match self.roughness(line, &Moved::is_loud)? {
             Some(roughness) => {
@@ -213,7 +215,8 @@ impl<E: From<Error>> Input<'_, E> {
         }
     }
 
-    /// What the chosen outputs, summed, have along the line; `None` if that is nothing but rounding errors.
+    /// The non-smoothness of the weighted sum of the chosen outputs along the line; `None` if it is explained by
+    /// rounding.
     fn roughness(&self, line: &Line, chosen: &dyn Fn(&Moved) -> bool) -> Result<Option<Roughness>, E> {
         let chosen: Vec<usize> =
             line.moved.iter().filter(|(_, moved)| chosen(moved)).map(|(output, _)| *output).collect();
@@ -229,7 +232,7 @@ impl<E: From<Error>> Input<'_, E> {
         })
     }
 
-    /// Why the derivative along one of the lines is refused.
+    /// The error for a rejected derivative, that along `lines[which]`.
     fn refusal(&self, lines: &[Line], which: usize, allowed: f64) -> Result<Error, E> {
         let line = &lines[which];
         let (place, analytic, numeric) = (self.place(line), line.analytic, line.numeric);
@@ -270,7 +273,7 @@ impl<E> Input<'_, E> {
 #[derive(Default)]
 pub(crate) struct Comparison {
     checked: Checked,
-    /// One for each input.
+    /// One entry for each input.
     inputs: Vec<OfInput>,
 }
 
@@ -279,9 +282,9 @@ pub(crate) struct Comparison {
 struct OfInput {
     elements: usize,
     resolved: usize,
-    /// The largest by finite differences, resolved or not.
+    /// The largest derivative by finite differences, resolved or not.
     largest: f64,
-    /// The most by which one may be off.
+    /// The largest bound on the error of a derivative.
     noise: f64,
 }
 
@@ -293,8 +296,8 @@ impl Comparison {
         Checked { unresolved, ..self.checked }
     }
 
-    /// The statistics, or an error if nothing is known about an input: none of its derivatives is resolved, and they may be as
-    /// large as a thousandth of those that are.
+    /// The statistics, or an error if an input was not tested: none of its derivatives is resolved, although they may
+    /// be as large as a thousandth of the largest resolved one.
     pub(crate) fn not_vacuous(self, variables: &[Variable]) -> Result<Checked> {
         let unknown =
             |input: &OfInput| input.resolved == 0 && input.noise >= RESOLUTION * self.checked.largest;
@@ -313,9 +316,9 @@ impl Comparison {
         self.of_input(0.0, noise);
     }
 
-    /// Counts a derivative of the latest input.
+    /// Counts a derivative with respect to the input that was added last.
     fn of_input(&mut self, numeric: f64, noise: f64) -> &mut OfInput {
-        let input = self.inputs.last_mut().expect("an input is added before its derivatives");
+        let input = self.inputs.last_mut().expect("an input is registered before its derivatives");
         input.elements += 1;
         (input.largest, input.noise) = (input.largest.max(numeric), input.noise.max(noise));
         input

@@ -1,24 +1,24 @@
-//! The place of a derivative: the input or parameter, and the element or direction.
+//! Places of derivatives: the input or parameter, and the element or direction.
 
 use std::fmt;
 
 /// Where a derivative was compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// The position of the input or parameter, from 0.
+    /// The index of the input or parameter, from 0.
     pub input: usize,
-    /// The name of a parameter.
+    /// The name, if it is a parameter.
     pub name: Option<String>,
-    /// The element or the direction.
+    /// The element or direction.
     pub along: Along,
 }
 
-/// What a derivative is taken along.
+/// The element or direction of a derivative.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Along {
     /// The element at this index.
     Element(Vec<usize>),
-    /// The random direction with this number.
+    /// The random direction with this index.
     Direction(usize),
 }
 
@@ -66,7 +66,7 @@ impl fmt::Display for Variable {
 }
 
 impl Along {
-    /// The element at `place` in row-major order.
+    /// The element at index `place` in row-major order.
     pub(super) fn element(mut place: usize, shape: &[usize]) -> Self {
         let mut index = vec![0; shape.len()];
         for axis in (0..shape.len()).rev() {

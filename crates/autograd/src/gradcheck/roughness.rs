@@ -1,19 +1,19 @@
-//! Tells a kink, a jump and a singular point from a smooth function that is too steep for the step.
+//! Distinguishes a kink, a jump and a singular point from a smooth function that is too steep for the step.
 
 use std::fmt;
 
 use super::stencil::REACH;
 
-/// Why a function is not smooth along a line of a gradient check.
+/// A reason why a function is not smooth along a line of a gradient check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Roughness {
-    /// The derivative jumps, as that of ReLU at zero.
+    /// The derivative is discontinuous, as that of ReLU at zero.
     Kink,
-    /// The function itself jumps, as rounding does.
+    /// The function itself is discontinuous, as rounding is.
     Jump,
     /// The function is infinite or NaN, or its derivative grows without bound.
     Singular,
-    /// The function is smooth, but bends too much within one step.
+    /// The function is smooth, but its derivative changes too much within one step.
     TooSteep,
 }
 
@@ -29,7 +29,7 @@ impl fmt::Display for Roughness {
 }
 
 impl Roughness {
-    /// What to do about it.
+    /// Advice for the error message.
     pub(crate) fn advice(self) -> &'static str {
         match self {
             Self::Kink | Self::Jump => {
@@ -41,46 +41,48 @@ impl Roughness {
     }
 }
 
-/// The number of times that the step is halved: from a third of the stencil to about 1e-10.
+/// The number of times that the step is halved, from a third of the stencil to about 1e-10.
 const HALVINGS: usize = 24;
 
-/// The number of halvings over which the bend is compared: more hide where a steep function becomes smooth, fewer
-/// are noisy where a kink lies between two points.
+/// The number of halvings over which second differences are compared. With more, a steep function is misclassified
+/// where it becomes smooth; with fewer, a kink between two points gives noisy results.
 const WINDOW: usize = 12;
 
-/// The number of halvings from the stencil on at which rounding bends all five places, and a jump two of them.
+/// The number of initial halvings at which a jump has a large second difference in two of the five places, and rounding
+/// in all five.
 const COARSE: usize = 8;
 
-/// The ratio of two bends that rounding errors of one size do not have: those of seven values differ by less.
+/// The minimum ratio of two second differences that are not both due to rounding errors.
 const APART: f64 = 16.0;
 
-/// A bend of fewer roundings of the largest value may be rounding.
+/// A second difference below this number of roundings of the largest value may be due to rounding.
 const ROUNDINGS: f64 = 64.0;
 
-/// A jump of fewer roundings of the largest value may be rounding that is amplified inside of the function.
+/// A jump below this number of roundings of the largest value may be rounding that is amplified within the function.
 const JUMP: f64 = 4096.0;
 
-/// The bends at five neighbouring places.
+/// The second differences at five adjacent places.
 struct Bends {
     sharpest: f64,
-    /// The third largest: small if only one place, or the two beside it, bend.
+    /// The third largest: small if only one place and perhaps a neighbour have large second differences.
     elsewhere: f64,
     /// `epsilon` times the largest magnitude of the function.
     rounding: f64,
 }
 
-/// Classifies a function that is not smooth within the stencil, whose points are at -4 to 4; `None` if its values differ
-/// from those of a smooth function by rounding errors only.
+/// Classifies a function that is not smooth within the stencil, whose points are at -4 to 4; `None` if its values
+/// differ from those of a smooth function by rounding errors only.
 ///
-/// The bend, `|f(c - h) - 2 f(c) + f(c + h)|`, is the difference of the two one-sided differences. Around the place c
-/// where it is largest, h is halved again and again. The bend then falls like `h^p` down to the rounding errors: p is 2 for
-/// a smooth function, 1 for a kink, between them and 0 for a derivative without bound, such as 1/2 for a root, and 0 for a
-/// jump. Rounding errors do not fall either, but bend the function everywhere.
+/// The second difference (the "bend") is `|f(c - h) - 2 f(c) + f(c + h)|`. Around the place c where it is largest, h is
+/// halved repeatedly. The second difference then decreases like `h^p` until rounding errors dominate: p is 2 for a
+/// smooth function, 1 for a kink, between 0 and 1 for an unbounded derivative (1/2 for a square root), and 0 for a
+/// jump. Rounding errors do not decrease with h either, but they affect all places.
 pub(super) fn of<E>(f: &dyn Fn(f64) -> Result<f64, E>) -> Result<Option<Roughness>, E> {
     let (mut centre, mut h) = (0.0, REACH as f64 / 3.0);
     let mut levels = Vec::with_capacity(HALVINGS);
     for _ in 0..HALVINGS {
-        // Three to each side: the sharpest place may lie between two points, and stays within the halved range.
+        // Three points on each side: the sharpest place may lie between two points, and must stay within the halved
+        // range.
         let mut values = [0.0; 7];
         for (value, steps) in values.iter_mut().zip([-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0]) {
             *value = f(centre + steps * h)?;
@@ -89,7 +91,7 @@ pub(super) fn of<E>(f: &dyn Fn(f64) -> Result<f64, E>) -> Result<Option<Roughnes
             return Ok(Some(Roughness::Singular));
         }
         let bend = |place: usize| (values[place - 1] - 2.0 * values[place] + values[place + 1]).abs();
-        // The middle one unless another is larger, so that a kink at a point of the stencil stays the centre.
+        // The middle place unless another is larger, so that a kink at a point of the stencil stays the centre.
         let sharpest =
             [3, 2, 4, 1, 5].into_iter().reduce(|a, b| if bend(b) > bend(a) { b } else { a }).unwrap_or(3);
         let mut bends: [f64; 5] = std::array::from_fn(|place| bend(place + 1));
@@ -107,7 +109,7 @@ fn classify(levels: &[Bends]) -> Option<Roughness> {
     let end = last[2];
     let is_signal = |level: &&Bends| level.sharpest > (APART * end).max(ROUNDINGS * level.rounding);
     let falling: Vec<f64> = levels.iter().take_while(is_signal).map(|level| level.sharpest).collect();
-    // Fewer may be above the others by chance.
+    // With fewer than four levels, this may be chance.
     if falling.len() >= 4 {
         let last = falling.len() - 1;
         let window = WINDOW.min(last);

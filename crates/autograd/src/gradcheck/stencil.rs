@@ -3,32 +3,32 @@
 /// The number of steps of the stencil to either side.
 pub(crate) const REACH: usize = 4;
 
-/// The weights of the differences `f(x + j h) - f(x - j h)`, j = 1 to 4, that give the slope up to `h^8 / 630` times a
-/// ninth derivative (Fornberg, 1988, doi 10.1090/S0025-5718-1988-0935077-0).
+/// The weights of the differences `f(x + j h) - f(x - j h)`, j = 1 to 4, in the slope. The truncation error is
+/// `h^8 / 630` times a ninth derivative (Fornberg, 1988, doi 10.1090/S0025-5718-1988-0935077-0).
 // ANCHOR: weights
 const SLOPE: [f64; REACH] = [4.0 / 5.0, -1.0 / 5.0, 4.0 / 105.0, -1.0 / 280.0];
 // ANCHOR_END: weights
 
-/// Seventh differences of the odd part and eighth differences of the even part of a smooth function are `h^7` and `h^8`
-/// times a derivative, plus rounding. Divided by the norm of their weights, each is one sample of the rounding error of
-/// one evaluation (Moré and Wild, 2011, doi 10.1137/100786125).
+/// The seventh difference of the odd part of a smooth function is `h^7` times a derivative plus rounding, and the
+/// eighth difference of the even part `h^8` times one. Divided by the norm of its weights, each is a sample of the
+/// rounding error of one evaluation (Moré and Wild, 2011, doi 10.1137/100786125).
 const ODD: [f64; REACH] = [14.0, -14.0, 6.0, -1.0];
 const EVEN: [f64; REACH + 1] = [70.0, -56.0, 28.0, -8.0, 1.0];
-/// `sqrt(2 * (14^2 + 14^2 + 6^2 + 1))` and `sqrt(binomial(16, 8))`
+/// The norms of the weights: `sqrt(2 * (14^2 + 14^2 + 6^2 + 1))` and `sqrt(binomial(16, 8))`.
 const LENGTHS: [f64; 2] = [29.3, 113.4];
 
-/// A larger fraction of an output's magnitude cannot be rounding, not even of a function in 32 bits: it indicates a kink,
-/// a jump or a slope that is too steep for the step.
+/// A larger error relative to the output cannot be rounding, not even of a function in 32 bits: it indicates a kink, a
+/// jump or a slope that is too steep for the step.
 const ROUNDING_AT_MOST: f64 = 1e-6;
 
-/// The largest estimated noise of an ordinary evaluation, in `epsilon` of an output's magnitude.
+/// The largest noise, in `epsilon` times the magnitude of the output, that is expected without cancellation.
 const QUIET: f64 = 64.0;
 
-/// The most by which an evaluation may be off, in `epsilon` of its magnitude or in its estimated noise.
+/// The bound on the error of one evaluation, in units of its rounding or of its estimated noise, whichever is larger.
 const OFF: f64 = 8.0;
 
-/// The error of a slope times the step, for evaluations that are off by one: the sum of the magnitudes of the weights,
-/// of both sides.
+/// The bound on the error of the slope, times the step, if each evaluation has an error of up to 1: the sum of the
+/// magnitudes of the weights on both sides.
 const AMPLIFICATION: f64 = {
     let (mut sum, mut j) = (0.0, 0);
     while j < REACH {
@@ -42,16 +42,16 @@ const AMPLIFICATION: f64 = {
 pub(crate) struct Moved {
     /// The slope.
     pub(crate) slope: f64,
-    /// The largest magnitude.
+    /// The largest magnitude of the output along the line.
     pub(crate) size: f64,
-    /// The estimated rounding error of one evaluation along this line. Unresolved curvature is included.
+    /// The estimated rounding error of one evaluation along this line, which includes unresolved curvature.
     pub(crate) noise: f64,
     /// Whether the output is not smooth within the stencil.
     pub(crate) rough: bool,
 }
 
 impl Moved {
-    /// The tolerance of the slope due to rounding, which excludes what is [rough](Self::rough).
+    /// The tolerance of the slope due to rounding. For a [rough](Self::rough) output it excludes the noise.
     pub(crate) fn allowed(&self, step: f64) -> f64 {
         match self.rough {
             true => self.of_noise(0.0, step),
@@ -59,7 +59,7 @@ impl Moved {
         }
     }
 
-    /// How far the slope may be off, with a noise that is [rough](Self::rough) too.
+    /// The bound on the error of the slope, noise of a [rough](Self::rough) output included.
     pub(crate) fn uncertainty(&self, step: f64) -> f64 {
         self.of_noise(self.noise, step)
     }
@@ -68,14 +68,15 @@ impl Moved {
         OFF * AMPLIFICATION * (f64::EPSILON * self.size).max(noise) / step
     }
 
-    /// Whether the noise is more than the rounding of one evaluation: cancellation, or something that is not smooth below
-    /// a much larger value.
+    /// Whether the noise exceeds the rounding of one evaluation. Reasons are cancellation, or a non-smooth term that is
+    /// small compared with the output.
     pub(crate) fn is_loud(&self) -> bool {
         self.rough || self.noise > QUIET * f64::EPSILON * self.size
     }
 }
 
-/// The outputs that change along a line, with their positions. `at(j)` evaluates at `j` steps; `centre` is `at(0)`.
+/// The outputs that change along a line, with their positions. `at(j)` evaluates the outputs at `j` steps; `centre` is
+/// `at(0)`.
 pub(crate) fn along<E>(
     centre: &[f64],
     step: f64,
@@ -89,10 +90,10 @@ pub(crate) fn along<E>(
     }
     let moved = |place: usize| {
         let here = centre[place];
-        // An output that ends before this element has no value there.
+        // An output with fewer elements there has no value at this position.
         let of = |values: &Vec<f64>| values.get(place).copied().unwrap_or(f64::NAN);
         let values = || ahead.iter().chain(&behind).map(of);
-        // Bits are compared, so NaN counts as a change.
+        // Bits are compared, so that NaN counts as a change.
         if values().all(|value| value.to_bits() == here.to_bits()) && here.is_finite() {
             return None;
         }

@@ -1,4 +1,4 @@
-//! Tests of the checker: derivatives wrong in many ways, for small, ordinary and large values.
+//! Tests of the gradient check: incorrect derivatives of many kinds, for small, ordinary and large values.
 
 use tensor::DType;
 
@@ -61,7 +61,7 @@ fn wrong_derivatives_are_refused() {
         ("in the wrong order", |dx| dx.into_iter().rev().collect()),
         ("a millionth off", |dx| last(dx, |dx| dx * 1.000_001)),
     ];
-    // With ordinary, tiny and large values: the tolerance is per element.
+    // Ordinary, tiny and large values, because the tolerance is per element.
     for x in [&[0.2, 0.3, -0.4][..], &[1e8, 0.3, -0.4], &[-1e12, 1e8, 0.1], &[1e-9, 1e-12, 1e-9]] {
         for (how, backward) in planted {
             let error = check_double(backward, x);
@@ -98,7 +98,7 @@ impl Op<1> for Each {
 
 #[test]
 fn steep_neighbours_do_not_loosen_the_tolerance() {
-    // The step is 1/1024: unresolved curvature along y must not count along x.
+    // The step is 1/1024; unresolved curvature along y must not increase the tolerance along x.
     let inverse: [fn(f64) -> f64; 2] = [|y| 1.0 / y, |y| -1.0 / (y * y)];
     let steep: [fn(f64) -> f64; 2] = [|y| (50.0 * y).exp(), |y| 50.0 * (50.0 * y).exp()];
     let planted: [fn(Vec<f64>) -> Vec<f64>; 4] = [
@@ -108,7 +108,7 @@ fn steep_neighbours_do_not_loosen_the_tolerance() {
         |dx| last(dx, |dx| 1.001 * dx),
     ];
     for (each, y) in [(inverse, 0.02), (inverse, 0.025), (steep, 0.3)] {
-        // Two plain elements beside a steep one; one beside two; one beside four.
+        // One or more steep elements next to smooth ones.
         for (x, y) in [(&[0.2, -0.4][..], &[y][..]), (&[0.2], &[y, y]), (&[0.3], &[y, y, y, y])] {
             let sum = |backward: fn(Vec<f64>) -> Vec<f64>| {
                 gradcheck(
@@ -152,7 +152,7 @@ fn a_refusal_has_the_element_both_values_and_a_cause() {
 
 #[test]
 fn slopes_far_below_one_are_compared_too() {
-    // The largest slope is 1e-12: relative to 1 + |f| it would vanish.
+    // The largest slope is 1e-12; a tolerance relative to 1 + |f| would accept any derivative.
     let small = |scale: f64, x: &[f64]| {
         gradcheck(
             move |[x]| {
@@ -195,7 +195,7 @@ fn a_check_that_resolves_nothing_is_refused() {
         [&row(&[0.2])],
     );
     assert!(matches!(hidden, Err(Error::Unresolved { elements: 1, .. })), "{hidden:?}");
-    // The right gradient is not called wrong.
+    // The correct gradient must not be reported as wrong.
     let far_above = row(&[1e17]);
     let right = gradcheck(move |[x]| x.scale(1e-6)?.add(&x.tape().constant(&far_above)), [&row(&[0.2])]);
     assert!(matches!(right, Err(Error::Unresolved { elements: 1, .. })), "{right:?}");
@@ -241,9 +241,9 @@ fn a_silent_detach_is_refused() {
 fn a_narrow_input_or_output_is_refused() {
     let narrow = Tensor::zeros(&[1], DType::F32);
     let message = gradcheck(|[x]| x.tanh(), [&narrow]).unwrap_err().to_string();
-    assert!(message.starts_with("gradcheck needs f64: expected f64 for input 0, got f32"), "{message}");
+    assert!(message.starts_with("gradcheck: expected f64 for input 0, got f32"), "{message}");
     let message = gradcheck(|[x]| x.to_dtype(DType::F32), [&row(&[1.0])]).unwrap_err().to_string();
-    assert!(message.starts_with("gradcheck needs f64: expected f64 for the output"), "{message}");
+    assert!(message.starts_with("gradcheck: expected f64 for the output"), "{message}");
 }
 
 #[test]
@@ -253,7 +253,7 @@ fn a_check_counts_what_it_compared_and_lists_what_it_did_not() {
     }
     let checked = gradcheck(product, [&row(&[3.0, 0.25, 0.0]), &row(&[1.0])]).unwrap();
     assert_eq!((checked.elements, checked.resolved), (4, 2));
-    // The weights are below one, and their order is fixed.
+    // The weights are below 1 and fixed.
     assert!(checked.largest <= 3.0 && checked.smallest <= 0.25 && checked.smallest < checked.largest);
     assert_eq!(checked.untested.iter().map(Place::to_string).collect::<Vec<_>>(), ["input 1 at [0]"]);
 }

@@ -6,7 +6,7 @@ use tensor::{Error, Result};
 /// The maximum number of axes of a kernel.
 const MAX_AXES: usize = 8;
 
-/// Lengths and strides, outermost first; axes of length 1 are dropped and contiguous axes are merged.
+/// Lengths and strides, outermost axis first. Axes of length 1 are dropped and contiguous axes are merged.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Axes(Vec<(usize, usize)>);
 
@@ -29,12 +29,13 @@ impl Axes {
         &self.0
     }
 
-    /// Whether the axes are contiguous.
+    /// Whether the innermost axis is contiguous.
     pub(crate) fn is_along(&self) -> bool {
         self.0.last().is_some_and(|&(_, stride)| stride == 1)
     }
 
-    /// `[matrices, rows, columns]` in memory, if the iteration visits matrices in order and each of them by columns.
+    /// `[matrices, rows, columns]` in memory, if the iteration visits the matrices in order and each matrix column by
+    /// column.
     pub(crate) fn matrices(&self) -> Option<[usize; 3]> {
         match *self.0 {
             [(columns, 1), (rows, stride)] if stride == columns => Some([1, rows, columns]),

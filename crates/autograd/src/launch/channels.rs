@@ -34,10 +34,10 @@ impl Channels {
         self.n as usize * self.plane as usize
     }
 
-    /// Blocks along x for each channel, or for every 32 channels where they are contiguous, and along y for parts of each; and
-    /// the number of elements of a part.
+    /// The grid, and the number of elements in each part of a channel. Blocks along x are one for each channel, or one
+    /// for every 32 channels if planes are short; blocks along y are one for each part.
     fn grid(self) -> (Grid, usize) {
-        // A thread adds four elements at once.
+        // Each thread adds four elements per step.
         let (blocks, step) = if self.plane < 32 { (self.c.div_ceil(32), 4 * 8) } else { (self.c, 4 * 256) };
         let of_part = terms_of_part(self.count(), blocks as usize, step);
         let n_parts = self.count().div_ceil(of_part).max(1) as u32;
@@ -45,8 +45,8 @@ impl Channels {
     }
 }
 
-/// Sums over the channels of the first input by `entry(outputs.., inputs.., more.., of_part, n, c, plane)`, which writes a row
-/// of sums for each part, in f32.
+/// Sums over the channels of the first input by `entry(outputs.., inputs.., more.., of_part, n, c, plane)`, which
+/// writes a row of `f32` sums for each part.
 pub(crate) fn over_channels(
     call: Call<'_>,
     entry: &str,
@@ -67,7 +67,7 @@ pub(crate) fn over_channels(
     parts.iter().zip(outputs).try_for_each(|(parts, output)| sum_of_parts(call, parts, n_parts, output))
 }
 
-/// The mean, the unbiased variance and `rstd` of each channel, from those of parts.
+/// Computes the mean, the unbiased variance and `rstd` of each channel, by merging the statistics of parts.
 pub(crate) fn statistics(call: Call<'_>, x: &Tensor, eps: f64, statistics: [&Tensor; 3]) -> Result<()> {
     let channels = Channels::of(call, x)?;
     let (grid, of_part) = channels.grid();
@@ -82,7 +82,7 @@ pub(crate) fn statistics(call: Call<'_>, x: &Tensor, eps: f64, statistics: [&Ten
     call.launch_one("batch_norm_statistics_of_parts".into(), a_warp_for_each(call, c)?, &arguments)
 }
 
-/// Launches it over the elements of the output.
+/// Launches `entry` over the elements of the output.
 pub(crate) fn over_elements(
     call: Call<'_>,
     entry: &str,
@@ -105,7 +105,7 @@ fn arguments<'a>(
     outputs.chain(inputs).chain(more.iter().copied()).chain(channels.arguments()).collect()
 }
 
-/// One warp for each of `count` items, four per block.
+/// The grid with one warp for each of `count` items, four warps per block.
 pub(crate) fn a_warp_for_each(call: Call<'_>, count: usize) -> Result<Grid> {
     Ok(Grid::of_blocks(call.size(count.div_ceil(4))?, 128))
 }

@@ -3,9 +3,10 @@
 use tensor::gpu::{Argument, Call, Grid};
 use tensor::{Result, Tensor};
 
-/// The number of the `n` terms in each part of a sum, a multiple of `step`, where `blocks` blocks compute one part.
+/// The number of terms in each part of a sum of `n` terms, a multiple of `step`. Each part is computed by `blocks`
+/// blocks.
 ///
-/// It does not depend on the GPU: the same inputs give the same bits on any GPU.
+/// The result does not depend on the GPU, so the same inputs give the same bits on any GPU.
 pub(crate) fn terms_of_part(n: usize, blocks: usize, step: usize) -> usize {
     /// The number of blocks that occupies a large GPU.
     const ENOUGH: usize = 512;
@@ -13,14 +14,14 @@ pub(crate) fn terms_of_part(n: usize, blocks: usize, step: usize) -> usize {
     n.div_ceil(parts).max(1).next_multiple_of(step)
 }
 
-/// `sum = parts[0] + parts[1] + ..`, from `n_parts` parts of `f32` to the type of the sum.
+/// Launches `sum = parts[0] + parts[1] + ..`: `n_parts` parts in `f32`, the sum in its own type.
 pub(crate) fn sum_of_parts(call: Call<'_>, parts: &Tensor, n_parts: usize, sum: &Tensor) -> Result<()> {
     let arguments =
         [Argument::Out(sum), Argument::In(parts), Argument::Size(n_parts), Argument::Size(sum.len())];
     call.launch_for(sum.dtype(), "sum_of_parts", Grid::over(sum.len()), &arguments)
 }
 
-/// Writes the sum of the parts divided by `count` to `mean`, an `f32` scalar.
+/// Launches `mean = sum of parts / count`, an `f32` scalar.
 pub(crate) fn mean_of_parts(call: Call<'_>, parts: &Tensor, count: usize, mean: &Tensor) -> Result<()> {
     let factor = Argument::F32(1.0 / count as f32);
     let arguments = [Argument::Out(mean), Argument::In(parts), Argument::Size(parts.len()), factor];

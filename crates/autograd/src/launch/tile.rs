@@ -1,4 +1,4 @@
-//! Selects the GEMM kernel, and passes the epilogue to it.
+//! Selects and launches the GEMM kernel, with its epilogue.
 
 use tensor::gpu::{Argument, Call, Grid};
 use tensor::{DType, FusedActivation, Result, Tensor};
@@ -34,7 +34,8 @@ fn choose(tiles: &[Tile], sm_count: usize, [rows, columns, count]: [usize; 3]) -
     *enough.unwrap_or(&tiles[tiles.len() - 1])
 }
 
-/// Launches the kernel of `entry` best suited to `count` products with this many rows and columns.
+/// Launches the best kernel of `entry` for `count` matrix multiplications with outputs of this number of rows and
+/// columns.
 pub(crate) fn launch_product(
     call: Call<'_>,
     entry: &str,
@@ -53,7 +54,7 @@ pub(crate) fn launch_product(
 /// The bias and the activation fused into a GEMM.
 pub(crate) type Epilogue<'a> = (Option<&'a Tensor>, FusedActivation);
 
-/// The two kernel arguments of the epilogue; without a bias, `any` is passed and not read.
+/// The two kernel arguments of the epilogue. Without a bias, `any` is passed in its place and not read.
 pub(crate) fn epilogue_arguments<'a>((bias, activation): Epilogue<'a>, any: &'a Tensor) -> [Argument<'a>; 2] {
     // The flags of `struct Epilogue` in `kernels/product.cuh`.
     const BIAS: u32 = 1;

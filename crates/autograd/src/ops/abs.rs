@@ -36,7 +36,7 @@ impl Map2 for AbsGrad {
 impl Op<1> for Abs {
     const NAME: &'static str = "abs";
 
-    /// The input, for its sign.
+    /// The input, whose sign the gradient needs.
     type Saved = Tensor;
 
     fn forward(&self, [x]: [&Tensor; 1]) -> Result<([Tensor; 1], Tensor)> {
@@ -49,7 +49,7 @@ impl Op<1> for Abs {
 }
 
 impl<'t> Var<'t> {
-    /// The absolute value of each element.
+    /// The absolute value of each element, in the same shape.
     pub fn abs(&self) -> Result<Self> {
         let [y] = self.tape.apply(Abs, [self])?;
         Ok(y)

@@ -7,14 +7,14 @@ use tensor::Tensor;
 use crate::ops::max_pool2d::windows::{self, Largest, Places, Windows};
 use crate::{Op, Result, Var};
 
-/// Pools images `[n, c, h, w]` to `[n, c, size]`: output `i` of `size` along an axis of `length` is the
-/// maximum over `floor(i length / size) .. ceil((i + 1) length / size)`. The windows cover the image and
-/// overlap where the sizes do not divide.
+/// Adaptive max-pooling of images `[n, c, h, w]` to `[n, c, size]`. Along an axis of `length`, output `i` of `size` is
+/// the maximum over `floor(i length / size) .. ceil((i + 1) length / size)`. The windows cover the image and overlap
+/// where `size` does not divide `length`.
 ///
 /// The gradient goes to the first maximum of a window in row-major order.
 #[derive(Debug, Clone, Copy)]
 pub struct AdaptiveMaxPool {
-    /// Rows and columns of the output.
+    /// The height and width of the output.
     pub size: [usize; 2],
 }
 
@@ -44,8 +44,9 @@ impl Op<1> for AdaptiveMaxPool {
                 Ok(([y], places))
             }
             (_, [rows, columns]) => {
-                let expected =
-                    format!("[n, c, h, w] and a size, none of them empty (size {rows} x {columns})");
+                let expected = format!(
+                    "non-empty [n, c, h, w] and an output size of at least 1 x 1 (size {rows} x {columns})"
+                );
                 Err(tensor::Error::shape(Self::NAME, &expected, &[x.shape()]).into())
             }
         }
@@ -65,7 +66,7 @@ impl<'t> Var<'t> {
     /// Adaptive max-pooling of images `[n, c, h, w]` to `[n, c, size]`.
     ///
     /// # Errors
-    /// If these are not images, the image or the size is empty, or an image has more than 2^24 pixels.
+    /// If the value is not a batch of images, the image or the size is empty, or an image has more than 2^24 pixels.
     pub fn adaptive_max_pool(&self, size: [usize; 2]) -> Result<Self> {
         let [y] = self.tape.apply(AdaptiveMaxPool { size }, [self])?;
         Ok(y)
@@ -115,7 +116,7 @@ mod cases {
         }
     }
 
-    /// Sizes up to a little more than the side of the image, where windows overlap.
+    /// Output sizes up to slightly more than the side of the image, where windows overlap.
     fn of_size(planes: Range<usize>, side: Range<usize>) -> BoxedStrategy<Case<AdaptiveMaxPool, 1>> {
         (length(planes), 1..3usize, [side.clone(), side], [1..9usize, 1..9])
             .prop_then(|(n, c, [h, w], size)| (distinct([n, c, h, w]), Just(size)))
@@ -151,7 +152,7 @@ mod tests {
         };
         assert_eq!(
             pooled(&[1, 2, 3, 4], [0, 1]).unwrap_err().to_string(),
-            "adaptive_max_pool: expected [n, c, h, w] and a size, none of them empty (size 0 x 1), \
+            "adaptive_max_pool: expected non-empty [n, c, h, w] and an output size of at least 1 x 1 (size 0 x 1), \
              got [1, 2, 3, 4]"
         );
         assert!(pooled(&[1, 2, 0, 4], [1, 1]).is_err() && pooled(&[2, 2], [1, 1]).is_err());

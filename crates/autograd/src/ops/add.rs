@@ -46,7 +46,7 @@ impl<'t> Var<'t> {
     /// `self + other`; the shapes are broadcast.
     ///
     /// # Errors
-    /// If neither shape broadcasts to the other.
+    /// If the shapes do not broadcast to a common shape.
     pub fn add(&self, other: &Self) -> Result<Self> {
         let [x, y] = self.broadcast_with(other)?;
         let [sum] = self.tape.apply(Add, [&x, &y])?;

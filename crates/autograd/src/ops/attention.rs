@@ -1,5 +1,5 @@
-//! Multi-head attention (Vaswani et al., 2017, arXiv 1706.03762) in one operation: the matrix of attention
-//! probabilities is never stored, forward or backward (FlashAttention: Dao et al., 2022, arXiv 2205.14135).
+//! Multi-head attention (Vaswani et al., 2017, arXiv 1706.03762) as one operation. The matrix of attention
+//! probabilities is not stored, neither forward nor backward (FlashAttention: Dao et al., 2022, arXiv 2205.14135).
 
 mod fast;
 mod lanes;
@@ -18,11 +18,11 @@ use crate::{Op, Result, Var};
 
 /// `softmax(scale q k^T) v` in each head of each example, with `scale = (d / n_heads)^-1/2`.
 ///
-/// The input `[n, t, 3 d]` holds the packed query, key and value of each token, each of `d` features, head after
-/// head. The output is `[n, t, d]`, again head after head.
+/// The input `[n, t, 3 d]` holds the packed query, key and value of each token, each of `d` features with the heads in
+/// order. The output is `[n, t, d]`, also with the heads in order.
 ///
-/// The softmax of a row of scores that are all minus infinity is undefined, and its output is NaN on every device. PyTorch
-/// returns zeros there, which hide the overflow.
+/// The softmax of a row of scores that are all minus infinity is undefined, so the output is NaN on every device.
+/// PyTorch returns zeros in this case, which hides the overflow.
 #[derive(Debug, Clone, Copy)]
 pub struct Attention {
     /// The number of heads; a divisor of `d`.
@@ -30,7 +30,7 @@ pub struct Attention {
 }
 
 impl Attention {
-    /// `[n, t, d]` of a packed input, if the heads divide `d`.
+    /// The sizes `[n, t, d]` of a packed input, if `n_heads` divides `d`.
     fn sizes(&self, qkv: &[usize]) -> Option<[usize; 3]> {
         let &[n, t, packed] = qkv else { return None };
         let d = packed / 3;
@@ -41,14 +41,14 @@ impl Attention {
         ((d / self.n_heads) as f64).powf(-0.5)
     }
 
-    /// The operations of `products` matrix multiplications over all pairs of tokens.
+    /// The floating-point operations of `products` matrix multiplications over all pairs of tokens.
     fn flops_of_products(&self, products: u64, qkv: &[usize]) -> u64 {
         self.sizes(qkv).map_or(0, |[n, t, d]| {
             ((n * t) as u64).saturating_mul((t * d) as u64).saturating_mul(2 * products)
         })
     }
 
-    /// Splits the last axis: `[n, t, parts, n_heads, d / n_heads]`.
+    /// A view with the last axis split: `[n, t, parts, n_heads, d / n_heads]`.
     fn heads<'a, A: Real>(&self, x: ArrayViewD<'a, A>, parts: usize) -> ArrayView5<'a, A> {
         let (n, t, packed) = (x.shape()[0], x.shape()[1], x.shape()[2]);
         let shape = (n, t, parts, self.n_heads, packed / (parts * self.n_heads));
@@ -66,7 +66,7 @@ fn dot<'a, A: Real>(x: impl IntoIterator<Item = &'a A>, y: impl IntoIterator<Ite
     pairwise(x.into_iter().zip(y).map(|(&x, &y)| x * y))
 }
 
-/// Also returns the log-sum-exp of each row of scores: `[n, n_heads, t]`.
+/// Computes the output, and the log-sum-exp of each row of scores: `[n, n_heads, t]`.
 impl Kernel<1, 2> for Attention {
     fn name(&self) -> &'static str {
         "attention"
@@ -121,11 +121,11 @@ impl Kernel<1, 2> for Attention {
             return true;
         }
         let qkv = self.heads(slice_view(qkv), 3);
-        let y = ArrayViewMut3::from_shape((n, t, d), y).expect("the output has the shape of the rule");
+        let y = ArrayViewMut3::from_shape((n, t, d), y).expect("the output has the shape of its shape rule");
         let mut y = y.into_shape_with_order((n, t, self.n_heads, d / self.n_heads)).expect("heads divide d");
         let scale = self.scale(d) as f32;
         let lse = ArrayViewMut3::from_shape((n, self.n_heads, t), lse);
-        let mut lse = lse.expect("the output has the shape of the rule");
+        let mut lse = lse.expect("the output has the shape of its shape rule");
         let images = y.outer_iter_mut().into_par_iter().zip(lse.outer_iter_mut().into_par_iter());
         images.enumerate().for_each(|(image, (mut y, mut lse))| {
             let heads = y.axis_iter_mut(Axis(1)).into_par_iter().zip(lse.outer_iter_mut());
@@ -143,8 +143,8 @@ fn slice_view(x: Slice<'_>) -> ArrayViewD<'_, f32> {
     ArrayViewD::from_shape(x.shape, x.data).expect("the data has the shape's length")
 }
 
-/// The gradient with respect to the packed input. With the attention probabilities `p = exp(scale q k^T - lse)`,
-/// `dv = p^T dy`, `dp = dy v^T`, and since `p` sums to one, the gradient with respect to the scores is `p (dp - dy . y)`.
+/// The gradient with respect to the packed input. The attention probabilities are `p = exp(scale q k^T - lse)`;
+/// `dv = p^T dy` and `dp = dy v^T`. Since `p` sums to 1, the gradient with respect to the scores is `p (dp - dy . y)`.
 #[derive(Debug, Clone, Copy)]
 struct AttentionGrad(Attention);
 
@@ -187,14 +187,14 @@ impl Kernel<4, 1> for AttentionGrad {
                 }
             }
         }
-        [dqkv.into_shape_with_order(shape).expect("the heads hold every value")]
+        [dqkv.into_shape_with_order(shape).expect("the heads cover all elements")]
     }
 
     fn launch(&self, call: Call<'_>, inputs: [&Tensor; 4], [dqkv]: [&Tensor; 1]) -> tensor::Result<()> {
         launches::backward(call, self.0, inputs, dqkv)
     }
 
-    /// Recomputes the scores, then `dp`, `dq`, `dk` and `dv`.
+    /// Counts recomputing the scores, then computing `dp`, `dq`, `dk` and `dv`.
     fn flops(&self, [qkv, ..]: [&[usize]; 4]) -> u64 {
         self.0.flops_of_products(5, qkv)
     }
@@ -210,7 +210,7 @@ impl Kernel<4, 1> for AttentionGrad {
         let [y, dy] = [y, dy].map(|x| self.0.heads(slice_view(x), 1));
         let qkv = self.0.heads(slice_view(qkv), 3);
         let dqkv = ndarray::ArrayViewMut::<f32, Ix5>::from_shape((n, t, 3, n_heads, d / n_heads), dqkv);
-        let mut dqkv = dqkv.expect("the output has the shape of the rule");
+        let mut dqkv = dqkv.expect("the output has the shape of its shape rule");
         dqkv.outer_iter_mut().into_par_iter().enumerate().for_each(|(image, mut dqkv)| {
             dqkv.axis_iter_mut(Axis(2)).into_par_iter().enumerate().for_each(|(of_head, mut dqkv)| {
                 let part = |part, scale| Rows::gather(head(&qkv, [image, part, of_head]), scale);
@@ -284,9 +284,9 @@ mod cases {
     use crate::testing::strategies::{BATCHES, LENGTHS, swept, values};
 
     impl Cases<1> for Attention {
-        /// `dy . y` changes by at most `d / n_heads`, 33 here, times the change of the output. The gradients change by
-        /// that times the scale, `1 / sqrt(33)`, times values below 2, times the total attention probability of one key
-        /// over all queries, below 4 here.
+        /// Rounding the output by `e` changes `dy . y` by at most `d / n_heads` times `e`, here 33. The gradients
+        /// change by that times the scale, `1 / sqrt(33)`, times values below 2, times the total attention probability
+        /// of one key over all queries, here below 4.
         const OUTPUT_SENSITIVITY: f64 = 46.0;
 
         const LINEAR: [bool; 1] = [false];
@@ -313,7 +313,7 @@ mod cases {
                 [&BATCHES, &LENGTHS[..73], &[1, 2, 3, 7, 8, 9, 16, 17], &LENGTHS[..16]];
             let of = |[n, t, heads, width]: [usize; 4]| of_sizes(n, t, heads, width);
             let mut calls = swept(lengths, &[2, 3, 1, 5], of);
-            // Enough tokens that heads of any width use the tiled path.
+            // Enough tokens that the tiled path is used for any head width.
             calls.extend(LENGTHS[..33].iter().map(|&width| of_sizes(1, 67, 2, width)));
             calls
         }

@@ -7,12 +7,12 @@ use tensor::{FusedActivation, Init, Kernel, Real, Slice, Tensor};
 use crate::ops::matmul::MatMul;
 use crate::{Op, Result, Var};
 
-/// [`MatMul`] of each matrix of `[batch, m, k]` by that of `[batch, k, n]`.
+/// [`MatMul`] of each matrix of `[batch, m, k]` with the corresponding matrix of `[batch, k, n]`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct BatchMatMul(pub MatMul);
 
 impl BatchMatMul {
-    /// The size of the batch and `[m, k, n]` of products of these stored shapes, if they match.
+    /// The size of the batch and `[m, k, n]` for operands of these stored shapes, if they match.
     fn sizes(&self, a: &[usize], b: &[usize]) -> Option<(usize, [usize; 3])> {
         let ([batch, a @ ..], [of_b, b @ ..]) = (a, b) else { return None };
         let sizes = self.0.sizes(a, b)?;
@@ -29,7 +29,7 @@ impl Kernel<2, 1> for BatchMatMul {
         match self.sizes(a, b) {
             Some((batch, [m, _, n])) => Ok([vec![batch, m, n]]),
             None => {
-                let expected = format!("two batches, of equal size, of {}", self.0.expected_shapes());
+                let expected = format!("two batches of equal size of {}", self.0.expected_shapes());
                 Err(tensor::Error::shape(self.name(), &expected, &[a, b]))
             }
         }
@@ -90,8 +90,8 @@ impl Op<2> for BatchMatMul {
 }
 
 impl<'t> Var<'t> {
-    /// Matrix multiplication of each matrix of `[batch, m, k]` by that of `[batch, k, n]`. `x.bmm(&y)?.add(&z)` adds a third
-    /// batch.
+    /// Matrix multiplication of each matrix of `[batch, m, k]` with the corresponding matrix of `[batch, k, n]`, as
+    /// `torch.bmm`.
     ///
     /// ```
     /// use agon_autograd::Tape;
@@ -171,7 +171,7 @@ mod tests {
             let [a, b] = [a, b].map(|shape| Tensor::zeros(shape, DType::F32));
             let message = tensor::run(&BatchMatMul::default(), [&a, &b]).unwrap_err().to_string();
             let expected =
-                "batch_matmul: expected two batches, of equal size, of matrices [m, k] and [k, n], got ";
+                "batch_matmul: expected two batches of equal size of matrices [m, k] and [k, n], got ";
             assert!(message.starts_with(expected), "{message}");
         }
     }

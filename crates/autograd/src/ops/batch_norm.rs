@@ -1,5 +1,5 @@
-//! Batch normalisation in training mode (Ioffe and Szegedy, 2015, arXiv 1502.03167): normalises each channel over the
-//! batch, then perhaps applies a ReLU.
+//! Batch normalisation in training mode (Ioffe and Szegedy, 2015, arXiv 1502.03167), which normalises each channel over
+//! the batch, with an optional fused ReLU.
 
 #[cfg(feature = "testing")]
 pub(crate) mod cases;
@@ -21,18 +21,19 @@ use crate::{Op, Result, Var};
 /// `y = activation((x - mean) / sqrt(variance + eps) * weight + bias)` in each channel, for `x: [n, c, ..]` and
 /// `weight`, `bias: [c]`.
 ///
-/// The outputs are `y` and, in the accumulator type, the mean and the **unbiased** variance (divided by the count
-/// minus one) of each channel, which update a layer's running statistics. `y` itself is normalised with the biased
+/// The outputs are `y` and the mean and the **unbiased** variance (divided by the count minus one) of each channel,
+/// both `[c]` in the accumulator type, for a layer's running statistics. `y` itself is normalised with the biased
 /// variance. All three outputs are differentiable.
 ///
-/// With a ReLU, `x` is read twice and `y` written once forward; backward, `x` and the gradient of `y` are read twice and
-/// the gradient of `x` is written: 8 passes over memory, where two operations take 13. Whether `y` is positive is
-/// computed again from `x` instead of being read. All results have the bits of the two operations in 32 and 64 bits.
+/// With a ReLU, the forward pass reads `x` twice and writes `y`; the backward pass reads `x` and the gradient of `y`
+/// twice and writes the gradient of `x`. These are 8 passes over memory, where two separate operations take 13. Whether
+/// `y` is positive is recomputed from `x` instead of being read. In 32 and 64 bits, all results equal those of the two
+/// separate operations, bit for bit.
 #[derive(Debug, Clone, Copy)]
 pub struct BatchNorm {
     /// Added to the variance; positive, and representable in 32 bits.
     pub eps: f64,
-    /// The function of the normalised values.
+    /// The activation after the normalisation.
     pub activation: FusedActivation,
 }
 
@@ -43,7 +44,7 @@ impl BatchNorm {
     }
 }
 
-/// Also returns `rstd = 1 / sqrt(variance + eps)` of each channel.
+/// Computes the outputs, and `rstd = 1 / sqrt(variance + eps)` of each channel.
 impl Kernel<3, 4> for BatchNorm {
     fn name(&self) -> &'static str {
         "batch_norm"
@@ -59,7 +60,7 @@ impl Kernel<3, 4> for BatchNorm {
             return Err(Error::shape("batch_norm", EXPECTED, &inputs));
         }
         if n * plane.iter().product::<usize>() < 2 {
-            let expected = "at least two values of each channel in training, since one has no variance";
+            let expected = "at least two values per channel in training, since one value has no variance";
             return Err(Error::shape("batch_norm", expected, &[x]));
         }
         Ok([x.to_vec(), vec![c], vec![c], vec![c]])
@@ -116,7 +117,7 @@ pub(crate) fn normalised<A: Real>(x: &ArrayViewD<'_, A>, channels: [&ArrayViewD<
     y
 }
 
-/// Whether a ReLU follows, as kernels take it.
+/// The kernel argument that says whether a ReLU follows.
 pub(crate) fn relu_flag(activation: FusedActivation) -> Argument<'static> {
     Argument::U32(u32::from(activation == FusedActivation::Relu))
 }
@@ -136,7 +137,7 @@ pub struct Saved {
 }
 
 impl Saved {
-    /// From the inputs and the statistics of a call.
+    /// Saves the inputs and the statistics of a call.
     pub(crate) fn new([x, weight, bias]: [&Tensor; 3], mean: &Tensor, rstd: Tensor) -> Self {
         let (x, weight, bias) = (x.clone(), weight.clone(), bias.clone());
         Self { x, weight, bias, mean: mean.clone(), rstd }
@@ -147,8 +148,8 @@ impl Saved {
         vec![x, weight, bias, mean, rstd]
     }
 
-    /// The gradients of the `needed` inputs, by a kernel of the gradients of weight and bias, from `x`, `weight`, `bias`,
-    /// `mean`, `rstd` and `dy`, and one of the gradient of `x`.
+    /// The gradients of the `needed` inputs, from two kernels: one computes the gradients of weight and bias from `x`,
+    /// `weight`, `bias`, `mean`, `rstd` and `dy`, the other the gradient of `x`.
     pub(crate) fn gradients(
         &self,
         of_affine: &impl Kernel<6, 2>,
@@ -201,8 +202,8 @@ impl Op<3, 3> for BatchNorm {
 
 impl<'t> Var<'t> {
     /// Normalises each channel of `[n, c, ..]` over the batch, then applies the weight `[c]` and the bias `[c]` of
-    /// `affine` if given. Returns `[y, mean, variance]`, with the mean and the
-    /// unbiased variance of each channel in the accumulator type.
+    /// `affine` if given. Returns `[y, mean, variance]`: `y` in the shape of the input, and the mean and the unbiased
+    /// variance of each channel, `[c]`, in the accumulator type.
     ///
     /// # Errors
     /// If the shapes do not match, a channel has a single value, or `eps` is not positive.
@@ -211,7 +212,7 @@ impl<'t> Var<'t> {
         self.tape.apply(BatchNorm::new(eps), [self, &weight, &bias])
     }
 
-    /// [`Var::batch_norm`], with [`Var::relu`] of its first output, in one operation.
+    /// [`Var::batch_norm`] followed by [`Var::relu`] of its first output, as one operation.
     ///
     /// # Errors
     /// As [`Var::batch_norm`].
@@ -220,7 +221,7 @@ impl<'t> Var<'t> {
         self.tape.apply(BatchNorm { eps, activation: FusedActivation::Relu }, [self, &weight, &bias])
     }
 
-    /// The weight and bias of each channel: the given ones, or constant ones and zeros.
+    /// The given weight and bias of each channel, or constant ones and zeros.
     pub(crate) fn affine_or_identity(&self, affine: Option<[&Self; 2]>) -> Result<[Self; 2]> {
         if let Some(affine) = affine {
             return Ok(affine.map(Self::clone));
@@ -287,7 +288,7 @@ mod tests {
                     let off = |(i, y): (usize, &f64)| (y - sign(i)).abs();
                     let worst = y.iter().enumerate().map(off).fold(0.0, f64::max);
                     assert!(worst <= 8.0 * dtype.epsilon(), "{size:e} {shape:?} in {dtype}: {y:?}");
-                    // The gradient of y^2 by the weight is 2 sum(y^2).
+                    // The gradient of the sum of y^2 with respect to the weight is 2 sum(y^2).
                     assert!(
                         (dweight - 60.0).abs() <= 60.0 * 8.0 * dtype.epsilon(),
                         "{size:e} {dtype}: {dweight}"
@@ -315,7 +316,7 @@ mod tests {
         let tape = Tape::new();
         let of = |shape: &[usize]| tape.input(&Tensor::zeros(shape, DType::F32));
         let message = of(&[1, 3]).batch_norm(None, 1e-5).unwrap_err().to_string();
-        let expected = "at least two values of each channel in training, since one has no variance";
+        let expected = "at least two values per channel in training, since one value has no variance";
         assert_eq!(message, format!("batch_norm: expected {expected}, got [1, 3]"));
         assert!(of(&[1, 3, 1, 1]).batch_norm(None, 1e-5).is_err());
         assert!(of(&[0, 3, 2, 2]).batch_norm(None, 1e-5).is_err());

@@ -18,20 +18,21 @@ use crate::{Op, Result, Var};
 /// `y = relu(max over each window of (x - mean) / sqrt(variance + eps) * weight + bias)`, for images `x: [n, c, h, w]`
 /// and `weight`, `bias: [c]`; the outputs are those of [`BatchNorm`](crate::ops::batch_norm::BatchNorm), with `y` pooled.
 ///
-/// ReLU is monotone, so it makes no difference whether it comes before or after the maximum. The gradient of a window
-/// goes to its first maximum in row-major order, or to its first NaN; where `y` is zero there is none.
+/// ReLU is monotone, so it may be applied before or after the maximum with the same result. The gradient of a window
+/// goes to its first maximum in row-major order, or to its first NaN; where `y` is zero, the gradient is zero.
 ///
-/// Nothing but `x` and the statistics is saved: the backward pass normalises each plane again while it is in the cache,
-/// and so finds the same maxima. With windows of 2 x 2, `x` is read twice and a quarter of it written forward;
-/// backward, `x` and the quarter are read twice and the gradient of `x` is written: 5.75 passes over memory, where
-/// three operations take 16 with the pool last and 12.25 with the ReLU last. A stored index of one byte for each window
-/// would not save a pass: the sums read all of `x` anyway. In 32 and 64 bits all results have the bits of the three
-/// operations; in 16 bits they do not, because the maximum is taken before rounding.
+/// Only `x` and the statistics are saved: the backward pass normalises each plane again while it is in the cache, and
+/// finds the same maxima. With windows of 2 x 2, the forward pass reads `x` twice and writes a quarter of it; the
+/// backward pass reads `x` and the gradient of that quarter twice and writes the gradient of `x`. These are 5.75 passes
+/// over memory, where three separate operations take 16 with the pool last and 12.25 with the ReLU last. Storing the
+/// index of each maximum would not save a pass, since the sums read all of `x` anyway. In 32 and 64 bits all results
+/// equal those of the three operations, bit for bit; in 16 bits they do not, because the maximum is taken before
+/// rounding.
 #[derive(Debug, Clone, Copy)]
 pub struct BatchNormPool {
     /// Added to the variance; positive, and representable in 32 bits.
     pub eps: f64,
-    /// The windows.
+    /// The windows of the max-pooling.
     pub pool: MaxPool2d,
 }
 
@@ -63,10 +64,11 @@ impl Op<3, 3> for BatchNormPool {
 }
 
 impl<'t> Var<'t> {
-    /// [`Var::batch_norm`] of images, with [`Var::max_pool2d`] and [`Var::relu`] of its first output, in one operation.
+    /// [`Var::batch_norm`] of images `[n, c, h, w]` followed by [`Var::max_pool2d`] and [`Var::relu`] of its first
+    /// output, as one operation.
     ///
     /// # Errors
-    /// As these three.
+    /// As the three separate operations.
     pub fn batch_norm_pool(
         &self,
         affine: Option<[&Self; 2]>,

@@ -15,16 +15,16 @@ use crate::ops::cast::cast;
 use crate::{Op, Result, Var};
 
 /// `y = activation((x - mean) / sqrt(variance + eps) * weight + bias)` in each channel, for `x: [n, c, ..]` and
-/// `weight`, `bias: [c]`. The statistics are given and do not depend on `x`.
+/// `weight`, `bias: [c]`. The statistics are constants, so they have no gradient.
 #[derive(Debug, Clone)]
 pub struct BatchNormRunning {
     /// The mean of each channel: `[c]`, in the accumulator type of `x`, preferably on the device of `x`.
     pub mean: Tensor,
-    /// The variance of each channel, like the mean.
+    /// The variance of each channel: `[c]`, with the type and device of the mean.
     pub variance: Tensor,
     /// Added to the variance; positive, and representable in 32 bits.
     pub eps: f64,
-    /// The function of the normalised values.
+    /// The activation after the normalisation.
     pub activation: FusedActivation,
 }
 
@@ -35,12 +35,12 @@ impl BatchNormRunning {
     }
 }
 
-/// `1 / sqrt(variance + eps)`; NaN for an overflowed variance, for which zero would give plausible outputs.
+/// `1 / sqrt(variance + eps)`, but NaN for an infinite variance: zero would give outputs that look valid.
 pub(crate) fn rstd_of<A: Real>(variance: A, eps: A) -> A {
     if variance.is_finite() { A::one() / (variance + eps).sqrt() } else { A::nan() }
 }
 
-/// Also returns `rstd = 1 / sqrt(variance + eps)` of each channel.
+/// Computes `y`, and `rstd = 1 / sqrt(variance + eps)` of each channel.
 #[derive(Debug, Clone, Copy)]
 struct Normalise {
     eps: f64,
@@ -191,7 +191,7 @@ impl Op<3> for BatchNormRunning {
 
 impl<'t> Var<'t> {
     /// Normalises each channel of `[n, c, ..]` with the given `mean` and `variance`, then applies the weight and the
-    /// bias of `affine` if given; all are `[c]`.
+    /// bias of `affine` if given; each of the four is `[c]`.
     ///
     /// # Errors
     /// If the shapes do not match, or `eps` is not positive.
@@ -205,7 +205,7 @@ impl<'t> Var<'t> {
         self.normalised(affine, BatchNormRunning::new(mean, variance, eps))
     }
 
-    /// [`Var::batch_norm_running`], then [`Var::relu`], in one operation.
+    /// [`Var::batch_norm_running`] followed by [`Var::relu`], as one operation.
     ///
     /// # Errors
     /// As [`Var::batch_norm_running`].
@@ -265,8 +265,8 @@ mod cases {
                 activation: FusedActivation::Relu,
                 ..BatchNormRunning::new(&mean, &variance, 1.0)
             };
-            // Half of x: below, at and above zero.
-            let x = of(&[-4.0, 0.0, 4.0]).reshape(&[3, 1]).expect("the elements are as many");
+            // The normalised values are x / 2: below, at and above zero.
+            let x = of(&[-4.0, 0.0, 4.0]).reshape(&[3, 1]).expect("the number of elements is unchanged");
             let gradients = [vec![0.0, 0.0, 0.5], vec![2.0], vec![1.0]];
             vec![Kink { op, inputs: [x, of(&[1.0]), of(&[0.0])], gradients }]
         }
@@ -290,7 +290,8 @@ mod cases {
             .prop_then(|shape| {
                 let (c, count) = (shape[1], shape[0] * shape[2..].iter().product::<usize>());
                 let statistics = (values(&[c]), values_around(&[c], |_| 1.0));
-                // Below 12: a deviation of 4, over the root of a half, times a weight of 2.
+                // The normalised values are below 12 in magnitude: a deviation of 4, divided by the square root of 1/2,
+                // times a weight of 2.
                 (values(&shape), values(&[c]), bias(c, 3), statistics, Just(count))
             })
             .prop_map(|(x, weight, (bias, activation), (mean, variance), reduced)| {

@@ -1,4 +1,4 @@
-//! Broadcasting to a shape, and its gradient, a sum over the broadcast axes.
+//! Broadcasting to a shape; its gradient is a sum over the broadcast axes.
 
 mod repeats;
 
@@ -48,7 +48,7 @@ impl Kernel<1, 1> for BroadcastTo {
     }
 }
 
-/// Sums over the axes along which [`BroadcastTo`] repeats, back to `shape`.
+/// Sums over the axes along which [`BroadcastTo`] repeats, to `shape`.
 #[derive(Debug, Clone)]
 pub(crate) struct SumTo {
     pub(crate) shape: Vec<usize>,
@@ -99,25 +99,25 @@ impl Kernel<1, 1> for SumTo {
     }
 }
 
-/// The walk over `large` that `small` is repeated to, with its strides in `small`.
+/// The axes of `large` in order, with the strides of the corresponding axes of `small`, to which `small` is broadcast.
 fn walk(small: &[usize], large: &[usize]) -> Axes {
     let (of_small, missing) = (strides(small), large.len() - small.len());
     let stride = |axis: usize| if is_repeated(small, missing, axis) { 0 } else { of_small[axis - missing] };
     Axes::of(large.iter().enumerate().map(|(axis, &length)| (length, stride(axis))))
 }
 
-/// Whether `small` repeats to `large`.
+/// Whether `small` can be broadcast to `large`.
 fn fits(small: &[usize], large: &[usize]) -> bool {
     let Some(missing) = large.len().checked_sub(small.len()) else { return false };
     small.iter().zip(&large[missing..]).all(|(&s, &l)| s == l || s == 1)
 }
 
-/// Whether `small`, to which `missing` leading axes were added, is repeated along this one.
+/// Whether `small`, after adding `missing` leading axes, is repeated along this axis.
 fn is_repeated(small: &[usize], missing: usize, axis: usize) -> bool {
     axis.checked_sub(missing).is_none_or(|axis| small[axis] == 1)
 }
 
-/// Whether `small` broadcasts to `large` by adding leading axes only.
+/// Whether `small` is broadcast to `large` by adding leading axes only.
 fn leads(small: &[usize], large: &[usize]) -> bool {
     large.ends_with(small)
 }
@@ -209,7 +209,7 @@ mod cases {
         }
     }
 
-    /// Inputs made from a target shape by dropping leading axes and setting some axes to 1.
+    /// Inputs derived from a target shape by dropping leading axes and setting some axes to 1.
     fn of_shape(shape: BoxedStrategy<Vec<usize>>) -> BoxedStrategy<Case<BroadcastTo, 1>> {
         (shape, 0..4usize, any::<[bool; 4]>())
             .prop_then(|(shape, dropped, ones)| (values(&part_of(&shape, dropped, ones)), Just(shape)))
@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn the_fast_paths_repeat_and_sum_along_any_axes_as_the_references_do() {
-        // Whole numbers this small are summed exactly, whatever the order.
+        // Sums of integers this small are exact in any order.
         for choice in 0..64usize {
             let large = [3, 2, 1, 5, 2, 4];
             let small: Vec<usize> = large

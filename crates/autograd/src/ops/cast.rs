@@ -110,7 +110,7 @@ mod cases {
             swept_lengths(|n| of_shape(Just(vec![n]).boxed()))
         }
 
-        /// The identity: rounding is piecewise constant, so its derivative is useless.
+        /// The identity: the true derivative of rounding is zero almost everywhere.
         fn differentiated(&self, [x]: [&Tensor; 1]) -> Result<[Tensor; 1]> {
             Ok([x.clone()])
         }

@@ -1,4 +1,5 @@
-//! Channel dropout (Tompson et al., 2015, arXiv 1411.4280): drops whole channels of an example and scales the others up.
+//! Channel dropout (Tompson et al., 2015, arXiv 1411.4280): zeroes whole channels of an example and scales the others
+//! up.
 
 use ndarray::{ArrayD, ArrayViewD};
 use tensor::gpu::{Argument, Call};
@@ -14,7 +15,7 @@ use crate::{Op, Result, Var};
 #[derive(Debug, Clone, Copy)]
 pub struct ChannelDropout(pub Dropout);
 
-/// The mask is the same for `x` and `dy`, so the backward pass is the same kernel.
+/// The mask is the same for `x` and `dy`, so this kernel also computes the backward pass.
 impl Kernel<1, 1> for ChannelDropout {
     fn name(&self) -> &'static str {
         "channel_dropout"
@@ -34,7 +35,7 @@ impl Kernel<1, 1> for ChannelDropout {
         let mut y = x.to_owned();
         for mut example in y.outer_iter_mut() {
             for mut channel in example.outer_iter_mut() {
-                let survives = survivors.next().expect("there is a decision for each channel");
+                let survives = survivors.next().expect("there is a mask value for each channel");
                 channel.mapv_inplace(|x| if survives { x * scale } else { A::zero() });
             }
         }
@@ -87,8 +88,8 @@ impl Op<1> for ChannelDropout {
 }
 
 impl<'t> Var<'t> {
-    /// Zeroes each channel of each example of `[n, c, ..]` with probability `p` and divides the others by `1 - p`;
-    /// `stream` and `step` determine the mask.
+    /// Zeroes each channel of each example of `[n, c, ..]` with probability `p` and divides the others by `1 - p`; the
+    /// shape is unchanged. `stream` and `step` determine the mask.
     ///
     /// # Errors
     /// If there are no channels, or `p` is not in [0, 1).
@@ -152,7 +153,7 @@ mod tests {
         let channels: Vec<f64> = y.chunks(6).map(|channel| channel[0]).collect();
         assert!(y.chunks(6).zip(&channels).all(|(channel, first)| channel.iter().all(|y| y == first)));
         assert!(channels.iter().all(|&y| y == 0.0 || y == 2.0));
-        // Binomial(2000, 0.5): mean 1000, standard deviation 22.4; five of them is 112.
+        // Binomial(2000, 0.5): the mean is 1000 and the standard deviation 22.4; five standard deviations are 112.
         assert!(channels.iter().filter(|&&y| y == 0.0).count().abs_diff(1000) < 112);
         assert_ne!(channels[..40], channels[40..80]);
     }

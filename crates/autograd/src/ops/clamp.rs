@@ -1,4 +1,4 @@
-//! Limiting elements to an interval.
+//! Clamping of elements to an interval.
 
 use tensor::{Error, Map, Real, Tensor};
 
@@ -56,7 +56,7 @@ impl Op<1> for Clamp {
     type Saved = Tensor;
 
     fn forward(&self, [x]: [&Tensor; 1]) -> Result<([Tensor; 1], Tensor)> {
-        // False for a NaN limit too.
+        // This is false for a NaN limit too.
         let are_in_order = self.low <= self.high;
         if !are_in_order {
             let (op, expected) = ("clamp".into(), "a lower limit of at most the upper one".into());
@@ -75,7 +75,7 @@ impl Op<1> for Clamp {
 }
 
 impl<'t> Var<'t> {
-    /// Each element, limited to `[low, high]`; a limit may be infinite.
+    /// Each element limited to `[low, high]`; limits may be infinite.
     ///
     /// # Errors
     /// If `low` is above `high` or either is NaN.
@@ -97,7 +97,7 @@ mod cases {
     impl AnyShape<1> for Clamp {
         const LINEAR: [bool; 1] = [false; 1];
 
-        /// Limits at zero and beyond all values: values stay away from zero.
+        /// Limits at zero and outside of all values, because inputs are not near zero.
         fn op() -> BoxedStrategy<Self> {
             let limits = [(0.0, 4.0), (-4.0, 0.0), (0.0, f64::INFINITY)];
             proptest::sample::select(limits.to_vec()).prop_map(|(low, high)| Clamp { low, high }).boxed()

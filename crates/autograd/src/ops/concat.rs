@@ -29,7 +29,7 @@ impl Kernel<2, 1> for Concat {
             return Err(tensor::Error::shape("concat", &expected, &[x, y]));
         }
         let mut shape = x.to_vec();
-        // An overflowing sum is reported as a size that is too large.
+        // An overflowing sum is reported as a shape that is too large.
         shape[axis] = x[axis].saturating_add(y[axis]);
         Ok([shape])
     }
@@ -85,7 +85,7 @@ impl Op<2> for Concat {
 }
 
 impl<'t> Var<'t> {
-    /// Concatenates values along `axis`; all other axes have equal lengths.
+    /// Concatenates values along `axis`; the lengths of all other axes must be equal.
     ///
     /// # Errors
     /// If there are no values, or their shapes do not match.
@@ -100,7 +100,7 @@ impl<'t> Var<'t> {
                 let expected = format!("shapes that have an axis {axis}");
                 Err(tensor::Error::shape("concat", &expected, &[only.shape()]).into())
             }
-            // Recursive halving copies each element only logarithmically often.
+            // With recursive halving, each element is copied only a logarithmic number of times.
             _ => {
                 let (first, second) = parts.split_at(parts.len() / 2);
                 let (first, second) = (Self::concat(first, axis)?, Self::concat(second, axis)?);

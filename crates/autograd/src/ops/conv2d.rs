@@ -1,6 +1,6 @@
 //! The two-dimensional convolution, with an optional bias for each output channel and an optional fused ReLU.
 //!
-//! The forward pass and the gradients with respect to the input and the weight are three kernels; the transposed
+//! The forward pass and the gradients with respect to the input and the weight are three kernels. The transposed
 //! convolution uses the same three in other roles.
 
 mod geometry;
@@ -25,17 +25,17 @@ use crate::op::{if_needed, run_if};
 use crate::{Op, Result, Var};
 
 /// `y[n, o] = activation(bias[o] + sum over c of x[n, c] * weight[o, c])`, for images `[n, c, h, w]`, a weight
-/// `[o, c, kh, kw]` and a bias `[o]`. As everywhere in this field, the kernel is not turned around.
+/// `[o, c, kh, kw]` and a bias `[o]`. As in PyTorch, this is a cross-correlation: the kernel is not flipped.
 ///
-/// `N` counts the inputs: `Conv2d<2>` has no bias, for layers that a normalisation follows.
+/// `N` is the number of inputs: `Conv2d<2>` has no bias, for layers that are followed by a normalisation.
 ///
-/// The padding is left out of every sum, here and in the gradients: a non-finite value does not spread over it. The
-/// kernels of a GPU multiply it as zeros, so there an infinite weight over the padding gives NaN.
+/// On the CPU the padding is excluded from every sum, here and in the gradients, so a non-finite weight does not give
+/// NaN there. The GPU kernels multiply the padding as zeros: an infinite weight times padding gives NaN.
 #[derive(Debug, Clone, Copy)]
 pub struct Conv2d<const N: usize = 3> {
     /// Stride and padding.
     pub geometry: Geometry,
-    /// The activation of the sum.
+    /// The activation after the convolution.
     pub activation: FusedActivation,
 }
 
@@ -46,13 +46,13 @@ impl Conv2d<2> {
     }
 }
 
-/// Of the inputs of a convolution the images and the weight, and the bias if there are three.
+/// Splits the inputs into images and weight, and the bias if there are three.
 pub(crate) fn split_inputs<T: Clone, const N: usize>(inputs: &[T; N]) -> ([T; 2], Option<T>) {
     const { assert!(N == 2 || N == 3, "a convolution has two inputs, and a third if it has a bias") };
     ([inputs[0].clone(), inputs[1].clone()], inputs.get(2).cloned())
 }
 
-/// The shapes of all inputs are not what `op` takes: `expected` for the images and the weight, and `[o]` for a bias.
+/// The error for inputs of wrong shapes: `expected` describes the images and the weight, and a bias must be `[o]`.
 pub(crate) fn wrong_shapes<const N: usize>(
     op: &str,
     expected: String,
@@ -101,7 +101,7 @@ impl<const N: usize> Kernel<N, 1> for Conv2d<N> {
     }
 }
 
-/// The gradients with respect to the input and the weight, each computed by a kernel of its own.
+/// The gradients with respect to the input and the weight, each computed by its own kernel.
 fn gradients(
     geometry: Geometry,
     [x, weight]: [&Tensor; 2],
@@ -115,7 +115,7 @@ fn gradients(
     ])
 }
 
-/// The gradient with respect to a bias that was added to every pixel of its channel.
+/// The gradient `[c]` with respect to a bias that was added to every pixel of its channel.
 pub(crate) fn bias_gradient(dy: &Tensor, needed: bool) -> Result<Option<Tensor>> {
     if_needed(needed, || {
         let [dbias] = tensor::run(&SumOfChannels, [dy])?;
@@ -151,17 +151,17 @@ impl<const N: usize> Op<N> for Conv2d<N> {
 }
 
 impl<'t> Var<'t> {
-    /// The convolution of these images `[n, c, h, w]` with `weight: [o, c, kh, kw]`, plus `bias: [o]`.
+    /// The convolution of images `[n, c, h, w]` with `weight: [o, c, kh, kw]` plus `bias: [o]`, as `[n, o, oh, ow]`.
     ///
     /// # Errors
-    /// If the shapes are not such, a stride is zero or the kernel does not fit into the padded image.
+    /// If the shapes do not match, a stride is zero or the kernel does not fit into the padded image.
     pub fn conv2d(&self, weight: &Self, bias: &Self, geometry: Geometry) -> Result<Self> {
         let op = Conv2d::<3> { geometry, activation: FusedActivation::Identity };
         let [y] = self.tape.apply(op, [self, weight, bias])?;
         Ok(y)
     }
 
-    /// [`Var::conv2d`], then [`Var::relu`], in one operation.
+    /// [`Var::conv2d`] followed by [`Var::relu`], as one operation.
     ///
     /// # Errors
     /// As [`Var::conv2d`].
@@ -171,7 +171,7 @@ impl<'t> Var<'t> {
         Ok(y)
     }
 
-    /// The convolution of these images `[n, c, h, w]` with `weight: [o, c, kh, kw]`.
+    /// The convolution of images `[n, c, h, w]` with `weight: [o, c, kh, kw]`, as `[n, o, oh, ow]`.
     ///
     /// # Errors
     /// As [`Var::conv2d`].
@@ -233,19 +233,19 @@ pub(crate) mod cases {
         }
     }
 
-    /// Kernels of 1 to 3, often not square; strides up to 3, so also over the kernel; padding of up to 2 on
-    /// one axis or both; images as small as the kernel allows, and often of one pixel below a kernel of one.
+    /// Kernels of 1 to 3, often not square; strides up to 3, which may exceed the kernel; padding of up to 2 on one
+    /// axis or both; images as small as the kernel allows, and often 1 x 1 images with 1 x 1 kernels.
     pub(crate) fn small() -> BoxedStrategy<(Geometry, Convolution)> {
         let counts = || (length(1..3), 1..3usize, 1..3usize).boxed();
         prop_oneof![3 => convolutions(counts(), 1..4, 1..4), 1 => convolutions(counts(), 1..2, 1..2)].boxed()
     }
 
-    /// Sums of 256 terms and more, and more pixels than a tile has.
+    /// Sums of 256 or more terms, and more pixels than one tile.
     pub(crate) fn long() -> BoxedStrategy<(Geometry, Convolution)> {
         convolutions((1..6usize, 20..40usize, 1..40usize).boxed(), 3..6, 1..18)
     }
 
-    /// Batches of more than 32 and 64, every number of channels beside a tile, every small side.
+    /// Batches of more than 32 and 64, and all numbers of channels and sides around the size of a tile.
     pub(crate) fn swept_sizes() -> Vec<BoxedStrategy<(Geometry, Convolution)>> {
         let counts: [&[usize]; 4] = [&[1, 33, 66], &[32, 65], &LENGTHS[..34], &LENGTHS[..20]];
         swept(counts, &[3, 2, 4, 1], |[n, c, o, side]| {
@@ -253,7 +253,7 @@ pub(crate) mod cases {
         })
     }
 
-    /// Whether a sliding window is of a class that only windows have.
+    /// Whether the sizes belong to a shape class that only sliding windows have.
     pub(crate) fn window_shows(sizes: Option<Convolution>, class: ShapeClass) -> bool {
         let sizes = sizes.expect("a case fits");
         let left = |axis: usize| {
@@ -266,7 +266,7 @@ pub(crate) mod cases {
         }
     }
 
-    /// The most terms that a number of the output or of a gradient is a sum of.
+    /// The largest number of terms of one element of the output or of a gradient.
     pub(crate) fn reduced(sizes: &Convolution) -> usize {
         let taps = sizes.kernel[0] * sizes.kernel[1];
         let pixels = sizes.n * (sizes.out[0] * sizes.out[1]).max(sizes.image[0] * sizes.image[1]);

@@ -1,5 +1,5 @@
-//! The transposed convolution, with an optional bias and an optional fused ReLU: the input gradient of a convolution, used
-//! to upsample images.
+//! The transposed convolution, with an optional bias and an optional fused ReLU. It is the input gradient of a
+//! convolution and used to upsample images.
 
 use ndarray::{ArrayD, ArrayViewD};
 use tensor::conv::{Convolution, Epilogue};
@@ -11,28 +11,28 @@ use crate::op::run_if;
 use crate::ops::conv2d::{self, Conv2d, ConvGradInput, ConvGradWeight, Geometry, launches, with_bias};
 use crate::{Op, Result, Var};
 
-/// From images `[n, c, h, w]`, a weight `[c, o, kh, kw]` and a bias `[o]` to images `[n, o, ..]` with sides
+/// Maps images `[n, c, h, w]`, with a weight `[c, o, kh, kw]` and a bias `[o]`, to images `[n, o, ..]` with sides
 /// `(side - 1) stride - 2 padding + kernel + output_padding`.
 ///
-/// It is the input gradient of the convolution whose output has the shape of these images. `N` counts the inputs:
-/// `ConvTranspose2d<2>` has no bias, for decoders that normalise.
+/// It is the input gradient of the convolution that maps images of the output shape to the input shape. `N` is the
+/// number of inputs: `ConvTranspose2d<2>` has no bias, for layers that are followed by a normalisation.
 ///
-/// As in a convolution what the padding cuts off is left out of every sum, and the kernels of a GPU multiply zeros there: an
-/// infinite weight gives NaN where it meets no image.
+/// As in a convolution, contributions to the padding are excluded on the CPU, while the GPU kernels multiply by zeros:
+/// an infinite weight gives NaN where it is not multiplied by a pixel of the image.
 #[derive(Debug, Clone, Copy)]
 pub struct ConvTranspose2d<const N: usize = 3> {
     /// Stride, padding and output padding.
     pub attributes: Transposed,
-    /// The activation of the sum.
+    /// The activation after the transposed convolution.
     pub activation: FusedActivation,
 }
 
 /// The attributes of a transposed convolution, rows first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Transposed {
-    /// Stride and padding of the convolution whose gradient this is.
+    /// The stride and padding of the convolution whose input gradient this is.
     pub geometry: Geometry,
-    /// Additional rows and columns of the output, as PyTorch's `output_padding`; below the stride.
+    /// Additional rows and columns of the output, as `output_padding` in PyTorch; below the stride.
     pub output_padding: [usize; 2],
 }
 
@@ -42,7 +42,7 @@ impl Transposed {
         Self { geometry: Geometry::square(stride, padding), output_padding: [output_padding; 2] }
     }
 
-    /// The convolution whose input gradient this is: `image` is what comes out here and `out` what goes in.
+    /// The convolution whose input gradient this is: its `image` is the output here, its `out` the input.
     fn sizes(&self, x: &[usize], weight: &[usize]) -> Option<Convolution> {
         let (&[_, _, h, w], &[_, _, kh, kw]) = (x, weight) else { return None };
         let side = |axis: usize| -> Option<usize> {
@@ -75,7 +75,8 @@ impl Transposed {
         self.gradient(sizes.image).reference_4d(x, weight)
     }
 
-    /// The gradient with respect to the images is the convolution itself; for the weight, image and output are swapped.
+    /// The gradient with respect to the images is the convolution; that of the weight has the roles of image and output
+    /// swapped.
     fn gradients(
         &self,
         [x, weight]: [&Tensor; 2],
@@ -157,19 +158,19 @@ impl<const N: usize> Op<N> for ConvTranspose2d<N> {
 }
 
 impl<'t> Var<'t> {
-    /// The transposed convolution of these images `[n, c, h, w]` with `weight: [c, o, kh, kw]`, plus
-    /// `bias: [o]`.
+    /// The transposed convolution of images `[n, c, h, w]` with `weight: [c, o, kh, kw]` plus `bias: [o]`, as
+    /// `[n, o, oh, ow]`.
     ///
     /// # Errors
-    /// If the shapes are not such, a stride is zero, an output padding is not below its stride or the
-    /// output would be empty.
+    /// If the shapes do not match, a stride is zero, the output padding is not below the stride, or the output would be
+    /// empty.
     pub fn conv_transpose2d(&self, weight: &Self, bias: &Self, attributes: Transposed) -> Result<Self> {
         let op = ConvTranspose2d::<3> { attributes, activation: FusedActivation::Identity };
         let [y] = self.tape.apply(op, [self, weight, bias])?;
         Ok(y)
     }
 
-    /// [`Var::conv_transpose2d`], then [`Var::relu`], in one operation.
+    /// [`Var::conv_transpose2d`] followed by [`Var::relu`], as one operation.
     ///
     /// # Errors
     /// As [`Var::conv_transpose2d`].
@@ -179,7 +180,7 @@ impl<'t> Var<'t> {
         Ok(y)
     }
 
-    /// The transposed convolution of these images `[n, c, h, w]` with `weight: [c, o, kh, kw]`.
+    /// The transposed convolution of images `[n, c, h, w]` with `weight: [c, o, kh, kw]`, as `[n, o, oh, ow]`.
     ///
     /// # Errors
     /// As [`Var::conv_transpose2d`].
@@ -247,9 +248,8 @@ mod cases {
         }
     }
 
-    /// The transposed convolution that undoes the sizes of a convolution. The convolution never reads the
-    /// last rows and columns of its image where the stride does not divide; the output padding brings them
-    /// back.
+    /// The transposed convolution that inverts the shapes of a convolution. If the stride does not divide, the
+    /// convolution does not read the last rows and columns of its image; the output padding restores them.
     fn attributes(geometry: Geometry, sizes: &Convolution) -> Transposed {
         let left = |axis: usize| {
             let padded = sizes.image[axis] + 2 * geometry.padding[axis];

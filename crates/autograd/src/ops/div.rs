@@ -18,7 +18,7 @@ impl Map2 for Div {
     }
 }
 
-/// `-(quotient dx)`, the gradient of the divisor, where `dx = grad_output / y` is that of the dividend.
+/// `-(quotient dx)`: the gradient of the divisor, where `dx = grad_output / y` is the gradient of the dividend.
 #[derive(Debug, Clone, Copy)]
 struct DivisorGrad;
 
@@ -64,7 +64,7 @@ impl<'t> Var<'t> {
     /// `self / other`; the shapes are broadcast.
     ///
     /// # Errors
-    /// If neither shape broadcasts to the other.
+    /// If the shapes do not broadcast to a common shape.
     pub fn div(&self, other: &Self) -> Result<Self> {
         let [x, y] = self.broadcast_with(other)?;
         let [quotient] = self.tape.apply(Div, [&x, &y])?;
@@ -93,7 +93,7 @@ mod cases {
                 .prop_map(|(x, negative)| {
                     let sign = if negative { -1.0 } else { 1.0 };
                     let values = x.to_f64_vec().into_iter().map(|x| sign * x).collect();
-                    Tensor::from_vec(values, x.shape()).expect("as many values as before")
+                    Tensor::from_vec(values, x.shape()).expect("the number of values is unchanged")
                 })
                 .boxed()
         }

@@ -1,5 +1,5 @@
-//! Dropout (Srivastava et al., 2014, JMLR 15): zeroes each element with probability `p` and scales the others up to keep
-//! the mean.
+//! Dropout (Srivastava et al., 2014, JMLR 15): zeroes each element with probability `p` and scales the others up, so
+//! that the mean is unchanged.
 
 use ndarray::{ArrayD, ArrayViewD};
 use tensor::gpu::{Argument, Call};
@@ -17,13 +17,13 @@ const BLOCKS: usize = 1024;
 
 /// `y = x / (1 - p)` where an element is kept, `0` where it is dropped.
 ///
-/// Whether element `i` is kept is a function of `(stream, step, i)`: the backward pass recomputes the mask
-/// instead of storing it.
+/// Whether element `i` is kept depends only on `(stream, step, i)`, so the backward pass recomputes the mask instead of
+/// storing it.
 #[derive(Debug, Clone, Copy)]
 pub struct Dropout {
     /// The probability of dropping an element, in [0, 1).
     pub p: f64,
-    /// The source of randomness of this layer.
+    /// The stream of random numbers of this layer.
     pub stream: Stream,
     /// The index of the mask in the stream, such as the number of the training step.
     pub step: u64,
@@ -44,7 +44,7 @@ impl Dropout {
         1.0 / (1.0 - self.p)
     }
 
-    /// A random word is below this with probability `p`.
+    /// An element is dropped if its random word is below this threshold, which has probability `p`.
     fn threshold(&self) -> u32 {
         (self.p * 2f64.powi(32)) as u32
     }
@@ -55,8 +55,8 @@ impl Dropout {
         self.stream.block(self.step, block as u64).map(|word| word >= threshold)
     }
 
-    /// The kernel arguments of a mask: its key, its step, the threshold below which a word drops its element, and the scale
-    /// of kept elements.
+    /// The kernel arguments of a mask: its key, its step, the threshold of [`Dropout::threshold`], and the scale of
+    /// kept elements.
     pub(crate) fn arguments(&self) -> [Argument<'static>; 4] {
         [
             Argument::U64(self.stream.key()),
@@ -72,7 +72,7 @@ impl Dropout {
     }
 }
 
-/// The mask is the same for `x` and `dy`, so the backward pass is the same kernel.
+/// The mask is the same for `x` and `dy`, so this kernel also computes the backward pass.
 impl Kernel<1, 1> for Dropout {
     fn name(&self) -> &'static str {
         "dropout"
@@ -202,7 +202,7 @@ mod tests {
     fn a_fraction_p_is_dropped_and_the_mean_is_kept() {
         let y = dropped(0.2, 0);
         let zeros = y.iter().filter(|&&y| y == 0.0).count();
-        // Binomial(40000, 0.2): mean 8000, standard deviation 80; five of them is 400.
+        // Binomial(40000, 0.2): the mean is 8000 and the standard deviation 80; five standard deviations are 400.
         assert!(zeros.abs_diff(8000) < 400, "{zeros}");
         assert!(y.iter().all(|&y| y == 0.0 || y == 1.25));
     }
@@ -211,7 +211,7 @@ mod tests {
     fn a_step_always_has_the_same_mask_and_another_step_has_another() {
         assert_eq!(dropped(0.5, 3), dropped(0.5, 3));
         let agree = dropped(0.5, 3).iter().zip(dropped(0.5, 4)).filter(|(a, b)| **a == *b).count();
-        // Binomial(40000, 0.5): mean 20000, standard deviation 100.
+        // Binomial(40000, 0.5): the mean is 20000 and the standard deviation 100; five standard deviations are 500.
         assert!(agree.abs_diff(20_000) < 500, "{agree}");
     }
 

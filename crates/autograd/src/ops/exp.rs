@@ -27,7 +27,7 @@ impl Map for Exp {
 impl Op<1> for Exp {
     const NAME: &'static str = "exp";
 
-    /// The output, which is its own derivative.
+    /// The output, because `e^x` is its own derivative.
     type Saved = Tensor;
 
     fn forward(&self, inputs: [&Tensor; 1]) -> Result<([Tensor; 1], Tensor)> {
@@ -61,7 +61,7 @@ mod cases {
 
         const LINEAR: [bool; 1] = [false; 1];
 
-        /// `e^11` is near the largest number of `f16`, and the gradient reads the output.
+        /// `e^11` is near the largest finite `f16` value, and the gradient reads the output.
         const LARGE: [f64; 2] = [8.0, 11.0];
 
         fn op() -> BoxedStrategy<Self> {

@@ -1,4 +1,4 @@
-//! Gathering rows of each image, such as visible tokens or a permutation of all tokens.
+//! Gathering of rows of each image, such as visible tokens or a permutation of all tokens.
 
 use ndarray::{Array3, ArrayD, ArrayViewD};
 use tensor::gpu::{Argument, Call, Grid};
@@ -11,24 +11,24 @@ use crate::{Error, Op, Result, Var};
 /// Gathers rows `rows: [n, k]` from `x: [n, t, d]` as `[n, k, d]`. A row may be gathered repeatedly.
 #[derive(Debug, Clone)]
 pub struct GatherRows {
-    /// The `k` row indices of each image, image after image, all below `t`.
+    /// The `k` row indices of each image, image by image, all below `t`.
     pub rows: Indices,
 }
 
-/// Returns an error of `op` unless `rows` has equally many rows for each of the `n` images, all below `t`.
+/// Returns an error of `op` unless `rows` has the same number of rows for each of the `n` images, all below `t`.
 pub(crate) fn check(op: &'static str, rows: &Indices, n: usize, t: usize) -> Result<()> {
     let mismatch = |expected: String, got: String| Err(Error::Indices { op, expected, got });
     if n == 0 || !rows.len().is_multiple_of(n) {
         let got = format!("{} rows for {n} images", rows.len());
-        return mismatch("equally many rows for each image, and at least one image".into(), got);
+        return mismatch("the same number of rows for each image, and at least one image".into(), got);
     }
     match rows.max() {
-        Some(row) if row as usize >= t => mismatch(format!("rows below {t}"), format!("row {row}")),
+        Some(row) if row as usize >= t => mismatch(format!("row indices below {t}"), format!("row {row}")),
         _ => Ok(()),
     }
 }
 
-/// Launches `entry(y, x, rows, n, t, k, d)`, with `t` rows in each of `n` images and `k` of them gathered.
+/// Launches `entry(y, x, rows, n, t, k, d)`, where each of `n` images has `t` rows, of which `k` are gathered.
 pub(crate) fn launch_rows(
     call: Call<'_>,
     entry: &str,
@@ -104,7 +104,7 @@ impl Op<1> for GatherRows {
 }
 
 impl<'t> Var<'t> {
-    /// Gathers the rows `[n, k]` of these tokens `[n, t, d]` as `[n, k, d]`.
+    /// Gathers the rows `rows: [n, k]` of tokens `[n, t, d]` as `[n, k, d]`.
     ///
     /// # Errors
     /// If the number of rows is not a multiple of `n`, or a row is not below `t`.
@@ -137,7 +137,7 @@ mod cases {
             of_size(1..5, 0..5, 0..4)
         }
 
-        /// Few rows and many indices, so that many gradients accumulate in one row.
+        /// Few rows and many indices, so that many gradients are added to one row.
         fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
             of_size(1..4, 256..1024, 31..34)
         }

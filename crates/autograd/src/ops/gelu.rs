@@ -50,7 +50,7 @@ impl Map2 for GeluGrad {
 
     #[inline(always)]
     fn formula_f32(&self, x: f32, dy: f32) -> f32 {
-        // Not with `erf`: with `exp` in addition, the loop body is too large for the compiler to vectorise.
+        // Not computed with `erf`: `erf` and `exp` together make the loop too large for the compiler to vectorise.
         let [below, density] = math::normal(x);
         (below + x * density) * dy
     }
@@ -126,7 +126,7 @@ mod tests {
             2.484_475_836_685_559_7,
         ];
         for (y, known) in y.to_f64_vec().into_iter().zip(known) {
-            // The error of the error function, 1e-15, times at most 3 / 2.
+            // The error of the error function, 1e-15, is multiplied by at most 3/2.
             assert!((y - known).abs() <= 2e-15, "{y} {known}");
         }
     }
@@ -144,7 +144,8 @@ mod tests {
             let ([fast], [slow]) = (fast.unwrap(), slow.unwrap());
             let values = fast.to_f64_vec().into_iter().zip(slow.to_f64_vec()).zip(x.to_f64_vec());
             for ((fast, slow), x) in values {
-                // The distribution function is within three epsilon and at most 1; the rest adds one.
+                // The distribution function has an error of at most three epsilon and a value of at most 1; the product
+                // adds one rounding.
                 let allowed = 4.0 * f64::from(f32::EPSILON) * x.abs().max(1.0);
                 assert!((fast - slow).abs() <= allowed, "{fast} and {slow} at {x}");
             }

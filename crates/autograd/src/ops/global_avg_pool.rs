@@ -1,4 +1,4 @@
-//! Global average pooling: the mean of each channel of each image.
+//! Global average pooling (Lin, Chen and Yan, 2014, arXiv 1312.4400): the mean of each channel of each image.
 
 use ndarray::{Array4, ArrayD, ArrayViewD, Axis};
 use tensor::gpu::{Argument, Call, Grid};
@@ -110,7 +110,7 @@ impl Op<1> for GlobalAvgPool {
 }
 
 impl<'t> Var<'t> {
-    /// The mean of each channel of these images `[n, c, h, w]`, as `[n, c]`.
+    /// The mean of each channel of images `[n, c, h, w]`, as `[n, c]`.
     ///
     /// # Errors
     /// If the value is not a batch of images, or the images have no pixels.

@@ -25,7 +25,7 @@ pub struct LayerNorm {
     pub eps: f64,
 }
 
-/// Also returns the mean and `rstd = 1 / sqrt(variance + eps)` of each row.
+/// Computes `y`, and the mean and `rstd = 1 / sqrt(variance + eps)` of each row.
 impl Kernel<3, 3> for LayerNorm {
     fn name(&self) -> &'static str {
         "layer_norm"
@@ -82,8 +82,8 @@ impl Kernel<3, 3> for LayerNorm {
     }
 }
 
-/// The gradient with respect to `x`. Each `x` also affects the mean and the variance of its row, so with `g = weight dy`
-/// and `z` the normalised row, `dx = (g - mean(g) - z mean(g z)) / sqrt(variance + eps)`.
+/// The gradient with respect to `x`, which also affects the mean and the variance of its row. With `g = weight dy` and
+/// `z` the normalised row, `dx = (g - mean(g) - z mean(g z)) / sqrt(variance + eps)`.
 #[derive(Debug, Clone, Copy)]
 struct LayerNormGradInput;
 
@@ -177,7 +177,7 @@ impl Kernel<4, 2> for LayerNormGradAffine {
     }
 
     fn launch(&self, call: Call<'_>, inputs: [&Tensor; 4], sums: [&Tensor; 2]) -> tensor::Result<()> {
-        /// The minimum number of rows of a part.
+        /// The minimum number of rows in each part of the sum on a GPU.
         const ROWS: usize = 32;
         let (rows, d) = (inputs[1].len(), sums[0].len());
         let of_part = terms_of_part(rows, d.div_ceil(32), ROWS);
@@ -194,7 +194,7 @@ impl Kernel<4, 2> for LayerNormGradAffine {
     fn fast(&self, inputs: [Slice<'_>; 4], [dweight, dbias]: [&mut [f32]; 2]) -> bool {
         let [x, means, rstds, dy] = inputs.map(|input| input.data);
         let d = dbias.len();
-        // First the sums of each block, then the blocks in order.
+        // The sums of each block are computed first, then added in the order of the blocks.
         let mut partial = vec![0.0; 2 * d * means.len().div_ceil(BLOCK)];
         let statistics = means.chunks(BLOCK).zip(rstds.chunks(BLOCK));
         let blocks = x.chunks(BLOCK * d).zip(dy.chunks(BLOCK * d)).zip(statistics);
@@ -255,10 +255,11 @@ impl Op<3> for LayerNorm {
 }
 
 impl<'t> Var<'t> {
-    /// Normalises each row along the last axis to mean zero and variance one, times `weight` plus `bias`, both `[d]`.
+    /// Normalises each row along the last axis to mean 0 and variance 1, then multiplies by `weight` and adds `bias`,
+    /// both `[d]`.
     ///
     /// # Errors
-    /// If `weight` and `bias` do not have the length of the last axis, it is empty, or `eps` is not positive.
+    /// If `weight` and `bias` do not have the length of the last axis, the axis is empty, or `eps` is not positive.
     pub fn layer_norm(&self, weight: &Self, bias: &Self, eps: f64) -> Result<Self> {
         let [y] = self.tape.apply(LayerNorm { eps }, [self, weight, bias])?;
         Ok(y)
@@ -280,7 +281,7 @@ pub(crate) mod cases {
     use crate::testing::strategies::{LENGTHS, shape, swept, tile, values};
 
     impl Cases<3> for LayerNorm {
-        // `backward` reads the normalised values. Rows here have a spread of at least 1, and the weights are below 2.
+        // `backward` reads the normalised values. Rows have a spread of at least 1 here, and the weights are below 2.
         const OUTPUT_SENSITIVITY: f64 = 4.0;
 
         const LINEAR: [bool; 3] = [false, true, true];
@@ -323,8 +324,8 @@ pub(crate) mod cases {
             .boxed()
     }
 
-    /// Values within a half of the centre of their position. For equal values in a row, normalisation has a curvature
-    /// that grows as `eps` shrinks, so rows need distinct centres.
+    /// Values within 1/2 of a centre given for each position. If the values of a row are equal, the curvature of the
+    /// normalisation grows as `eps` decreases, so rows need distinct centres.
     pub(crate) fn values_around(
         shape: &[usize],
         centre: impl Fn(usize) -> f64 + 'static,

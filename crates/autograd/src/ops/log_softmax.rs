@@ -9,12 +9,12 @@ use super::softmax::{each_block_of_rows, for_each_row, largest, launch_rows, row
 use crate::op::run_if;
 use crate::{Op, Result, Var};
 
-/// `x - ln sum(e^x)` over the last axis: finite where the logarithm of a vanishing probability would not be.
+/// `x - ln sum(e^x)` over the last axis. It is finite even where the softmax underflows to zero.
 #[derive(Debug, Clone, Copy)]
 pub struct LogSoftmax;
 
 each_isa! {
-    /// The logarithm of the softmax of each row.
+    /// Computes the log-softmax of each row.
     fn log_softmax_of_rows(x: &[f32], y: &mut [f32], columns: usize) {
         for (x, y) in x.chunks_exact(columns).zip(y.chunks_exact_mut(columns)) {
             let most = rows::largest(x);
@@ -50,7 +50,7 @@ impl Kernel<1, 1> for LogSoftmax {
         for_each_row(&mut y, |mut row| {
             let most = largest(&row);
             let ln_sum = pairwise(row.iter().map(|&x| (x - most).exp())).ln();
-            // The maximum is subtracted first: added to the logarithm it would cost the precision of large scores.
+            // The maximum is subtracted first: adding it to `ln_sum` would lose precision for large scores.
             row.mapv_inplace(|x| (x - most) - ln_sum);
         });
         [y]
@@ -110,7 +110,7 @@ impl Kernel<2, 1> for LogSoftmaxGrad {
 impl Op<1> for LogSoftmax {
     const NAME: &'static str = "log_softmax";
 
-    /// The input: an output rounded to 16 bits would make the probabilities less precise.
+    /// The input: an output rounded to 16 bits would give less precise probabilities.
     type Saved = Tensor;
 
     fn forward(&self, [x]: [&Tensor; 1]) -> Result<([Tensor; 1], Tensor)> {
@@ -123,7 +123,7 @@ impl Op<1> for LogSoftmax {
 }
 
 impl<'t> Var<'t> {
-    /// The logarithm of the softmax over the last axis.
+    /// The logarithm of the softmax over the last axis, in the same shape.
     ///
     /// # Errors
     /// If there is no last axis or it is empty.
@@ -176,7 +176,7 @@ mod tests {
             let x = Tensor::from_vec(vec![0.0, -1e4, 0.0, 0.0], &[2, 2]).unwrap().to_dtype(dtype);
             let y = tape.input(&x).log_softmax().unwrap();
             let half = Tensor::full(-std::f64::consts::LN_2, &[], dtype).item().unwrap();
-            // -1e4 as the type represents it.
+            // The value nearest to -1e4 in this type.
             let vanishing = Tensor::full(-1e4, &[], dtype).item().unwrap();
             assert_eq!(y.value().to_f64_vec(), [0.0, vanishing, half, half], "{dtype}");
         }

@@ -19,7 +19,7 @@ pub struct MatMul {
 }
 
 impl MatMul {
-    /// `[m, k, n]` of a product of these stored shapes, if they match.
+    /// The sizes `[m, k, n]` for operands of these stored shapes, if they match.
     pub(crate) fn sizes(&self, a: &[usize], b: &[usize]) -> Option<[usize; 3]> {
         let (&[a_rows, a_columns], &[b_rows, b_columns]) = (a, b) else { return None };
         let (m, k) = if self.transpose_a { (a_columns, a_rows) } else { (a_rows, a_columns) };
@@ -47,7 +47,7 @@ impl MatMul {
             x.into_dimensionality::<Ix2>().expect("the shape rule was checked").to_owned()
         };
         let (a, b) = (matrix(a), matrix(b));
-        // Dot products of rows of A and rows of B^T, so that both are read contiguously.
+        // Each element is the dot product of a row of A and a row of B^T, so that both are read contiguously.
         let (a, b_t) = (turned(a.view(), self.transpose_a), turned(b.view(), !self.transpose_b));
         ArrayD::from_shape_fn(vec![a.nrows(), b_t.nrows()], |at| {
             pairwise(a.row(at[0]).iter().zip(b_t.row(at[1])).map(|(&x, &y)| x * y))
@@ -73,7 +73,7 @@ impl MatMul {
         self.launch_batch(call, [a, b], out, epilogue, (1, sizes))
     }
 
-    /// [`MatMul::launch_2d`] of each pair of matrices of a batch.
+    /// Launches [`MatMul::launch_2d`] for each pair of matrices of a batch.
     pub(crate) fn launch_batch(
         &self,
         call: Call<'_>,
@@ -103,7 +103,7 @@ impl MatMul {
         })
     }
 
-    /// [`MatMul::gradients`] with another multiplication.
+    /// [`MatMul::gradients`] computed with the function `multiply`.
     pub(crate) fn gradients_by(
         &self,
         [a, b]: [&Tensor; 2],
@@ -174,7 +174,7 @@ impl Op<2> for MatMul {
 }
 
 impl<'t> Var<'t> {
-    /// Matrix multiplication of `[m, k]` by `[k, n]`.
+    /// Matrix multiplication of `[m, k]` by `[k, n]`, as `[m, n]`.
     ///
     /// # Errors
     /// If the shapes do not match.

@@ -1,4 +1,4 @@
-//! Matrix multiplication with fused bias and optional ReLU: the affine layer.
+//! Matrix multiplication with fused bias and optional ReLU: the linear (affine) layer.
 
 use ndarray::{ArrayD, ArrayViewD};
 use tensor::gpu::Call;
@@ -15,7 +15,7 @@ use crate::{Op, Result, Var};
 pub struct MatMulBias {
     /// The matrix multiplication, with its transpose flags.
     pub product: MatMul,
-    /// The activation.
+    /// The activation after the bias.
     pub activation: FusedActivation,
 }
 
@@ -57,7 +57,7 @@ impl Kernel<3, 1> for MatMulBias {
 impl Op<3> for MatMulBias {
     const NAME: &'static str = "matmul_bias";
 
-    /// The two matrices, and the output if the activation needs it.
+    /// The two matrices, and the output if the backward pass of the activation needs it.
     type Saved = ([Tensor; 2], Option<Tensor>);
 
     fn forward(&self, [a, b, bias]: [&Tensor; 3]) -> Result<([Tensor; 1], Self::Saved)> {
@@ -83,7 +83,8 @@ impl Op<3> for MatMulBias {
 }
 
 impl<'t> Var<'t> {
-    /// The affine layer `self weight^T + bias`, with `self: [n, inputs]`, `weight: [outputs, inputs]`, `bias: [outputs]`.
+    /// The linear layer `self weight^T + bias`, with `self: [n, inputs]`, `weight: [outputs, inputs]`,
+    /// `bias: [outputs]`, as `[n, outputs]`.
     ///
     /// # Errors
     /// If the shapes do not match.
@@ -91,7 +92,7 @@ impl<'t> Var<'t> {
         self.affine(weight, bias, FusedActivation::Identity)
     }
 
-    /// [`Var::linear`] followed by [`Var::relu`], fused.
+    /// [`Var::linear`] followed by [`Var::relu`], as one operation.
     ///
     /// # Errors
     /// As [`Var::linear`].

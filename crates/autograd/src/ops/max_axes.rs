@@ -7,9 +7,10 @@ use crate::ops::sum_axes::SumAxes;
 use crate::ops::transpose::Transpose;
 use crate::{Op, Result, Var};
 
-/// The maximum over `axes`, NaN where a term is NaN. The gradient goes to the first maximum in row-major order.
+/// The maximum over `axes`; NaN if any element is NaN. The gradient goes to the first maximum in row-major order.
 ///
-/// The axes are moved to the end; then each maximum is that of a window over a whole image of one row, as in max-pooling.
+/// The axes are moved to the end. Each maximum is then that of one window that covers an image of one row, as in
+/// max-pooling.
 #[derive(Debug, Clone)]
 pub struct MaxAxes {
     /// The axes to take the maximum over, distinct and in any order; may be empty.
@@ -18,11 +19,11 @@ pub struct MaxAxes {
     pub keep: bool,
 }
 
-/// The positions of the maxima, and how to move their gradients back.
+/// The positions of the maxima, and the permutation of axes for the backward pass.
 #[derive(Debug)]
 pub struct Saved {
     places: Places,
-    /// Moves the axes to the end; `None` if they are there.
+    /// The permutation that moves the axes to the end; `None` if they are already there.
     to_end: Option<Transpose>,
     /// The shape with the axes at the end.
     moved: Vec<usize>,
@@ -101,7 +102,7 @@ impl<'t> Var<'t> {
     /// ```
     ///
     /// # Errors
-    /// If an axis does not exist, is named twice, or there is no element, or more than 2^24, along the axes.
+    /// If an axis does not exist or is repeated, or if there are no elements, or more than 2^24, along the axes.
     pub fn max_axes(&self, axes: &[usize], keep: bool) -> Result<Self> {
         let [y] = self.tape.apply(MaxAxes { axes: axes.to_vec(), keep }, [self])?;
         Ok(y)
@@ -165,7 +166,7 @@ mod cases {
         }
     }
 
-    /// Maxima over some of the axes that are not empty.
+    /// Maxima over some of the non-empty axes.
     fn maxima(shape: BoxedStrategy<Vec<usize>>) -> BoxedStrategy<Case<MaxAxes, 1>> {
         shape
             .prop_then(|shape| {

@@ -1,4 +1,4 @@
-//! Max-pooling.
+//! Two-dimensional max-pooling.
 
 pub(crate) mod windows;
 
@@ -10,8 +10,8 @@ use self::windows::{Largest, Places, Windows, check_count};
 use crate::ops::conv2d::output_length;
 use crate::{Op, Result, Var};
 
-/// The maximum of each window of images `[n, c, h, w]`, as `[n, c, oh, ow]`. The padding counts as minus
-/// infinity; it is at most half the kernel, so that every window overlaps the image.
+/// The maximum of each window of images `[n, c, h, w]`, as `[n, c, oh, ow]`. The padding counts as minus infinity. It
+/// is at most half the kernel, so that every window overlaps the image.
 ///
 /// The gradient goes to the first maximum of a window in row-major order.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +30,7 @@ impl MaxPool2d {
         Self { kernel: [kernel; 2], stride: [stride; 2], padding: [padding; 2] }
     }
 
-    /// The part of each of `count` windows along `axis` inside an image of this length.
+    /// For each of `count` windows along `axis`, the part that lies inside an image of this length.
     fn ranges(&self, axis: usize, length: usize, count: usize) -> Vec<Range<usize>> {
         let (kernel, stride, padding) = (self.kernel[axis], self.stride[axis], self.padding[axis]);
         let starts = (0..count).map(|place| place * stride);
@@ -44,7 +44,7 @@ impl MaxPool2d {
         output_length(length, kernel, self.stride[axis], padding).filter(|_| padding <= kernel / 2)
     }
 
-    /// The rows and the columns of all windows of images of this shape.
+    /// The row ranges and column ranges of all windows of images of this shape.
     fn windows(&self, x: &[usize]) -> tensor::Result<[Vec<Range<usize>>; 2]> {
         if let &[n, c, h, w] = x
             && let (Some(rows), Some(columns)) = (self.count(0, h), self.count(1, w))
@@ -62,7 +62,7 @@ impl MaxPool2d {
 }
 
 impl MaxPool2d {
-    /// The maxima of all windows of images of this shape.
+    /// The kernel for all windows of images of this shape.
     ///
     /// # Errors
     /// If the kernel does not fit, or there are too many windows.
@@ -97,11 +97,11 @@ impl Op<1> for MaxPool2d {
 }
 
 impl<'t> Var<'t> {
-    /// Max-pooling of images `[n, c, h, w]`.
+    /// Max-pooling of images `[n, c, h, w]` to `[n, c, oh, ow]`.
     ///
     /// # Errors
-    /// If the kernel does not fit into the padded image, the padding is over half the kernel, a stride or a size
-    /// of the kernel is zero, or an image has more than 2^24 pixels.
+    /// If the kernel does not fit into the padded image, the padding exceeds half the kernel, a stride or a side of the
+    /// kernel is zero, or an image has more than 2^24 pixels.
     pub fn max_pool2d(&self, pool: MaxPool2d) -> Result<Self> {
         let [y] = self.tape.apply(pool, [self])?;
         Ok(y)
@@ -162,8 +162,8 @@ pub(crate) mod cases {
         }
     }
 
-    /// Distinct values, at least 0.01 apart within an image of up to 400 pixels, so that no finite difference
-    /// changes the maximum. Larger images repeat values, so that windows have ties.
+    /// Distinct values, at least 0.01 apart within an image of up to 400 pixels, so that finite differences do not
+    /// change a maximum. Larger images repeat values, so that windows have ties.
     pub(crate) fn distinct(shape: [usize; 4]) -> BoxedStrategy<Tensor> {
         let len: usize = shape.iter().product();
         Just((0..len).map(|i| (i % 400) as f64 / 100.0 - 2.0).collect::<Vec<f64>>())

@@ -6,7 +6,7 @@ use crate::op::if_needed;
 use crate::ops::mul::Mul;
 use crate::{Op, Result, Var};
 
-/// `max(x, y)` for two tensors of equal shape, NaN where either is NaN. At a tie each input gets half of the gradient.
+/// `max(x, y)` for two tensors of equal shape, NaN if either is NaN. At a tie each input gets half of the gradient.
 #[derive(Debug, Clone, Copy)]
 pub struct Maximum;
 
@@ -15,13 +15,13 @@ impl Map2 for Maximum {
 
     #[inline(always)]
     fn formula<A: Real>(&self, x: A, y: A) -> A {
-        // A comparison with NaN is false; the sum is NaN.
+        // A comparison with NaN is false; the sum then propagates the NaN.
         let larger = if x > y { x } else { y };
         if x.is_nan() || y.is_nan() { x + y } else { larger }
     }
 }
 
-/// The share of the gradient that `x` gets from `max(x, y)`: 1 above `y`, 0 below, a half at a tie.
+/// The fraction of the gradient that `x` gets from `max(x, y)`: 1 above `y`, 0 below, 1/2 at a tie.
 #[derive(Debug, Clone, Copy)]
 struct Share;
 
@@ -37,7 +37,7 @@ impl Map2 for Share {
     }
 }
 
-/// The gradient of `x` from `max(x, y)`, which is also that of `x` from `min` after the two are exchanged.
+/// The gradient of `x` from `max(x, y)`. With `x` and `y` exchanged, it is also the gradient of `x` from `min(x, y)`.
 pub(crate) fn share_of(x: &Tensor, y: &Tensor, grad_output: &Tensor, needed: bool) -> Result<Option<Tensor>> {
     if_needed(needed, || {
         let [share] = tensor::run(&Share, [x, y])?;
@@ -70,7 +70,7 @@ impl<'t> Var<'t> {
     /// The maximum of `self` and `other`, element-wise; the shapes are broadcast.
     ///
     /// # Errors
-    /// If neither shape broadcasts to the other.
+    /// If the shapes do not broadcast to a common shape.
     pub fn maximum(&self, other: &Self) -> Result<Self> {
         let [x, y] = self.broadcast_with(other)?;
         let [larger] = self.tape.apply(Maximum, [&x, &y])?;

@@ -11,7 +11,7 @@ use crate::{Op, Result, Var};
 
 /// The mean over non-empty axes, in the type of the input.
 ///
-/// The gradient is in that type too, so for a mean over very many 16-bit elements prefer a loss.
+/// The gradient has the same type, so for a mean over very many 16-bit elements, use a loss in the accumulator type.
 #[derive(Debug, Clone)]
 pub struct MeanAxes(pub SumAxes);
 
@@ -73,7 +73,7 @@ impl<'t> Var<'t> {
     /// The mean over `axes`, which are kept with length 1 if `keep` is true and removed otherwise.
     ///
     /// # Errors
-    /// If an axis does not exist, is named twice or is empty.
+    /// If an axis does not exist, is repeated or is empty.
     pub fn mean_axes(&self, axes: &[usize], keep: bool) -> Result<Self> {
         let [y] = self.tape.apply(MeanAxes(SumAxes { axes: axes.to_vec(), keep }), [self])?;
         Ok(y)
@@ -111,8 +111,8 @@ mod cases {
             means(shape(0..=4, 1..4))
         }
 
-        /// Not longer: the gradient of each element is stored in the type of the input, and `f16` is subnormal
-        /// below 6e-5.
+        /// The sums are not longer, because the gradient of each element is stored in the type of the input, and `f16`
+        /// is subnormal below 6e-5.
         fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
             let lengths = (1..3usize, prop_oneof![256..750usize, tile()], 1..3usize);
             means(lengths.prop_then(|(a, b, c)| Just(vec![a, b, c]).prop_shuffle()).boxed())

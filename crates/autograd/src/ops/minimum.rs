@@ -5,7 +5,7 @@ use tensor::{Map2, Real, Tensor};
 use crate::ops::maximum::share_of;
 use crate::{Op, Result, Var};
 
-/// `min(x, y)` for two tensors of equal shape, NaN where either is NaN. At a tie each input gets half of the gradient.
+/// `min(x, y)` for two tensors of equal shape, NaN if either is NaN. At a tie each input gets half of the gradient.
 #[derive(Debug, Clone, Copy)]
 pub struct Minimum;
 
@@ -14,7 +14,7 @@ impl Map2 for Minimum {
 
     #[inline(always)]
     fn formula<A: Real>(&self, x: A, y: A) -> A {
-        // A comparison with NaN is false; the sum is NaN.
+        // A comparison with NaN is false; the sum then propagates the NaN.
         let smaller = if x < y { x } else { y };
         if x.is_nan() || y.is_nan() { x + y } else { smaller }
     }
@@ -44,7 +44,7 @@ impl<'t> Var<'t> {
     /// The minimum of `self` and `other`, element-wise; the shapes are broadcast.
     ///
     /// # Errors
-    /// If neither shape broadcasts to the other.
+    /// If the shapes do not broadcast to a common shape.
     pub fn minimum(&self, other: &Self) -> Result<Self> {
         let [x, y] = self.broadcast_with(other)?;
         let [smaller] = self.tape.apply(Minimum, [&x, &y])?;

@@ -41,7 +41,7 @@ impl Kernel<2, 1> for Mse {
     }
 
     fn launch(&self, call: Call<'_>, [x, y]: [&Tensor; 2], [loss]: [&Tensor; 1]) -> tensor::Result<()> {
-        // A thread loads four elements at once.
+        // Each thread loads four elements at once.
         let grid = Grid::over(x.len().div_ceil(4));
         let parts = call.scratch(&[grid.blocks[0] as usize], DType::F32)?;
         let arguments = [Argument::Out(&parts), Argument::In(x), Argument::In(y), Argument::Size(x.len())];
@@ -118,10 +118,10 @@ impl Op<2> for Mse {
 }
 
 impl<'t> Var<'t> {
-    /// The mean squared error with respect to `other`, over all elements.
+    /// The mean squared error with respect to `other`, over all elements; a scalar in the accumulator type.
     ///
     /// # Errors
-    /// If the shapes differ or are empty.
+    /// If the shapes differ or there are no elements.
     pub fn mse(&self, other: &Self) -> Result<Self> {
         let [loss] = self.tape.apply(Mse, [self, other])?;
         Ok(loss)
@@ -143,7 +143,7 @@ mod cases {
 
         fn claim(class: ShapeClass) -> Claim {
             match class {
-                ShapeClass::EmptyAxis => Claim::Never("the mean of nothing is refused"),
+                ShapeClass::EmptyAxis => Claim::Never("the mean of no elements is an error"),
                 _ => classes::of_any_shape(class),
             }
         }

@@ -43,7 +43,7 @@ impl<'t> Var<'t> {
     /// `self * other`; the shapes are broadcast.
     ///
     /// # Errors
-    /// If neither shape broadcasts to the other.
+    /// If the shapes do not broadcast to a common shape.
     pub fn mul(&self, other: &Self) -> Result<Self> {
         let [x, y] = self.broadcast_with(other)?;
         let [product] = self.tape.apply(Mul, [&x, &y])?;

@@ -1,4 +1,4 @@
-//! Mean squared error with one-hot labels: classification by least squares.
+//! Mean squared error with one-hot labels, for classification by least squares.
 
 use ndarray::{ArrayD, ArrayViewD, Axis, IxDyn};
 use tensor::gpu::{Argument, Call, Grid};
@@ -79,7 +79,7 @@ impl Kernel<1, 1> for OneHotMse {
         mean_of_parts(call, &parts, x.len(), loss)
     }
 
-    /// The element of the label is added separately, so that nothing is subtracted from a large sum.
+    /// The term of the label's element is added separately, so that nothing is subtracted from a large sum.
     fn fast(&self, [x]: [Slice<'_>; 1], [loss]: [&mut [f32]; 1]) -> bool {
         let square = |x: &[f32]| vector::sum2(x, x, |x, _| x * x);
         let rows = x.data.chunks_exact(x.shape[1]).zip(self.labels.as_slice());
@@ -174,7 +174,7 @@ impl Op<1> for OneHotMse {
 }
 
 impl<'t> Var<'t> {
-    /// The mean squared error of these outputs `[n, c]` with respect to one-hot labels.
+    /// The mean squared error of outputs `[n, c]` with respect to one-hot labels; a scalar in the accumulator type.
     ///
     /// # Errors
     /// Unless there is one label below `c` for each row.
@@ -222,7 +222,7 @@ mod cases {
         (rows, classes)
             .prop_then(|(n, c)| (values(&[n, c]), vec(0..c as u32, n), any::<bool>(), Just(n * c)))
             .prop_map(|(x, mut labels, ends_with_last, reduced)| {
-                // Biased towards the extremes: the last class in the last row.
+                // Labels are biased towards the extreme case, the last class in the last row.
                 if ends_with_last && let Some(last) = labels.last_mut() {
                     *last = x.shape()[1] as u32 - 1;
                 }

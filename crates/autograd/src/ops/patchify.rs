@@ -11,7 +11,7 @@ use crate::{Op, Result, Var};
 
 /// Splits images `[n, c, h, w]` into square patches as tokens `[n, t, side * side * c]`.
 ///
-/// The `t = (h / side) (w / side)` patches are in row-major order, the elements of a patch in the order (row,
+/// The `t = (h / side) (w / side)` patches are in row-major order; the elements of a patch are in the order (row,
 /// column, channel).
 #[derive(Debug, Clone, Copy)]
 pub struct Patchify {
@@ -26,13 +26,14 @@ impl Kernel<1, 1> for Patchify {
 
     fn shapes(&self, [x]: [&[usize]; 1]) -> tensor::Result<[Vec<usize>; 1]> {
         match x {
-            // An overflowing product is reported as a size that is too large.
+            // An overflowing product is reported as a shape that is too large.
             &[n, c, h, w] if divides(self.side, [h, w]) => {
                 let values = self.side.saturating_mul(self.side).saturating_mul(c);
                 Ok([vec![n, (h / self.side) * (w / self.side), values]])
             }
             _ => {
-                let expected = format!("images [n, c, h, w] that patches of side {} tile", self.side);
+                let expected =
+                    format!("images [n, c, h, w] with sides divisible by the patch side {}", self.side);
                 Err(Error::shape("patchify", &expected, &[x]))
             }
         }
@@ -47,7 +48,7 @@ impl Kernel<1, 1> for Patchify {
         // [n, rows, columns, row in the patch, column in the patch, c]
         let tokens = split.permuted_axes(vec![0, 2, 4, 3, 5, 1]).as_standard_layout().into_owned();
         let shape = vec![n, rows * columns, side * side * c];
-        [tokens.into_shape_with_order(shape).expect("the tokens hold every element")]
+        [tokens.into_shape_with_order(shape).expect("the tokens hold all pixels")]
     }
 
     fn launch(&self, call: Call<'_>, [x]: [&Tensor; 1], [y]: [&Tensor; 1]) -> tensor::Result<()> {
@@ -68,7 +69,7 @@ impl Kernel<1, 1> for Patchify {
     }
 }
 
-/// Launches `entry(y, x, n, patches)`, which moves every element of images of this shape to or from the tokens.
+/// Launches `entry(y, x, n, patches)`, which copies every element of images of this shape to or from the tokens.
 pub(crate) fn launch_patches(
     call: Call<'_>,
     entry: &str,
@@ -85,8 +86,8 @@ pub(crate) fn divides(side: usize, size: [usize; 2]) -> bool {
     side > 0 && size.iter().all(|length| length.is_multiple_of(side))
 }
 
-/// The memory layout of one image: for each row of each patch of each channel the offset of its first element in
-/// the image, where the row is contiguous, and in the tokens, where it has stride `c`.
+/// The memory layout of one image. For each row of each patch of each channel, the offset of its first element in the
+/// image, where the row is contiguous, and in the tokens, where it has stride `c`.
 pub(crate) fn runs(c: usize, [h, w]: [usize; 2], side: usize) -> impl Iterator<Item = (usize, usize)> {
     let columns = w / side;
     let lines = (0..c).flat_map(move |channel| (0..h).map(move |line| (channel, line)));
@@ -178,7 +179,7 @@ pub(crate) mod cases {
             .boxed()
     }
 
-    /// Listed sides of patches, and images that they tile.
+    /// Listed patch sides, with images that they tile.
     pub(crate) fn swept_images() -> Vec<BoxedStrategy<(usize, [usize; 4])>> {
         let lengths: [&[usize]; 5] =
             [&LENGTHS[..18], &BATCHES, &LENGTHS[..66], &LENGTHS[..40], &LENGTHS[..40]];
@@ -187,7 +188,7 @@ pub(crate) mod cases {
         })
     }
 
-    /// The side of a patch and a shape of images that it tiles.
+    /// A patch side, and the shape of images that it tiles.
     pub(crate) fn images(n: Range<usize>) -> BoxedStrategy<(usize, [usize; 4])> {
         (1..4usize, n, 0..4usize, 1..4usize, 1..4usize)
             .prop_map(|(side, n, c, rows, columns)| (side, [n, c, rows * side, columns * side]))
@@ -203,7 +204,7 @@ mod tests {
 
     #[test]
     fn patches_are_in_row_major_order_and_their_elements_by_row_column_and_channel() {
-        // Two channels of 2 x 4; the value says (channel, row, column).
+        // Two channels of 2 x 4; each value encodes (channel, row, column).
         let values = (0..16).map(|i| f64::from(100 * (i / 8) + 10 * (i / 4 % 2) + i % 4)).collect();
         let tape = Tape::new();
         let x = tape.input(&Tensor::from_vec::<f64>(values, &[1, 2, 2, 4]).unwrap());
@@ -230,7 +231,7 @@ mod tests {
         let tape = Tape::new();
         let of = |shape: &[usize]| tape.input(&Tensor::zeros(shape, DType::F32));
         let message = of(&[1, 1, 4, 6]).patchify(4).unwrap_err().to_string();
-        let expected = "patchify: expected images [n, c, h, w] that patches of side 4 tile";
+        let expected = "patchify: expected images [n, c, h, w] with sides divisible by the patch side 4";
         assert_eq!(message, format!("{expected}, got [1, 1, 4, 6]"));
         assert!(of(&[1, 1, 4, 4]).patchify(0).is_err());
         assert!(of(&[4, 4]).patchify(2).is_err());

@@ -7,7 +7,7 @@ use crate::ops::mul::Mul;
 use crate::ops::scale::scaled;
 use crate::{Op, Result, Var};
 
-/// `x^exponent`, element-wise; NaN for a negative `x` unless the exponent is a whole number.
+/// `x^exponent`, element-wise; NaN for a negative `x` unless the exponent is an integer.
 #[derive(Debug, Clone, Copy)]
 pub struct Powf {
     /// The constant, which has no gradient.
@@ -52,7 +52,7 @@ impl Op<1> for Powf {
 }
 
 impl<'t> Var<'t> {
-    /// Each element to the power of a constant.
+    /// Each element raised to a constant power.
     pub fn powf(&self, exponent: f64) -> Result<Self> {
         let [y] = self.tape.apply(Powf { exponent }, [self])?;
         Ok(y)
@@ -76,10 +76,10 @@ mod cases {
     impl AnyShape<1> for Powf {
         const LINEAR: [bool; 1] = [false; 1];
 
-        /// The third power of 32 is near the largest number of `f16`.
+        /// 32^3 is near the largest finite `f16` value.
         const LARGE: [f64; 2] = [8.0, 32.0];
 
-        /// Exponents that 16 bits represent exactly, so that every element type computes the same power.
+        /// Exponents that 16-bit types represent exactly, so that every element type computes the same power.
         fn op() -> BoxedStrategy<Self> {
             let exponent = prop_oneof![Just(0.0), Just(2.0), (-20..25i32).prop_map(|n| f64::from(n) / 8.0)];
             exponent.prop_map(|exponent| Powf { exponent }).boxed()

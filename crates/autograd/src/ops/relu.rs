@@ -19,7 +19,7 @@ impl Map for Relu {
 
     #[inline(always)]
     fn formula_f32(&self, x: f32) -> f32 {
-        // A NaN fails the comparison and is propagated.
+        // A comparison with NaN is false, so NaN is propagated.
         if x <= 0.0 { 0.0 } else { x }
     }
 }
@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn the_derivative_at_zero_is_zero_and_nan_is_propagated_forward_and_backward() {
         for dtype in DType::ALL {
-            // Enough elements for the vectors of the fast path and a remainder.
+            // Enough elements for whole vectors of the fast path and a remainder.
             let x = Tensor::from_vec([0.0, -0.0, 2.0, f64::NAN].repeat(9), &[36, 1]).unwrap().to_dtype(dtype);
             let tape = Tape::new();
             let x = tape.input(&x);
@@ -109,7 +109,7 @@ mod tests {
             let (images, unit) = (x.reshape(&[36, 1, 1, 1]).unwrap(), constant(1.0, &[1; 4]));
             let convolved = images.conv2d_relu(&unit, &zero, Geometry::square(1, 0)).unwrap();
             let transposed = images.conv_transpose2d_relu(&unit, &zero, Transposed::square(1, 0, 0)).unwrap();
-            // Alone, and after multiplications by one.
+            // ReLU alone, and fused into operations that multiply by one.
             for y in [x.relu().unwrap(), x.linear_relu(&one, &zero).unwrap(), convolved, transposed] {
                 assert!(y.value().to_f64_vec()[3].is_nan());
                 let gradients = tape.backward_from(&y, Tensor::full(1.0, y.shape(), dtype)).unwrap();

@@ -1,11 +1,11 @@
-//! Reshaping.
+//! Reshaping to another shape with the same number of elements.
 
 use tensor::Tensor;
 
 use crate::op::if_needed;
 use crate::{Op, Result, Var};
 
-/// The same elements in row-major order in another shape. Nothing is copied.
+/// The same elements in row-major order in another shape, without a copy.
 #[derive(Debug, Clone)]
 pub struct Reshape {
     /// The new shape.
@@ -58,7 +58,7 @@ mod cases {
 
         fn claim(class: ShapeClass) -> Claim {
             match class {
-                ShapeClass::TileStraddler => Claim::Never("it computes nothing"),
+                ShapeClass::TileStraddler => Claim::Never("a reshape moves no elements"),
                 _ => classes::of_any_shape(class),
             }
         }

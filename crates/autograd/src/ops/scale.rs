@@ -39,7 +39,7 @@ impl Op<1> for Scale {
     }
 }
 
-/// `factor x`
+/// `factor x`, computed in the accumulator type.
 pub(crate) fn scaled(x: &Tensor, factor: f64) -> Result<Tensor> {
     let [y] = tensor::run(&Scale { factor }, [x])?;
     Ok(y)
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn the_factor_is_rounded_to_the_type_of_arithmetic_and_not_to_that_of_storage() {
-        // 1.003 rounds to 1 in bf16, and 255 / 128 is the largest bf16 value below 2.
+        // 1.003 rounds to 1 in bf16, and 255/128 is the largest bf16 value below 2.
         let y = super::scaled(&Tensor::full(255.0 / 128.0, &[1], DType::BF16), 1.003).unwrap();
         assert_eq!((y.dtype(), y.to_f64_vec()), (DType::BF16, vec![2.0]));
     }

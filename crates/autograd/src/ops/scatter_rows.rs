@@ -14,7 +14,7 @@ use crate::{Op, Result, Var};
 /// All other rows are zero.
 #[derive(Debug, Clone)]
 pub struct ScatterRows {
-    /// The target of each of the `k` rows, image after image, all below `t`.
+    /// The target row of each of the `k` rows, image by image, all below `t`.
     pub rows: Indices,
     /// The number of rows of each image of the output.
     pub t: usize,
@@ -62,7 +62,7 @@ impl Kernel<1, 1> for ScatterRows {
             y.fill(0.0);
             return true;
         }
-        // In 64 bits, because any number of rows may be added to one row.
+        // The sums are in 64 bits, because any number of rows may be added to one row.
         let mut sums = vec![0.0f64; self.t * d];
         let images = x.data.chunks_exact(k * d).zip(self.rows.as_slice().chunks_exact(k));
         for ((x, rows), y) in images.zip(y.chunks_exact_mut(self.t * d)) {
@@ -80,7 +80,7 @@ impl Kernel<1, 1> for ScatterRows {
 impl Op<1> for ScatterRows {
     const NAME: &'static str = "scatter_rows";
 
-    /// The backward pass needs the rows only.
+    /// Nothing is saved: the backward pass needs only the indices.
     type Saved = ();
 
     fn forward(&self, [x]: [&Tensor; 1]) -> Result<([Tensor; 1], ())> {
@@ -98,7 +98,7 @@ impl Op<1> for ScatterRows {
 }
 
 impl<'t> Var<'t> {
-    /// Adds these tokens `[n, k, d]` to the rows `[n, k]` of a zero tensor `[n, t, d]`.
+    /// Adds tokens `[n, k, d]` to the rows `rows: [n, k]` of a zero tensor `[n, t, d]`.
     ///
     /// # Errors
     /// Unless there is one row below `t` for each token of each image.

@@ -8,11 +8,11 @@ use crate::launch::elementwise;
 use crate::op::if_needed;
 use crate::{Error, Op, Result, Var};
 
-/// `x` where the mask is set, `y` elsewhere, for two tensors of equal shape. An element that is not selected has no
-/// influence, not even as NaN, and a gradient of zero.
+/// `x` where the mask is set and `y` elsewhere, for two tensors of equal shape. An element that is not selected has a
+/// gradient of zero and does not affect the result, even if it is NaN.
 #[derive(Debug, Clone)]
 pub struct Select {
-    /// For each element, in row-major order, 1 for `x` and 0 for `y`.
+    /// For each element in row-major order, 1 selects `x` and 0 selects `y`.
     pub mask: Indices,
 }
 
@@ -84,7 +84,7 @@ impl<'t> Var<'t> {
     /// element of the result, in row-major order.
     ///
     /// # Errors
-    /// If neither shape broadcasts to the other, or the mask has another length.
+    /// If the shapes do not broadcast to a common shape, or the mask has another length.
     pub fn select(&self, mask: &[bool], other: &Self) -> Result<Self> {
         let [x, y] = self.broadcast_with(other)?;
         let mask = Indices::new(mask.iter().map(|&set| u32::from(set)).collect());

@@ -12,7 +12,7 @@ pub struct Sigmoid;
 impl Map for Sigmoid {
     const NAME: &'static str = "sigmoid";
 
-    /// The exponential is of `-|x|`, so it never overflows, and small results keep their precision.
+    /// Uses `e^-|x|`, which never overflows; small results keep their precision.
     #[inline(always)]
     fn formula<A: Real>(&self, x: A) -> A {
         let small = (-x.abs()).exp();
@@ -109,7 +109,8 @@ mod tests {
         let y = tape.input(&Tensor::from_slice(&x, &[x.len()]).unwrap()).sigmoid().unwrap();
         for (&x, y) in x.iter().zip(y.value().to_f64_vec()) {
             let expected = 1.0 / (1.0 + f64::from(-x).exp());
-            // Three units for the exponential in numerator and denominator, one for sum and quotient each.
+            // Three units in the last place each for the exponential in numerator and denominator, one each for sum and
+            // quotient.
             assert!((y - expected).abs() <= 8.0 * f64::from(f32::EPSILON) * expected, "{x}");
         }
     }

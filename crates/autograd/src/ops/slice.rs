@@ -1,4 +1,4 @@
-//! Slicing along one axis.
+//! Slices along one axis.
 
 use ndarray::{ArrayD, ArrayViewD, Axis};
 use tensor::gpu::{Argument, Call};
@@ -47,7 +47,7 @@ impl Kernel<1, 1> for Slice {
     fn shapes(&self, [x]: [&[usize]; 1]) -> tensor::Result<[Vec<usize>; 1]> {
         let &Self { axis, start, end } = self;
         if start > end || x.get(axis).is_none_or(|&length| length < end) {
-            let expected = format!("a shape that has {start}..{end} along axis {axis}");
+            let expected = format!("a shape with the range {start}..{end} along axis {axis}");
             return Err(tensor::Error::shape("slice", &expected, &[x]));
         }
         let mut shape = x.to_vec();
@@ -74,7 +74,7 @@ impl Kernel<1, 1> for Slice {
     }
 }
 
-/// `dy` in the slice, and 0 elsewhere.
+/// `dy` within the slice, and 0 elsewhere.
 #[derive(Debug)]
 struct SliceGrad<'a> {
     slice: Slice,
@@ -147,7 +147,7 @@ pub(crate) fn part(x: &Tensor, axis: usize, start: usize, end: usize) -> Result<
 }
 
 impl<'t> Var<'t> {
-    /// The elements `start..end` along `axis`, which is kept.
+    /// The elements `start..end` along `axis`; the number of axes is unchanged.
     ///
     /// # Errors
     /// If there is no such axis, `start` is after `end`, or `end` is after the last element.
@@ -232,7 +232,7 @@ mod tests {
         let tape = Tape::new();
         let x = tape.input(&Tensor::zeros(&[2, 3], DType::F32));
         let message = |axis, start, end| x.slice(axis, start, end).unwrap_err().to_string();
-        assert_eq!(message(1, 2, 4), "slice: expected a shape that has 2..4 along axis 1, got [2, 3]");
+        assert_eq!(message(1, 2, 4), "slice: expected a shape with the range 2..4 along axis 1, got [2, 3]");
         assert!(message(2, 0, 1).contains("axis 2"));
         assert!(message(1, 2, 1).contains("2..1"));
     }

@@ -11,27 +11,27 @@ use crate::{Op, Result, Var};
 /// The number of elements of a task of whole rows.
 const ELEMENTS: usize = 4096;
 
-/// `e^x / sum(e^x)` over the last axis, computed relative to the maximum of each row, so that nothing overflows.
+/// `e^x / sum(e^x)` over the last axis. The maximum of each row is subtracted first, so that nothing overflows.
 #[derive(Debug, Clone, Copy)]
 pub struct Softmax;
 
-/// The length of the last axis, the rows of an operation.
+/// The length of the last axis, along which the rows of the operation run.
 ///
 /// # Errors
 /// For a scalar, and for rows without elements.
 pub(crate) fn row_length(op: &'static str, x: &[usize]) -> tensor::Result<usize> {
     match x {
         &[.., columns] if columns > 0 => Ok(columns),
-        _ => Err(tensor::Error::shape(op, "a last axis with elements", &[x])),
+        _ => Err(tensor::Error::shape(op, "a non-empty last axis", &[x])),
     }
 }
 
-/// One warp per row.
+/// The grid with one warp per row.
 pub(crate) fn a_warp_for_each_row(x: &Tensor, columns: usize) -> Grid {
     Grid::over(32 * (x.len() / columns))
 }
 
-/// Launches `entry(out, x.., rows, columns)` with a warp per row.
+/// Launches `entry(out, x.., rows, columns)` with one warp per row.
 pub(crate) fn launch_rows<const N: usize>(
     call: Call<'_>,
     entry: &'static str,
@@ -45,7 +45,7 @@ pub(crate) fn launch_rows<const N: usize>(
     call.launch(entry, a_warp_for_each_row(out, columns), &arguments)
 }
 
-/// Calls `work(x, y, out)` with blocks of whole rows of two inputs and of the output.
+/// Calls `work(x, y, out)` for blocks of whole rows of the two inputs and the output.
 pub(crate) fn each_block_of_rows(
     [x, y]: [&[f32]; 2],
     out: &mut [f32],
@@ -69,7 +69,7 @@ pub(crate) fn largest<'a, A: Real>(row: impl IntoIterator<Item = &'a A>) -> A {
 }
 
 each_isa! {
-    /// The softmax of each row.
+    /// Computes the softmax of each row.
     fn softmax_of_rows(x: &[f32], y: &mut [f32], columns: usize) {
         for (x, y) in x.chunks_exact(columns).zip(y.chunks_exact_mut(columns)) {
             let most = rows::largest(x);
@@ -175,7 +175,7 @@ impl Op<1> for Softmax {
 }
 
 impl<'t> Var<'t> {
-    /// The softmax over the last axis.
+    /// The softmax over the last axis, in the same shape.
     ///
     /// # Errors
     /// If there is no last axis or it is empty.
@@ -200,7 +200,7 @@ pub(crate) mod cases {
     use crate::testing::strategies::{LENGTHS, length, swept, tile, values};
 
     impl Cases<1> for Softmax {
-        /// `|d(y (dy - sum(y dy)))| <= 3 |y|` per relative change of all of `y`, for `|dy| <= 1`
+        /// `|d(y (dy - sum(y dy)))| <= 3 |y|` per unit of relative change of all of `y`, for `|dy| <= 1`.
         const OUTPUT_SENSITIVITY: f64 = 3.0;
 
         const LINEAR: [bool; 1] = [false];
@@ -232,7 +232,7 @@ pub(crate) mod cases {
         of_size(op, prop_oneof![64..200usize, tile()].prop_map(|rows| vec![rows]).boxed(), 256..1024)
     }
 
-    /// Every length of rows and every number of them.
+    /// All listed row lengths and numbers of rows.
     pub(crate) fn all_sizes<O: Op<1> + Clone>(op: O) -> Vec<BoxedStrategy<Case<O, 1>>> {
         swept([&LENGTHS; 2], &[3, 2, 17, 7], |[rows, columns]| {
             of_size(op.clone(), Just(vec![rows]).boxed(), columns..columns + 1)
@@ -277,7 +277,7 @@ mod tests {
         for shape in [vec![], vec![2, 0]] {
             let x = tape.input(&Tensor::zeros(&shape, DType::F32));
             let message = x.softmax().unwrap_err().to_string();
-            assert_eq!(message, format!("softmax: expected a last axis with elements, got {shape:?}"));
+            assert_eq!(message, format!("softmax: expected a non-empty last axis, got {shape:?}"));
         }
     }
 }

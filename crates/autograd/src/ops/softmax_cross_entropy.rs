@@ -1,4 +1,4 @@
-//! Fused softmax and cross-entropy with class labels: the probabilities are never stored.
+//! Fused softmax and cross-entropy with class labels; the probabilities are not stored.
 
 mod fast;
 
@@ -18,14 +18,14 @@ pub struct SoftmaxCrossEntropy {
     pub labels: Indices,
 }
 
-/// The maximum `m` and `sum(exp(x - m))`. The two are kept separate: `m + log(sum)` would lose the precision of
-/// the loss where the logits are large.
+/// The maximum `m` and `sum(exp(x - m))`. They are returned separately, because for large logits `m + log(sum)` would
+/// lose precision.
 fn largest_and_sum<A: Real>(row: ArrayView1<'_, A>) -> (A, A) {
     let largest = row.iter().copied().fold(A::neg_infinity(), A::max);
     (largest, pairwise(row.iter().map(|&x| (x - largest).exp())))
 }
 
-/// One warp per row; the kernels use grid-stride loops.
+/// A grid with one warp per row, limited because the kernels use grid-stride loops.
 fn a_warp_for_each_row(rows: usize) -> Grid {
     Grid::over(32 * rows)
 }
@@ -183,7 +183,7 @@ impl Op<1> for SoftmaxCrossEntropy {
 }
 
 impl<'t> Var<'t> {
-    /// The mean cross-entropy of these logits `[n, c]` to `n` class labels.
+    /// The mean cross-entropy of logits `[n, c]` with `n` class labels; a scalar in the accumulator type.
     ///
     /// # Errors
     /// Unless there is one label below `c` for each row.
@@ -235,7 +235,7 @@ mod cases {
         (rows, classes)
             .prop_then(|(n, c)| (values(&[n, c]), vec(0..c as u32, n), any::<bool>(), Just(n + c)))
             .prop_map(|(logits, mut labels, ends_with_last, reduced)| {
-                // Biased towards the extremes: the last class in the last row.
+                // Labels are biased towards the extreme case, the last class in the last row.
                 if ends_with_last && let Some(last) = labels.last_mut() {
                     *last = logits.shape()[1] as u32 - 1;
                 }
@@ -263,7 +263,7 @@ mod tests {
                 loss.value().item().unwrap().is_finite() && dx.iter().all(|x| x.is_finite()),
                 "{logits:?}"
             );
-            // The probabilities sum to one, so the gradient sums to zero, up to three roundings.
+            // The probabilities sum to 1, so the gradient sums to 0 up to three roundings.
             assert!(dx.iter().sum::<f64>().abs() <= 3.0 * f64::from(f32::EPSILON));
         }
     }
@@ -291,7 +291,7 @@ mod tests {
                 ];
                 for (fast, reference) in fast.iter().flatten().zip(reference.iter().flatten()) {
                     let same = fast == reference || fast.is_nan() && reference.is_nan();
-                    // Sums of exponentials in different orders, with losses of up to 1e4.
+                    // The sums of exponentials are in different orders, and the losses are up to 1e4.
                     let near = (fast - reference).abs() <= 1e-5 * (1.0 + reference.abs());
                     assert!(same || near, "{classes} classes, {odd} at {place}: {fast} {reference}");
                 }

@@ -1,4 +1,5 @@
-//! The shared latent of two heads: the identity forward, a mixture of the heads' gradients backward.
+//! Splits the gradient of a latent shared by two heads: the identity forward, a weighted mean of both gradients
+//! backward.
 
 use ndarray::{ArrayD, ArrayViewD, Zip};
 use tensor::gpu::{Argument, Call};
@@ -8,11 +9,11 @@ use crate::launch::elementwise;
 use crate::op::if_needed;
 use crate::{Op, Result, Var};
 
-/// Passes `z` to two heads; in the backward pass, `dz = weight dfirst + (1 - weight) dsecond`.
+/// Passes `z` unchanged to two heads; in the backward pass, `dz = weight dfirst + (1 - weight) dsecond`.
 ///
-/// Each head is trained on its own loss, and the encoder below `z` on the mixture. One forward and one backward
-/// pass replace three backward passes with separate losses (chapter `book/cre.md`, section 2.2). The backward
-/// pass is not the derivative of the identity but of `(weight z, (1 - weight) z)`.
+/// Each head is trained on its own loss, and the encoder below `z` on the weighted mean of both gradients. One forward
+/// and one backward pass replace three backward passes with separate losses (chapter `book/cre.md`, section 2.2). The
+/// backward pass is not the derivative of the forward pass, but that of `(weight z, (1 - weight) z)`.
 #[derive(Debug, Clone, Copy)]
 pub struct Split {
     /// The weight of the first head's gradient, in [0, 1].
@@ -42,7 +43,7 @@ impl Kernel<2, 1> for Mix {
         [Zip::from(&x).and(&y).map_collect(|&x, &y| of_x * x + of_y * y)]
     }
 
-    /// The weight is read from device memory, so that a recorded step does not contain it.
+    /// The weight is read from device memory, so that a recorded step can be replayed with another weight.
     fn launch(&self, call: Call<'_>, inputs: [&Tensor; 2], [out]: [&Tensor; 1]) -> tensor::Result<()> {
         elementwise(call, "mix", out, inputs, &[Argument::Number(self.weight)])
     }
@@ -83,8 +84,8 @@ impl Op<1, 2> for Split {
 }
 
 impl<'t> Var<'t> {
-    /// Passes this value to two heads; its gradient is `weight` times that of the first head plus `1 - weight` times
-    /// that of the second.
+    /// Passes this value to two heads. Its gradient is `weight` times that of the first head plus `1 - weight` times
+    /// that of the second; both outputs have the shape of `self`.
     ///
     /// # Errors
     /// If `weight` is not in [0, 1].

@@ -5,7 +5,7 @@ use tensor::{Map, Map2, Real, Tensor};
 use crate::op::run_if;
 use crate::{Op, Result, Var};
 
-/// `sqrt x`, element-wise: NaN below 0. Its derivative at 0 is infinite.
+/// `sqrt x`, element-wise; NaN below 0. The derivative at 0 is infinite.
 #[derive(Debug, Clone, Copy)]
 pub struct Sqrt;
 
@@ -35,7 +35,7 @@ impl Map2 for SqrtGrad {
 impl Op<1> for Sqrt {
     const NAME: &'static str = "sqrt";
 
-    /// The input: a root rounded to 16 bits would make the gradient less precise.
+    /// The input: a root rounded to 16 bits would give a less precise gradient.
     type Saved = Tensor;
 
     fn forward(&self, [x]: [&Tensor; 1]) -> Result<([Tensor; 1], Tensor)> {

@@ -42,7 +42,7 @@ impl<'t> Var<'t> {
     /// `self - other`; the shapes are broadcast.
     ///
     /// # Errors
-    /// If neither shape broadcasts to the other.
+    /// If the shapes do not broadcast to a common shape.
     pub fn sub(&self, other: &Self) -> Result<Self> {
         let [x, y] = self.broadcast_with(other)?;
         let [difference] = self.tape.apply(Sub, [&x, &y])?;

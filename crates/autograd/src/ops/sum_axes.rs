@@ -1,4 +1,4 @@
-//! The sum over axes, and its gradient, which is broadcast along them.
+//! The sum over axes; its gradient is broadcast along them.
 
 use ndarray::{ArrayD, ArrayViewD, Axis, IxDyn};
 use tensor::gpu::{Argument, Call};
@@ -23,7 +23,7 @@ impl SumAxes {
     pub(crate) fn shape(&self, op: &str, x: &[usize]) -> tensor::Result<Vec<usize>> {
         let twice = (1..self.axes.len()).any(|i| self.axes[..i].contains(&self.axes[i]));
         if twice || self.axes.iter().any(|&axis| axis >= x.len()) {
-            let expected = format!("a shape that has the axes {:?}, each named once", self.axes);
+            let expected = format!("a shape with the axes {:?}, each listed once", self.axes);
             return Err(tensor::Error::shape(op, &expected, &[x]));
         }
         let kept = self.kept(x).into_iter().enumerate();
@@ -39,12 +39,13 @@ impl SumAxes {
         lengths.map(|(axis, &length)| if self.axes.contains(&axis) { 1 } else { length }).collect()
     }
 
-    /// The number of terms of each sum.
+    /// The number of terms in each sum.
     pub(crate) fn count(&self, x: &[usize]) -> usize {
         self.axes.iter().map(|&axis| x[axis]).product()
     }
 
-    /// The sizes `[outer, summed, inner]` of the equivalent sum over the middle of three axes, if `axes` are adjacent.
+    /// The sizes `[outer, summed, inner]` of an equivalent sum over the middle one of three axes, if `axes` are
+    /// adjacent.
     fn side_by_side(&self, x: &[usize]) -> Option<[usize; 3]> {
         let first = *self.axes.iter().min()?;
         let end = first + self.axes.len();
@@ -59,7 +60,7 @@ impl SumAxes {
         self.axes.iter().fold(x.to_owned(), |sum, &axis| along(&sum, axis))
     }
 
-    /// The fast sum over adjacent axes; returns `false` otherwise.
+    /// Computes the sum by the fast path if the axes are adjacent; returns `false` otherwise.
     pub(crate) fn fast_sum(&self, x: Slice<'_>, y: &mut [f32]) -> bool {
         match self.side_by_side(x.shape) {
             Some([_, 0, _]) => y.fill(0.0),
@@ -109,13 +110,13 @@ impl Kernel<1, 1> for SumAxes {
     }
 }
 
-/// Reshapes the array to drop some axes of length 1.
+/// Reshapes the array, to drop some axes of length 1.
 pub(crate) fn with_shape<A: Real>(array: ArrayD<A>, shape: &[usize]) -> ArrayD<A> {
     let array = array.as_standard_layout().into_owned();
     array.into_shape_with_order(IxDyn(shape)).expect("only axes of length 1 were left out")
 }
 
-/// `dx = factor dy`, broadcast along the summed axes, which `dy` has with length 1.
+/// `dx = factor dy`, broadcast along the summed axes, which have length 1 in `dy`.
 #[derive(Debug)]
 struct SumAxesGrad<'a> {
     sum: &'a SumAxes,
@@ -192,7 +193,7 @@ impl<'t> Var<'t> {
     /// The sum over `axes`, which are kept with length 1 if `keep` is true and removed otherwise.
     ///
     /// # Errors
-    /// If an axis does not exist or is named twice.
+    /// If an axis does not exist or is repeated.
     pub fn sum_axes(&self, axes: &[usize], keep: bool) -> Result<Self> {
         let [y] = self.tape.apply(SumAxes { axes: axes.to_vec(), keep }, [self])?;
         Ok(y)
@@ -280,7 +281,7 @@ mod tests {
 
     #[test]
     fn the_fast_path_sums_what_the_reference_sums_over_every_choice_of_axes() {
-        // Integers this small are summed exactly in any order.
+        // Sums of integers this small are exact in any order.
         for shape in [[2, 3, 4], [1, 5, 1], [3, 0, 2], [2, 2, 0]] {
             for choice in 0..8usize {
                 let axes: Vec<usize> = (0..3).filter(|axis| choice >> axis & 1 == 1).collect();
@@ -311,7 +312,7 @@ mod tests {
         let tape = Tape::new();
         let x = tape.input(&Tensor::zeros(&[2, 3], DType::F32));
         let message = |axes: &[usize]| x.sum_axes(axes, false).unwrap_err().to_string();
-        let expected = "sum_axes: expected a shape that has the axes [2], each named once, got [2, 3]";
+        let expected = "sum_axes: expected a shape with the axes [2], each listed once, got [2, 3]";
         assert_eq!(message(&[2]), expected);
         assert!(message(&[1, 1]).contains("[1, 1]"));
     }

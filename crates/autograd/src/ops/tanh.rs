@@ -42,7 +42,7 @@ impl Map2 for TanhGrad {
 impl Op<1> for Tanh {
     const NAME: &'static str = "tanh";
 
-    /// The output: the derivative of `tanh` is `1 - tanh^2`.
+    /// The output, because the derivative of `tanh` is `1 - tanh^2`.
     type Saved = Tensor;
 
     fn forward(&self, inputs: [&Tensor; 1]) -> Result<([Tensor; 1], Tensor)> {

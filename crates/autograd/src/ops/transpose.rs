@@ -9,15 +9,16 @@ use crate::launch::elementwise;
 use crate::op::if_needed;
 use crate::{Op, Result, Var};
 
-/// Axis `i` of the output is axis `axes[i]` of the input. Elements are moved, because tensors have no strides.
+/// Permutes axes: axis `i` of the output is axis `axes[i]` of the input. The elements are copied, because tensors have
+/// no strides.
 #[derive(Debug, Clone)]
 pub struct Transpose {
     /// The permutation: each axis of the input, once.
     pub axes: Vec<usize>,
 }
 
-/// The side of the square blocks in which a matrix is transposed: two of them fit into the L1 cache, so each
-/// cache line is fully used before it is evicted.
+/// The side of the square blocks in which a matrix is transposed. Two blocks fit into the L1 cache, so each cache line
+/// is fully used before it is evicted.
 const TILE: usize = 16;
 
 /// The side of the blocks on a GPU, and the rows of threads per block.
@@ -47,7 +48,7 @@ impl Kernel<1, 1> for Transpose {
 
     fn shapes(&self, [x]: [&[usize]; 1]) -> tensor::Result<[Vec<usize>; 1]> {
         if !self.permutes(x.len()) {
-            let expected = format!("a shape whose axes, each once, are {:?}", self.axes);
+            let expected = format!("a shape with exactly the axes {:?}, in any order", self.axes);
             return Err(tensor::Error::shape("transpose", &expected, &[x]));
         }
         Ok([self.axes.iter().map(|&axis| x[axis]).collect()])
@@ -89,7 +90,7 @@ struct Walk {
 }
 
 impl Walk {
-    /// Drops axes of length 1 and merges axes that stay adjacent.
+    /// Drops axes of length 1 and merges axes that remain adjacent.
     fn new(x: &[usize], axes: &[usize]) -> Self {
         let mut walk = Self { lengths: vec![], strides: vec![] };
         for &axis in axes.iter().filter(|&&axis| x[axis] != 1) {
@@ -119,8 +120,12 @@ impl Walk {
                 to.copy_from_slice(&x[from..from + row]);
             });
         }
-        // The last axes of the input and of the output differ: these two form matrices to transpose.
-        let across = self.strides.iter().position(|&stride| stride == 1).expect("one axis is the last");
+        // The last axes of the input and of the output differ; together they form matrices to transpose.
+        let across = self
+            .strides
+            .iter()
+            .position(|&stride| stride == 1)
+            .expect("a contiguous tensor has an axis of stride 1");
         let matrix = Matrix {
             rows: self.lengths[across],
             columns: self.lengths[innermost],
@@ -131,7 +136,7 @@ impl Walk {
         self.for_each(&outer, |from, to| matrix.transpose(&x[from..], &mut y[to..]));
     }
 
-    /// Calls `f` with the offsets in the input and in the output of each index along `axes`, in order.
+    /// Calls `f` with the offsets in the input and in the output for each index along `axes`, in order.
     fn for_each(&self, axes: &[usize], mut f: impl FnMut(usize, usize)) {
         let steps: Vec<(usize, usize, usize)> = axes
             .iter()
@@ -197,7 +202,7 @@ impl<'t> Var<'t> {
     /// Permutes the axes: axis `i` of the result is axis `axes[i]` of `self`.
     ///
     /// # Errors
-    /// If `axes` is not a permutation of the axes.
+    /// If `axes` is not a permutation of all axes.
     pub fn transpose(&self, axes: &[usize]) -> Result<Self> {
         let [y] = self.tape.apply(Transpose { axes: axes.to_vec() }, [self])?;
         Ok(y)
@@ -274,7 +279,7 @@ mod tests {
 
     #[test]
     fn the_fast_path_moves_each_element_like_the_reference() {
-        // Whole tiles, partial tiles, merged axes, axes of length 1, every permutation of four axes.
+        // Covers whole tiles, partial tiles, merged axes, axes of length 1, and every permutation of four axes.
         for shape in [[3, 17, 5, 33], [2, 1, 40, 16], [1, 1, 1, 1], [5, 4, 1, 3], [2, 0, 3, 4]] {
             let length = shape.iter().product::<usize>();
             let x = Tensor::from_vec((0..length).map(|i| i as f32).collect(), &shape).unwrap();

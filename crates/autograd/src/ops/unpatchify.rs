@@ -1,4 +1,4 @@
-//! Assembling images from patches: the inverse of patchify.
+//! Assembling images from patches: the inverse of `patchify`.
 
 use ndarray::{ArrayD, ArrayViewD};
 use tensor::gpu::Call;
@@ -8,9 +8,9 @@ use crate::op::if_needed;
 use crate::ops::patchify::{Patchify, divides, launch_patches, runs};
 use crate::{Op, Result, Var};
 
-/// Assembles tokens `[n, t, side * side * c]`, the patches of images, to images `[n, c, h, w]`.
+/// Assembles tokens `[n, t, side * side * c]`, which are the patches of images, into images `[n, c, h, w]`.
 ///
-/// This is the inverse of [`Patchify`]; both only move elements, so each is the other's adjoint.
+/// This is the inverse of [`Patchify`]. Both only permute elements, so each is the adjoint of the other.
 #[derive(Debug, Clone, Copy)]
 pub struct Unpatchify {
     /// Rows and columns of a patch; a divisor of the height and of the width.
@@ -34,7 +34,7 @@ impl Kernel<1, 1> for Unpatchify {
             return Ok([vec![n, values / area, h, w]]);
         }
         let expected =
-            format!("tokens [n, t, {side} * {side} * c], t the number of such patches in {h} x {w}");
+            format!("tokens [n, t, {side} * {side} * c], where t is the number of patches in {h} x {w}");
         Err(Error::shape("unpatchify", &expected, &[tokens]))
     }
 
@@ -42,7 +42,7 @@ impl Kernel<1, 1> for Unpatchify {
         let &Self { side, size: [h, w] } = self;
         let (n, c) = (tokens.shape()[0], tokens.shape()[2] / (side * side));
         let split = tokens.into_shape_with_order(vec![n, h / side, w / side, side, side, c]);
-        let split = split.expect("the tokens hold every element");
+        let split = split.expect("the tokens hold all pixels");
         // [n, c, rows, row in the patch, columns, column in the patch]
         let image = split.permuted_axes(vec![0, 5, 1, 3, 2, 4]).as_standard_layout().into_owned();
         [image.into_shape_with_order(vec![n, c, h, w]).expect("patches tile the image")]
@@ -85,7 +85,8 @@ impl Op<1> for Unpatchify {
 }
 
 impl<'t> Var<'t> {
-    /// Assembles tokens `[n, t, side * side * c]`, the patches of images, to images `[n, c, h, w]` with `size` `[h, w]`.
+    /// Assembles tokens `[n, t, side * side * c]`, which are the patches of images, into images `[n, c, h, w]` with
+    /// `size: [h, w]`.
     ///
     /// # Errors
     /// If the tokens are not the patches of such images.
@@ -154,7 +155,8 @@ mod tests {
         let tape = Tape::new();
         let tokens = tape.input(&Tensor::zeros(&[1, 4, 8], DType::F32));
         let message = tokens.unpatchify(2, [4, 6]).unwrap_err().to_string();
-        let expected = "unpatchify: expected tokens [n, t, 2 * 2 * c], t the number of such patches in 4 x 6";
+        let expected =
+            "unpatchify: expected tokens [n, t, 2 * 2 * c], where t is the number of patches in 4 x 6";
         assert_eq!(message, format!("{expected}, got [1, 4, 8]"));
         assert!(tokens.unpatchify(0, [4, 4]).is_err());
         assert!(tokens.unpatchify(2, [4, 4]).is_ok());

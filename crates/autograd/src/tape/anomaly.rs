@@ -26,8 +26,8 @@ impl NonFinite {
 }
 
 impl Tape {
-    /// Enables anomaly detection: the tape checks every element of every value, which is slow, to find where a
-    /// computation became infinite or NaN.
+    /// Enables anomaly detection, which finds the operation that computes the first infinite or NaN element. It is
+    /// slow, because the tape checks every element of every value.
     pub fn detecting_anomalies(self) -> Self {
         Self { anomalies: Some(AnomalyDetector::default()), ..self }
     }

@@ -1,4 +1,5 @@
-//! Retained gradients: those of inputs, parameters and values passed to `keep`; all others are freed during the pass.
+//! Retained gradients: those of inputs, parameters and values passed to `keep`. All others are freed during the
+//! backward pass.
 
 use std::collections::{BTreeMap, HashSet};
 

@@ -1,4 +1,5 @@
-//! Mixed precision: parameters are cast to a narrower type for computation (Micikevicius et al., 2018, arXiv 1710.03740).
+//! Mixed precision: parameters are cast to a narrower type for computation (Micikevicius et al., 2018, arXiv
+//! 1710.03740).
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -15,17 +16,17 @@ pub(super) struct MixedPrecision {
 }
 
 impl Tape {
-    /// Enables mixed precision: parameters are cast to `dtype`, such as a 16-bit type, while their gradients and the steps
-    /// of an optimiser use the parameter's own type (Micikevicius et al., 2018).
+    /// Enables mixed precision (Micikevicius et al., 2018): parameters are cast to `dtype`, such as a 16-bit type,
+    /// while their gradients and the optimiser steps use the parameter's own type.
     ///
-    /// Only parameters are cast. Inputs must be in the computation type, for instance by [`Var::to_dtype`]; losses and the
-    /// statistics of norms are in the accumulator type, as always. Gradients below the range of `DType::F16` underflow to
-    /// zero, unless the loss is scaled.
+    /// Only parameters are cast. Inputs must have the computation type, for instance by [`Var::to_dtype`]; losses and
+    /// the statistics of norms are in the accumulator type. Gradients below the range of `DType::F16` underflow to zero
+    /// unless the loss is scaled.
     pub fn mixed(self, dtype: DType) -> Self {
         Self { mixed_precision: Some(MixedPrecision { dtype, cast: RefCell::default() }), ..self }
     }
 
-    /// An empty tape with the precision of this one that records nothing, for frozen parts of a model.
+    /// An empty tape with the precision of this one that records nothing, for the frozen parts of a model.
     pub fn frozen(&self) -> Self {
         let frozen = Self::without_gradients();
         match &self.mixed_precision {

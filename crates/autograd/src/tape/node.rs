@@ -15,12 +15,12 @@ pub(super) struct Node {
     outputs: Range<usize>,
     /// The shapes of the constants among the inputs, in order.
     constants: Vec<Vec<usize>>,
-    /// The FLOPs of the forward pass, as far as its kernels count them.
+    /// The FLOPs of the forward pass, as counted by its kernels.
     flops: u64,
 }
 
 impl Node {
-    /// Records `op` with its saved data; its outputs take the slots from `first_output` on.
+    /// Records `op` with its saved data; the slots of its outputs start at `first_output`.
     pub(super) fn new<O: Op<N, M>, const N: usize, const M: usize>(
         op: O,
         saved: O::Saved,
@@ -55,7 +55,7 @@ impl Node {
         self.recorded.saved_bytes()
     }
 
-    /// Each input: its slot, or the shape of a constant.
+    /// For each input, its slot or the shape of a constant.
     pub(super) fn inputs(&self) -> impl Iterator<Item = std::result::Result<usize, &[usize]>> {
         let mut constants = self.constants.iter();
         self.inputs
@@ -63,7 +63,7 @@ impl Node {
             .map(move |slot| slot.ok_or_else(|| constants.next().map_or(&[][..], Vec::as_slice)))
     }
 
-    /// Returns the slot of each input and the contribution to its gradient.
+    /// Returns, for each input, its slot and the contribution to its gradient.
     pub(super) fn backward(&self, grad_outputs: &[Tensor]) -> Result<Vec<(Option<usize>, Option<Tensor>)>> {
         let contributions = self.recorded.backward(grad_outputs, &self.inputs)?;
         Ok(self.inputs.iter().copied().zip(contributions).collect())

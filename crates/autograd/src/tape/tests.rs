@@ -32,7 +32,7 @@ fn on_a_mixed_tape_a_parameter_is_cast_once_and_its_gradient_arrives_in_its_own_
     let gradients = tape.backward(&x.add(&again).unwrap()).unwrap();
     let gradient = gradients.param(&param).unwrap();
     assert_eq!((gradient.dtype(), gradient.item()), (DType::F32, Ok(2.0)));
-    // In evaluation too, with nothing recorded.
+    // The same on a tape that records nothing.
     let tape = Tape::without_gradients().mixed(DType::F16);
     assert_eq!(tape.param(&param).unwrap().value().dtype(), DType::F16);
     assert!(tape.state.borrow().nodes.is_empty());
@@ -104,7 +104,7 @@ fn an_upstream_gradient_has_the_type_of_the_output() {
     }
 }
 
-/// The identity, with a wrong gradient.
+/// The identity with a wrong gradient.
 #[derive(Debug)]
 struct Incorrect(fn(&Tensor) -> Option<Tensor>);
 
@@ -131,14 +131,15 @@ fn a_backward_that_returns_no_gradient_of_its_input_is_an_error_that_names_the_o
     for (backward, shown) in returned {
         let tape = Tape::new();
         let x = tape.input(&Tensor::zeros(&[2, 3], DType::F64));
-        // In the middle of a graph too, where otherwise an earlier operation would fail.
+        // The error is also found in the middle of a graph, where otherwise the backward pass of an earlier operation
+        // would fail.
         let [y] = tape.apply(Incorrect(backward), [&x.tanh().unwrap()]).unwrap();
         let error = tape.backward_from(&y, Tensor::zeros(&[2, 3], DType::F64)).unwrap_err();
         assert!(matches!(error, Error::InvalidGradient { op: "incorrect", input: 0, .. }), "{error}");
         let message = error.to_string();
         assert!(message.contains("f64 [2, 3] on") && message.contains(&format!("got {shown}")), "{message}");
     }
-    // The gradient is not requested, so none is missing.
+    // The gradient is not requested, so it is not missing.
     let tape = Tape::new();
     let x = tape.constant(&Tensor::zeros(&[2], DType::F64));
     assert!(tape.apply(Incorrect(|_| None), [&x]).is_ok());

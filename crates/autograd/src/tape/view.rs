@@ -1,4 +1,4 @@
-//! A picture of a tape: its operations and values with shapes, saved bytes, FLOPs and gradient norms.
+//! A view of a tape: its operations and values with shapes, saved bytes, FLOPs and gradient norms.
 
 mod dot;
 mod draw;
@@ -11,7 +11,7 @@ use tensor::Tensor;
 
 use crate::{Gradients, Param, Tape};
 
-/// The graph that a tape has recorded, to be looked at: as DOT, as SVG, or as an HTML page that steps through the forward and
+/// The graph that a tape has recorded, for output as DOT, as SVG, or as an HTML page that steps through the forward and
 /// the backward pass.
 ///
 /// ```
@@ -43,22 +43,23 @@ pub struct View {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ViewNode {
-    /// What the node is.
+    /// The kind of the node.
     pub kind: NodeKind,
-    /// The name of the operation, or of the value: its kind, unless [`View::with_names`] names it.
+    /// The name of the operation, or of the value. The name of a value is its kind unless [`View::with_names`] sets
+    /// another one.
     pub name: String,
     /// The nodes of the inputs, as indices into [`View::nodes`].
     pub inputs: Vec<usize>,
     /// The shapes of the inputs.
     pub input_shapes: Vec<Vec<usize>>,
-    /// The shapes of the outputs; a value has one.
+    /// The shapes of the outputs; a node for a value has one.
     pub output_shapes: Vec<Vec<usize>>,
-    /// The bytes of the tensors saved for the backward pass; `None` if the operation does not tell them. A tensor saved by
-    /// several operations is stored once and counts for each of them.
+    /// The bytes of the tensors saved for the backward pass; `None` if the operation does not list them. A tensor that
+    /// several operations save is stored once, but counts for each of them.
     pub saved_bytes: Option<usize>,
-    /// The FLOPs of the forward pass; only matrix multiplications and convolutions count theirs.
+    /// The FLOPs of the forward pass; only matrix multiplications and convolutions are counted.
     pub flops: u64,
-    /// The Euclidean norm of the gradient of the loss with respect to all outputs; `None` without one.
+    /// The Euclidean norm of the gradient of the loss with respect to all outputs; `None` if it is not known.
     pub gradient_norm: Option<f64>,
     slots: Range<usize>,
 }
@@ -88,8 +89,8 @@ impl fmt::Display for NodeKind {
 }
 
 impl Tape {
-    /// The recorded graph: operations in the order of computation, each value that they did not compute before its first use.
-    /// Constants with which no value with a gradient is computed are not recorded.
+    /// The recorded graph: operations in the order of computation, and each input, parameter and constant before its
+    /// first use. Constants that are used only in computations without gradients are not recorded.
     pub fn view(&self) -> View {
         let state = self.state.borrow();
         let ids: HashMap<usize, u64> = state.params.iter().map(|(&id, &slot)| (slot, id)).collect();
@@ -127,14 +128,15 @@ impl Tape {
 }
 
 impl View {
-    /// Adds a value and returns its index.
+    /// Adds a node for a value and returns its index.
     fn value(&mut self, kind: NodeKind, slots: Range<usize>, shape: &[usize]) -> usize {
         let (name, output_shapes) = (kind.to_string(), vec![shape.to_vec()]);
         self.nodes.push(ViewNode { name, output_shapes, ..ViewNode::new(kind, slots) });
         self.nodes.len() - 1
     }
 
-    /// Names parameters, as a module's `params()` lists them; those that the tape has not recorded are ignored.
+    /// Names parameters, for example with the names from a module's `params()`; parameters that are not on the tape are
+    /// ignored.
     pub fn with_names<'p, N: Into<String>>(
         mut self,
         names: impl IntoIterator<Item = (N, &'p Param)>,
@@ -147,8 +149,8 @@ impl View {
         self
     }
 
-    /// Adds the norms of gradients that a backward pass over this tape computed. Those of operations are retained only after
-    /// [`Tape::keep_all`]. On a GPU this synchronises.
+    /// Adds the norms of the gradients that a backward pass over this tape computed. Those of operations are known only
+    /// after [`Tape::keep_all`]. On a GPU this waits for all submitted work.
     pub fn with_gradients(mut self, gradients: &Gradients) -> Self {
         let square = |gradient: &Tensor| gradient.to_f64_vec().iter().map(|x| x * x).sum::<f64>();
         for node in &mut self.nodes {
@@ -159,7 +161,7 @@ impl View {
         self
     }
 
-    /// The nodes; the inputs of each come before it.
+    /// The nodes; the inputs of a node come before it.
     pub fn nodes(&self) -> &[ViewNode] {
         &self.nodes
     }
@@ -167,7 +169,7 @@ impl View {
     /// The titles of the columns of [`View::rows`].
     pub const COLUMNS: [&str; 5] = ["node", "inputs → outputs", "saved", "FLOPs", "gradient norm"];
 
-    /// The nodes in words: name, shapes, saved bytes, FLOPs, gradient norm; empty where there is none.
+    /// The nodes as text: name, shapes, saved bytes, FLOPs and gradient norm; empty where a value is unknown.
     pub fn rows(&self) -> Vec<[String; 5]> {
         let row = |node: &ViewNode| {
             let flops = if node.flops == 0 { String::new() } else { scaled(node.flops as f64, "") };
@@ -176,7 +178,8 @@ impl View {
         self.nodes.iter().map(row).collect()
     }
 
-    /// The edges, from the node that computes a value to one that uses it; a value used twice by one operation has two.
+    /// The edges, from the node that computes a value to one that uses it. A value used twice by one operation has two
+    /// edges.
     pub fn edges(&self) -> impl Iterator<Item = [usize; 2]> {
         let of_node =
             |(to, node): (usize, &ViewNode)| node.inputs.iter().map(|&from| [from, to]).collect::<Vec<_>>();
@@ -201,7 +204,7 @@ impl ViewNode {
         }
     }
 
-    /// The shapes in words, such as `[64, 784] · [784, 256] → [64, 256]`.
+    /// The shapes as text, such as `[64, 784] · [784, 256] → [64, 256]`.
     fn shapes(&self) -> String {
         let listed = |shapes: &[Vec<usize>]| {
             shapes.iter().map(|shape| format!("{shape:?}")).collect::<Vec<_>>().join(" · ")
@@ -237,7 +240,7 @@ fn scaled(count: f64, unit: &str) -> String {
     words.trim_end().to_owned()
 }
 
-/// Appends `text` with the characters escaped that have a meaning in HTML, attributes included.
+/// Appends `text`, with all characters escaped that have a meaning in HTML text or attributes.
 fn escape(out: &mut String, text: &str) {
     for letter in text.chars() {
         match letter {

@@ -1,4 +1,4 @@
-//! Test cases: strategies for valid calls of each operation, and the runner of property tests.
+//! Test cases: strategies for valid calls of each operation, and functions that run property tests.
 
 use std::ffi::OsStr;
 
@@ -12,10 +12,10 @@ use super::shrink::Then;
 use super::strategies::{long_shape, shape, swept_lengths, values};
 use crate::{Op, Result};
 
-/// One valid call of an operation.
+/// A valid call of an operation.
 #[derive(Debug, Clone)]
 pub struct Case<O, const N: usize> {
-    /// The operation with its fields.
+    /// The operation with the values of its fields.
     pub op: O,
     /// Inputs of `f64`, farther from kinks than the finite-difference step.
     pub inputs: [Tensor; N],
@@ -26,7 +26,7 @@ pub struct Case<O, const N: usize> {
 /// A call exactly at a discontinuity of the derivative.
 #[derive(Debug, Clone)]
 pub struct Kink<O, const N: usize> {
-    /// The operation with its fields.
+    /// The operation with the values of its fields.
     pub op: O,
     /// Inputs that every element type represents exactly.
     pub inputs: [Tensor; N],
@@ -34,24 +34,24 @@ pub struct Kink<O, const N: usize> {
     pub gradients: [Vec<f64>; N],
 }
 
-/// An operation with strategies for its valid calls.
+/// An operation with strategies that generate its valid calls.
 pub trait Cases<const N: usize, const M: usize = 1>: Op<N, M> + Clone {
-    /// The derivative of a gradient, for a `grad_output` of one, with respect to a saved output that `backward` reads:
-    /// rounding the output changes the gradient. Zero where `backward` reads no output.
+    /// A bound on the derivative of a gradient, for a `grad_output` of one, with respect to a saved output that
+    /// `backward` reads. Rounding that output changes the gradient by this factor. Zero if `backward` reads no output.
     const OUTPUT_SENSITIVITY: f64 = 0.0;
 
-    /// The inputs in which the operation is linear or affine while the others are fixed.
+    /// Whether the operation is linear or affine in each input while the others are fixed.
     const LINEAR: [bool; N];
 
     /// The magnitudes to which the inputs are scaled for the check of large values.
     const LARGE: [f64; 2] = [80.0, 1e4];
 
-    /// The inputs in which this call is linear: all of [`Cases::LINEAR`] unless a ReLU follows.
+    /// The inputs in which this call is linear: those of [`Cases::LINEAR`], unless a ReLU follows.
     fn linear(&self) -> [bool; N] {
         Self::LINEAR
     }
 
-    /// Whether calls of a shape class are generated.
+    /// The claim about calls of a shape class: whether and how they are generated.
     fn claim(class: ShapeClass) -> Claim;
 
     /// Whether a case belongs to a shape class.
@@ -59,16 +59,16 @@ pub trait Cases<const N: usize, const M: usize = 1>: Op<N, M> + Clone {
         class.in_shapes(case.inputs.each_ref())
     }
 
-    /// Calls exactly at kinks and ties, if there are any.
+    /// Calls exactly at kinks and ties; empty if there are none.
     fn kinks() -> Vec<Kink<Self, N>> {
         vec![]
     }
 
-    /// Small calls, including edge-case shapes: every element is compared with finite differences.
+    /// Small calls, including edge-case shapes. Every element is compared with finite differences.
     fn cases() -> BoxedStrategy<Case<Self, N>>;
 
-    /// Calls with long sums and enough elements for several threads: short sums cannot reveal a narrow
-    /// accumulator, and small inputs do not reach every branch of a fast path.
+    /// Calls with long sums and enough elements for several threads. Short sums cannot reveal an accumulator that is
+    /// too narrow, and small inputs do not reach every branch of a fast path.
     fn long_cases() -> BoxedStrategy<Case<Self, N>>;
 
     /// Calls of listed sizes, usually from [`swept`]: every remainder of a tile and a vector, equal sides, batches and
@@ -76,10 +76,10 @@ pub trait Cases<const N: usize, const M: usize = 1>: Op<N, M> + Clone {
     /// be smooth within 0.001 of the inputs.
     fn swept() -> Vec<BoxedStrategy<Case<Self, N>>>;
 
-    /// The function that `backward` differentiates; by default `forward`.
+    /// The function whose derivative `backward` computes; by default `forward`.
     ///
     /// # Errors
-    /// As `forward`.
+    /// The errors of `forward`.
     fn differentiated(&self, inputs: [&Tensor; N]) -> Result<[Tensor; M]> {
         Ok(self.forward(inputs)?.0)
     }
@@ -96,7 +96,7 @@ pub trait AnyShape<const N: usize>: Op<N> + Clone + 'static {
     /// See [`Cases::LARGE`].
     const LARGE: [f64; 2] = [80.0, 1e4];
 
-    /// The operation with its fields.
+    /// A strategy for the values of the operation's fields.
     fn op() -> BoxedStrategy<Self>;
 
     /// An input of this shape, away from kinks.
@@ -153,14 +153,14 @@ fn of_shape<O: AnyShape<N>, const N: usize>(shape: BoxedStrategy<Vec<usize>>) ->
 
 /// Tests `property` on random cases and panics with the smallest failing case.
 ///
-/// The cases are the same in every run unless `AGON_SEED` is set, to a number or to `random`: then failing seeds are kept
-/// in `tests/seeds.txt` of the tested crate, and later runs test them first. `AGON_CASES` sets the number of cases (default
-/// 8).
+/// The cases are the same in every run unless `AGON_SEED` is set, to a number or to `random`: then failing seeds are
+/// stored in `tests/seeds.txt` of the tested crate, and later runs test them first. `AGON_CASES` sets the number of
+/// cases, 8 by default.
 pub fn for_all<C: std::fmt::Debug>(cases: BoxedStrategy<C>, property: impl Fn(&C) -> Result<()>) {
     for_some(cases, 1, property);
 }
 
-/// [`for_all`] with four times as many cases, enough to include every shape class: for small cases.
+/// [`for_all`] with four times as many cases, which is enough to include every shape class; for small cases.
 pub fn for_many<C: std::fmt::Debug>(cases: BoxedStrategy<C>, property: impl Fn(&C) -> Result<()>) {
     for_some(cases, 4, property);
 }
@@ -184,15 +184,15 @@ pub(super) fn for_some<C: std::fmt::Debug>(
     }
 }
 
-/// The number of cases that `AGON_CASES` sets, or what is wrong with it: no cases would pass every test.
+/// The number of cases set by `AGON_CASES`, or an error message. Zero is an error, because every test would pass.
 fn count(set: Option<&OsStr>) -> std::result::Result<u32, String> {
     let Some(set) = set else { return Ok(8) };
     let count = set.to_str().and_then(|set| set.parse().ok()).filter(|&count| count > 0);
-    count.ok_or_else(|| format!("AGON_CASES: expected a number of cases from 1, got `{}`", set.display()))
+    count.ok_or_else(|| format!("AGON_CASES: expected a positive number of cases, got `{}`", set.display()))
 }
 
-/// Tests `property` on one case of each kind, in order, and panics with the first failing case; returns the number of
-/// cases.
+/// Tests `property` on one case of each strategy, in order, and panics with the first failing case; returns the number
+/// of cases.
 pub fn for_each<C: std::fmt::Debug>(
     kinds: &[BoxedStrategy<C>],
     property: impl Fn(&C) -> Result<()>,
@@ -201,7 +201,7 @@ pub fn for_each<C: std::fmt::Debug>(
     for stream in streams(name) {
         let mut runner = TestRunner::new_with_rng(Config::default(), stream.rng());
         for kind in kinds {
-            let case = kind.new_tree(&mut runner).expect("a case of listed sizes can be drawn").current();
+            let case = kind.new_tree(&mut runner).expect("the strategy generates a case").current();
             if let Err(error) = property(&case) {
                 panic!("{error}\nfor {case:?}{}", stream.failed(name, 1));
             }
@@ -220,7 +220,7 @@ mod tests {
         assert_eq!((super::count(None), count("256")), (Ok(8), Ok(256)));
         for bad in ["0", "", "-1", "many", "4294967296"] {
             let wrong = count(bad).unwrap_err();
-            assert_eq!(wrong, format!("AGON_CASES: expected a number of cases from 1, got `{bad}`"));
+            assert_eq!(wrong, format!("AGON_CASES: expected a positive number of cases, got `{bad}`"));
         }
     }
 }

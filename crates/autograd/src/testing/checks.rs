@@ -11,7 +11,7 @@ use crate::{Error, Op, Result};
 /// Compares every element of every gradient with finite differences, and requests every subset of gradients.
 ///
 /// # Errors
-/// The first violation, and first of all a result that differs between two calls.
+/// The first violation found; a result that differs between two calls is reported first.
 pub fn finite_differences<O, const N: usize, const M: usize>(case: &Case<O, N>) -> Result<Checked>
 where
     O: Cases<N, M>,
@@ -19,7 +19,8 @@ where
     finite_differences_of(&case.op, case.inputs.each_ref(), &|inputs| case.op.differentiated(inputs))
 }
 
-/// [`finite_differences`] of an operation whose `backward` should differentiate another function than `forward`.
+/// [`finite_differences`] for an operation whose `backward` differentiates the function `differentiated` instead of
+/// `forward`.
 pub(super) fn finite_differences_of<O, const N: usize, const M: usize>(
     op: &O,
     inputs: [&Tensor; N],
@@ -35,7 +36,7 @@ where
         Ok(gradients(op, inputs, &saved, &weights, needed)?.map(|gradient| Some(gradient?.to_f64_vec())))
     };
     let analytic = elements([true; N])?.map(Option::unwrap_or_default);
-    // The whole first, so that a result that changes from call to call is not mistaken for one that depends on the subset.
+    // The full set comes first, so that a nondeterministic result is not mistaken for one that depends on the subset.
     for subset in (0..1u32 << N).rev() {
         let needed = std::array::from_fn(|input| subset >> input & 1 == 1);
         for (input, alone) in elements(needed)?.iter().enumerate() {
@@ -89,13 +90,13 @@ where
 
 /// Compares the outputs and gradients in `dtype` with those in 64 bits, for the same rounded inputs.
 ///
-/// **Tolerance.** A sum of `n` terms is rounded `n` times, each time by at most half an epsilon of the
-/// accumulator times the partial sum, which is assumed to be at most four times the largest element of the
-/// result: `2 n epsilon`. Inputs, incoming gradients and results are rounded to the stored type, which allows
-/// four roundings of it. A gradient that reads a saved output changes with that output's rounding by
-/// [`Cases::OUTPUT_SENSITIVITY`]. Where terms cancel, the partial sums exceed the result: a larger error is compared
-/// again with the sensitivity of the result to relative perturbations of its inputs. The nearest value of the type is
-/// always accepted, also on overflow, and below the smallest normal value a fast path may return zero.
+/// **Tolerance.** A sum of `n` terms is rounded `n` times, each time by at most half an epsilon of the accumulator
+/// times the partial sum, which is assumed to be at most four times the largest element of the result: `2 n epsilon`.
+/// Inputs, incoming gradients and results are rounded to the stored type, for which four of its roundings are allowed.
+/// If a gradient reads a saved output, the rounding of that output changes it by [`Cases::OUTPUT_SENSITIVITY`]. Where
+/// terms cancel, the partial sums exceed the result: a larger error is compared again with the sensitivity of the
+/// result to relative perturbations of its inputs. The nearest value of the type is always accepted, also on overflow,
+/// and below the smallest normal value a fast path may return zero.
 ///
 /// # Errors
 /// [`Error::Imprecise`] with the position and both values.
@@ -115,7 +116,7 @@ where
         let elements = got.to_f64_vec().into_iter().zip(expected.to_f64_vec());
         for (place, (got, expected)) in elements.enumerate() {
             let difference = if got == rounded[place] { 0.0 } else { (got - expected).abs() };
-            // In 64 bits every result is finite: the inputs are at most 10,000.
+            // In 64 bits every result is finite, because the inputs are at most 10,000.
             if !(expected.is_finite() && within(difference, allowed)) {
                 let op = O::NAME;
                 return Err(Error::Imprecise { op, dtype, what, place, got, expected, difference, allowed });
@@ -156,12 +157,12 @@ where
     Ok(())
 }
 
-/// A function of the inputs and the gradients of the outputs.
+/// A function of the inputs and of the gradients of the outputs.
 pub(super) type Derived<'a, const N: usize, const M: usize> =
     dyn Fn([&Tensor; N], &[Tensor; M]) -> Result<Vec<f64>> + 'a;
 
-/// The largest change of a result, per unit of relative perturbation of each input element, up or down: about the
-/// magnitude of the summed terms, also where they cancel. At a discontinuity, such as a tie, it is zero.
+/// The largest change of a result per unit of relative perturbation of each input element, up or down. This estimates
+/// the magnitude of the summed terms, also where they cancel. At a discontinuity, such as a tie, it is zero.
 pub(super) fn moved<const N: usize, const M: usize>(
     result: &Derived<'_, N, M>,
     inputs: [&Tensor; N],
@@ -200,7 +201,7 @@ pub(super) fn largest(tensor: &Tensor) -> f64 {
     tensor.to_f64_vec().into_iter().fold(0.0, |largest: f64, x| largest.max(x.abs()))
 }
 
-/// A weight tensor for each output.
+/// Fixed pseudo-random weights for each output.
 pub(super) fn numbered<const M: usize>(outputs: &[Tensor; M]) -> [Tensor; M] {
     std::array::from_fn(|output| weights(outputs[output].shape(), output as u64))
 }

@@ -1,4 +1,5 @@
-//! Shape classes: edge cases in which other frameworks had gradient bugs, and which operations cover them.
+//! Shape classes: edge cases in which other frameworks had gradient bugs, and which of them the tests of an operation
+//! cover.
 
 use std::cell::RefCell;
 
@@ -7,8 +8,8 @@ use tensor::Tensor;
 use self::ShapeClass::*;
 use super::cases::{Cases, for_all, for_some};
 
-/// A class of edge cases that a gradient check should cover. The list generalises fixed gradient bugs of
-/// other frameworks.
+/// A class of edge cases that a gradient check should cover. The list generalises bugs in gradients that other
+/// frameworks have fixed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ShapeClass {
     /// An axis of length 1.
@@ -19,7 +20,7 @@ pub enum ShapeClass {
     View,
     /// One operand broadcast to the other's shape.
     Broadcast,
-    /// A stride that does not divide the extent: no window covers the last pixels.
+    /// A stride that does not divide the extent, so that no window covers the last pixels.
     UnevenStride,
     /// A dilated kernel.
     Dilation,
@@ -29,7 +30,7 @@ pub enum ShapeClass {
     UnitKernel,
     /// One tensor used twice.
     FanOut,
-    /// A length just below, at or just above a power of two used as a tile size.
+    /// A length just below, at or just above a power of two that is used as a tile size.
     TileStraddler,
     /// Values of 80 and 10,000, where exponentials overflow or vanish.
     LargeMagnitude,
@@ -41,14 +42,14 @@ pub enum ShapeClass {
     OddRank,
 }
 
-/// The coverage of a shape class by an operation.
+/// The claim about a shape class: how the tests of an operation cover it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Claim {
     /// The operation's cases or kinks include calls of the class.
     Generated,
     /// A generic check derives calls of the class from every case of every operation.
     Derived,
-    /// No valid call belongs to the class, with the reason.
+    /// No valid call belongs to the class, for the given reason.
     Never(&'static str),
 }
 
@@ -71,7 +72,7 @@ impl ShapeClass {
         OddRank,
     ];
 
-    /// Whether a call with these inputs belongs to this class, for classes determined by shapes.
+    /// Whether a call with these inputs belongs to this class; for classes that are determined by shapes.
     pub fn in_shapes<const N: usize>(self, inputs: [&Tensor; N]) -> bool {
         let of_length = |lengths: &[usize]| {
             inputs.iter().flat_map(|input| input.shape()).any(|length| lengths.contains(length))
@@ -87,7 +88,7 @@ impl ShapeClass {
     }
 }
 
-/// The claim that holds for the whole engine.
+/// The claim that holds for all operations of this crate.
 fn of_the_engine(class: ShapeClass) -> Claim {
     match class {
         View => Claim::Never("tensors are in row-major order without gaps"),
@@ -101,8 +102,8 @@ fn of_the_engine(class: ShapeClass) -> Claim {
 /// The claim of a smooth operation on any shape.
 pub fn of_any_shape(class: ShapeClass) -> Claim {
     match class {
-        Broadcast => Claim::Never("shapes are equal; `BroadcastTo` repeats"),
-        UnevenStride | UnitKernel => Claim::Never("no window slides"),
+        Broadcast => Claim::Never("the inputs have equal shapes; `BroadcastTo` broadcasts"),
+        UnevenStride | UnitKernel => Claim::Never("the operation has no sliding window"),
         KinkOrTie => Claim::Never("it is smooth"),
         _ => of_the_engine(class),
     }
@@ -124,22 +125,22 @@ pub fn of_windows(class: ShapeClass) -> Claim {
     }
 }
 
-/// The claim of a mean over rows of scores.
+/// The claim of an operation that averages over rows of scores.
 pub fn of_scores(class: ShapeClass) -> Claim {
     match class {
-        EmptyAxis => Claim::Never("the mean of nothing is refused"),
+        EmptyAxis => Claim::Never("the mean of no elements is an error"),
         _ => of_even_rank(class),
     }
 }
 
-/// The disagreements between an operation's cases and its claims: a claimed class that does not occur, or one
-/// that occurs although it is claimed to be impossible. Shapes around a tile are looked for among the long cases only.
+/// The differences between an operation's cases and its claims: a claimed class that does not occur, or one that occurs
+/// although it is claimed to be impossible. Shapes around the size of a tile are searched among the long cases only.
 pub fn disagreements<O, const N: usize, const M: usize>() -> Vec<String>
 where
     O: Cases<N, M>,
 {
     let shown = RefCell::new(Vec::new());
-    // Many, since cases are drawn at random and nothing is computed.
+    // Many cases, because classes occur at random and nothing is computed.
     for_some(O::cases(), 16, |case| {
         let classes = ShapeClass::ALL.into_iter().filter(|&class| class != TileStraddler);
         shown.borrow_mut().extend(classes.filter(|&class| O::shows(case, class)));
@@ -153,7 +154,9 @@ where
     shown.extend((!O::kinks().is_empty()).then_some(KinkOrTie));
     let disagreement = |class| match (O::claim(class), shown.contains(&class)) {
         (Claim::Generated, false) => Some(format!("{}: no case of {class:?} is generated", O::NAME)),
-        (Claim::Never(why), true) => Some(format!("{}: there is {class:?} although {why}", O::NAME)),
+        (Claim::Never(why), true) => {
+            Some(format!("{}: a case of {class:?} is generated, although {why}", O::NAME))
+        }
         _ => None,
     };
     ShapeClass::ALL.into_iter().filter_map(disagreement).collect()

@@ -8,16 +8,17 @@ use crate::gradcheck::compare::within;
 use crate::gradcheck::{stencil, weights};
 use crate::{Error, Result};
 
-/// The step along a direction with components below one; small enough that the long sums of a large call stay in the
+/// The step along a direction with components below 1; small enough that the long sums of a large call stay in the
 /// linear regime.
 const STEP: f64 = 1.0 / 8192.0;
 
 /// Compares `<gradient in dtype, u>` with the difference in 64 bits along a random direction `u` of all inputs, for the
-/// same rounded inputs. One evaluation covers every element, so calls may be large.
+/// same rounded inputs. A few evaluations cover all elements, so calls may be large.
 ///
-/// **Tolerance.** The noise of the difference, as in [`gradcheck`](crate::gradcheck()), and for each element of the
-/// gradient the tolerance of [`precision`](super::checks::precision): `2 n epsilon` for a sum of `n` terms and four
-/// roundings, of the largest value. A larger error is compared again with the magnitude of the cancelling terms.
+/// **Tolerance.** The sum of two terms: the noise of the difference, as in [`gradcheck`](crate::gradcheck()), and for
+/// each element of the gradient the tolerance of [`precision`](super::checks::precision), `2 n epsilon` for a sum of
+/// `n` terms and four roundings, relative to the largest value. A larger error is compared again with the magnitude of
+/// the cancelling terms.
 ///
 /// # Errors
 /// [`Error::Broken`] with both values.
@@ -34,7 +35,7 @@ where
     let got = gradients(&case.op, narrow.each_ref(), &saved, &grad_outputs, [true; N])?;
     let wide_grad_outputs: [Tensor; M] =
         grad_outputs.each_ref().map(|grad_output| grad_output.to_dtype(DType::F64));
-    // An independent direction for each input: equal changes of two inputs may cancel in the output.
+    // An independent direction for each input, because equal changes of two inputs may cancel in the output.
     let directions: [Tensor; N] =
         std::array::from_fn(|input| weights(wide[input].shape(), 400 + input as u64));
 
@@ -80,11 +81,11 @@ where
         }
     }
     if !within(difference, allowed) {
-        let promise = "the gradient is the slope along any direction";
+        let promise = "the gradient agrees with finite differences along random directions";
         let shapes: Vec<&[usize]> = narrow.iter().map(Tensor::shape).collect();
         let found = format!(
-            "in {dtype} for inputs of {shapes:?} the gradient says {analytic:e}, differences say {numeric:e}; they differ \
-             by {difference:e}, allowed is {allowed:e}"
+            "in {dtype} for inputs of {shapes:?} the gradient is {analytic:e}, finite differences give \
+             {numeric:e}; they differ by {difference:e}, allowed is {allowed:e}"
         );
         return Err(Error::Broken { op: O::NAME, promise, found });
     }

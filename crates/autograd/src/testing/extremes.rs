@@ -1,4 +1,4 @@
-//! Checks beyond finite differences: huge values, and discontinuities of the derivative.
+//! Checks with extreme inputs: huge values, and discontinuities of the derivative.
 
 use tensor::{DType, Tensor};
 
@@ -6,8 +6,8 @@ use super::cases::{Case, Cases};
 use super::checks::{gradients, numbered, precision};
 use crate::{Error, Result};
 
-/// Scales every input to the magnitudes of [`Cases::LARGE`], usually 80 and then 10,000: outputs and gradients stay finite in every element
-/// type that can represent them, and where no element is a sum they stay precise.
+/// Scales every input to the magnitudes of [`Cases::LARGE`], usually 80 and then 10,000. Outputs and gradients must
+/// stay finite in every element type that can represent them, and be precise if no element is a sum.
 ///
 /// # Errors
 /// [`Error::Broken`] with the first non-finite value; [`Error::Imprecise`].
@@ -48,7 +48,7 @@ fn stretched(input: &Tensor, size: f64) -> Tensor {
     let largest = values.iter().fold(0.0, |largest: f64, x| largest.max(x.abs()));
     let factor = if largest > 0.0 { size / largest } else { 1.0 };
     let values = values.iter().map(|x| factor * x).collect();
-    Tensor::from_vec::<f64>(values, input.shape()).expect("as many values as before")
+    Tensor::from_vec::<f64>(values, input.shape()).expect("the number of values is unchanged")
 }
 
 /// The outputs and all gradients of a call in `dtype`.
@@ -82,7 +82,7 @@ where
             {
                 let got = gradient.to_f64_vec();
                 if got != *documented {
-                    let promise = "the derivative at a kink is the documented one";
+                    let promise = "the derivative at a kink is as documented";
                     let found = format!("for input {input} in {dtype} it is {got:?}, not {documented:?}");
                     return Err(Error::Broken { op: O::NAME, promise, found });
                 }

@@ -1,4 +1,4 @@
-//! The adjoint (dot-product) test of linear operations: `<J u, v> = <u, J^T v>`, without differencing error.
+//! The adjoint (dot-product) test of linear operations, `<J u, v> = <u, J^T v>`, which has no differencing error.
 
 use std::cell::Cell;
 
@@ -10,12 +10,12 @@ use crate::gradcheck::compare::within;
 use crate::gradcheck::weights;
 use crate::{Error, Result};
 
-/// The tolerance, relative to the sum of the magnitudes of all terms. The rounding error of a sum of up to 10^5 terms in
-/// 64 bits grows like the square root of their number: 1e-13.
+/// The tolerance, relative to the sum of the magnitudes of all terms. The rounding error of a sum of up to 10^5 terms
+/// in 64 bits grows like the square root of their number, to about 1e-13.
 const TOLERANCE: f64 = 1e-12;
 
-/// Checks `<J u, v> = <u, J^T v>` for each input in which the operation is linear or affine: there
-/// `J u = f(u) - f(0)` exactly, and `J^T v` is `backward`.
+/// Checks `<J u, v> = <u, J^T v>` for each input in which the operation is linear or affine. There, `J u = f(u) - f(0)`
+/// exactly, and `backward` computes `J^T v`.
 ///
 /// # Errors
 /// [`Error::Broken`] with the input and both values.
@@ -45,15 +45,15 @@ where
         sizes += pulled.to_f64_vec().iter().zip(u.to_f64_vec()).map(|(x, u)| (x * u).abs()).sum::<f64>();
         let difference = (forward - backward).abs();
         if !within(difference, TOLERANCE * sizes) {
-            let promise = "it is linear and <J u, v> = <u, J^T v>";
-            let found = format!("for input {input} they are {forward:e} and {backward:e}");
+            let promise = "`backward` is the adjoint: <J u, v> = <u, J^T v>";
+            let found = format!("for input {input} the sides are {forward:e} and {backward:e}");
             return Err(Error::Broken { op: O::NAME, promise, found });
         }
     }
     Ok(())
 }
 
-/// The inputs not declared linear although superposition holds for them in every case.
+/// The inputs that are not declared linear although superposition holds for them in every case.
 pub fn undeclared<O, const N: usize, const M: usize>() -> Vec<usize>
 where
     O: Cases<N, M>,
@@ -77,7 +77,7 @@ where
     (0..N).filter(|&input| !O::LINEAR[input] && !bends[input].get()).collect()
 }
 
-/// The function that `backward` differentiates, with one input replaced.
+/// The function that `backward` differentiates, evaluated with one input replaced.
 fn with<O, const N: usize, const M: usize>(
     case: &Case<O, N>,
     input: usize,

@@ -1,4 +1,4 @@
-//! Planted mistakes: an operation's cases must reveal a `backward` that is wrong in any of many ways.
+//! Planted mistakes: an operation's cases must reveal many kinds of wrong `backward`.
 
 use std::cell::{Cell, RefCell};
 
@@ -19,23 +19,23 @@ pub enum Mistake {
     Zero,
     /// The sign is wrong.
     Negated,
-    /// Too large by a factor of 2.
+    /// The gradient is too large by a factor of 2.
     Doubled,
-    /// Too large by 0.1 %.
+    /// The gradient is too large by 0.1 %.
     TooLarge,
-    /// One element alone is wrong, the last.
+    /// Only the last element is wrong.
     OneElement,
     /// The elements are in reverse order.
     Reversed,
-    /// A sum over the first axis of an output, as in the gradient of what is broadcast along it, has its first term only.
+    /// The gradient contains only the first term of a sum over the first axis of an output, as of a broadcast input.
     DroppedSum,
-    /// Another shape.
+    /// The gradient has another shape.
     WrongShape,
-    /// Another element type.
+    /// The gradient has another element type.
     WrongDType,
     /// A requested gradient is not returned.
     Missing,
-    /// Another result in each call.
+    /// The gradient differs between two calls.
     NonDeterministic,
 }
 
@@ -77,7 +77,7 @@ impl Mistake {
         }
     }
 
-    /// What `backward` gets in place of the gradient of an output.
+    /// The gradient of an output that `backward` receives instead of the true one.
     fn in_grad_output(self, grad_output: &Tensor) -> Result<Tensor> {
         let rows = grad_output.shape().first().copied().unwrap_or(1).max(1);
         match self {
@@ -89,7 +89,7 @@ impl Mistake {
         }
     }
 
-    /// Whether the error names the mistake.
+    /// Whether the error reports this mistake.
     fn is_named_by(self, error: &Error) -> bool {
         match self {
             Self::Infinite | Self::Nan => matches!(error, Error::NonFiniteGradient { .. }),
@@ -107,7 +107,7 @@ impl Mistake {
     }
 }
 
-/// The tensor with changed elements.
+/// A copy of the tensor with changed elements.
 fn changed(tensor: &Tensor, change: &dyn Fn(&mut [f64])) -> Result<Tensor> {
     let mut elements = tensor.to_f64_vec();
     change(&mut elements);
@@ -154,8 +154,8 @@ impl<O: Op<N, M>, const N: usize, const M: usize> Op<N, M> for Mistaken<O> {
     }
 }
 
-/// The mistakes, with their inputs, that the comparison with finite differences does not find in any of the operation's
-/// cases, or reports as something else. Where every output is a single number, no sum can be dropped.
+/// The mistakes, with their inputs, that the comparison with finite differences does not detect in any of the
+/// operation's cases, or reports as another mistake. If every output is a single element, `DroppedSum` is excluded.
 pub fn undetected<O, const N: usize, const M: usize>() -> Vec<(Mistake, usize)>
 where
     O: Cases<N, M>,

@@ -1,4 +1,4 @@
-//! Checks of gradient routing on the tape: every recorded input gets its gradient, once per use, and no other does.
+//! Checks of gradients on the tape: every recorded input gets its gradient, once for each use, and no other value does.
 
 use tensor::{DType, Tensor};
 
@@ -7,8 +7,8 @@ use super::checks::{gradients, numbered};
 use crate::ops::add::{self, Add};
 use crate::{Error, Result, Tape, Var};
 
-/// No silent detach: for every subset of recorded inputs and every output, each recorded input has a gradient of
-/// its shape and each constant gives a typed error.
+/// No silent detach: for every subset of recorded inputs and every output, each recorded input has a gradient of its
+/// shape, and each constant gives an error.
 ///
 /// # Errors
 /// [`Error::Broken`] with the input and the output.
@@ -33,8 +33,12 @@ where
                     _ => false,
                 };
                 if !right {
-                    let promise = "a gradient arrives at every recorded input and at no other";
-                    let found = format!("not so from output {output} to input {input} of {subset:#b}");
+                    let promise =
+                        "every recorded input has a gradient of its shape, and no other input has one";
+                    let found = format!(
+                        "violated for output {output}, input {input} and the set of recorded \
+                         inputs {subset:#b}"
+                    );
                     return Err(Error::Broken { op: O::NAME, promise, found });
                 }
             }
@@ -43,8 +47,8 @@ where
     Ok(())
 }
 
-/// Fan-out: two uses of the same inputs give exactly twice the gradients of one, and an input used in two
-/// positions of one call gets the sum of both gradients.
+/// Fan-out: two uses of the same inputs give exactly twice the gradients of one use, and an input in two positions of
+/// one call gets the sum of both gradients.
 ///
 /// # Errors
 /// [`Error::Broken`] with the input.
@@ -53,17 +57,17 @@ where
     O: Cases<N, M>,
 {
     let broken = |found: String| {
-        let promise = "an input used twice gets both gradients";
+        let promise = "the gradient of an input used twice is the sum of both contributions";
         Err(Error::Broken { op: O::NAME, promise, found })
     };
     let (outputs, saved) = case.op.forward(case.inputs.each_ref())?;
-    // The first output only, as on the tape below.
+    // Only the first output, as on the tape below.
     let mut grad_outputs = numbered(&outputs);
     grad_outputs
         .iter_mut()
         .skip(1)
         .for_each(|grad_output| *grad_output = Tensor::zeros(grad_output.shape(), DType::F64));
-    // A tape expects a gradient in the type of its output, which may be narrow.
+    // A tape requires a gradient in the type of its output, which may be narrow.
     grad_outputs[0] = grad_outputs[0].to_dtype(outputs[0].dtype());
     let once = gradients(&case.op, case.inputs.each_ref(), &saved, &grad_outputs, [true; N])?
         .map(|gradient| values(gradient.as_ref()));
@@ -77,7 +81,7 @@ where
     for input in 0..N {
         let expected: Vec<f64> = once[input].iter().map(|x| 2.0 * x).collect();
         if values(Some(twice.of(&vars[input])?)) != expected {
-            return broken(format!("input {input} of two calls did not"));
+            return broken(format!("violated for input {input} of two calls"));
         }
     }
 
@@ -87,7 +91,7 @@ where
         }
         let mut inputs = case.inputs.each_ref();
         inputs[second] = inputs[0];
-        // The other input may be invalid there, such as a matrix that cannot be multiplied by itself.
+        // The other input may be invalid in this position, such as a matrix that cannot be multiplied by itself.
         let Ok((_, saved)) = case.op.forward(inputs) else { continue };
         let both = gradients(&case.op, inputs, &saved, &grad_outputs, [true; N])?;
         let [Some(x), Some(y)] = [&both[0], &both[second]] else { continue };
@@ -98,7 +102,7 @@ where
         let output: [Var<'_>; M] = tape.apply(case.op.clone(), vars.each_ref())?;
         let gradients = tape.backward_from(&output[0], grad_outputs[0].clone())?;
         if values(Some(gradients.of(&vars[0])?)) != values(Some(&expected)) {
-            return broken(format!("input 0, which was also input {second}, did not"));
+            return broken(format!("violated for one tensor as inputs 0 and {second}"));
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! The random streams of property tests: a fixed one, one chosen by `AGON_SEED`, and previously failing ones.
+//! The random streams of property tests: a fixed one, one selected by `AGON_SEED`, and those that failed before.
 
 use std::env;
 use std::fs::{self, OpenOptions};
@@ -12,16 +12,16 @@ use reliability::SEED;
 /// A random stream of a test run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stream {
-    /// A seed that failed before, with the number of cases up to the failure.
+    /// A stored seed that failed before, with the number of cases up to the failure.
     Kept { seed: u64, cases: u32 },
     /// The fixed stream of every run.
     Fixed,
-    /// The seed chosen by `AGON_SEED`.
+    /// The seed selected by `AGON_SEED`.
     Chosen(u64),
 }
 
 impl Stream {
-    /// The generator of the stream.
+    /// The random number generator of the stream.
     pub(super) fn rng(self) -> TestRng {
         match self {
             Self::Fixed => TestRng::deterministic_rng(RngAlgorithm::ChaCha),
@@ -41,26 +41,30 @@ impl Stream {
         }
     }
 
-    /// Records a failure of the test `name`: keeps a chosen seed, and returns how to repeat the failure.
+    /// Handles a failure of the test `name`: stores a selected seed, and returns how to repeat the failure.
     pub(super) fn failed(self, name: &str, cases: u32) -> String {
         match self {
             Self::Fixed => String::new(),
-            Self::Kept { seed, .. } => format!("\nseed {seed} of {} fails again", file().display()),
+            Self::Kept { seed, .. } => {
+                format!("\nthe failure of seed {seed} in {} is reproduced", file().display())
+            }
             Self::Chosen(seed) => {
-                let repeat = format!("\n`{SEED}={seed}` repeats this");
+                let repeat = format!("\n`{SEED}={seed}` reproduces this failure");
                 match keep(&file(), seed, cases, name) {
-                    Ok(()) => format!("{repeat}; it is kept in {}", file().display()),
-                    Err(error) => format!("{repeat}; it could not be kept in {}: {error}", file().display()),
+                    Ok(()) => format!("{repeat}; the seed is saved in {}", file().display()),
+                    Err(error) => {
+                        format!("{repeat}; the seed could not be saved in {}: {error}", file().display())
+                    }
                 }
             }
         }
     }
 }
 
-/// The streams of the test `name`, kept ones first.
+/// The streams of the test `name`, stored ones first.
 ///
 /// # Panics
-/// If `AGON_SEED` is neither a number nor `random`, or the file of kept seeds is damaged.
+/// If `AGON_SEED` is neither a number nor `random`, or the file of stored seeds is damaged.
 pub(super) fn streams(name: &str) -> Vec<Stream> {
     let mut streams = match fs::read_to_string(file()) {
         Ok(text) => kept(&text, name).unwrap_or_else(|line| {
@@ -72,7 +76,7 @@ pub(super) fn streams(name: &str) -> Vec<Stream> {
     streams
 }
 
-/// The seed chosen by `AGON_SEED`, if it is set; other random tests use the same variable.
+/// The seed selected by `AGON_SEED`, if it is set; all random tests use the same variable.
 fn chosen() -> Option<u64> {
     static CHOSEN: OnceLock<Option<u64>> = OnceLock::new();
     *CHOSEN.get_or_init(|| {
@@ -83,13 +87,13 @@ fn chosen() -> Option<u64> {
     })
 }
 
-/// The file of failing seeds, one per line, in the crate whose tests run, which Cargo names.
+/// The file of failing seeds, one per line, in the crate whose tests are running, which Cargo sets in the environment.
 fn file() -> PathBuf {
     let tested = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
     Path::new(&tested).join("tests/seeds.txt")
 }
 
-/// The kept streams of `name`, or the first invalid line.
+/// The stored streams of `name`, or the first invalid line.
 fn kept<'t>(text: &'t str, name: &str) -> Result<Vec<Stream>, &'t str> {
     let mut streams = vec![];
     for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
@@ -106,7 +110,7 @@ fn kept<'t>(text: &'t str, name: &str) -> Result<Vec<Stream>, &'t str> {
 fn keep(file: &Path, seed: u64, cases: u32, name: &str) -> io::Result<()> {
     file.parent().map_or(Ok(()), fs::create_dir_all)?;
     let mut file = OpenOptions::new().create(true).append(true).open(file)?;
-    // One write, so that tests failing concurrently do not interleave their lines.
+    // A single write, so that tests that fail concurrently do not interleave their lines.
     file.write_all(format!("{seed} {cases} {name}\n").as_bytes())
 }
 

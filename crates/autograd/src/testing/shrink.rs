@@ -1,4 +1,4 @@
-//! Dependent strategies whose failing cases shrink the outer value first: a shape before its elements.
+//! Dependent strategies that shrink the outer value first, for example a shape before its elements.
 
 use std::fmt;
 use std::mem;
@@ -7,14 +7,15 @@ use std::sync::Arc;
 use proptest::strategy::{NewTree, Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
-/// How often the inner value is drawn again for a smaller outer value, until the test fails again.
+/// The number of inner values that are drawn for a smaller outer value until the test fails again.
 const DRAWS: u32 = 3;
 
-/// A strategy that depends on a value of another one.
+/// A strategy that depends on the value of another one.
 pub trait Then: Strategy + Sized {
-    /// Draws a value, then one from the strategy that `then` makes of it, such as a shape and a tensor of it. As
-    /// [`Strategy::prop_flat_map`], but a failing case shrinks the first value as far as it goes, with new second ones,
-    /// before it shrinks the second: a small tensor of any elements is easier to read than a large one of zeros.
+    /// Draws a value, then a second one from the strategy that `then` returns for it, such as a shape and a tensor of
+    /// that shape. Unlike with [`Strategy::prop_flat_map`], a failing case shrinks the first value as far as possible,
+    /// with new second values, before it shrinks the second: a small tensor of any elements is easier to read than a
+    /// large one of zeros.
     ///
     /// ```
     /// use agon_autograd::testing::proptest::prelude::*;
@@ -54,20 +55,20 @@ impl<O: Strategy, I: Strategy, F: Fn(O::Value) -> I> Strategy for OuterFirst<O, 
     }
 }
 
-/// The values to which a value of [`OuterFirst`] shrinks.
+/// The shrinking state of a value of [`OuterFirst`].
 pub struct OuterFirstTree<O, I: Strategy, F> {
     outer: O,
     inner: I::Tree,
     /// The inner value of the last failure, while the outer value shrinks.
     failing: Option<I::Tree>,
-    /// How many more inner values to draw for this outer value.
+    /// The number of inner values left to draw for this outer value.
     draws: u32,
     then: Arc<F>,
     runner: TestRunner,
 }
 
 impl<O: ValueTree, I: Strategy, F: Fn(O::Value) -> I> OuterFirstTree<O, I, F> {
-    /// Replaces the inner value by a new one for the outer value, and returns the former.
+    /// Replaces the inner value by a new one for the outer value, and returns the previous one.
     fn draw(&mut self) -> Option<I::Tree> {
         let drawn = (self.then)(self.outer.current()).new_tree(&mut self.runner).ok()?;
         Some(mem::replace(&mut self.inner, drawn))
@@ -104,7 +105,7 @@ impl<O: ValueTree, I: Strategy, F: Fn(O::Value) -> I> ValueTree for OuterFirstTr
             self.draws = DRAWS - 1;
             return true;
         }
-        // No smaller outer value fails: back to the last failure.
+        // No smaller outer value fails: restore the last failing inner value.
         if let Some(failing) = self.failing.take() {
             self.inner = failing;
         }

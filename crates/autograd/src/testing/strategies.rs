@@ -23,12 +23,12 @@ pub fn length(lengths: Range<usize>) -> BoxedStrategy<usize> {
 /// Lengths around the powers of two used as tile sizes.
 pub const TILES: [usize; 6] = [31, 32, 33, 127, 128, 129];
 
-/// A length around the size of a tile.
+/// A length near the size of a tile.
 pub fn tile() -> BoxedStrategy<usize> {
     select(&TILES[..]).boxed()
 }
 
-/// Shapes with enough elements for several threads, and matrices that straddle tiles.
+/// Shapes with enough elements for several threads, and matrices with sizes around those of tiles.
 pub fn long_shape() -> BoxedStrategy<Vec<usize>> {
     prop_oneof![shape(1..=1, 65_000..70_000), vec(tile(), 2)].boxed()
 }
@@ -38,12 +38,12 @@ pub fn values(shape: &[usize]) -> BoxedStrategy<Tensor> {
     filled(shape, (-2.0..2.0f64).boxed())
 }
 
-/// Values in [-2, 2) at least 0.05 from zero: ten times the reach of finite differences.
+/// Values in [-2, 2) at least 0.05 from zero, ten times the reach of finite differences.
 pub fn values_away_from_zero(shape: &[usize]) -> BoxedStrategy<Tensor> {
     filled(shape, (0.05..2.0f64, any::<bool>()).prop_map(|(x, sign)| if sign { x } else { -x }).boxed())
 }
 
-/// Values in [0.25, 4): the domain of roots and logarithms, away from its edge.
+/// Values in [0.25, 4), away from the boundary of the domain of roots and logarithms.
 pub fn positive_values(shape: &[usize]) -> BoxedStrategy<Tensor> {
     filled(shape, (0.25..4.0f64).boxed())
 }
@@ -55,13 +55,13 @@ pub fn values_apart(shape: &[usize]) -> BoxedStrategy<[Tensor; 2]> {
         .prop_map(|(x, difference)| {
             let sums = x.to_f64_vec().into_iter().zip(difference.to_f64_vec());
             let y = sums.map(|(x, difference)| x + difference).collect();
-            let y = Tensor::from_vec(y, x.shape()).expect("as many values as before");
+            let y = Tensor::from_vec(y, x.shape()).expect("the number of values is unchanged");
             [x, y]
         })
         .boxed()
 }
 
-/// Distinct values, 0.01 apart and in any order: no two of them change their order within the reach of finite differences.
+/// Distinct values, 0.01 apart and in any order, so that finite differences do not change their order.
 pub fn distinct_values(shape: &[usize]) -> BoxedStrategy<Tensor> {
     let shape = shape.to_vec();
     let len: usize = shape.iter().product();
@@ -71,7 +71,8 @@ pub fn distinct_values(shape: &[usize]) -> BoxedStrategy<Tensor> {
         .boxed()
 }
 
-/// Values of which about a third are NaN, infinite, or zero of either sign, and a third are small integers with many ties.
+/// Values of which about a third are NaN, infinite, or zero of either sign, and a third are small integers with many
+/// ties.
 pub fn special_values(shape: &[usize]) -> BoxedStrategy<Tensor> {
     let special = select(&[f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.0, -0.0][..]);
     filled(shape, prop_oneof![-2.0..2.0f64, special, (-2..=2i8).prop_map(f64::from)].boxed())
@@ -84,7 +85,8 @@ fn filled(shape: &[usize], number: BoxedStrategy<f64>) -> BoxedStrategy<Tensor> 
         .boxed()
 }
 
-/// Two shapes that broadcast to each other: of one shape, each has leading axes dropped and some axes set to 1.
+/// Two shapes that broadcast to each other: each is one common shape without some leading axes and with some axes set
+/// to 1.
 pub fn broadcastable(ranks: RangeInclusive<usize>, lengths: Range<usize>) -> BoxedStrategy<[Vec<usize>; 2]> {
     let part = || (0..3usize, any::<[bool; 4]>());
     (shape(ranks, lengths), part(), part())
@@ -92,7 +94,7 @@ pub fn broadcastable(ranks: RangeInclusive<usize>, lengths: Range<usize>) -> Box
         .boxed()
 }
 
-/// The shape without its first axes, and with some axes of its first four set to 1: it broadcasts to `shape`.
+/// The shape without its first axes, and with some of its first four axes set to 1, so that it broadcasts to `shape`.
 pub(crate) fn part_of(shape: &[usize], dropped: usize, ones: [bool; 4]) -> Vec<usize> {
     let kept = shape[dropped.min(shape.len())..].iter();
     kept.zip(ones.into_iter().chain(std::iter::repeat(false)))
@@ -100,8 +102,8 @@ pub(crate) fn part_of(shape: &[usize], dropped: usize, ones: [bool; 4]) -> Vec<u
         .collect()
 }
 
-/// A geometry of a convolution with its sizes, for `counts` of images, input channels and output channels, and for lengths
-/// of a kernel's sides and of an image's; sides that the padded kernel does not fit into are enlarged.
+/// Geometries of convolutions with their sizes, for `counts` of images, input channels and output channels, and for
+/// ranges of the sides of kernels and images. If the kernel does not fit into the padded image, the sides are enlarged.
 pub fn convolutions(
     counts: BoxedStrategy<(usize, usize, usize)>,
     kernel: Range<usize>,
@@ -129,8 +131,8 @@ pub fn indices(len: usize, below: u32) -> BoxedStrategy<Indices> {
     vec(0..below, len).prop_map(Indices::new).boxed()
 }
 
-/// Lengths with every remainder by the sizes of tiles (13 x 32, 6 x 16) and of vectors (8, 16), below and above one of
-/// them, and around the sizes of blocks and of sums above 1,000.
+/// Lengths with every remainder modulo the sizes of tiles (13 x 32, 6 x 16) and vectors (8, 16), with and without a
+/// full tile, and lengths around the sizes of blocks and above 1,000.
 pub const LENGTHS: [usize; 79] = {
     let mut lengths = [0; 79];
     let mut length = 0;
@@ -146,11 +148,11 @@ pub const LENGTHS: [usize; 79] = {
     lengths
 };
 
-/// Numbers of images and of channels: around the block sizes, and one tile plus every remainder of a second.
+/// Numbers of images and of channels: around the block sizes, up to slightly more than two blocks.
 pub const BATCHES: [usize; 12] = [1, 2, 31, 32, 33, 34, 63, 64, 65, 66, 128, 130];
 
-/// Calls of listed sizes: each axis in turn takes all of `lengths`, while the others take some of `others`; then all axes
-/// are equal.
+/// Calls of listed sizes: each axis in turn takes all of `lengths`, while the others take some of `others`; then calls
+/// whose axes are all equal.
 pub fn swept<const D: usize, C>(
     lengths: [&[usize]; D],
     others: &[usize],
@@ -159,7 +161,7 @@ pub fn swept<const D: usize, C>(
     let mut cases = vec![];
     for (axis, lengths) in lengths.iter().enumerate() {
         for (number, &length) in lengths.iter().enumerate() {
-            // Strides coprime to the lengths of short lists, so that all combinations of neighbouring values occur.
+            // Steps that are coprime to the lengths of short lists, so that all combinations of adjacent values occur.
             let other = |place: usize| others[(number + 5 * place + number / others.len()) % others.len()];
             cases.push(of(std::array::from_fn(|place| if place == axis { length } else { other(place) })));
         }
@@ -169,7 +171,7 @@ pub fn swept<const D: usize, C>(
     cases
 }
 
-/// [`swept`] of one axis and all of [`LENGTHS`].
+/// [`swept`] for one axis with all of [`LENGTHS`].
 pub fn swept_lengths<C>(of: impl Fn(usize) -> BoxedStrategy<C>) -> Vec<BoxedStrategy<C>> {
     swept([&LENGTHS], &[1], |[length]| of(length))
 }

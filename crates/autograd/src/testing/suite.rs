@@ -1,4 +1,4 @@
-//! The tests of an operation, one function for each test that [`op_tests!`](crate::op_tests) writes.
+//! The test functions of an operation, one for each test that [`op_tests!`](crate::op_tests) generates.
 
 use std::cell::{Cell, RefCell};
 
@@ -18,7 +18,7 @@ pub struct Compared {
     pub worst: f64,
 }
 
-/// Every element of every gradient agrees with finite differences, whatever subset of gradients is requested.
+/// Checks that every element of every gradient agrees with finite differences, for every subset of requested gradients.
 pub fn gradients<O: Cases<N, M>, const N: usize, const M: usize>() -> Compared {
     let (seen, resolved) = (RefCell::new(Compared::default()), Cell::new([false; N]));
     for_many(O::cases(), |case| {
@@ -32,12 +32,17 @@ pub fn gradients<O: Cases<N, M>, const N: usize, const M: usize>() -> Compared {
         Ok(())
     });
     for (input, resolved) in resolved.get().into_iter().enumerate() {
-        assert!(resolved, "{}: no derivative with respect to input {input} rises above the noise", O::NAME);
+        assert!(
+            resolved,
+            "{}: no derivative with respect to input {input} exceeds the rounding error",
+            O::NAME
+        );
     }
     seen.into_inner()
 }
 
-/// The gradients of large calls agree with directional differences, in 64 and 32 bits; returns the number of calls.
+/// Checks that the gradients of large calls agree with directional differences in 64 and 32 bits; returns the number of
+/// calls.
 pub fn large_calls<O: Cases<N, M>, const N: usize, const M: usize>() -> usize {
     for_each(&O::swept(), |case| {
         directional::directional(case, DType::F64)?;
@@ -46,39 +51,47 @@ pub fn large_calls<O: Cases<N, M>, const N: usize, const M: usize>() -> usize {
     })
 }
 
-/// Outputs and gradients in `dtype` agree with those in 64 bits.
+/// Checks that outputs and gradients in `dtype` agree with those in 64 bits.
 pub fn precision<O: Cases<N, M>, const N: usize, const M: usize>(dtype: DType) {
     for_all(O::cases(), |case| checks::precision(case, dtype));
     for_all(O::long_cases(), |case| checks::precision(case, dtype));
 }
 
-/// The cases contain every [shape class](classes::ShapeClass), or the operation says why there is none.
+/// Checks that the cases contain every [shape class](classes::ShapeClass), unless the operation gives a reason why not.
 pub fn shape_classes<O: Cases<N, M>, const N: usize, const M: usize>() {
     let disagreements = classes::disagreements::<O, N, M>();
     assert!(disagreements.is_empty(), "{disagreements:#?}");
 }
 
-/// `backward` is the adjoint with respect to the inputs in which the operation is linear, and there are no others.
+/// Checks that `backward` is the adjoint for each input declared linear, and that no other input is linear.
 pub fn adjoint<O: Cases<N, M>, const N: usize, const M: usize>() {
     for_all(O::long_cases(), linear::adjoint);
     let undeclared = linear::undeclared::<O, N, M>();
-    assert!(undeclared.is_empty(), "{} is linear in inputs {undeclared:?}, which `LINEAR` must say", O::NAME);
+    assert!(
+        undeclared.is_empty(),
+        "{} is linear in the inputs {undeclared:?}; declare them in `LINEAR`",
+        O::NAME
+    );
 }
 
-/// On a tape, a gradient arrives at every recorded input, once for each use.
+/// Checks that on a tape every recorded input gets its gradient, once for each use.
 pub fn through_the_tape<O: Cases<N, M>, const N: usize, const M: usize>() {
     for_many(O::cases(), routing::no_silent_detach);
     for_many(O::cases(), routing::fan_out);
 }
 
-/// Large values stay finite, and kinks have their documented derivatives.
+/// Checks that results for large values stay finite, and that kinks have their documented derivatives.
 pub fn extreme_values<O: Cases<N, M>, const N: usize, const M: usize>() {
     for_all(O::cases(), extremes::large_magnitudes);
     extremes::kinks::<O, N, M>().expect("kinks have their documented derivatives");
 }
 
-/// The cases reveal [mistakes](planted::Mistake) planted in the gradient of each input.
+/// Checks that the cases reveal [mistakes](planted::Mistake) planted in the gradient of each input.
 pub fn planted_mistakes<O: Cases<N, M>, const N: usize, const M: usize>() {
     let undetected = planted::undetected::<O, N, M>();
-    assert!(undetected.is_empty(), "{}: mistakes that no case reveals, by input: {undetected:?}", O::NAME);
+    assert!(
+        undetected.is_empty(),
+        "{}: planted mistakes that no case detects, by input: {undetected:?}",
+        O::NAME
+    );
 }

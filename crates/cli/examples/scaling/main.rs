@@ -91,7 +91,7 @@ fn timed(runs: Vec<Run>, folder: Option<PathBuf>) -> Result<(Vec<(Run, f64)>, us
 
 /// The tasks into which `--engine slurm` groups the runs.
 fn tasks(runs: &[(Run, f64)], cost: &Cost) -> Vec<TaskLoad> {
-    let name = |run: &Run| serde_json::to_string(&(&run.config, run.seed)).expect("a config is plain data");
+    let name = |run: &Run| serde_json::to_string(&(&run.config, run.seed)).expect("a config is serialisable");
     let seconds: HashMap<String, f64> = runs.iter().map(|(run, seconds)| (name(run), *seconds)).collect();
     let all: Vec<Run> = runs.iter().map(|(run, _)| run.clone()).collect();
     let load = |run: &Run| RunLoad { seconds: seconds[&name(run)], epochs: run.config.epochs + 1 };

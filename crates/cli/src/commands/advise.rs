@@ -37,7 +37,7 @@ pub(crate) struct Advise {
     /// The side in pixels to which images of a folder are resized; the time grows with its sixth power
     #[arg(long, value_name = "PIXELS", default_value_t = SIDE, value_parser = side, conflicts_with = "set")]
     side: usize,
-    /// Use the colour channels of images of a folder: 3 times the input size, 27 times the time
+    /// Keep the colour channels of images of a folder: 3 times the input size, 27 times the time
     #[arg(long, conflicts_with = "set")]
     colour: bool,
     /// Print JSON
@@ -82,25 +82,25 @@ pub(crate) fn command(args: &Advise) -> Result<ExitCode> {
 fn text_of(advice: &Advice) -> String {
     let mut text = String::new();
     let [c, h, w] = advice.shape;
-    let mut line = |of: String| writeln!(text, "{of}").expect("a string takes every line");
+    let mut line = |of: String| writeln!(text, "{of}").expect("writing to a string cannot fail");
     if let Some(why) = &advice.too_few {
         line(format!("Too few images: no advice. There are {why}."));
-        line("What follows describes these images and no others.".into());
+        line("The values below hold for these images only.".into());
         line(String::new());
     }
     line(format!(
-        "{} images of {c} x {h} x {w} in {} classes; they vary along {}.",
+        "{} images of {c} x {h} x {w} in {} classes; their variance spans {}.",
         advice.images,
         advice.classes,
         text::count(advice.rank, "direction")
     ));
     let held: Vec<String> = advice.components.iter().map(|(share, n)| format!("{share} %: {n}")).collect();
-    line(format!("Principal components needed to explain this much of the variance: {}.", held.join(", ")));
+    line(format!("Principal components that explain this fraction of the variance: {}.", held.join(", ")));
     line(format!(
         "A linear probe of all pixels explains {:.1} % of the labels' variance of these images{}.",
         100.0 * advice.explained,
         advice.held_out.as_ref().map_or(String::new(), |held_out| format!(
-            ", and {:.1} % of the labels' variance of one half if it is fitted to the other",
+            ", and {:.1} % of the labels' variance of one half of the images if fitted to the other half",
             100.0 * held_out.explained
         ))
     ));
@@ -134,19 +134,20 @@ fn sentences(advice: &Advice) -> Vec<String> {
     let mut sentences = vec![alignment_of(advice, held_out.explained)];
     let judged = match advice.judged_from() {
         1 => String::new(),
-        least => format!(" with a code of {least} or more"),
+        least => format!(" with a code of size {least} or more"),
     };
     sentences.push(match (held_out.helps(), &held_out.best) {
         (Some(mask), _) => format!("Masking should help: {}.", change_of(mask)),
         (None, Some(mask)) => format!(
-            "No mask that was tried helps beyond chance{judged}: masking should not help. The best on one half: {}.",
+            "No tested mask helps by more than chance{judged}: masking should not help. The best on one \
+             half: {}.",
             change_of(mask)
         ),
         (None, None) => {
             let [_, h, w] = advice.shape;
             format!(
-                "No mask was tried, since no patch size of 1 to 16 pixels divides both sides of images of {h} x {w} at least twice: \
-                 choose another side (--side)."
+                "No mask was tested, since no patch size of 1 to 16 pixels divides both sides of images of \
+                 {h} x {w} at least twice: choose another side (--side)."
             )
         }
     });
@@ -155,14 +156,15 @@ fn sentences(advice: &Advice) -> Vec<String> {
     let smaller = advice.best_not_judged().filter(|(mask, _, change)| *change > SOME && !harmful(mask));
     if let Some((mask, k, change)) = smaller {
         sentences.push(format!(
-            "Smaller codes are not judged; the largest gain among them: {} raise {}.",
+            "Smaller codes are not evaluated on the other half; the largest gain among them: {} raise {}.",
             patches(mask.patch, mask.drop),
             raised(advice, mask, k, change)
         ));
     }
     sentences.extend(harms.map(|mask| format!("Avoid {}.", change_of(mask))));
-    sentences.push("Additive Gaussian noise changes no linear code, whatever the classes.".into());
-    sentences.push("All of this is exact for linear codes, and only a first estimate for networks.".into());
+    sentences.push("Additive Gaussian noise does not change linear codes, whatever the classes.".into());
+    sentences
+        .push("These results are exact for linear codes, and only a first estimate for networks.".into());
     sentences
 }
 
@@ -201,7 +203,8 @@ fn alignment_of(advice: &Advice, explained: f64) -> String {
              {KEPT}. Use a supervised loss, or guide an autoencoder by labels."
         ),
         (None, None) => format!(
-            "The images vary along one direction alone: a code of size 1 keeps 100 % {KEPT}, whatever the classes."
+            "The variance of the images spans one direction only: a code of size 1 keeps 100 % {KEPT}, \
+             whatever the classes."
         ),
     }
 }

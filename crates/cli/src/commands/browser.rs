@@ -21,6 +21,6 @@ pub(super) fn open(page: &Path) {
     let has_display = !cfg!(target_os = "linux")
         || ["DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME"].into_iter().any(is_set);
     if !has_display || !OPENERS.iter().any(start) {
-        note!("no browser can be opened here; open {} yourself", text::path(&page));
+        note!("cannot open a browser here; open {} in one", text::path(&page));
     }
 }

@@ -100,7 +100,8 @@ pub(crate) fn command(args: &Compare) -> Result<ExitCode> {
         }
         _ => {
             return Err(Error::Usage(format!(
-                "`{}` and `{}` are of different kinds; compare two runs, two sweeps or two results files",
+                "compare: expected two runs, two sweeps or two results files, got different kinds, `{}` and \
+                 `{}`",
                 args.a, args.b
             )));
         }
@@ -118,7 +119,7 @@ fn operand(text: &str, out: &Path) -> Result<Operand> {
     match places.iter().find(|place| place.is_file()) {
         Some(file) => Ok(Operand::Sweep(Box::new(swept(file)?))),
         None if path.components().count() > 1 || path.extension().is_some() => Err(Error::Usage(format!(
-            "no file or sweep {}; name the key of a run, a sweep in {}, or a results file",
+            "no file or sweep {}; give the key of a run, a sweep in {}, or a results file",
             path.display(),
             out.join(FOLDER).display()
         ))),
@@ -129,12 +130,15 @@ fn operand(text: &str, out: &Path) -> Result<Operand> {
 /// The measurements of a sweep.
 fn swept(file: &Path) -> Result<Swept> {
     let refused = |why: String| {
-        Error::Usage(format!("{} holds no sweep: {why}; run `agon sweep` again", file.display()))
+        Error::Usage(format!(
+            "{}: expected the measurements of a sweep, got other content: {why}; run `agon sweep` again",
+            file.display()
+        ))
     };
     let text = system::files::read_text(file, MAX_BYTES).map_err(|error| refused(error.to_string()))?;
     let swept: Swept = serde_json::from_str(&text).map_err(|error| refused(error.to_string()))?;
     let whole = swept.cells.iter().all(|cell| cell.values.len() == swept.varied.len());
-    whole.then_some(swept).ok_or_else(|| refused("a cell lacks values".into()))
+    whole.then_some(swept).ok_or_else(|| refused("a cell has too few values".into()))
 }
 
 impl Comparison {
@@ -161,7 +165,7 @@ impl Comparison {
             text += &format!("{} more with --json\n", system::text::count(more, "value"));
         }
         if self.equal > 0 {
-            text += &format!("{} equal in every bit\n", system::text::count(self.equal, "array"));
+            text += &format!("{} bit-identical\n", system::text::count(self.equal, "array"));
         }
         for (which, only) in [("A", &self.only_in_a), ("B", &self.only_in_b)] {
             if !only.is_empty() {

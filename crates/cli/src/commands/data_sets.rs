@@ -58,7 +58,7 @@ fn list(args: &List) -> Result<ExitCode> {
     let sets = data::catalogue(&SearchFolders::from_environment(args.data.as_deref()));
     print_result(args.json, &sets.iter().map(Entry::new).collect::<Vec<_>>(), || {
         let sets: String = sets.iter().map(words).collect();
-        sets + "files are found by their names; `agon data verify NAME` reads them\n"
+        sets + "this list checks only names of files; `agon data verify NAME` reads their content\n"
     })
 }
 
@@ -108,12 +108,12 @@ impl Entry {
 /// A data set in text output.
 fn words(set: &Listed) -> String {
     let place = match &set.location {
-        Location::Embedded => "in the program".to_owned(),
+        Location::Embedded => "embedded in the program".to_owned(),
         Location::Folder(folder) => format!("in {}", text::path(folder)),
         Location::Incomplete { folder, missing } => {
             format!("incomplete in {}: {} missing; {}", text::path(folder), missing.join(", "), set.hint)
         }
-        Location::Missing => format!("not here; {}", set.hint),
+        Location::Missing => format!("missing; {}", set.hint),
     };
     let Size { train, test, shape: [c, h, w], classes } = set.size;
     format!(
@@ -147,7 +147,7 @@ mod tests {
                     assert!(text.contains("missing; ") && text.contains("--data"), "{text}");
                 }
                 Location::Missing => {
-                    assert!(text.contains("not here; ") && text.contains("--data"), "{text}")
+                    assert!(text.contains("missing; ") && text.contains("--data"), "{text}")
                 }
             }
         }

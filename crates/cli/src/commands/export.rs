@@ -115,7 +115,9 @@ fn safetensors(run: &FinishedRun, file: &Path) -> Result<(String, Value)> {
     let [numbers, tensors] =
         [(numbers, "parameter"), (parameters.len(), "tensor")].map(|(n, noun)| text::count(n, noun));
     let alone = match parameters.iter().all(|(name, _)| keep::is_of_encoder(name)) {
-        true => "; its encoder alone, the rest is not stored: `agon train` with the same config stores all",
+        true => {
+            "; only its encoder, since the rest is not stored: `agon train` with the same config stores all"
+        }
         false => "",
     };
     Ok((format!("{file}: {numbers} in {tensors}, of run {key}{alone}\n"), value))
@@ -191,7 +193,7 @@ mod tests {
         let folder = stored();
         let printed = exported(&folder, &spec(0).key()[..12]).unwrap();
         assert!(
-            printed.contains("2 parameters in 1 tensor, of run ") && printed.contains("; its encoder alone"),
+            printed.contains("2 parameters in 1 tensor, of run ") && printed.contains("; only its encoder"),
             "{printed}"
         );
         let written = weights::read(&folder.path().join("w.safetensors")).unwrap();

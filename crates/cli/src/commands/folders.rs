@@ -46,7 +46,8 @@ impl Folders {
             let (name, set) = own.open(data::image_folder)?;
             if all.iter().any(|other| other.name == name) {
                 return Err(Error::Usage(format!(
-                    "two folders of images are named {name}, and this name identifies a data set; rename one of them"
+                    "two folders of images have the name {name}, which identifies a data set; rename one of \
+                     them"
                 )));
             }
             all.push(OpenFolder { name, own, set });
@@ -68,7 +69,10 @@ impl Folders {
         for folder in &self.images {
             let whole = folder.canonicalize().unwrap_or_else(|_| folder.clone());
             let Some(text) = whole.to_str() else {
-                let what = format!("{} is not UTF-8, as a batch script is; rename it", folder.display());
+                let what = format!(
+                    "{}: expected a UTF-8 path, which a batch script requires; rename the folder",
+                    folder.display()
+                );
                 return Err(Error::Usage(what));
             };
             arguments.extend(["--images".to_owned(), text.to_owned()]);

@@ -57,7 +57,7 @@ pub(crate) fn command(args: &Graph) -> Result<ExitCode> {
     let (name, set) = args.image_options.open(DATA_SET, None, data::image_folder)?;
     let input = InputSpec { image: set.train.image_shape(), classes: set.classes.len() };
     let fields = preset(&args.model, presets::whole(&name, &set), &input)?;
-    let config = serde_json::from_value(fields.into()).expect("a preset is a config");
+    let config = serde_json::from_value(fields.into()).expect("a preset is a valid config");
     let settings: Vec<Setting> =
         args.settings.iter().map(|text| text.parse().map_err(Error::Usage)).collect::<Result<_>>()?;
     let config: RunConfig = set_all(config, settings, &[])?;
@@ -81,12 +81,14 @@ pub(crate) fn command(args: &Graph) -> Result<ExitCode> {
 fn drawable<'c>(config: &'c RunConfig, model: &str) -> Result<(&'c Cre, f64)> {
     let cre = config.learner.as_cre().ok_or_else(|| {
         Error::Usage(format!(
-            "`agon graph` draws a CRE, and {model} is none; use a preset such as {MODEL} or cnn-s"
+            "`agon graph`: expected a preset of a CRE, got {model}; use a preset such as {MODEL} or cnn-s"
         ))
     })?;
     if cre.mixing != Mixing::Weighted || cre.labelled.is_some() {
         return Err(Error::Usage(
-            "`agon graph` draws one backward pass over labelled images; omit `mixing` and `labelled`".into(),
+            "`agon graph` draws a single backward pass over labelled images; omit `mixing` and \
+             `labelled`"
+                .into(),
         ));
     }
     let lambda = cre.lambda.ok_or_else(|| Error::Usage("`lambda` is not set; add `lambda=0.5`".into()))?;

@@ -24,7 +24,7 @@ pub(crate) struct ImageOptions {
     /// The side in pixels to which your own images are resized; 32, or that of the evaluated run
     #[arg(long, value_name = "PIXELS", value_parser = side, requires = "images")]
     side: Option<usize>,
-    /// Use the colour channels of your own images, as an evaluated run does
+    /// Keep the colour channels of your own images; by default as in the evaluated run
     #[arg(long, requires = "images")]
     colour: bool,
 }

@@ -155,7 +155,8 @@ impl Inspected {
         let mut text = match &self.sha256 {
             Some(sha256) => format!("{title}\nverified: SHA-256 {sha256}\n"),
             None => format!(
-                "{title}\nthe file carries no checksum, as an older version wrote it: damage may go undetected\n"
+                "{title}\nthe file has no checksum, since an older version wrote it: damage may be \
+                 undetected\n"
             ),
         };
         for (head, pairs) in [("attribute", &self.attributes), ("provenance", &self.provenance)] {

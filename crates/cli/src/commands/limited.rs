@@ -40,12 +40,12 @@ pub(super) fn run_in_child(file: &Path, most: Duration) -> Result<Option<ExitCod
     let mut child = started.map_err(no_reader)?;
     let status = wait(&mut child, most).map_err(no_reader)?;
     match status.map(|status| (status.code(), status.signal())) {
-        None => Err(unreadable(format!("the reader did not end within {} s", most.as_secs()))),
-        Some((Some(PANICKED), _)) => Err(unreadable("the reader panicked".into())),
+        None => Err(unreadable(format!("reading did not end within {} s", most.as_secs()))),
+        Some((Some(PANICKED), _)) => Err(unreadable("the reading process panicked".into())),
         // The child printed the reason; an exit code has 8 bits.
         Some((Some(code), _)) => Ok(Some(ExitCode::from(code as u8))),
         Some((None, signal)) => {
-            Err(unreadable(format!("the reader crashed (signal {})", signal.unwrap_or(0))))
+            Err(unreadable(format!("the reading process crashed (signal {})", signal.unwrap_or(0))))
         }
     }
 }

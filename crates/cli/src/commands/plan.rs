@@ -13,7 +13,7 @@ use system::text;
 use super::selection::Selection;
 use super::values::minutes;
 use crate::error::{Error, Result};
-use crate::output::{duration, print_json, print_text};
+use crate::output::{duration, print_json, print_wrapped};
 use experiments::experiment::Info;
 use experiments::job::Job;
 use runs::local::{self, Estimate, Parts, Quiet};
@@ -25,8 +25,8 @@ use runs::training::Hardware;
 pub(crate) struct Plan {
     #[command(flatten)]
     selection: Selection,
-    /// Only the runs that fit into this time on one H200, in the order in which to compute them; requires --device cuda:N,
-    /// which need not be here
+    /// Only the runs that fit into this time on one H200, in the order in which to compute them; requires --device
+    /// cuda:N, which need not be in this machine
     #[arg(long, value_name = "MINUTES", value_parser = minutes)]
     minutes: Option<f64>,
     /// Print JSON
@@ -61,11 +61,12 @@ impl Entry {
             0 => String::new(),
             n => {
                 let with = duration(seconds + seconds_without_data);
-                format!("; {n} of them lack their data: about {with} with it")
+                format!("; {n} of them lack their data set: about {with} if all data sets were present")
             }
         };
         format!(
-            "{name}: {title}\n  {}, {stored} stored, {shared} shared with experiments above; about {} with {jobs} at once{absent}\n",
+            "{name}: {title}\n  {}, {stored} stored, {shared} shared with experiments above; about {} with \
+             --jobs {jobs}{absent}\n",
             text::count(*runs, "run"),
             duration(*seconds)
         )
@@ -123,7 +124,7 @@ pub(crate) fn command(Plan { selection, minutes, json }: &Plan) -> Result<ExitCo
         };
         if !json {
             // Each line is printed as soon as it is known, since timing the models takes a while.
-            print_text(&entry.text(jobs))?;
+            print_wrapped(&entry.text(jobs))?;
         }
         entries.push(entry);
     }
@@ -145,17 +146,21 @@ pub(crate) fn command(Plan { selection, minutes, json }: &Plan) -> Result<ExitCo
         return Ok(ExitCode::SUCCESS);
     }
     for (name, why) in &data.missing {
-        print_text(&format!("{name} is missing: {}\n", why.message))?;
+        print_wrapped(&format!("{name} is missing: {}\n", why.message))?;
     }
     let without: usize = entries.iter().map(|entry| entry.without_data).sum();
     let with = seconds + seconds_without_data;
     let absent = match without {
         0 => String::new(),
-        n => format!("; {} lack their data, with them about {}", text::count(n, "run"), duration(with)),
+        n => format!(
+            "; {} lack their data set, about {} if all data sets were present",
+            text::count(n, "run"),
+            duration(with)
+        ),
     };
-    print_text(&format!("in total about {} of training{absent}\n", duration(seconds)))?;
-    print_text(&format!(
-        "estimated: {} timed on a few images, {scaled} scaled by FLOPs and memory traffic\n",
+    print_wrapped(&format!("in total about {} of training{absent}\n", duration(seconds)))?;
+    print_wrapped(&format!(
+        "estimated: {} timed on a few images, {scaled} extrapolated from FLOPs and memory traffic\n",
         text::count(timed, "model")
     ))?;
     Ok(ExitCode::SUCCESS)

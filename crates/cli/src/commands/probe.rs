@@ -115,22 +115,23 @@ fn report(finished: &FinishedRun) -> Result<Report> {
             protocol: of_variance(format!("(sum v)^2 / sum v^2 of the same eigenvalues, {images}")),
         },
         Found {
-            name: "between-class share",
+            name: "between-class fraction",
             value: measured.between_class_share,
             protocol: of_variance(match measured.between_class_share {
                 Some(_) if is_one_of_each(labels) => {
                     format!(
-                        "of the variance of the latent, {images}; 1 by construction, since no class has two"
+                        "of the variance of the latent, {images}; 1 by construction, since no class has two \
+                         images"
                     )
                 }
                 Some(_) => format!("of the variance of the latent, {images}"),
-                None => format!("not defined: the latent is the same for all of {images}"),
+                None => format!("not defined: the latent is constant over {images}"),
             }),
         },
         Found {
             name: "dead units",
             value: spread(measured.dead_units as f64),
-            protocol: of_variance(format!("constant over all of {images}")),
+            protocol: of_variance(format!("constant over {images}")),
         },
     ];
     if nonlinear.is_some() {
@@ -150,15 +151,17 @@ fn is_one_of_each(labels: &[u32]) -> bool {
 
 /// Describes the k-NN protocol for `n` test images.
 fn neighbours(n: usize) -> String {
-    let (voters, asking) = (n / 2, n - n / 2);
+    let (voters, queries) = (n / 2, n - n / 2);
     match voters {
         0 => format!("not computed: {n} test image cannot be split into neighbours and queries"),
         voters if voters < NEIGHBOURS => format!(
-            "majority vote of the {} in the first half, fewer than the usual {NEIGHBOURS}, for each of the other {asking}",
+            "majority vote of the {} in the first half, fewer than the usual {NEIGHBOURS}, for each of the \
+             other {queries}",
             text::count(voters, "test image")
         ),
         voters => format!(
-            "majority vote of the {NEIGHBOURS} nearest of the first {voters} test images, for each of the other {asking}"
+            "majority vote of the {NEIGHBOURS} nearest of the first {voters} test images, for each of the \
+             other {queries}"
         ),
     }
 }

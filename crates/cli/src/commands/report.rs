@@ -38,8 +38,7 @@ pub(crate) fn command(args: &Report) -> Result<ExitCode> {
     if let (Some(page), Some(ending)) = (&args.page, ending)
         && !["html", "htm"].iter().any(|known| ending.eq_ignore_ascii_case(known))
     {
-        let what =
-            format!("{} does not end in .html, and the page is HTML; use that extension", page.display());
+        let what = format!("page: expected the extension .html, got {}; use .html", page.display());
         return Err(Error::Usage(what));
     }
     let outcome = match committed(&args.selection) {

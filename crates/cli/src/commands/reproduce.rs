@@ -39,7 +39,7 @@ pub(super) struct Shown {
     /// Print every row of the verdicts instead of a summary
     #[arg(long)]
     table: bool,
-    /// Print JSON: counts of verdicts, failed runs, and where the page and every row are
+    /// Print JSON: counts of verdicts, failed runs, and the paths of the page and of the table of verdicts
     #[arg(long, conflicts_with = "table")]
     json: bool,
     /// Open the page in a browser
@@ -72,9 +72,7 @@ fn say_how_to_go_on() {
     let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else { return };
     let wait = move || {
         for signal in signals.forever() {
-            note!(
-                "stopped; what is finished is stored: run the same command again, and it goes on from there"
-            );
+            note!("stopped; finished runs are stored: run the same command again to resume");
             let _ = emulate_default_handler(signal);
         }
     };

@@ -243,15 +243,16 @@ impl Held {
         let kept: Vec<u64> = self.runs.iter().filter(|run| run.parameters).map(|run| run.bytes).collect();
         if kept.len() < self.runs.len() {
             let size = bytes(kept.iter().sum());
-            let what = "parameters are stored of what `agon train` trained, and encoders of those that other runs read";
+            let what = "parameters are stored for runs of `agon train`, and encoders for runs whose encoder \
+                 other runs use";
             writeln!(lines, "{what}: {}, {size}", text::count(kept.len(), "run"))
-                .expect("a string takes every line");
+                .expect("writing to a string cannot fail");
         }
         for torn in self.runs.iter().filter_map(|run| run.torn.as_ref()) {
-            writeln!(lines, "half-written: {}", text::line(torn)).expect("a string takes every line");
+            writeln!(lines, "incomplete: {}", text::line(torn)).expect("writing to a string cannot fail");
         }
         for Damaged { why, .. } in &self.damaged {
-            writeln!(lines, "damaged: {}", text::line(why)).expect("a string takes every line");
+            writeln!(lines, "damaged: {}", text::line(why)).expect("writing to a string cannot fail");
         }
         lines
     }
@@ -331,7 +332,7 @@ mod tests {
     #[test]
     fn a_half_written_line_is_reported_and_a_complete_line_with_a_wrong_checksum_is_damage() {
         let (folder, held) = stored();
-        assert!(!held.summary(folder.path()).contains("half-written"));
+        assert!(!held.summary(folder.path()).contains("incomplete"));
         let journal = |seed| folder.path().join(spec(seed).folder_name()).join("journal.jsonl");
         let mut flipped = std::fs::read(journal(0)).unwrap();
         let last = flipped.len() - 20;
@@ -343,7 +344,7 @@ mod tests {
         assert_eq!((held.runs.len(), held.damaged.len()), (3, 1));
         let summary = held.summary(folder.path());
         let [printed] =
-            ["half-written: "].map(|words| summary.lines().find(|line| line.starts_with(words)).unwrap());
+            ["incomplete: "].map(|words| summary.lines().find(|line| line.starts_with(words)).unwrap());
         assert!(printed.contains("journal.jsonl line 3"), "{summary}");
         assert!(summary.starts_with("3 runs: 0 finished, 0 diverged, 1 failed, 2 partial"), "{summary}");
         assert!(summary.contains("damaged: ") && summary.contains("line 3 is damaged"), "{summary}");

@@ -26,11 +26,13 @@ pub(super) fn models() -> PossibleValuesParser {
 /// # Errors
 /// [`Error::Usage`] if the preset does not take such images.
 pub(super) fn preset(name: &str, data: DataConfig, kind: &InputSpec) -> Result<Map<String, Value>> {
-    let preset =
-        presets::ALL.iter().find(|preset| preset.name == name).expect("the command line knows the names");
+    let preset = presets::ALL
+        .iter()
+        .find(|preset| preset.name == name)
+        .expect("the command line has checked the names");
     match serde_json::to_value(preset.config(data, kind)?) {
         Ok(Value::Object(fields)) => Ok(fields),
-        _ => unreachable!("a config is a struct of plain data"),
+        _ => unreachable!("a config serialises to a map"),
     }
 }
 
@@ -48,7 +50,8 @@ pub(super) fn checked(config: &RunConfig, set: &Dataset) -> Result<Images> {
     let (images, name) = (Images::of(&config.data, set)?, &config.data.name);
     if images.classes.len() < 2 && config.learner.classifies() {
         return Err(Error::Usage(format!(
-            "{name} has one class only, and nothing to classify; add a folder of another class, or train an autoencoder"
+            "{name}: expected at least two classes, got one; add a folder of another class, or train an \
+             autoencoder"
         )));
     }
     kind(&images)
@@ -70,7 +73,7 @@ pub(super) fn set_all(
     if let Some(Setting { value, .. }) = settings.iter().find(|setting| setting.key == "seed") {
         return Err(Error::Usage(format!("the seed is not part of the config; give it as `--seed {value}`")));
     }
-    let whole = serde_json::to_value(&config).expect("a config is plain data");
+    let whole = serde_json::to_value(&config).expect("a config is serialisable");
     let keys = settings::keys(&whole);
     // A suffix of a key never stands for an optimiser that the learner does not use.
     let unused = |key: &str| config.learner.optimiser_key() != "optimiser" && key.starts_with("optimiser.");

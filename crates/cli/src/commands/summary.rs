@@ -32,7 +32,8 @@ pub(super) fn cut(line: &str) -> String {
 pub(super) fn text(outcome: &Outcome, has_table: bool) -> String {
     let Outcome { rows, page, unchecked, failed, images_trained, seconds, .. } = outcome;
     let mut lines = String::new();
-    let mut line = |of: &str| writeln!(lines, "{}", within(of, WIDTH)).expect("a string takes every line");
+    let mut line =
+        |of: &str| writeln!(lines, "{}", within(of, WIDTH)).expect("writing to a string cannot fail");
     for (title, claims) in [("claims", true), ("exact facts", false)] {
         let counts = counts(rows, claims);
         if !counts.is_empty() {
@@ -44,7 +45,7 @@ pub(super) fn text(outcome: &Outcome, has_table: bool) -> String {
     }
     let repeated = rows.iter().filter(|row| row.same_as.is_some()).count();
     if repeated > 0 {
-        line(&format!("not counted: {} with the runs of another", text::count(repeated, "row")));
+        line(&format!("not counted: {} that repeat another row's runs", text::count(repeated, "row")));
     }
     let missed: Vec<&Verdict> = rows.iter().filter(|row| row.conclusion.is_failure()).collect();
     for row in missed.iter().take(MAX_NAMED) {
@@ -54,14 +55,14 @@ pub(super) fn text(outcome: &Outcome, has_table: bool) -> String {
         line(&format!("≠ and {} more", missed.len() - MAX_NAMED));
     }
     if !failed.is_empty() {
-        line(&format!("{}: `agon runs --each` says why", text::count(failed.len(), "failed run")));
+        line(&format!("{}: `agon runs --each` shows the reasons", text::count(failed.len(), "failed run")));
     }
     let no_data = without_data(rows);
     if !no_data.is_empty() {
         let named = no_data.iter().take(MAX_NAMED).copied().collect::<Vec<_>>().join(", ");
         let more = if no_data.len() > MAX_NAMED { ", …" } else { "" };
         line(&format!("without data: {named}{more}"));
-        line("  `agon data list` says how to get them");
+        line("  `agon data list` shows how to get them");
     }
     if *images_trained > 0.0 {
         let rate = images_trained / seconds;
@@ -71,9 +72,9 @@ pub(super) fn text(outcome: &Outcome, has_table: bool) -> String {
         line(&format!("results without a checksum: {}", unchecked.join(", ")));
     }
     if !has_table {
-        line("every row: add --table, or see verdicts.csv or the page");
+        line("for every row add --table, or see verdicts.csv or the page");
     }
-    writeln!(lines, "the page: {}", text::path(page)).expect("a string takes every line");
+    writeln!(lines, "the page: {}", text::path(page)).expect("writing to a string cannot fail");
     lines
 }
 

@@ -55,13 +55,13 @@ pub(crate) struct Sweep {
     data: Option<PathBuf>,
     #[command(flatten)]
     folders: Folders,
-    /// The number of seeds, from 0, or a list of seeds as in 3,5,8; fewer than three decide nothing
+    /// The number of seeds, from 0, or a list of seeds as in 3,5,8; fewer than three give no verdicts
     #[arg(long, value_name = "N", default_value = "3", value_parser = cells::seeds)]
     seeds: cells::Seeds,
     /// The number of passes over the training images
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     epochs: Option<u32>,
-    /// The name of its folder in the results folder; by default made of models, keys and a checksum
+    /// The name of the sweep's folder in the results folder; by default from models, keys and a checksum
     #[arg(long, value_name = "NAME", value_parser = cells::folder_name)]
     name: Option<String>,
     /// The results folder
@@ -186,7 +186,7 @@ fn write(folder: &Path, swept: &Swept, command: &str, provenance: Vec<(String, S
         let path = folder.join(name);
         files::replace(&path, bytes).map_err(failed(&path))
     };
-    let measured = serde_json::to_string_pretty(swept).expect("measurements are plain data");
+    let measured = serde_json::to_string_pretty(swept).expect("the measurements are serialisable");
     write(MEASURED, (measured + "\n").as_bytes())?;
     write("values.csv", swept.csv().as_bytes())?;
     for chart in swept.charts() {

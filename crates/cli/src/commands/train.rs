@@ -63,7 +63,8 @@ pub(crate) struct Train {
     /// The number of passes over the training images
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     epochs: Option<u32>,
-    /// The number of threads; by default RAYON_NUM_THREADS, else the number of logical CPU cores. It changes no result
+    /// The number of threads; by default RAYON_NUM_THREADS, else the number of logical CPU cores. The results do not
+    /// depend on it
     #[arg(long, value_name = "N", value_parser = at_least_one, allow_negative_numbers = true)]
     pub(crate) threads: Option<usize>,
     /// The device to train on, as in cuda:0
@@ -108,7 +109,8 @@ pub(crate) fn command(args: &Train) -> Result<ExitCode> {
     let done = done?;
     let in_all = begin.elapsed().as_secs_f64();
     let finished = done.get(&run).ok_or_else(|| {
-        let what = "a probe uses the images its encoder was trained on; give both the same `data`";
+        let what =
+            "probe: expected the images its encoder was trained on, got others; use the same `data` for both";
         Error::Usage(what.into())
     })?;
     match args.json {
@@ -130,7 +132,7 @@ fn note_few_steps(run: &Run) {
     let steps = data.train / batch;
     if run.config.learner.learns() && *epochs > 0 && steps < FEW_STEPS {
         note!(
-            "note: {} in batches of {batch} make {} an epoch, {} in all; a smaller `batch` takes more",
+            "note: {} in batches of {batch} give {} per epoch, {} in total; a smaller `batch` gives more",
             text::count(data.train, "training image"),
             text::count(steps, "step"),
             steps as u64 * u64::from(*epochs)
@@ -187,7 +189,7 @@ fn words(
     let found = in_all.is_none();
     let ended = match (&finished.outcome, found) {
         (Outcome::Finished, false) => "finished",
-        (Outcome::Finished, true) => "found in the store, computed before",
+        (Outcome::Finished, true) => "found in the store, not computed again",
         (Outcome::Diverged { .. }, _) => "diverged",
         (Outcome::Failed { .. }, _) => "failed",
     };
@@ -223,9 +225,9 @@ fn words(
             Some(own) if OwnImages::of_run(finished).as_ref() == Some(&own) => String::new(),
             _ => args.image_options.arguments(),
         };
-        let mut next = vec![(format!("eval {key}{images}{out}"), "accuracy class by class")];
+        let mut next = vec![(format!("eval {key}{images}{out}"), "accuracy by class")];
         if finished.finals.contains_key(LATENT) {
-            next.push((format!("probe {key}{out}"), "what its latent holds"));
+            next.push((format!("probe {key}{out}"), "probes and statistics of its latent"));
         }
         next.push((format!("export {key} model.safetensors{out}"), "the parameters, for PyTorch"));
         let width = next.iter().map(|(command, _)| command.chars().count()).max().unwrap_or(0);

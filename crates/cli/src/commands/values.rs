@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 pub(super) fn existing_folder(text: &str) -> Result<PathBuf, String> {
     match Path::new(text) {
         path if path.is_dir() => Ok(path.to_owned()),
-        path if path.exists() => Err("it is not a folder".into()),
-        _ => Err("there is no such folder".into()),
+        path if path.exists() => Err("expected a folder, got a file".into()),
+        _ => Err("no such folder".into()),
     }
 }
 
 pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|&n| n > 0).ok_or_else(|| "expected an integer from 1 up".into())
+    text.parse().ok().filter(|&n| n > 0).ok_or_else(|| "expected an integer of at least 1".into())
 }
 
 /// Parses a positive number of seconds.

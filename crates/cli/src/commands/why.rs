@@ -87,16 +87,16 @@ fn answer(args: &Why) -> Result<Answer> {
     let config: Option<RunConfig> = serde_json::from_value(spec.config.clone()).ok();
     let read = match &config {
         None => {
-            reasons.push("this version does not know its config".to_owned());
+            reasons.push("this version cannot parse its config".to_owned());
             "not readable".to_owned()
         }
         Some(config) => {
-            let now = serde_json::to_value(config).expect("a config is plain data");
+            let now = serde_json::to_value(config).expect("a config is serialisable");
             let differ = differences(&spec.config, &now);
             if let Some(first) = differ.first() {
-                reasons.push(format!("this version writes `{}` of its config in another way", first.key));
+                reasons.push(format!("this version writes `{}` of its config differently", first.key));
             }
-            if differ.is_empty() { "the same" } else { "written in another way" }.to_owned()
+            if differ.is_empty() { "the same" } else { "written differently" }.to_owned()
         }
     };
     let own = finished.as_ref().and_then(OwnImages::of_run);
@@ -107,20 +107,23 @@ fn answer(args: &Why) -> Result<Answer> {
     let images = match set {
         Ok(set) if set.provenance.content_sha256 == spec.data.sha256 => "the same".to_owned(),
         Ok(set) => {
-            reasons.push("the images here are others".into());
+            reasons.push("the images here differ".into());
             set.provenance.content_sha256
         }
         Err(error) => {
-            reasons.push(format!("the images are not here: {}", error.message()));
-            "not here".to_owned()
+            reasons.push(format!("the images are missing here: {}", error.message()));
+            "missing".to_owned()
         }
     };
     if spec.schema != SCHEMA {
-        reasons.push(format!("results of schema {} lack what this version measures ({SCHEMA})", spec.schema));
+        reasons.push(format!(
+            "results of schema {} lack measurements of this version's schema {SCHEMA}",
+            spec.schema
+        ));
     }
     let state = match outcome {
         None => {
-            reasons.push("it is not finished: the command that started it continues it".into());
+            reasons.push("it is not finished: the command that started it resumes it".into());
             "not finished"
         }
         Some(Outcome::Failed { reason }) => {
@@ -173,7 +176,7 @@ impl Answer {
         let short = &self.key[..16];
         let mut text = format!("run {short}: {}\n", self.label);
         text += &match self.found {
-            true => "found: a command with the same config, seed and images uses it\n".to_owned(),
+            true => "reused: a command with the same config, seed and images finds this run\n".to_owned(),
             false => format!("recomputed: {}\n", self.reasons.join("; ")),
         };
         let row = |of: &Part| {

@@ -103,7 +103,8 @@ fn an_exploding_loss_is_reported_with_its_first_operation_and_the_sweep_continue
         let [good, wild] = [&pair[0], &pair[1]].map(|run| done.get(run).unwrap());
         assert_eq!(good.outcome, Outcome::Finished);
         let (_, reason) = diverged(wild);
-        let named_all = ["step ", "first in `", "λ = "].iter().all(|word| reason.contains(word));
+        let named_all =
+            ["step ", "the first non-finite value is in `", "λ = "].iter().all(|word| reason.contains(word));
         assert!(named_all, "{}: {reason}", pair[1].label());
         assert!(wild.finals.is_empty());
         named += 1;

@@ -110,7 +110,7 @@ fn results_with_a_flipped_bit_give_no_verdict_and_older_ones_are_reported_withou
             let printed = String::from_utf8_lossy(&output.stderr).into_owned();
             assert_eq!(output.status.code(), Some(1), "byte {place}: {printed}");
             assert!(
-                printed.contains("was altered or damaged") && printed.contains(SWEEP),
+                printed.contains("was modified or damaged") && printed.contains(SWEEP),
                 "byte {place}: {printed}"
             );
         }
@@ -121,7 +121,7 @@ fn results_with_a_flipped_bit_give_no_verdict_and_older_ones_are_reported_withou
     let older = hdf5::File::open_rw(&file).unwrap();
     older.attr("agon_format").unwrap().write_scalar(&1i64).unwrap();
     older.close().unwrap();
-    for (output, words) in [(report(), "without a checksum"), (inspect(), "carries no checksum")] {
+    for (output, words) in [(report(), "without a checksum"), (inspect(), "has no checksum")] {
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success() && printed.contains(words), "{printed}");
     }

@@ -1,4 +1,4 @@
-//! Downloads one file over HTTP: resumed when interrupted, bounded in size, verified by SHA-256.
+//! Downloads one file over HTTP: interrupted downloads are resumed, the size is limited, and the SHA-256 is verified.
 
 use std::{
     fs::File,
@@ -24,7 +24,7 @@ const MAX_REDIRECTS: usize = 5;
 /// Timeouts and limits of a download.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Timeouts {
-    /// For resolving the host and connecting to it.
+    /// The time for resolving the host and connecting to it.
     pub(super) connect: Duration,
     /// The longest time without data.
     pub(super) idle: Duration,
@@ -59,11 +59,11 @@ pub(super) struct Client {
     timeouts: Timeouts,
 }
 
-/// Why an attempt ended early; the download may be retried.
+/// The reason why an attempt ended early; the download may be retried.
 struct Broken(String);
 
 impl Client {
-    /// Fails if the URL is neither `https://` nor `http://` with a host that is this machine.
+    /// Fails if the URL is neither `https://` nor `http://` with this machine as the host.
     pub(super) fn new(set: &'static str, base: &str, timeouts: Timeouts) -> Result<Self> {
         let base = format!("{}/", base.trim_end_matches('/'));
         let uri =
@@ -71,21 +71,22 @@ impl Client {
                 name: set,
                 at: base.clone(),
                 what: "address",
-                expected: "https://HOST/FOLDER, since http is allowed for this machine only".to_owned(),
-                got: "another one".to_owned(),
+                expected: "https://HOST/FOLDER, or http://HOST/FOLDER for a server on this machine"
+                    .to_owned(),
+                got: "another address".to_owned(),
                 hint: "name another address with `--from URL`",
             })?;
         let config = Agent::config_builder()
             .user_agent(concat!("agon/", env!("CARGO_PKG_VERSION")))
             .http_status_as_error(false)
-            // Redirects are followed below, where each is checked.
+            // Redirects are followed by `answer`, which checks each of them.
             .max_redirects(0)
             .timeout_resolve(Some(timeouts.connect))
             .timeout_connect(Some(timeouts.connect))
             .timeout_per_read(Some(timeouts.idle))
             .timeout_recv_response(Some(timeouts.idle))
             .max_idle_connections(0);
-        // No proxy for a server on this machine.
+        // A server on this machine is contacted without a proxy.
         let config = if is_own(&uri) { config.proxy(None) } else { config };
         Ok(Self { set, base, agent: config.build().new_agent(), timeouts })
     }
@@ -147,7 +148,7 @@ impl Client {
             StatusCode::OK => *have = 0,
             StatusCode::RANGE_NOT_SATISFIABLE if *have > 0 => {
                 *have = 0;
-                return Ok(Err(Broken("a refused range".to_owned())));
+                return Ok(Err(Broken("a rejected range request".to_owned())));
             }
             status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
                 return Ok(Err(Broken(format!("the status {status}"))));
@@ -159,7 +160,7 @@ impl Client {
         }
         let left = remote.bytes - *have;
         if let Some(length) = response.body().content_length().filter(|&length| length != left) {
-            let got = format!("{length} announced");
+            let got = format!("a Content-Length of {length}");
             return Err(self.failed(remote, "size", format!("{left} bytes"), got, ELSEWHERE));
         }
 
@@ -170,7 +171,7 @@ impl Client {
         loop {
             let n = match body.read(&mut buffer) {
                 Ok(0) if *have == remote.bytes => return Ok(Ok(())),
-                Ok(0) => return Ok(Err(Broken("the end of the connection".to_owned()))),
+                Ok(0) => return Ok(Err(Broken("a closed connection".to_owned()))),
                 Ok(n) => n,
                 Err(error) => return Ok(Err(Broken(error.to_string()))),
             };
@@ -190,11 +191,11 @@ impl Client {
         }
     }
 
-    /// The response to a request after redirects.
+    /// The response to a request, after following redirects.
     fn answer(&self, remote: &Remote, have: u64) -> Result<std::result::Result<Response<Body>, Broken>> {
         let address = format!("{}{}", self.base, remote.name);
         let mut uri: Uri = address.parse().map_err(|error| {
-            let expected = "one of RFC 3986".to_owned();
+            let expected = "a URI as in RFC 3986".to_owned();
             self.failed(remote, "address", expected, format!("{error}"), ELSEWHERE)
         })?;
         for _ in 0..=MAX_REDIRECTS {
@@ -214,7 +215,7 @@ impl Client {
         Err(self.failed(remote, "redirects", expected, "more".to_owned(), ELSEWHERE))
     }
 
-    /// The target of a redirect; fails if it has no TLS or is not a full URL.
+    /// The target of a redirect. Fails if it is not encrypted or is not a full URL.
     fn redirected(&self, remote: &Remote, from: &Uri, response: &Response<Body>) -> Result<Uri> {
         let location = response.headers().get(header::LOCATION);
         let location = location.and_then(|location| location.to_str().ok()).unwrap_or_default();
@@ -223,7 +224,7 @@ impl Client {
             _ => location.to_owned(),
         };
         whole.parse().ok().filter(|to| is_safe(to) || (is_own(from) && is_own(to))).ok_or_else(|| {
-            let expected = "one to https://HOST/PATH".to_owned();
+            let expected = "a redirect to https://HOST/PATH".to_owned();
             self.failed(
                 remote,
                 "redirect",
@@ -266,7 +267,7 @@ fn is_safe(uri: &Uri) -> bool {
     uri.scheme() == Some(&Scheme::HTTPS) && uri.host().is_some()
 }
 
-/// Whether the URL is a server on this machine without TLS.
+/// Whether the URL is an unencrypted server on this machine.
 fn is_own(uri: &Uri) -> bool {
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
     let own = host == "localhost" || host.parse().is_ok_and(|host: IpAddr| host.is_loopback());

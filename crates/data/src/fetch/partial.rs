@@ -10,7 +10,7 @@ use system::files;
 
 use crate::{Error, Result};
 
-/// `NAME.partial` beside the target.
+/// The folder `NAME.partial` beside the target:
 ///
 /// ```text
 /// lock     locked while this value lives
@@ -24,7 +24,7 @@ pub(super) struct Partial {
 }
 
 impl Partial {
-    /// Creates the folder, or takes over one left by a kill.
+    /// Creates the folder, or reuses one that was left by a kill.
     ///
     /// Fails if another process has locked it.
     pub(super) fn open(name: &'static str, target: &Path) -> Result<Self> {
@@ -40,7 +40,7 @@ impl Partial {
                 at: folder.display().to_string(),
                 what: "lock",
                 expected: "a free lock".to_owned(),
-                got: "one held by another process".to_owned(),
+                got: "a lock held by another process".to_owned(),
                 hint: "wait until that process has fetched the set",
             }),
             Err(TryLockError::Error(cause)) => Err(about(&lock)(cause)),
@@ -52,12 +52,12 @@ impl Partial {
         &self.folder
     }
 
-    /// The folder that becomes the set's.
+    /// The folder that becomes the folder of the set.
     pub(super) fn set(&self) -> PathBuf {
         self.folder.join(SET)
     }
 
-    /// Renames the set to its final name and removes the rest.
+    /// Renames the folder of the set to its final name and removes the rest.
     pub(super) fn finish(self, target: &Path) -> Result<()> {
         fs::rename(self.set(), target).map_err(about(target))?;
         files::sync_name(target).map_err(about(files::folder_of(target)))
@@ -68,12 +68,12 @@ const SET: &str = "set";
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        // A folder that cannot be removed is resumed by the next call.
+        // If the folder cannot be removed, the next call resumes from it.
         let _ = fs::remove_dir_all(&self.folder);
     }
 }
 
-/// An error of the operating system, with its file.
+/// Converts an error of the operating system to an error that names the file.
 pub(super) fn about(file: &Path) -> impl Fn(io::Error) -> Error {
     let file = file.display().to_string();
     move |cause| Error::Io { file: file.clone(), cause }

@@ -2,7 +2,7 @@
 
 use crate::{formats::tar::Limits, specs::DatasetSpec};
 
-/// A URL and the files below it that make a set.
+/// A URL, and the files below it that form a set.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Source<'a> {
     /// The URL, with a trailing `/`.
@@ -21,7 +21,7 @@ pub(super) struct Remote<'a> {
     pub(super) sha256: &'a str,
 }
 
-/// The source of a set; `None` if it has no stable https URL, is a zip archive, or requires an account.
+/// The source of a set; `None` if the set has no stable https URL, is a zip archive, or requires an account.
 pub(super) fn of(known: &DatasetSpec) -> Option<&'static Source<'static>> {
     match known.name {
         "mnist" => Some(&MNIST),
@@ -33,7 +33,7 @@ pub(super) fn of(known: &DatasetSpec) -> Option<&'static Source<'static>> {
     }
 }
 
-/// The publishers' own server is gone; this is the mirror that common loaders use.
+/// The publishers' own server is offline; this is the mirror that common loaders use.
 static MNIST: Source = Source {
     base: "https://storage.googleapis.com/cvdf-datasets/mnist/",
     files: &[
@@ -108,7 +108,7 @@ static CIFAR100: Source = Source {
     archive: Some(Limits { entries: 64, bytes: 200_000_000 }),
 };
 
-/// The version with a shorter side of 320 pixels; images are resized to 256.
+/// The version whose shorter side is 320 pixels; images are resized to 256.
 static IMAGENETTE: Source = Source {
     base: "https://s3.amazonaws.com/fast-ai-imageclas/",
     files: &[Remote {

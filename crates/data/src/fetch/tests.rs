@@ -1,4 +1,4 @@
-//! Faulty servers and archives: each gives a clear error and leaves nothing, or is tolerated.
+//! Tests with faulty servers and archives: each either gives a clear error and leaves no files, or is tolerated.
 
 mod archives;
 mod server;
@@ -39,7 +39,7 @@ fn gzip(content: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// The files of a set of two training images and a test image, by name.
+/// The files of a set with two training images and one test image, by name.
 fn files() -> Vec<(&'static str, Vec<u8>)> {
     vec![
         ("train-images-idx3-ubyte.gz", gzip(&idx::encode([2, 2, 2], &[0, 1, 2, 3, 4, 5, 6, 7]).unwrap())),
@@ -49,7 +49,7 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// A target folder, a server, and the files that are fetched from it.
+/// A target folder, a server, and the files that are downloaded from it.
 struct Bench {
     folder: TempDir,
     server: Server,
@@ -59,7 +59,7 @@ struct Bench {
 }
 
 impl Bench {
-    /// `answer` is called with each request for one of these files, and the file.
+    /// Starts a server that calls `answer` with each request for one of these files, and with the file.
     fn new(
         files: Vec<(&'static str, Vec<u8>)>,
         answer: impl Fn(&mut Reply, &[u8]) + Send + Sync + 'static,
@@ -88,7 +88,7 @@ impl Bench {
         fetch_with(&client, self.known, &source, &self.target(), &mut |_, _| {})
     }
 
-    /// The error message; asserts that nothing is left.
+    /// The error message of a failed download; asserts that no files are left.
     fn refused(&self) -> String {
         let message = self.fetch().unwrap_err().to_string();
         assert_eq!(left(self.folder.path()), Vec::<PathBuf>::new(), "after: {message}");
@@ -231,7 +231,7 @@ fn a_wrong_content_length_is_refused_before_anything_is_read() {
         });
         let message = bench.refused();
         let size = bench.pins[0].1;
-        let expected = format!("size: expected {size} bytes, got {announced} announced");
+        let expected = format!("size: expected {size} bytes, got a Content-Length of {announced}");
         assert!(message.contains(&expected), "{message}");
         assert_eq!(bench.server.requests().len(), 1);
     }
@@ -264,7 +264,7 @@ fn a_redirect_to_an_address_without_tls_is_refused() {
         let bench = Bench::new(files(), move |reply, _| {
             reply.head("302 Found", &format!("Location: {location}\r\n"));
         });
-        let expected = format!("redirect: expected one to https://HOST/PATH, got one to `{location}`");
+        let expected = format!("redirect: expected a redirect to https://HOST/PATH, got one to `{location}`");
         let message = bench.refused();
         assert!(message.contains(&expected), "{message}");
     }
@@ -307,12 +307,12 @@ fn a_second_process_and_a_target_with_other_files_are_refused() {
     let bench = Bench::new(files(), |reply, file| reply.file(file));
     let first = Partial::open("mnist", &bench.target()).unwrap();
     let message = bench.fetch().unwrap_err().to_string();
-    assert!(message.contains("lock: expected a free lock, got one held by another process"), "{message}");
+    assert!(message.contains("lock: expected a free lock, got a lock held by another process"), "{message}");
     drop(first);
     fs::create_dir(bench.target()).unwrap();
     fs::write(bench.target().join("thesis.tex"), "").unwrap();
     let message = bench.fetch().unwrap_err().to_string();
-    assert!(message.contains("expected nothing there, or the whole set, got other files"), "{message}");
+    assert!(message.contains("expected an empty folder or the complete set, got other files"), "{message}");
     assert_eq!(left(&bench.target()).len(), 1);
 }
 

@@ -1,4 +1,5 @@
-//! Unpacks an archive: only the files of the set, only into its folder, within limits of number and size.
+//! Unpacks an archive: only the files of the set are written, only into its folder, with limits on their number and
+//! size.
 
 use std::{
     fs::{self, File},
@@ -18,9 +19,9 @@ use crate::{
 
 /// Extracts the files of a `.tar.gz` archive that belong to a set of this layout, without the archive's top folder.
 ///
-/// Fails as [`tar::read`] does, if the archive unpacks to much more than its size, and if it holds a file twice.
+/// Fails as [`tar::read`] does, if the archive unpacks to much more than its size, and if it contains a file twice.
 pub(super) fn unpack(layout: Layout, archive: &Path, limits: Limits, into: &Path) -> Result<()> {
-    // A kill may have left some files.
+    // An interrupted call may have left some files.
     fs::remove_dir_all(into).and_then(|()| fs::create_dir(into)).map_err(about(into))?;
     let name = archive.display().to_string();
     let file = File::open(archive).map_err(about(archive))?;
@@ -40,11 +41,11 @@ pub(super) fn unpack(layout: Layout, archive: &Path, limits: Limits, into: &Path
             }
             created => created.map_err(about(&path))?,
         };
-        // Errors of the archive and of the disk are distinguished where the content is read next.
+        // A failed read of the archive is distinguished from a failed write by the next read of its content.
         io::copy(content, &mut file).map_err(|error| unreadable(&name, "content", error))?;
         file.sync_all().map_err(about(&path))
     })?;
-    // The rest must unpack too: the checksum of the stream is compared at its end.
+    // The rest is unpacked too, because the checksum of the stream is verified at its end.
     io::copy(&mut unpacked, &mut io::sink()).map_err(|error| unreadable(&name, "end", error))?;
     Ok(())
 }
@@ -56,7 +57,7 @@ fn belongs(layout: Layout, path: &str) -> bool {
     match layout {
         Layout::Files(_) => is(path),
         Layout::Embedded => false,
-        // Images in the folders of the layout.
+        // The images in the folders of the layout.
         Layout::Imagenette | Layout::TinyImageNet => {
             path.rsplit_once('/').is_some_and(|(folder, file)| is(folder) && file.ends_with(".JPEG"))
         }

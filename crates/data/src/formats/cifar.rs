@@ -1,7 +1,7 @@
 //! The binary formats of CIFAR-10 and CIFAR-100: records of a label and an image, plain or compressed with gzip.
 //!
-//! A record is one byte for the label (in CIFAR-100 preceded by the coarse label) and 3,072 bytes for the image: its red,
-//! green and blue plane, each of 32 rows of 32 pixels. A file consists of records.
+//! A record is one byte for the label (in CIFAR-100 after a byte for the coarse label) and 3,072 bytes for the image:
+//! its red, green and blue planes, each with 32 rows of 32 pixels. A file is a sequence of records.
 
 use std::{io::Read, path::Path};
 
@@ -42,7 +42,7 @@ impl Version {
         self.labels() + PIXELS
     }
 
-    /// The largest number of records in a file: that of the largest published file.
+    /// The largest number of records in a file: that in the largest published file.
     const fn most(self) -> usize {
         match self {
             Self::Cifar10 => 10_000,
@@ -54,10 +54,10 @@ impl Version {
 /// The number of bytes of an image.
 const PIXELS: usize = 3 * 32 * 32;
 
-/// Records in file order.
+/// The records in file order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Records {
-    /// Image after image, `[n, 3, 32, 32]`.
+    /// The images one after another, `[n, 3, 32, 32]`.
     pub pixels: Vec<u8>,
     /// The `n` labels, each below [`Version::classes`].
     pub labels: Vec<u8>,
@@ -67,8 +67,8 @@ pub struct Records {
 
 /// Reads the records of several files in order.
 ///
-/// Fails if a file does not consist of one or more complete records, or has a label out of range. Memory grows
-/// as records are read, or is reserved at once where the file's size proves that they exist.
+/// Fails if a file is not a sequence of one or more complete records, or if a label is out of range. Memory grows as
+/// records are read, or is reserved at once if the file's size proves that they exist.
 pub fn read<P: AsRef<Path>>(version: Version, paths: &[P]) -> Result<Records> {
     let mut records = Records::default();
     for path in paths {
@@ -116,7 +116,7 @@ impl Records {
                     self.pixels.extend_from_slice(pixels);
                 }
                 _ => {
-                    let got = format!("{n} and then {} bytes", record.len());
+                    let got = format!("{n} records and {} more bytes", record.len());
                     return Err(wrong(name, "records", some(), got));
                 }
             }

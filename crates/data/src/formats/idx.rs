@@ -22,13 +22,13 @@ pub struct Idx<const R: usize> {
 /// The code of unsigned bytes in an IDX header.
 const BYTES: u8 = 8;
 
-/// The largest content in bytes, eight times that of the largest known set.
+/// The largest content in bytes: eight times that of the largest known set.
 const MAX_VALUES: u64 = 1 << 32;
 
-/// Reads an IDX file; compression is detected from its first bytes, not from its name.
+/// Reads an IDX file. Compression is detected from its first bytes, not from its name.
 ///
-/// The file must have exactly `R` dimensions and exactly the values its header declares. Memory grows as values are
-/// read, or is reserved at once where the file's size proves that they exist.
+/// The file must have exactly `R` dimensions and exactly the number of values that its header declares. Memory grows as
+/// values are read, or is reserved at once if the file's size proves that they exist.
 pub fn read<const R: usize>(path: &Path) -> Result<Idx<R>> {
     let ((dims, values), sha256) = stored::read(path, content)?;
     Ok(Idx { dims, values, sha256 })
@@ -40,7 +40,7 @@ pub fn parse<const R: usize>(name: &str, bytes: &[u8]) -> Result<Idx<R>> {
     Ok(Idx { dims, values, sha256 })
 }
 
-/// Encodes an uncompressed IDX file; fails if `dims` and the number of values disagree.
+/// Encodes an uncompressed IDX file. Fails if the number of values does not match `dims`.
 pub fn encode<const R: usize>(dims: [usize; R], values: &[u8]) -> Result<Vec<u8>> {
     let words: Option<Vec<[u8; 4]>> =
         dims.iter().map(|&dim| u32::try_from(dim).ok().map(u32::to_be_bytes)).collect();
@@ -51,7 +51,7 @@ pub fn encode<const R: usize>(dims: [usize; R], values: &[u8]) -> Result<Vec<u8>
         }
         _ => Err(Error::Mismatch {
             what: "values of an IDX file",
-            expected: format!("as many as {dims:?} says, each dimension below 2^32"),
+            expected: format!("as many as the dimensions {dims:?} have elements, each dimension below 2^32"),
             got: values.len().to_string(),
         }),
     }
@@ -73,17 +73,18 @@ fn content<const R: usize>(name: &str, reader: &mut dyn Read, size: Size) -> Res
         }
         Size::AtMost(most) if most >= claimed => 0,
         Size::AtMost(most) => {
-            let got = format!("a file that can unpack to at most {most} bytes");
+            let got = format!("a file that decompresses to at most {most} bytes");
             return Err(wrong(name, "compressed size", bytes_for(claimed, dims), got));
         }
     };
 
-    let mut values = Vec::with_capacity(usize::try_from(reserve).expect("a size in memory fits usize"));
+    let mut values =
+        Vec::with_capacity(usize::try_from(reserve).expect("the size of a file in memory fits into usize"));
     reader.take(count + 1).read_to_end(&mut values).map_err(|error| unreadable(name, "values", error))?;
     match (values.len() as u64).cmp(&count) {
         std::cmp::Ordering::Equal => Ok((dims.map(|dim| dim as usize), values)),
         std::cmp::Ordering::Less => {
-            Err(wrong(name, "values", count, format!("{} and then the end", values.len())))
+            Err(wrong(name, "values", count, format!("{} before the end", values.len())))
         }
         std::cmp::Ordering::Greater => {
             Err(wrong(name, "end of the file", format!("no byte after {count} values"), "more"))

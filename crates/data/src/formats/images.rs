@@ -37,13 +37,13 @@ pub(crate) struct Decoded {
     /// The decoded images, `[n, c, h, w]`, in the order of the list.
     pub(crate) images: Array4<u8>,
     pub(crate) labels: Vec<u8>,
-    /// Their files, relative to the set's folder.
+    /// The decoded files, relative to the set's folder.
     pub(crate) files: Vec<StoredFile>,
     /// The files that could not be decoded, with their errors.
     pub(crate) broken: Vec<(ImageFile, Error)>,
 }
 
-/// Shuffles image files with the stream `"order"` of seed 0, so that a prefix contains all classes.
+/// Shuffles image files with the stream `"order"` of seed 0, so that any long enough prefix contains all classes.
 ///
 /// `epoch` distinguishes the splits of a set.
 pub(crate) fn shuffled(image_files: &[ImageFile], epoch: u64) -> Vec<ImageFile> {
@@ -53,7 +53,7 @@ pub(crate) fn shuffled(image_files: &[ImageFile], epoch: u64) -> Vec<ImageFile> 
 
 /// Decodes image files whose paths start with the set's folder `root`.
 ///
-/// Fails only if they would take too much memory; other errors are returned per file.
+/// Fails only if the images would take too much memory; other errors are returned per file.
 pub(crate) fn decode_all(root: &Path, image_files: &[ImageFile], form: Form) -> Result<Decoded> {
     let (size, [c, h, w]) = (form.bytes(), form.shape());
     let total = image_files.len().checked_mul(size).filter(|&total| total <= MAX_BYTES).ok_or_else(|| {
@@ -74,7 +74,7 @@ pub(crate) fn decode_all(root: &Path, image_files: &[ImageFile], form: Form) -> 
     for (row, (image_file, outcome)) in image_files.iter().zip(outcomes).enumerate() {
         match outcome {
             Ok(sha256) => {
-                // Images move up over those that could not be decoded.
+                // Images are moved to the positions of those that could not be decoded.
                 pixels.copy_within(row * size..(row + 1) * size, labels.len() * size);
                 labels.push(image_file.label);
                 let name =
@@ -86,11 +86,11 @@ pub(crate) fn decode_all(root: &Path, image_files: &[ImageFile], form: Form) -> 
     }
     pixels.truncate(labels.len() * size);
     let images = Array4::from_shape_vec((labels.len(), c, h, w), pixels)
-        .expect("there are the pixels of one image for each label");
+        .expect("the buffer has the pixels of one image for each label");
     Ok(Decoded { images, labels, files, broken })
 }
 
-/// Decodes the files of a split; fails at the first broken file.
+/// Decodes the files of a split. Fails at the first broken file.
 pub(crate) fn split(
     root: &Path,
     image_files: &[ImageFile],
@@ -104,11 +104,11 @@ pub(crate) fn split(
     }
 }
 
-/// Lists the image files in the folder of a class; fails if there are none.
+/// Lists the image files in the folder of a class. Fails if there are none.
 pub(crate) fn of_class(root: &Path, folder: &Path, label: u8) -> Result<Vec<ImageFile>> {
     let images = images_in(root, folder)?.images;
     if images.is_empty() {
-        let expected = "at least one that ends in .jpg, .jpeg or .png";
+        let expected = "at least one file with the extension .jpg, .jpeg or .png";
         return Err(wrong(&folder.display().to_string(), "images of a class", expected, "none"));
     }
     Ok(images.into_iter().map(|path| ImageFile { path, label }).collect())
@@ -117,9 +117,9 @@ pub(crate) fn of_class(root: &Path, folder: &Path, label: u8) -> Result<Vec<Imag
 /// The content of a folder of images.
 #[derive(Debug)]
 pub(crate) struct InFolder {
-    /// The image files by name: those with a [supported extension](READ) that are not [hidden](is_hidden).
+    /// The image files, sorted by name: those with a [supported extension](READ) that are not [hidden](is_hidden).
     pub(crate) images: Vec<PathBuf>,
-    /// Image files that are not read: of unsupported formats, or without the extension of their format.
+    /// The image files that are not read, because their format is not supported or their extension does not match.
     pub(crate) others: Vec<PathBuf>,
     /// The folders.
     pub(crate) folders: Vec<PathBuf>,
@@ -153,14 +153,14 @@ fn is_image(path: &Path) -> bool {
     read.is_ok() && (start.starts_with(b"\xff\xd8\xff") || start == *b"\x89PNG\r\n\x1a\n")
 }
 
-/// The subfolders of a folder, by name, without [hidden](is_hidden) ones.
+/// The subfolders of a folder, sorted by name, without [hidden](is_hidden) ones.
 pub(crate) fn folders_in(root: &Path, folder: &Path) -> Result<Vec<PathBuf>> {
     let mut listed = entries(root, folder)?;
     listed.retain(|path| path.is_dir());
     Ok(listed)
 }
 
-/// The hidden subfolders of a folder, by name.
+/// The hidden subfolders of a folder, sorted by name.
 pub(crate) fn hidden_folders_in(folder: &Path) -> Result<Vec<PathBuf>> {
     let io = |cause| Error::Io { file: folder.display().to_string(), cause };
     let mut hidden = Vec::new();
@@ -175,12 +175,12 @@ pub(crate) fn hidden_folders_in(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(hidden)
 }
 
-/// Whether a file or folder is hidden: its name starts with a dot, or macOS adds it to archives.
+/// Whether a file or folder is hidden: its name starts with a dot or is one that macOS adds to archives.
 fn is_hidden(name: &OsStr) -> bool {
     name.as_encoded_bytes().starts_with(b".") || name == "__MACOSX"
 }
 
-/// The entries of a folder, by name; fails at a link that points outside the set's folder `root`.
+/// The entries of a folder, sorted by name. Fails at a link that points outside of the set's folder `root`.
 fn entries(root: &Path, folder: &Path) -> Result<Vec<PathBuf>> {
     let io = |at: &Path| {
         let file = at.display().to_string();

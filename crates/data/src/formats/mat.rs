@@ -1,8 +1,8 @@
 //! Numeric arrays in MATLAB level 5 MAT-files (version 5 to 7.2), plain or compressed.
 //!
-//! A file is 128 bytes of header and then elements: a tag of two little-endian u32, type and size in bytes, and the
+//! A file is 128 bytes of header followed by elements: a tag of two little-endian u32, type and size in bytes, and the
 //! data, padded to a multiple of eight. Data of at most four bytes may be stored in the tag's second half, with their
-//! size in the upper half of its first. An array is an element of elements: flags, dimensions, name, values.
+//! size in the upper half of its first. An array is an element that contains elements: flags, dimensions, name, values.
 //! A compressed element is a zlib stream of another element, without padding. Values are in column-major order.
 
 use std::{
@@ -19,7 +19,7 @@ use crate::{Error, Result};
 /// The content of a file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mat {
-    /// The arrays in their order, at least one.
+    /// The arrays in file order, at least one.
     pub arrays: Vec<Array>,
     /// The SHA-256 of the file as stored.
     pub sha256: String,
@@ -28,15 +28,15 @@ pub struct Mat {
 /// A real array.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Array {
-    /// The name of its variable.
+    /// The name of the variable.
     pub name: String,
-    /// At least two dimensions, none of them zero.
+    /// The dimensions: at least two, none of them zero.
     pub dims: Vec<usize>,
     /// The values in column-major order, as many as the product of `dims`.
     pub values: Values,
 }
 
-/// Values as stored: MATLAB stores doubles that are small integers as bytes.
+/// The values as stored. MATLAB stores doubles that are small integers as bytes.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Values {
     /// Bytes (element type 2).
@@ -66,8 +66,8 @@ const MAX_VALUES: u64 = 1 << 32;
 
 /// Reads a file. Memory grows as values are read.
 ///
-/// Fails, with the position in the file, if it has another version or byte order, is damaged, or contains anything but
-/// real arrays of bytes and doubles.
+/// Fails, with the position in the file, if it has another version or byte order, is damaged, or contains anything
+/// other than real arrays of bytes and doubles.
 pub fn read(path: &Path) -> Result<Mat> {
     let (arrays, sha256) = stored::read(path, content)?;
     Ok(Mat { arrays, sha256 })
@@ -105,12 +105,12 @@ fn content(name: &str, reader: &mut dyn Read, size: Size) -> Result<Vec<Array>> 
 struct Source<'a> {
     file: &'a str,
     reader: &'a mut dyn Read,
-    /// The compressed element for errors; empty for the file.
+    /// The name of the compressed element for errors; empty for the file itself.
     within: String,
     at: u64,
     /// The end of the current element.
     end: u64,
-    /// The largest total size of the remaining compressed elements after decompression.
+    /// A limit on the total size of the remaining compressed elements after decompression.
     remaining: u64,
 }
 
@@ -118,7 +118,7 @@ struct Source<'a> {
 struct Tag {
     kind: u32,
     size: u64,
-    /// The padding after the data, in bytes.
+    /// The number of padding bytes after the data.
     padding: u64,
 }
 
@@ -156,7 +156,7 @@ impl Source<'_> {
                 return Err(source.wrong("compressed element", "type 14 (array)", got));
             }
         };
-        // The decoder compares the checksum only at the end of the stream.
+        // Reads to the end of the stream, where the decoder verifies the checksum.
         if source.next_tag()?.is_some() {
             return Err(source.wrong("compressed element", "one array", "more"));
         }
@@ -174,8 +174,8 @@ impl Source<'_> {
         let name = self.name()?;
         let values = self.values(&dims)?;
         if self.at != self.end {
-            let left = format!("{} bytes more", self.end - self.at);
-            return Err(self.wrong("end of the array", "nothing behind the values", left));
+            let left = format!("{} more bytes", self.end - self.at);
+            return Err(self.wrong("end of the array", "nothing after the values", left));
         }
         self.end = end;
         Ok(Array { name, dims, values })
@@ -200,7 +200,7 @@ impl Source<'_> {
         let tag = self.tag("dimensions")?;
         let rank = tag.size / 4;
         if tag.kind != INTEGERS || tag.size % 4 != 0 || !(2..=MAX_RANK).contains(&rank) {
-            let expected = format!("between 2 and {MAX_RANK} of 4 bytes of type 5");
+            let expected = format!("between 2 and {MAX_RANK} sizes of 4 bytes, type 5");
             return Err(self.wrong("dimensions", expected, tag.described()));
         }
         let dims: Vec<u32> = (0..rank).map(|_| self.word("dimensions")).collect::<Result<_>>()?;
@@ -292,7 +292,7 @@ impl Source<'_> {
             return Err(self.wrong(
                 field,
                 format!("{} bytes", tag.size),
-                format!("{} and then the end", data.len()),
+                format!("{} before the end", data.len()),
             ));
         }
         self.skip(tag.padding)?;
@@ -322,7 +322,7 @@ impl Source<'_> {
         wrong(file, field, expected, format!("{} at byte {at}{within}", got.to_string()))
     }
 
-    /// Distinguishes damaged data from errors of the disk.
+    /// The error for a failed read: damaged data or an error of the disk.
     fn failed(&self, field: &'static str, error: io::Error) -> Error {
         match error.kind() {
             io::ErrorKind::UnexpectedEof => self.wrong(field, "more bytes", "the end"),

@@ -1,7 +1,7 @@
 //! Arrays of numpy in the format NPY, alone (`numpy.save`) or several in an archive NPZ (`numpy.savez`).
 //!
-//! An NPY file is `\x93NUMPY`, a version, the length of the header, the header, a Python dictionary with the element type,
-//! the order and the shape, and the values (NEP 1). Only row-major little-endian arrays are supported.
+//! An NPY file is `\x93NUMPY`, a version, the length of the header, the header (a Python dictionary with the element
+//! type, the order and the shape), and the values (NEP 1). Only row-major little-endian arrays are supported.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -19,16 +19,16 @@ use crate::{Error, Result};
 /// The largest file in bytes.
 const MAX_BYTES: u64 = 1 << 36;
 
-/// The largest header in bytes: that of a plain array has about a hundred.
+/// The largest header in bytes; that of a plain array has about a hundred.
 const MAX_HEADER: u64 = 1 << 20;
 
 /// The largest number of axes.
 const MAX_AXES: usize = 32;
 
-/// An array as it is stored.
+/// An array in the element type in which it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Npy {
-    /// The name of its file, for errors.
+    /// The name of the file, for errors.
     name: String,
     /// The element type, such as `<f4`.
     descr: String,
@@ -38,14 +38,14 @@ pub struct Npy {
 
 /// Reads an NPY file.
 ///
-/// Fails if it cannot be read, is damaged, or its array is not row-major.
+/// Fails if the file cannot be read or is damaged, or if its array is not row-major.
 pub fn read(path: &Path) -> Result<Npy> {
     let (name, mut file) = opened(path)?;
     let length = file.metadata().map_err(|error| unreadable(&name, "length", error))?.len();
     parse_from(&name, &mut file, length)
 }
 
-/// Reads an NPZ file: its arrays by name, without the ending `.npy`.
+/// Reads an NPZ file: its arrays by name, without the suffix `.npy`.
 ///
 /// Fails as [`read`], and if it is not an archive of arrays.
 pub fn read_npz(path: &Path) -> Result<BTreeMap<String, Npy>> {
@@ -81,12 +81,12 @@ pub fn parse(name: &str, bytes: &[u8]) -> Result<Npy> {
     parse_from(name, &mut &*bytes, bytes.len() as u64)
 }
 
-/// Parses an NPY file of `length` bytes, and allocates its values once the header agrees with that length.
+/// Parses an NPY file of `length` bytes. The values are allocated only if the header matches that length.
 fn parse_from(name: &str, source: &mut dyn Read, length: u64) -> Result<Npy> {
     let mut left = length;
     let mut next = |field: &'static str, count: u64| -> Result<Vec<u8>> {
         let whole = left.checked_sub(count);
-        left = whole.ok_or_else(|| wrong(name, field, "a whole NPY file", format!("{length} bytes")))?;
+        left = whole.ok_or_else(|| wrong(name, field, "a complete NPY file", format!("{length} bytes")))?;
         let (mut bytes, no_memory) = (Vec::new(), |_| unreadable(name, field, ErrorKind::OutOfMemory.into()));
         bytes.try_reserve_exact(usize::try_from(count).unwrap_or(usize::MAX)).map_err(no_memory)?;
         let read = (&mut *source).take(count).read_to_end(&mut bytes);
@@ -99,9 +99,9 @@ fn parse_from(name: &str, source: &mut dyn Read, length: u64) -> Result<Npy> {
     let version = match first.strip_prefix(b"\x93NUMPY") {
         Some([version @ 1..=3, _]) => *version,
         Some(other) => return Err(wrong(name, "version", "1, 2 or 3", other[0].to_string())),
-        None => return Err(wrong(name, "first bytes", "\\x93NUMPY", "others")),
+        None => return Err(wrong(name, "first bytes", "\\x93NUMPY", "other bytes")),
     };
-    // From version 2 on the length has four bytes.
+    // From version 2 on, the length takes four bytes.
     let of_header = next("header", if version == 1 { 2 } else { 4 })?;
     let of_header = of_header.iter().rev().fold(0, |length, &byte| length << 8 | u64::from(byte));
     if of_header > MAX_HEADER {
@@ -112,14 +112,14 @@ fn parse_from(name: &str, source: &mut dyn Read, length: u64) -> Result<Npy> {
     let claimed = shape.iter().try_fold(width.unwrap_or(0), |bytes, &size| bytes.checked_mul(size as u64));
     let of_values = length - 8 - if version == 1 { 2 } else { 4 } - of_header;
     if width.is_none() || claimed != Some(of_values) {
-        let expected = format!("those of `{}` elements of shape {shape:?}", descr.escape_debug());
+        let expected = format!("the bytes of `{}` elements of shape {shape:?}", descr.escape_debug());
         return Err(wrong(name, "values", expected, format!("{of_values} bytes")));
     }
     let bytes = next("values", of_values)?;
     Ok(Npy { name: name.to_owned(), descr, shape, bytes })
 }
 
-/// The element type and the shape.
+/// Parses the element type and the shape from the header.
 fn parse_header(name: &str, header: &[u8]) -> Result<(String, Vec<usize>)> {
     let header = std::str::from_utf8(header).map_err(|_| wrong(name, "header", "text", "other bytes"))?;
     let value = |key: &str| {
@@ -149,9 +149,9 @@ impl Npy {
         &self.shape
     }
 
-    /// The array as a tensor of its type: `float16`, `float32` or `float64`; `uint8` becomes `f32`.
+    /// The array as a tensor of its element type: `float16`, `float32` or `float64`; `uint8` becomes `f32`.
     ///
-    /// Fails for other types, or if there is no memory.
+    /// Fails for other types, or if there is not enough memory.
     pub fn tensor(&self) -> Result<Tensor> {
         match &*self.descr {
             "<f2" => self.values(f16::from_le_bytes),
@@ -162,7 +162,7 @@ impl Npy {
         }
     }
 
-    /// The array as indices, such as labels, in row-major order: integers from 0 to 2^32 - 1.
+    /// The array as indices, such as labels, in row-major order. The values must be integers from 0 to 2^32 - 1.
     ///
     /// Fails for other types and values.
     pub fn indices(&self) -> Result<Indices> {
@@ -173,7 +173,7 @@ impl Npy {
             "<i2" => self.integers(|bytes| i64::from(i16::from_le_bytes(bytes))),
             "<u4" => self.integers(|bytes| i64::from(u32::from_le_bytes(bytes))),
             "<i4" => self.integers(|bytes| i64::from(i32::from_le_bytes(bytes))),
-            // Above 2^63 it wraps to a negative number, which is refused too.
+            // Values from 2^63 on become negative numbers, which are rejected too.
             "<u8" | "<i8" => self.integers(i64::from_le_bytes),
             _ => Err(self.other("an integer type")),
         }
@@ -313,7 +313,7 @@ mod tests {
         let archive = zip::tests::archive(&[("x.npy", &file, false)]);
         let error = parse_npz_from("a.npz", counted(&archive)).unwrap_err().to_string();
         assert!(error.starts_with("`a.npz/x.npy`: values: expected those of `<f4` elements"), "{error}");
-        // The directory is looked for in the last 64 KiB.
+        // The directory is searched in the last 64 KiB.
         assert!(read.get() < 1 << 17, "{} bytes were read", read.get());
         let header = [&b"\x93NUMPY\x02\x00"[..], &u32::MAX.to_le_bytes(), &values].concat();
         let error = parse("a", &header).unwrap_err().to_string();

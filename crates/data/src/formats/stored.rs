@@ -12,15 +12,15 @@ use crate::{Error, Result, checksum::Hashing};
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
-/// The largest decompressed size of `packed` bytes: 64 times as many, plus 4 MiB.
+/// The largest accepted decompressed size for `packed` bytes: 64 times as many, plus 4 MiB.
 ///
-/// Deflate alone allows a factor of a thousand; the published sets stay below ten. The limit refuses large images of
-/// one colour, and bounds the memory that a small file can take.
+/// Deflate alone allows a factor of a thousand; the published sets stay below ten. The limit rejects large images of a
+/// single colour, and bounds the memory that a small file can take.
 pub(crate) const fn may_unpack_to(packed: u64) -> u64 {
     packed.saturating_mul(64).saturating_add(4 << 20)
 }
 
-/// The length of a file's content in bytes, as known before it is read.
+/// The length of a file's content in bytes, as far as it is known before reading.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Size {
     Exactly(u64),
@@ -35,7 +35,7 @@ pub(crate) fn read<T>(
     parse: impl FnOnce(&str, &mut dyn Read, Size) -> Result<T>,
 ) -> Result<(T, String)> {
     let name = path.display().to_string();
-    // The size limit depends on the format, which checks it before allocating.
+    // The size limit depends on the format, whose parser checks it before allocating.
     let opened =
         files::open(path, u64::MAX).and_then(|file| file.metadata().map(|about| (file, about.len())));
     match opened {
@@ -44,7 +44,7 @@ pub(crate) fn read<T>(
     }
 }
 
-/// As [`read`], for `size` bytes of any reader; `name` is its name in errors.
+/// [`read`] for `size` bytes from any reader; errors contain `name`.
 pub(crate) fn decode<T>(
     name: &str,
     stored: impl Read,
@@ -62,7 +62,7 @@ pub(crate) fn decode<T>(
     Ok((content, stored.into_inner().finish()))
 }
 
-/// A reader that fails beyond a number of bytes.
+/// A reader that fails after a given number of bytes.
 pub(crate) struct Limited<R> {
     inner: R,
     most: u64,
@@ -79,19 +79,19 @@ impl<R: Read> Read for Limited<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let n = self.inner.read(buffer)?;
         self.left = self.left.checked_sub(n as u64).ok_or_else(|| {
-            let most = format!("one that unpacks to more than {} bytes", self.most);
+            let most = format!("a stream that decompresses to more than {} bytes", self.most);
             io::Error::new(io::ErrorKind::InvalidData, most)
         })?;
         Ok(n)
     }
 }
 
-/// The error of a field that does not have the expected content.
+/// The error for a field without the expected content.
 pub(crate) fn wrong(file: &str, field: &'static str, expected: impl ToString, got: impl ToString) -> Error {
     Error::Format { file: file.to_owned(), field, expected: expected.to_string(), got: got.to_string() }
 }
 
-/// Distinguishes damaged data from errors of the disk.
+/// The error for a failed read: damaged data or an error of the disk.
 pub(crate) fn unreadable(file: &str, field: &'static str, error: io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::UnexpectedEof => wrong(file, field, "more bytes", "the end of the file"),

@@ -1,8 +1,9 @@
-//! Untrusted tar archives: regular files and folders with plain names; links, devices and other paths are refused.
+//! Untrusted tar archives: regular files and folders with plain names. Links, devices and other paths are rejected.
 //!
-//! An archive is blocks of 512 bytes: a header for each entry, its content padded to whole blocks, and blocks of zeros at
-//! the end. A header has the name (100 bytes, in the POSIX format after a prefix of 155), the size in octal and the
-//! kind. Extended headers (long names and other attributes) are skipped: the short name in the header is used.
+//! An archive is a sequence of blocks of 512 bytes: a header for each entry, its content padded to whole blocks, and
+//! blocks of zeros at the end. A header contains the name (100 bytes, in the POSIX format after a prefix of 155), the
+//! size in octal and the kind. Extended headers (long names and other attributes) are skipped: the short name in the
+//! header is used.
 
 use std::{
     io::{self, Read},
@@ -25,7 +26,7 @@ pub struct Limits {
 }
 
 /// Calls `each` for every regular file with its path (plain names separated by `/`), its size in bytes and its content,
-/// which `each` may read in part.
+/// of which `each` may read a part.
 ///
 /// `name` is the archive's name in errors.
 ///
@@ -51,7 +52,7 @@ pub fn read(
             .checked_sub(1)
             .ok_or_else(|| wrong(name, "entries", format!("at most {}", limits.entries), "more"))?;
         left.bytes = left.bytes.checked_sub(header.size).ok_or_else(|| {
-            let got = format!("`{}` of {} bytes behind others", header.path, header.size);
+            let got = format!("`{}` of {} bytes after other entries", header.path, header.size);
             wrong(name, "content", format!("at most {} bytes in all", limits.bytes), got)
         })?;
         let mut content = (&mut *archive).take(header.size);
@@ -72,7 +73,7 @@ pub fn read(
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     File,
-    /// A folder or an extended header: its content is skipped.
+    /// A folder or an extended header, whose content is skipped.
     Other,
 }
 
@@ -85,21 +86,21 @@ struct Header {
 impl Header {
     fn parse(name: &str, block: &[u8; BLOCK]) -> Result<Self> {
         let sum: u64 = block.iter().map(|&byte| u64::from(byte)).sum();
-        // The checksum field itself counts as blanks.
+        // In the sum, the checksum field itself counts as spaces.
         let own: u64 = block[148..156].iter().map(|&byte| u64::from(byte)).sum();
         let sum = sum - own + 8 * u64::from(b' ');
         let noted = octal(&block[148..156]);
         if noted != Some(sum) {
-            let got = noted.map_or("no octal number".to_owned(), |noted| noted.to_string());
+            let got = noted.map_or("a text that is not octal".to_owned(), |noted| noted.to_string());
             return Err(wrong(name, "checksum of a header", sum, got));
         }
-        // The GNU format has other fields in place of the prefix.
+        // The GNU format has other fields in the place of the prefix.
         let prefix = if block[257..263] == *b"ustar\0" { text(&block[345..500]) } else { &[] };
         let stored = [prefix, text(&block[..100])].into_iter().filter(|part| !part.is_empty());
         let stored = stored.collect::<Vec<_>>().join(&b'/');
         let shown = stored.escape_ascii().to_string();
         let size = octal(&block[124..136]).ok_or_else(|| {
-            wrong(name, "size of an entry", "an octal number", format!("another one for `{shown}`"))
+            wrong(name, "size of an entry", "an octal number", format!("another text for `{shown}`"))
         })?;
         let kind = match block[156] {
             0 | b'0' | b'7' => Kind::File,
@@ -117,13 +118,13 @@ impl Header {
             }
         };
         let path = plain(&stored).ok_or_else(|| {
-            wrong(name, "path of an entry", "a relative path of plain names", format!("`{shown}`"))
+            wrong(name, "path of an entry", "a relative path without `.` and `..`", format!("`{shown}`"))
         })?;
         Ok(Self { path, size, kind })
     }
 }
 
-/// The path without `.`; `None` if it is absolute, contains `..` or is not UTF-8.
+/// The path without `.` components; `None` if it is absolute, contains `..` or is not UTF-8.
 fn plain(stored: &[u8]) -> Option<String> {
     let stored = std::str::from_utf8(stored).ok()?;
     let mut parts = Vec::new();
@@ -142,7 +143,7 @@ fn text(field: &[u8]) -> &[u8] {
     field.split(|&byte| byte == 0).next().unwrap_or_default()
 }
 
-/// Parses an octal number between blanks; `None` for anything else, such as GNU's binary form for 8 GiB and more.
+/// Parses an octal number between spaces; `None` for anything else, such as GNU's binary form for 8 GiB and more.
 fn octal(field: &[u8]) -> Option<u64> {
     let digits = std::str::from_utf8(text(field)).ok()?.trim_matches(' ');
     let plain = digits.bytes().all(|digit| digit.is_ascii_digit());

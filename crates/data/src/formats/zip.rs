@@ -1,7 +1,7 @@
-//! Files of a ZIP archive, stored or deflated: as much of the format as NPZ files use.
+//! Files of a ZIP archive, stored or deflated; only the part of the format that NPZ files use.
 //!
-//! An archive ends with a directory of its entries, which names the place of each. Entries are read one at a time, so the
-//! memory does not hold the archive.
+//! An archive ends with a directory of its entries, which gives the position of each entry. Entries are read one at a
+//! time, so the archive is never completely in memory.
 
 use std::io::{self, Read, Seek, SeekFrom};
 
@@ -14,7 +14,8 @@ use crate::Result;
 /// The largest number of entries.
 const MAX_ENTRIES: u64 = 4_096;
 
-/// The record at the end, without its comment, the header of an entry in the directory, and the header before its content.
+/// The sizes in bytes of the record at the end without its comment, of an entry's header in the directory, and of the
+/// header before an entry's content.
 const END: u64 = 22;
 const ENTRY: u64 = 46;
 const LOCAL: u64 = 30;
@@ -25,7 +26,7 @@ pub(crate) fn for_entries(
     source: impl Read + Seek,
     mut each: impl FnMut(String, u64, &mut dyn Read) -> Result<()>,
 ) -> Result<()> {
-    let damaged = |field: &'static str| move || wrong(name, field, "those of a whole archive", "others");
+    let damaged = |field: &'static str| move || wrong(name, field, "a complete ZIP archive", "a damaged one");
     let mut archive = Archive::new(name, source)?;
     // A comment of at most 65,535 bytes may follow the record.
     let last = archive.length.min(END + 0xffff);
@@ -36,7 +37,7 @@ pub(crate) fn for_entries(
     if n > MAX_ENTRIES {
         return Err(wrong(name, "entries", format!("at most {MAX_ENTRIES}"), n.to_string()));
     }
-    // All entries together may unpack to no more than a limit for the file.
+    // All entries together must not unpack to more than the limit for the file.
     let mut left = may_unpack_to(archive.length);
     for _ in 0..n {
         let entry = archive.part(at, ENTRY)?.filter(|entry| entry.starts_with(b"PK\x01\x02"));
@@ -44,7 +45,12 @@ pub(crate) fn for_entries(
         let [method, name_length, extra, comment] = [10, 28, 30, 32].map(|field| number(&entry, field, 2));
         let [crc, packed, size, place] = [16, 20, 24, 42].map(|field| number(&entry, field, 4));
         if [packed, size, place].contains(&0xffff_ffff) {
-            return Err(wrong(name, "entry", "one below 4 GiB; store it as NPY", "a larger one (ZIP64)"));
+            return Err(wrong(
+                name,
+                "entry",
+                "an entry below 4 GiB; store it as NPY",
+                "a larger one (ZIP64)",
+            ));
         }
         if size > left {
             return Err(wrong(name, "size of an entry", format!("at most {left} bytes"), size.to_string()));
@@ -86,7 +92,7 @@ impl<'a, S: Read + Seek> Archive<'a, S> {
         Ok(Self { name, source, length })
     }
 
-    /// A reader of `length` bytes from `at` on, if there are as many.
+    /// A reader of `length` bytes from position `at` on; `None` if there are fewer.
     fn content(&mut self, at: u64, length: u64) -> Result<Option<impl Read>> {
         if at + length > self.length {
             return Ok(None);
@@ -96,7 +102,7 @@ impl<'a, S: Read + Seek> Archive<'a, S> {
         Ok(Some(self.source.by_ref().take(length)))
     }
 
-    /// `length` bytes from `at` on, fewer than 2^17.
+    /// `length` bytes, fewer than 2^17, from position `at` on; `None` if there are fewer.
     fn part(&mut self, at: u64, length: u64) -> Result<Option<Vec<u8>>> {
         let (name, mut part) = (self.name, Vec::new());
         let Some(mut content) = self.content(at, length)? else { return Ok(None) };
@@ -105,7 +111,7 @@ impl<'a, S: Read + Seek> Archive<'a, S> {
     }
 }
 
-/// The little-endian number of `width` bytes, at most four, at a place of a header, which has them.
+/// The little-endian number of `width` bytes, at most four, at position `at` of a header, which must contain them.
 fn number(header: &[u8], at: usize, width: usize) -> u64 {
     header[at..at + width].iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte))
 }

@@ -70,7 +70,7 @@ pub(super) fn judged(images: &Split, observe: &mut dyn FnMut(&str)) -> Result<He
              smaller ones (`--side`)"
         )));
     };
-    observe("the other half");
+    observe("evaluation on the other half");
     let judged_from = judged_from(denoising.rank());
     let judge = |chosen: Option<(&Impact, usize, f64)>| -> Result<Option<Judged>> {
         let Some((&Impact { patch, drop, .. }, k, _)) = chosen else { return Ok(None) };

@@ -23,7 +23,8 @@ const SHARED: &str = "rotation, clean target, dropout 0.2";
 static INFO: Info = Info {
     name: "augmentation",
     title: "Augmentation and dropout (E12)",
-    claim: "An open question of the paper: the direction of the trade-off does not depend on rotations or dropout.",
+    claim: "Hypothesis on an open question of the paper: the direction of the trade-off does not depend on \
+         rotations or dropout.",
     paper: Paper::Cre,
     recorded: Recorded::NUMBERS,
 };

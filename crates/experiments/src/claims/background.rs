@@ -64,8 +64,8 @@ fn with(set: DataConfig, percent: u32) -> DataConfig {
 static INFO: Info = Info {
     name: "background",
     title: "An irrelevant background (LBR C6 to C8)",
-    claim: "With a background of large variance, classifiers of the components of small variance beat those of the \
-            components of large variance; on clean images it is the other way round.",
+    claim: "With a background of large variance, classifiers of the components of small variance beat those \
+         of the components of large variance; on clean images it is the other way round.",
     paper: Paper::Lbr,
     recorded: Recorded {
         along: Some(Along { ..ALIGNMENT }),

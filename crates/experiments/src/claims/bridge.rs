@@ -91,7 +91,7 @@ impl Experiment for Bridge {
                 "test accuracy",
                 frontier,
             ));
-            let caption = "Solid with markers: the trained CRE (FC-M). Dotted: the exact optimum of linear codes of the same \
+            let caption = "Solid with markers: the trained CRE (FC-M). Fine dots: the exact optimum of linear codes of the same \
                            size for the same λ. Left and middle: relative to the end points, so that shapes can be \
                            compared. Right: absolute values.";
             let title = format!("The closed form and the trained network over λ ({})", curves.words());

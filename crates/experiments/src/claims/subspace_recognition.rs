@@ -291,8 +291,8 @@ fn gap(top: &Evidence<'_, '_>, bottom: &Curves<'_>) -> Result<Finding> {
 const LAST_LEAVES: f64 = 2.0;
 
 /// The caption of a figure without its last point.
-const LEFT_OUT: &str = " The last bound of the bottom is left out: some pixels are constant, and rounding decides which directions \
-                        without variance it keeps.";
+const LEFT_OUT: &str = " The last bound of the bottom is left out: some pixels are constant, and rounding \
+     errors determine which directions without variance it contains.";
 
 /// Whether a point depends on rounding: the last bound of the bottom, if directions without variance are kept with the smallest
 /// components.

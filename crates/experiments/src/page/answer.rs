@@ -41,7 +41,7 @@ const ON_COST: Sentences = Sentences {
 
 const ON_VARIANCE: Sentences = Sentences {
     hold: "Reconstruction keeps the directions of large variance. They carry the class in clean images, but not with a background.",
-    fail: "The directions of large variance do not carry the class as the claims say.",
+    fail: "The directions of large variance do not carry the class as claimed.",
     mixed: "Whether the directions of large variance carry the class depends on the images.",
     open: "Whether the directions of large variance carry the class is open.",
 };
@@ -65,12 +65,14 @@ pub(super) fn limits(rows: &[Verdict], profile: Profile) -> String {
     );
     let mut sentences = Vec::new();
     if !profile.decides() {
-        sentences.push(format!("The profile {profile} shows that everything works and decides nothing."));
+        sentences.push(format!(
+            "The profile {profile} only checks that everything runs; it gives no verdicts on claims."
+        ));
     }
     if not_trained > 0 {
         sentences.push(format!(
-            "In {not_trained} of {n} verdicts the networks were still improving when training ended; those results are about \
-             that state, not about converged networks."
+            "In {not_trained} of {n} verdicts the networks were still improving when training ended; those \
+             results describe networks that have not converged."
         ));
     }
     if n > 0 {
@@ -198,7 +200,7 @@ fn by_reader(readers: &Readers) -> Option<Answer> {
     let lose: Vec<&ReadModel> = readers.models.iter().filter(|model| all_lose(model)).collect();
     let sentence = match (differ.len(), lose.len()) {
         (0, 0) => "In no model does every reader of the latent lose accuracy.",
-        (0, _) => "All readers of the latent lose accuracy alike.",
+        (0, _) => "All readers of the latent lose a similar amount of accuracy.",
         _ => "How much accuracy is lost depends on the reader of the latent.",
     };
     let name = |model: &&ReadModel| {
@@ -209,11 +211,11 @@ fn by_reader(readers: &Readers) -> Option<Answer> {
     let names = |models: &[&ReadModel]| models.iter().filter_map(name).collect::<Vec<_>>().join(", ");
     let mut evidence = Vec::new();
     if !lose.is_empty() {
-        evidence.push(format!("Every reader finds a loss, in points, in {}.", names(&lose)));
+        evidence.push(format!("Accuracy in points that every reader loses: {}.", names(&lose)));
     }
     let only: Vec<&ReadModel> = readers.models.iter().filter(|model| !all_lose(model)).collect();
     if !only.is_empty() {
-        evidence.push(format!("Not every reader finds one in {}.", names(&only)));
+        evidence.push(format!("Models in which not every reader loses accuracy: {}.", names(&only)));
     }
     // A loss of accuracy is a change downward.
     let change = |of: &Effect| {

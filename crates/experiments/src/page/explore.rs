@@ -19,12 +19,13 @@ use runs::store::{Results, Values};
 pub(super) const SOURCES: [&str; 5] =
     ["fc-lambda-sweep", "cnn-s-lambda-sweep", "vit-lambda-sweep", "reconstructions", "latent-space"];
 
-const LEAD: &str = "Pick a model and move λ. Decoder and classifier are always trained on their full losses, so only the \
-                    latent between them changes.";
+const LEAD: &str = "Select a model and move λ. Decoder and classifier are always trained on their full \
+     losses, so only the latent between them changes.";
 
-const NOTE: &str = "Means over seeds on test images; below each the lowest and the highest seed. The online head is the \
-                    classifier that was trained with the encoder; the other readers read the same latents. Images and \
-                    latents are those of the first seed. λ is not drawn to scale: what matters lies close to 1.";
+const NOTE: &str = "Means over seeds on test images; below each the lowest and the highest seed. The online \
+     head is the classifier that was trained with the encoder; the other readers use the same latents. \
+     Images and latents are those of the first seed. The λ axis is not to scale, since most changes occur \
+     close to 1.";
 
 /// The explorer of these results; `None` if they have no model to show.
 ///

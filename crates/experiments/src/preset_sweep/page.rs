@@ -41,11 +41,12 @@ impl Swept {
             sections: vec![section],
         };
         let page = Page {
-            kicker: "Agon · a sweep of yours".into(),
+            kicker: "Agon · your sweep".into(),
             title: format!("Sweep {}", self.name),
             question: format!(
-                "{}.\n\nA row says whether another value of one key changes a quantity, with all others equal: its interval \
-                 must exclude 0. The intervals of all differences of a quantity hold together at 95 % (Bonferroni).",
+                "{}.\n\nEach row tests whether another value of one key changes a quantity, with all other \
+                 keys equal: its interval must exclude 0. The intervals of all differences of a quantity are \
+                 simultaneous 95 % intervals (Bonferroni).",
                 self.title()
             ),
             answers: self.answers(),
@@ -123,7 +124,7 @@ impl Swept {
             }
         }
         if self.seeds.len() < crate::statistics::rules::ENOUGH_SEEDS {
-            warnings.push("fewer than three seeds decide nothing; give more with --seeds".into());
+            warnings.push("fewer than three seeds give no verdicts; use more with --seeds".into());
         }
         warnings
     }

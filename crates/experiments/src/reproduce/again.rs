@@ -63,9 +63,10 @@ fn elsewhere(stored: &FinishedRun, options: &Options) -> Option<String> {
     let Engine::Slurm(_) = options.engine else { return None };
     let (there, here) = (stored.provenance.get("processor").and_then(Value::as_str), cpu::name());
     if options.resources.device().is_err() {
-        return Some(format!("stored by a node with {}, which is not here", options.resources.device));
+        return Some(format!("stored by a node with {}, which this machine lacks", options.resources.device));
     }
-    (there != Some(&here)).then(|| format!("stored by {}; this is {here}", there.unwrap_or("unknown")))
+    (there != Some(&here))
+        .then(|| format!("computed on {}; this machine has {here}", there.unwrap_or("unknown")))
 }
 
 /// The row of fact A13 if the runs cannot be recomputed on this machine.

@@ -243,7 +243,7 @@ impl Collected<'_> {
             }
             let (front, pixels) = &fronts[variant.data];
             let shape = (images.test.len(), pixels.len() / images.test.len());
-            let test = ArrayView2::from_shape(shape, pixels).expect("a split has as many pixels as it says");
+            let test = ArrayView2::from_shape(shape, pixels).expect("the pixels fill the shape of the split");
             for member in 0..self.grid.n_members() {
                 let cre = variant.family.members.get(member).and_then(|member| member.learner.as_cre());
                 let k = cre.map(|cre| cre.model.latent_len());

@@ -62,7 +62,7 @@ pub fn trade_off(curves: &Curves<'_>, name: &str) -> Result<Option<Chart>> {
                        the corner of low error and high accuracy is at the upper left."
         .to_owned();
     if curves.has(LinearMetric::Mse) {
-        caption += " Dotted without markers: the exact linear CRE of the same latent size in closed form, unless its error is \
+        caption += " Fine dots without markers: the exact linear CRE of the same latent size in closed form, unless its error is \
                     less than a quarter of that of the network.";
     }
     Ok(figure(

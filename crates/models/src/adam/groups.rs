@@ -1,13 +1,13 @@
-//! Groups of parameters with learning rates and weight decays of their own.
+//! Parameter groups with their own learning rates and weight decays.
 
 use super::Adam;
 use crate::decay::Decayed;
 use crate::{Result, range};
 
-/// How a group of parameters differs from the others, for [`Adam::with_groups`].
+/// The settings of a group of parameters, for [`Adam::with_groups`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ParamGroup {
-    /// The factor of the learning rate; 0 freezes the parameters.
+    /// The factor by which the learning rate is multiplied; 0 freezes the parameters.
     pub learning_rate_factor: f64,
     /// The decoupled weight decay.
     pub weight_decay: f64,
@@ -28,7 +28,7 @@ impl Adam {
         self.with_weight_decay_where(weight_decay, |_, shape| Decayed::All.includes(shape))
     }
 
-    /// [`Adam::with_weight_decay`] for parameters for whose name and shape `decays` returns true.
+    /// [`Adam::with_weight_decay`] for those parameters for whose name and shape `decays` returns true.
     ///
     /// [`Decayed::Weights`] excludes biases and the scales and shifts of norms:
     ///
@@ -134,11 +134,11 @@ mod tests {
                 .unwrap()
         };
         adam.step(&params, &gradients).unwrap();
-        // The first step has the length of the learning rate, up to epsilon / |g|; decay multiplies by 1 - 0.1 * 0.5.
+        // The size of the first step is the learning rate, up to epsilon / |g|; the decay multiplies by 1 - 0.1 * 0.5.
         for (param, expected) in [(&fast, 2.0 * 0.95 - 0.1), (&slow, 2.0 - 0.01), (&frozen, 2.0)] {
             assert!((param.value().item().unwrap() - expected).abs() < 2e-9);
         }
-        // A decay that is set later keeps the learning rates: a frozen parameter stays frozen.
+        // Setting a decay later keeps the learning rates: a frozen parameter stays frozen.
         let mut adam = adam.with_weight_decay(0.5).unwrap();
         let before = frozen.value().to_f64_vec();
         adam.step(&params, &gradients).unwrap();

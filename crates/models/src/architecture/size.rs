@@ -1,4 +1,4 @@
-//! Parameter counts without building a model, used to reject sizes that exceed the memory.
+//! Parameter counts without building a model, to reject models that exceed the memory.
 
 use super::Architecture;
 use crate::{fc, vit};
@@ -6,9 +6,9 @@ use crate::{fc, vit};
 impl Architecture {
     /// The number of parameters of the model of [`Architecture::build`].
     ///
-    /// It is meaningful only if the model can be built; it saturates at `u64::MAX`.
+    /// It is meaningful only if the model can be built. It saturates at `u64::MAX`.
     pub fn n_params(&self) -> u64 {
-        // Exact up to 2^53, and without overflow for any setting.
+        // Computed in `f64`, which is exact up to 2^53 and does not overflow for any setting.
         let n = match *self {
             Self::Fc(config) => of_fully_connected(&config),
             Self::CnnS { latent_channels, classes } => of_cnn_s(latent_channels as f64, classes as f64),
@@ -22,7 +22,7 @@ impl Architecture {
     }
 }
 
-/// The number of parameters of consecutive affine layers with these widths.
+/// The number of parameters of a stack of affine layers with these widths.
 fn through(widths: &[usize]) -> f64 {
     widths.windows(2).map(|pair| affine(pair[0] as f64, pair[1] as f64)).sum()
 }
@@ -36,7 +36,7 @@ fn conv(from: f64, to: f64, kernel: f64) -> f64 {
     from * to * kernel * kernel + to
 }
 
-/// The parameters of a convolution and its norm.
+/// The parameters of a convolution and of the norm after it.
 fn normed(from: f64, to: f64, kernel: f64) -> f64 {
     conv(from, to, kernel) + 2.0 * to
 }
@@ -69,13 +69,13 @@ fn of_cnn_l(width_divisor: usize, classes: f64) -> f64 {
 fn of_transformer(config: &vit::Config) -> f64 {
     let vit::Config { channels, classes, patch, encoder, decoder, mlp_ratio, .. } = *config;
     let values = patch as f64 * patch as f64 * channels as f64;
-    // Two norms, queries, keys and values, the output projection, and the MLP.
+    // Two norms, the queries, keys and values, the output projection, and the MLP.
     let blocks = |vit::Stack { width, depth, .. }: vit::Stack| {
         let (d, hidden) = (width as f64, mlp_ratio as f64 * width as f64);
         depth as f64 * (4.0 * d + affine(d, 3.0 * d) + affine(d, d) + affine(d, hidden) + affine(hidden, d))
     };
     let (e, d) = (encoder.width as f64, decoder.width as f64);
-    // Outside the blocks: each part's embedding, learned token, last norm and output layer.
+    // The parameters outside of the blocks: each part's embedding, learned token, last norm and output layer.
     let encoder = affine(values, e) + e + blocks(encoder) + 2.0 * e;
     let decoder = affine(e, d) + d + blocks(decoder) + 2.0 * d + affine(d, values);
     encoder + decoder + affine(e, classes as f64)

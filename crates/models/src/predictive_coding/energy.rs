@@ -6,17 +6,17 @@ use tensor::{Indices, Tensor};
 use crate::Result;
 use crate::layers::{Layer, Weights};
 
-/// The free activities of a network, each `[n, width]`, in layer order: all of the encoder, with z last, and all but the
-/// output of each head.
+/// The free activities of a network, each `[n, width]`, in layer order: those of all encoder layers, with z last, and
+/// of all layers of each head except the output.
 pub(super) type Activities<T> = [Vec<T>; 3];
 
 /// The clamped values: the image at the input and at the decoder's output, and optionally the label at the classifier's
 /// output.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Clamped<'a> {
-    /// `[n, pixels]`
+    /// The images, `[n, pixels]`.
     pub(super) images: &'a Tensor,
-    /// `[n]`
+    /// The labels, `[n]`; `None` if they are free.
     pub(super) labels: Option<&'a Indices>,
 }
 
@@ -36,23 +36,23 @@ pub(super) struct Energy<'t> {
     lambda: f64,
     mse: Var<'t>,
     cross_entropy: Option<Var<'t>>,
-    /// z as passed to the decoder and to the classifier.
+    /// z as passed to the decoder and to the classifier, in two variables.
     pub(super) z_for_heads: [Var<'t>; 2],
 }
 
-/// The values of an energy and its losses, not read back from the device yet.
+/// The values of an energy and its losses, still on the device.
 #[derive(Debug, Clone)]
 pub(super) struct Reading {
     /// The unweighted terms of each part.
     terms: [Vec<Tensor>; 3],
     lambda: f64,
     pub(super) mse: Tensor,
-    /// The cross-entropy of the clamped label, if any.
+    /// The cross-entropy of the clamped labels, if any.
     pub(super) cross_entropy: Option<Tensor>,
 }
 
 impl Reading {
-    /// The energy with heads weighted by lambda.
+    /// The energy, with the heads weighted by lambda.
     pub(super) fn energy(&self) -> Result<f64> {
         let mut energy = 0.0;
         for (terms, weight) in self.terms.iter().zip([1.0, self.lambda, 1.0 - self.lambda]) {
@@ -127,7 +127,7 @@ fn errors<'a, 't>(
 ) -> Result<(Vec<Var<'t>>, &'a Var<'t>)> {
     let mut errors = Vec::new();
     for (layer, activity) in layers.iter().zip(activities) {
-        // The mean is over images and units.
+        // This mean is over images and units.
         let mean_square = activity.mse(&layer.predict(below, weights)?)?;
         errors.push(mean_square.scale(layer.width() as f64 / 2.0)?);
         below = activity;
@@ -142,7 +142,7 @@ fn output<'t>(head: &[Layer<'_>], top: &Var<'t>, weights: Weights) -> Result<Var
 
 impl<'t> Energy<'t> {
     /// The sum of all terms, to be differentiated. `Split` weights the heads' gradients at z by lambda in the backward
-    /// pass; gradients within each head are unweighted.
+    /// pass; the gradients within each head are unweighted.
     pub(super) fn total(&self) -> Result<Var<'t>> {
         let mut terms = self.terms.iter().flatten();
         let first = terms.next().expect("an encoder has layers").clone();

@@ -42,7 +42,7 @@ fn cosine(x: &Tensor, y: &Tensor) -> f64 {
     Conflict::between(&[x], &[y]).cosine
 }
 
-/// The cosine of each parameter's gradient with that of backpropagation, by name.
+/// The cosine similarity of each parameter's gradient with that of backpropagation, by name.
 fn agreement_with_backpropagation(network: &PredictiveCoding) -> Vec<(String, f64)> {
     let (images, labels) = batch(DType::F64);
     let activities = relaxed(network, &images, &labels);
@@ -114,7 +114,7 @@ fn the_relaxation_of_an_image_is_independent_of_its_batch() {
     for (pixels, z) in images.to_f64_vec().chunks_exact(PIXELS).zip(together.chunks_exact(4)) {
         let alone = Tensor::from_slice(pixels, &[1, PIXELS]).unwrap();
         let alone = network.represent_relaxed(&alone).unwrap().z.to_f64_vec();
-        // Twenty steps, with a few roundings more where six images are averaged.
+        // Twenty steps, with a few additional roundings for the average over six images.
         assert!(alone.iter().zip(z).all(|(x, y)| (x - y).abs() < 1e-13), "{alone:?} {z:?}");
     }
 }
@@ -122,7 +122,7 @@ fn the_relaxation_of_an_image_is_independent_of_its_batch() {
 #[test]
 fn with_free_outputs_the_predictions_are_a_fixed_point() {
     let (images, labels) = batch(DType::F64);
-    // At lambda = 0 the decoder's output is effectively free.
+    // At lambda = 0, clamping the decoder's output has no effect on z.
     let network = network(&Config { lambda: 0.0, ..config(Size::M) }, DType::F64);
     let [predicted, relaxed] =
         [network.represent(&images), network.represent_relaxed(&images)].map(|made| made.unwrap());
@@ -151,7 +151,7 @@ fn one_layer_in_each_part_and_one_step_give_the_direction_of_backpropagation() {
         let relaxation = Relaxation { steps: 1, rate: 1e-3 };
         let network = network(&Config { lambda, relaxation, ..config(Size::S) }, DType::F64);
         for (name, cosine) in agreement_with_backpropagation(&network) {
-            // The encoder's exactly; the heads read a z that has changed by some thousandths.
+            // The encoder's gradients are exact; the heads take a z that has changed by some thousandths.
             let allowed = if name.starts_with("encoder") { 1e-12 } else { 1e-4 };
             assert!(cosine > 1.0 - allowed, "{name} at {lambda}: {cosine}");
         }
@@ -173,7 +173,7 @@ fn relaxed_errors_approach_backpropagation_for_small_output_precision() {
 fn training_lowers_both_losses_and_the_heads_learn_even_where_lambda_excludes_them() {
     for (size, lambda) in [(Size::S, 0.5), (Size::M, 0.0), (Size::M, 0.5), (Size::M, 1.0)] {
         let (images, labels) = batch(DType::F32);
-        // With a larger learning rate, 616 hidden units saturate on twelve pixels.
+        // With a larger learning rate, the 616 hidden units saturate for images of twelve pixels.
         let optimiser = AdamConfig { learning_rate: 1e-3, ..AdamConfig::PAPER };
         let mut network = trainer(&Config { lambda, optimiser, ..config(size) });
         let batches = || std::iter::repeat_n((images.clone(), labels.clone()), 200);
@@ -196,7 +196,7 @@ fn a_network_starts_as_the_cre_of_the_same_stream() {
     let model = fc::cre(&config.model, &Stream::new(11, "init"), DType::F32).unwrap();
     let names = |params: Vec<(String, &Param)>| params.into_iter().map(|(name, _)| name).collect::<Vec<_>>();
     assert_eq!(names(network.params()), names(model.params()));
-    // Images of any shape.
+    // The shape of the images does not matter.
     let images = images.reshape(&[N, 1, 3, 4]).unwrap();
     assert_eq!(network.represent_relaxed(&images).unwrap().reconstruction.shape(), images.shape());
     let batch = || [(images.clone(), labels.clone())];

@@ -38,7 +38,7 @@ fn batches(n: usize) -> impl Iterator<Item = (Tensor, Indices)> {
     std::iter::repeat_n(batch(DType::F32), n)
 }
 
-/// The gradients of a training step, by the parameter's name.
+/// The gradients of a training step, by parameter name.
 fn gradients(network: &Recurrent) -> Vec<(String, Tensor)> {
     let (images, labels) = batch(DType::F64);
     let tape = Tape::new();
@@ -69,12 +69,12 @@ fn the_first_of_several_recurrent_steps_is_an_ordinary_cre_and_the_others_are_no
     assert_eq!(of_steps[0], evaluate(&network.model, batches(2)).unwrap());
     assert!(of_steps[1] != of_steps[0] && of_steps[2] != of_steps[1]);
     assert_eq!((of_steps.len(), evaluate(&network, batches(2))), (3, Ok(of_steps[2])));
-    // Images of any shape.
+    // The shape of the images does not matter.
     let images = batch(DType::F32).0.reshape(&[N, 1, 3, 4]).unwrap();
     assert_eq!(network.represent(&images).unwrap().reconstruction.shape(), images.shape());
 }
 
-/// The finite-difference step: so short that no ReLU crosses its kink.
+/// The finite-difference step, which is so short that no ReLU crosses its kink.
 const STEP: f64 = 1e-6;
 
 #[test]
@@ -95,7 +95,7 @@ fn the_recurrent_encoder_gets_the_mixed_gradient_through_all_steps() {
         let gradients = gradients(&network).into_iter().filter(of_encoder);
         for ((name, param), (_, gradient)) in network.params().into_iter().zip(gradients) {
             let value = param.value();
-            // Every element of small parameters, some of large ones.
+            // Every element of small parameters, some elements of large ones.
             for place in (0..value.len()).step_by(value.len().div_ceil(12)) {
                 let moved = |steps: f64| {
                     let mut values = value.to_f64_vec();
@@ -147,7 +147,7 @@ fn training_a_recurrent_network_lowers_both_losses_of_the_last_step() {
         (Size::M, LossAt::EveryStep, 0.5),
         (Size::M, LossAt::LastStep, 1.0),
     ] {
-        // With a larger learning rate, 616 hidden units saturate on twelve pixels.
+        // With a larger learning rate, the 616 hidden units saturate for images of twelve pixels.
         let optimiser = AdamConfig { learning_rate: 1e-3, ..AdamConfig::PAPER };
         let config = Config { loss_at, lambda, optimiser, ..config(size, 3) };
         let mut network = trainer(&config);

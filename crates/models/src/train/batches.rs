@@ -4,25 +4,26 @@ use crate::{Example, Result};
 
 /// The batches of an epoch.
 pub enum Batches<'a> {
-    /// An iterator of examples.
+    /// An iterator over examples in host memory.
     Host(Box<dyn Iterator<Item = Example> + 'a>),
-    /// Batches of a data set stored on the device of the model.
+    /// Batches of a data set that is stored on the device of the model.
     Device(DeviceBatches<'a>),
 }
 
-/// Batches gathered by kernels.
+/// Batches that kernels gather on a device.
 pub struct DeviceBatches<'a> {
     /// The number of batches.
     pub steps: usize,
-    /// Selects the batch of a step of the epoch; called before each step.
+    /// Selects the batch with this index in the epoch; called before each step.
     pub seek: &'a dyn Fn(usize) -> tensor::Result<()>,
-    /// Gathers the selected batch for the training step with this number, by kernels only: for a recorded step it is called
-    /// once, and its launches are replayed.
+    /// Gathers the selected batch for the training step with this number, using kernels only. For a recorded step it is
+    /// called once, and its launches are replayed.
     pub gather: &'a dyn Fn(u64) -> tensor::Result<Example>,
 }
 
 impl<'a> Batches<'a> {
-    /// The examples, each prepared when it is asked for; `first` is the number of the training step of the first one.
+    /// The examples as an iterator that prepares each one on demand; `first` is the number of the training step of the
+    /// first one.
     pub(super) fn examples(self, first: u64) -> Box<dyn Iterator<Item = Result<Example>> + 'a> {
         match self {
             Self::Host(examples) => Box::new(examples.map(Ok)),

@@ -7,11 +7,11 @@ use crate::slots::refuse_shared;
 use crate::{Adam, AdamConfig, Error, Optimiser, Result, Schedule};
 
 impl<O: Objective> Trainer<O> {
-    /// A new trainer with an optimiser for each group of the objective, in their order.
+    /// Creates a trainer with an optimiser for each parameter group of the objective, in the same order.
     ///
     /// # Errors
-    /// [`Error::Setting`] if the schedule has no steps, or there is not one optimiser for each group; [`Error::Shared`] if
-    /// two groups share a parameter.
+    /// [`Error::Setting`] if the schedule has no steps, or if the numbers of optimisers and groups differ;
+    /// [`Error::Shared`] if two groups share a parameter.
     pub fn with_optimisers(
         objective: O,
         optimisers: Vec<Box<dyn Optimiser>>,
@@ -30,7 +30,7 @@ impl<O: Objective> Trainer<O> {
         Ok(Self { objective, optimisers, schedule, precision: Precision::F32, steps: 0, recorder: None })
     }
 
-    /// A new trainer with Adam for each group and a constant learning rate.
+    /// Creates a trainer with Adam for each parameter group and a constant learning rate.
     ///
     /// # Errors
     /// [`Error::OutOfRange`] as [`AdamConfig::check`]; [`Error::Shared`] if two groups share a parameter.
@@ -40,12 +40,12 @@ impl<O: Objective> Trainer<O> {
         Self::with_optimisers(objective, optimisers, Schedule::Constant)
     }
 
-    /// Sets the computation type of an f32 model to `BF16`, which uses tensor cores on GPUs; parameters, optimisers, losses
-    /// and statistics stay in f32. `F32` is the default.
+    /// Sets the computation type of an f32 model to `BF16`, for which GPUs have tensor cores; parameters, optimisers,
+    /// losses and statistics stay in f32. `F32` is the default.
     ///
     /// # Errors
-    /// [`Error::Setting`] for other types, and if the objective does not support mixed precision: `F16` needs a
-    /// [`LossScale`](crate::LossScale), which reads a value back in every step.
+    /// [`Error::Setting`] for other types, and if the objective does not support mixed precision. `F16` is not
+    /// supported, because it needs a [`LossScale`](crate::LossScale), which copies a value to the CPU in every step.
     pub fn with_precision(self, precision: DType) -> Result<Self> {
         let precision = Precision::new(precision)?;
         self.objective.check_precision(precision)?;

@@ -6,7 +6,7 @@ use tensor::{Indices, Tensor};
 use super::{Evaluate, Group, Metrics, Objective, StepLosses, mean_cross_entropy};
 use crate::{Error, Example, Mode, Module, Representation, Result, Sequential};
 
-/// A classifier and its loss.
+/// The objective of a classifier: its model and its loss.
 pub struct ClassifierObjective<'m> {
     model: &'m Sequential,
     params: Vec<(String, &'m Param)>,
@@ -14,7 +14,7 @@ pub struct ClassifierObjective<'m> {
 }
 
 impl<'m> ClassifierObjective<'m> {
-    /// A classifier with the cross-entropy, or with the squared error with one-hot labels.
+    /// Creates an objective with the cross-entropy, or with the squared error to one-hot labels if `squared_labels`.
     pub fn new(model: &'m Sequential, squared_labels: bool) -> Self {
         Self { model, params: model.params(), squared_labels }
     }

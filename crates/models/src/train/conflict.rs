@@ -6,19 +6,19 @@ use tensor::{Indices, Tensor};
 use super::CreTrainer;
 use crate::{Error, Mode, Module, Part, Result};
 
-/// The conflict between the gradients of the two losses with respect to the same tensor (`book/cre.md`, sections 2.5
-/// and 4.2, E13).
+/// The conflict between the gradients of the two losses with respect to the same tensor (`book/cre.md`, section 2.5,
+/// and section 4.2, experiment E13).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Conflict {
-    /// The cosine of the two gradients: 1 is agreement, 0 orthogonality, -1 opposition.
+    /// The cosine similarity of the two gradients: 1 is agreement, 0 orthogonality, -1 opposition.
     pub cosine: f64,
     /// The norm of the MSE's gradient divided by that of the cross-entropy's.
     pub norm_ratio: f64,
 }
 
 impl Conflict {
-    /// The conflict of the two losses' gradients at z, given in pieces that are concatenated to one vector; NaN if one of
-    /// the gradients is zero.
+    /// The conflict of the two losses' gradients at z, given in pieces that are concatenated into one vector; NaN if
+    /// one of the gradients is zero.
     pub(crate) fn between(of_mse: &[&Tensor], of_cross_entropy: &[&Tensor]) -> Self {
         let elements =
             |pieces: &[&Tensor]| -> Vec<Vec<f64>> { pieces.iter().map(|piece| piece.to_f64_vec()).collect() };
@@ -32,15 +32,15 @@ impl Conflict {
 }
 
 impl CreTrainer<'_> {
-    /// The conflict of the gradients of the MSE and of the cross-entropy of a batch, images `[n, ..]` and labels, for each
-    /// weight of the encoder: all parameters named `weight` with at least two axes, such as `encoder.0.weight`, in the
-    /// order of the layers.
+    /// The conflict of the gradients of the MSE and of the cross-entropy for a batch of images `[n, ..]` with labels
+    /// `[n]`, for each weight of the encoder: all parameters named `weight` with at least two axes, such as
+    /// `encoder.0.weight`, in layer order.
     ///
-    /// The model is in evaluation mode and unchanged: no parameter, running statistic or step count is updated. The conflict
-    /// is NaN where a gradient is zero.
+    /// The model is evaluated in evaluation mode and not changed: no parameter, running statistic or step count is
+    /// updated. The conflict is NaN if a gradient is zero.
     ///
     /// # Errors
-    /// If a shape does not fit.
+    /// If a shape does not match.
     pub fn layer_conflicts(&self, images: &Tensor, labels: &Indices) -> Result<Vec<(String, Conflict)>> {
         let mode = Mode::Evaluation;
         let example = self.precision.cast(&(images, labels).into())?;
@@ -61,16 +61,16 @@ impl CreTrainer<'_> {
     }
 }
 
-/// The cosines of the gradients of the two losses over a whole set; see [`CreTrainer::full_conflict`].
+/// The cosine similarities of the gradients of the two losses over a whole data set; see [`CreTrainer::full_conflict`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FullConflict {
-    /// The cosine of the two gradients with respect to the latents of all images, as one vector.
+    /// The cosine similarity of the two gradients with respect to the latents of all images, as one vector.
     pub at_z: f64,
-    /// The cosine of the two gradients with respect to all parameters of the encoder, as one vector.
+    /// The cosine similarity of the two gradients with respect to all parameters of the encoder, as one vector.
     pub by_encoder: f64,
 }
 
-/// Sums over batches of what a cosine needs.
+/// The sums over batches from which a cosine similarity is computed.
 #[derive(Default)]
 struct Products {
     dot: f64,
@@ -91,16 +91,17 @@ impl Products {
 }
 
 impl CreTrainer<'_> {
-    /// The agreement of the gradients of the mean MSE and of the mean cross-entropy over a whole set, from its batches: a
-    /// batch of images with their classes, and with any number of other classes for the same images. Gives one result for
-    /// each: with permuted classes it is what the cosine is where classes have nothing to do with images.
+    /// The cosine similarities of the gradients of the mean MSE and of the mean cross-entropy over a whole data set.
+    /// Each batch has images `[n, ..]` and one or more sets of labels `[n]` for them; there is one result for each set
+    /// of labels. Permuted labels give the cosine similarity for labels that are independent of the images.
     ///
-    /// At a minimum of `lambda A + (1 - lambda) B` the cosine by the encoder is -1 whatever the data, since `lambda` times the
-    /// one gradient is then `-(1 - lambda)` times the other. The model is read as in evaluation and nothing is changed. A
-    /// cosine is not a number where a gradient is zero.
+    /// At a minimum of `lambda A + (1 - lambda) B`, the cosine similarity with respect to the encoder is -1 for any
+    /// data, because there `lambda` times one gradient is `-(1 - lambda)` times the other. The model is in evaluation
+    /// mode, and nothing is changed. A cosine similarity is NaN if a gradient is zero.
     ///
     /// # Errors
-    /// If a shape does not fit, or the batches have not as many classes of each kind; [`Error::NoBatches`] if there are none.
+    /// If a shape does not match, or if batches differ in their number of label sets; [`Error::NoBatches`] if there are
+    /// none.
     pub fn full_conflict(
         &self,
         batches: impl IntoIterator<Item = (Tensor, Vec<Indices>)>,
@@ -109,7 +110,7 @@ impl CreTrainer<'_> {
         let encoder: Vec<_> =
             model.part(Part::Encoder).params().into_iter().map(|(_, param)| param).collect();
         let mut at_z: Vec<Products> = vec![];
-        // Sums over images of the encoder's gradients: of the MSE, then of the cross-entropy for each kind of classes.
+        // Sums over images of the encoder's gradients: of the MSE, then of the cross-entropy for each set of labels.
         let mut by_encoder: Vec<Vec<f64>> = vec![];
         for (images, classes) in batches {
             let Some(own) = classes.first() else { return Err(Error::NoBatches) };
@@ -123,7 +124,7 @@ impl CreTrainer<'_> {
             }
             at_z.resize_with(classes.len(), Products::default);
             by_encoder.resize_with(by_z.len(), Vec::new);
-            // Gradients of means over a batch, weighed by its images.
+            // Gradients of means over a batch, weighted by its number of images.
             let weighed =
                 |tensor: &Tensor| tensor.to_f64_vec().into_iter().map(|x| n * x).collect::<Vec<f64>>();
             let of_mse = weighed(&by_z[0]);
@@ -152,7 +153,7 @@ impl CreTrainer<'_> {
         Ok(pairs.map(|(z, by)| FullConflict { at_z: z.cosine(), by_encoder: cosine(by) }).collect())
     }
 
-    /// The gradient of the mean cross-entropy by latents, for any classes.
+    /// The gradient of the mean cross-entropy with respect to the latents, for these labels.
     fn by_cross_entropy(&self, z: &Tensor, classes: &Indices) -> Result<Tensor> {
         let tape: Tape = self.precision.tape();
         let z = tape.input(z);
@@ -169,7 +170,7 @@ mod tests {
     use super::*;
     use crate::{AdamConfig, Cre, cnn};
 
-    /// A model in double precision, ten images and three kinds of classes for them.
+    /// A model in 64 bits, ten images, and three sets of labels for them.
     fn problem() -> (Cre, Tensor, Vec<Indices>) {
         let model = cnn::cnn_s(2, 10, &Stream::new(0, "init"), DType::F64).unwrap();
         let mut words = Stream::new(4, "images").sequence(0);
@@ -193,18 +194,20 @@ mod tests {
         let by_parts = trainer.full_conflict(parts).unwrap();
         assert_eq!((whole.len(), by_parts.len()), (3, 3));
         for (one, other) in whole.iter().zip(&by_parts) {
-            // Sums over some ten thousand elements in another order, for vectors at an angle.
+            // Sums over about ten thousand elements in another order; the vectors are not nearly parallel or
+            // orthogonal.
             let tolerance = 1e4 * f64::EPSILON;
             assert!((one.at_z - other.at_z).abs() < tolerance, "{one:?} {other:?}");
             assert!((one.by_encoder - other.by_encoder).abs() < tolerance, "{one:?} {other:?}");
         }
-        // Each kind of classes has the cosine that it has alone.
+        // Each set of labels gives the cosine similarity that it gives alone.
         for (kind, of) in classes.iter().zip(&whole) {
             assert_eq!(trainer.full_conflict([(images.clone(), vec![kind.clone()])]).unwrap(), [*of]);
         }
     }
 
-    /// One batch and one layer: the cosine that [`CreTrainer::layer_conflicts`] finds, of all weights and biases together.
+    /// For one batch and one layer, the result is the cosine of [`CreTrainer::layer_conflicts`] over weights and biases
+    /// together.
     #[test]
     fn a_single_batch_has_the_conflict_of_its_training_step() {
         let (model, images, classes) = problem();

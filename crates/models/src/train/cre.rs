@@ -1,4 +1,4 @@
-//! The objective of a CRE: each head is trained on its own loss, the encoder on a mixture of both.
+//! The objective of a CRE: each head is trained on its own loss, the encoder on a combination of both gradients.
 
 use autograd::{Param, Tape};
 use tensor::{Indices, Tensor};
@@ -25,7 +25,7 @@ use crate::{AdamConfig, Cre, Error, Example, Mode, Module, Part, Representation,
 /// ```
 pub type CreTrainer<'m> = Trainer<CreObjective<'m>>;
 
-/// A CRE with the weight of reconstruction and the mixing rule of the encoder's gradient.
+/// The objective of a CRE: its model, the weight of reconstruction, and the mixing rule of the encoder's gradient.
 pub struct CreObjective<'m> {
     pub(super) model: &'m Cre,
     parts: [(Part, Vec<(String, &'m Param)>); 3],
@@ -35,11 +35,11 @@ pub struct CreObjective<'m> {
 }
 
 impl<'m> CreTrainer<'m> {
-    /// A new trainer. `lambda` is the weight of reconstruction in [0, 1].
+    /// Creates a trainer. `lambda` is the weight of reconstruction in [0, 1].
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] if `lambda` is out of range, or as [`AdamConfig::check`]; [`Error::Shared`] if two parts share
-    /// a parameter, which both optimisers would update.
+    /// [`Error::OutOfRange`] if `lambda` is out of range, or as [`AdamConfig::check`]; [`Error::Shared`] if two parts
+    /// share a parameter, which both optimisers would update.
     pub fn new(model: &'m Cre, config: AdamConfig, lambda: f64) -> Result<Self> {
         range::PROBABILITY.check("lambda", lambda)?;
         let mixer = Mixer::weighted(config);
@@ -50,12 +50,13 @@ impl<'m> CreTrainer<'m> {
     /// Sets the mixing rule of the encoder's gradient; [`Mixing::Weighted`] is the default.
     ///
     /// # Errors
-    /// [`Error::Setting`] if a setting of the rule is invalid, or if the latent is split, in which case gradients are not
-    /// mixed.
+    /// [`Error::Setting`] if a setting of the rule is invalid, or if the latent is split, in which case gradients are
+    /// not combined.
     pub fn mixing(mut self, rule: Mixing) -> Result<Self> {
         let CreObjective { model, config, .. } = self.objective;
         if model.is_split() && rule != Mixing::Weighted {
-            let (expected, got) = ("weighted, as nothing is mixed in a split latent", rule.name().into());
+            let (expected, got) =
+                ("`weighted`, since the two gradients are not mixed in a split latent", rule.name().into());
             return Err(Error::Setting { setting: "mixing", expected, got });
         }
         self.objective.mixer = Mixer::new(rule, config)?;
@@ -94,7 +95,7 @@ impl Objective for CreObjective<'_> {
         self.mixer.learn([report.mse, report.cross_entropy])
     }
 
-    /// Other rules mix on the CPU.
+    /// All other rules combine the gradients on the CPU.
     fn records(&self) -> bool {
         self.mixer.rule() == Mixing::Weighted
     }

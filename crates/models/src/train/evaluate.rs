@@ -11,13 +11,13 @@ pub trait Evaluate {
     /// The metrics of a batch.
     ///
     /// # Errors
-    /// If a shape does not fit.
+    /// If a shape does not match.
     fn measure(&self, images: &Tensor, labels: &Indices, mode: Mode) -> Result<Metrics>;
 
-    /// Latent, reconstruction and logits of a batch of unmasked images.
+    /// Latents, reconstructions and logits of a batch of unmasked images.
     ///
     /// # Errors
-    /// If the images' shape does not fit.
+    /// If the shape of the images does not match.
     fn represent(&self, images: &Tensor) -> Result<Representation>;
 }
 
@@ -45,7 +45,7 @@ impl Metrics {
     /// The metrics of a model's outputs for a batch of images with labels `[n]`.
     ///
     /// # Errors
-    /// If a shape does not fit.
+    /// If a shape does not match.
     pub fn of(made: &Representation, images: &Tensor, labels: &Indices) -> Result<Self> {
         let tape = Tape::without_gradients();
         let mse = tape.constant(&made.reconstruction).mse(&tape.constant(images))?.value().item()?;
@@ -61,7 +61,7 @@ impl Metrics {
         self.correct += other.correct;
     }
 
-    /// The averages over the images.
+    /// The averages over all images.
     ///
     /// # Errors
     /// [`Error::NoBatches`] if there was no image.
@@ -111,7 +111,7 @@ pub fn evaluate_masked<M: Evaluate + ?Sized>(
     evaluate_in(|batch| Mode::MaskedEvaluation { batch }, model, batches)
 }
 
-/// Evaluates each batch in the mode given by its index.
+/// Evaluates each batch in the mode that `mode` returns for its index.
 fn evaluate_in<M: Evaluate + ?Sized>(
     mode: impl Fn(u64) -> Mode,
     model: &M,
@@ -130,16 +130,16 @@ impl<O: Objective + Evaluate> Trainer<O> {
         evaluate(&self.objective, batches)
     }
 
-    /// Latent, reconstruction and logits of a batch.
+    /// Latents, reconstructions and logits of a batch.
     ///
     /// # Errors
-    /// If the images' shape does not fit.
+    /// If the shape of the images does not match.
     pub fn represent(&self, images: &Tensor) -> Result<Representation> {
         self.objective.represent(images)
     }
 }
 
-/// The mean cross-entropy of scores `[n, classes]`, without gradients.
+/// The mean cross-entropy of logits `[n, classes]`, without gradients.
 ///
 /// # Errors
 /// Unless there is one label for each row.
@@ -148,7 +148,7 @@ pub fn mean_cross_entropy(scores: &Tensor, labels: &Indices) -> Result<f64> {
     Ok(tape.constant(scores).softmax_cross_entropy(labels)?.value().item()?)
 }
 
-/// Whether each row of scores `[n, classes]` has its first largest score at its label.
+/// For each row of logits `[n, classes]`, whether its largest element, the first in a tie, is at the label.
 pub fn correct(logits: &Tensor, labels: &Indices) -> Vec<bool> {
     let scores = logits.to_f64_vec();
     let classes = logits.shape().last().copied().unwrap_or(1).max(1);
@@ -160,7 +160,7 @@ pub fn correct(logits: &Tensor, labels: &Indices) -> Vec<bool> {
     .collect()
 }
 
-/// The number of rows of scores `[n, classes]` that are [`correct`].
+/// The number of rows of logits `[n, classes]` that are [`correct`].
 pub fn count_correct(logits: &Tensor, labels: &Indices) -> usize {
     correct(logits, labels).into_iter().filter(|&correct| correct).count()
 }
@@ -194,7 +194,7 @@ mod tests {
             sums.add(Metrics::of(&made, &images, &Indices::new(labels)).unwrap());
         }
         let Evaluation { mse, cross_entropy, accuracy, n } = sums.means().unwrap();
-        // The first of equal scores is the prediction. A score smaller by one costs ln(1 + e).
+        // The first of equal logits is the prediction. A logit that is smaller by 1 costs ln(1 + e).
         assert_eq!((mse, accuracy, n), ((3.0 * 1.0 + 9.0) / 4.0, 0.5, 4));
         let behind = (1.0 + 1f64.exp()).ln();
         assert!((cross_entropy - (3.0 * behind - 1.0 + 2f64.ln()) / 4.0).abs() < 1e-14, "{cross_entropy}");

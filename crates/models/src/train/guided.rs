@@ -5,17 +5,17 @@ use autograd::{Param, Tape};
 use super::{Group, Objective, StepLosses};
 use crate::{Example, Guided, Mode, Result};
 
-/// An autoencoder with probes, and the weighting of their losses.
+/// The objective of a guided autoencoder: its model and the weighting of its losses.
 pub struct GuidedObjective<'m> {
     model: &'m Guided,
-    /// The trained parameters: without reconstruction the decoder keeps its initial values.
+    /// The trained parameters. Without reconstruction, they exclude the decoder, which keeps its initial values.
     params: Vec<(String, &'m Param)>,
     guidance: f64,
     reconstructs: bool,
 }
 
 impl<'m> GuidedObjective<'m> {
-    /// The losses of [`Guided::losses`] with this weight of the probes.
+    /// The losses of [`Guided::losses`], where `guidance` is the weight of the probes.
     pub fn new(model: &'m Guided, guidance: f64) -> Self {
         Self { model, params: model.params(), guidance, reconstructs: true }
     }

@@ -1,4 +1,4 @@
-//! The object-safe interface of trainers.
+//! The object-safe interface of trainers, for callers that do not depend on the objective.
 
 use autograd::Param;
 use tensor::{Device, Tensor};
@@ -6,7 +6,7 @@ use tensor::{Device, Tensor};
 use super::{Batches, EpochReport, Objective, Trainer};
 use crate::Result;
 
-/// A trainer of any objective, as whoever drives it epoch by epoch sees it.
+/// A trainer of any objective, used epoch by epoch.
 pub trait Train {
     /// As [`Trainer::epoch`].
     fn epoch(&mut self, epoch: u32, batches: Batches<'_>) -> Result<EpochReport>;

@@ -11,7 +11,7 @@ use crate::{Error, Example, Mode, Part, Result};
 
 /// A training objective: a model with its losses.
 pub trait Objective {
-    /// The groups of trained parameters. Each group has its own optimiser.
+    /// The groups of trained parameters, each with its own optimiser.
     fn groups(&self) -> Vec<Group<'_>>;
 
     /// All stored parameters by name, in a stable order.
@@ -25,10 +25,10 @@ pub trait Objective {
     /// The losses of a batch, on the tape.
     ///
     /// # Errors
-    /// If a shape does not fit.
+    /// If a shape does not match.
     fn losses<'t>(&self, tape: &'t Tape, example: &Example, mode: Mode) -> Result<StepLosses<'t>>;
 
-    /// Losses and gradients of a batch.
+    /// Computes the losses and gradients of a batch.
     ///
     /// # Errors
     /// As [`Objective::losses`].
@@ -37,12 +37,13 @@ pub trait Objective {
         self.losses(&tape, example, mode)?.backward(&tape)
     }
 
-    /// Updates learned state that has no gradient on the tape from the losses of a step.
+    /// Updates learned state that has no gradient on the tape, from the losses of a step.
     fn learn(&mut self, _report: &StepReport) -> Result<()> {
         Ok(())
     }
 
-    /// Whether a step can be recorded on a GPU: it reads no value back. Other steps are launched one by one.
+    /// Whether a step can be recorded on a GPU. This requires that it copies no value to the CPU. Other steps are
+    /// launched one by one.
     fn records(&self) -> bool {
         true
     }
@@ -73,17 +74,17 @@ pub trait Objective {
 pub struct Group<'m> {
     /// The name of the group in stored states; `None` for a single group.
     pub name: Option<&'static str>,
-    /// The parameters, by name; borrowed where the objective holds the list, since each step asks for it.
+    /// The parameters, by name; borrowed if the objective stores the list, because every step uses it.
     pub params: Cow<'m, [(String, &'m Param)]>,
 }
 
 impl<'m> Group<'m> {
-    /// The only group of an objective, whose list of parameters it holds.
+    /// The group of an objective with a single group, whose parameter list the objective stores.
     pub fn single(params: &'m [(String, &'m Param)]) -> Self {
         Self { name: None, params: Cow::Borrowed(params) }
     }
 
-    /// The groups of parts, whose lists the objective holds.
+    /// The groups of parts, whose parameter lists the objective stores.
     pub(crate) fn of_parts(parts: &'m [(Part, Vec<(String, &'m Param)>)]) -> Vec<Self> {
         let parts = parts.iter();
         parts.map(|(part, params)| Self { name: Some(part.name()), ..Self::single(params) }).collect()
@@ -98,25 +99,25 @@ impl<'m> Group<'m> {
     }
 }
 
-/// A loss that must be finite: its name, and its value in a report.
+/// A loss that must be finite: its name, and a function that returns its value in a report.
 pub type Check = (&'static str, fn(&StepReport) -> f64);
 
 /// The losses of a batch, on the tape.
 pub struct StepLosses<'t> {
-    /// The differentiated loss.
+    /// The total loss, which is differentiated.
     pub total: Var<'t>,
     /// The mean squared error, if the objective has one.
     pub mse: Option<Tensor>,
     /// The cross-entropy, if the objective has one.
     pub cross_entropy: Option<Tensor>,
-    /// The losses that must be finite: the first non-finite one ends the training.
+    /// The losses that must be finite: training stops at the first one that is not.
     pub checked: &'static [Check],
     /// The latents as passed to the decoder and to the classifier, for the conflict of their gradients.
     pub z_for_heads: Vec<[Var<'t>; 2]>,
 }
 
 impl<'t> StepLosses<'t> {
-    /// A single loss without other reported values.
+    /// A single loss, without other reported values.
     pub fn single(total: Var<'t>) -> Self {
         let checked: &[Check] = &[("the loss", |report| report.loss)];
         Self { total, mse: None, cross_entropy: None, checked, z_for_heads: vec![] }
@@ -133,7 +134,8 @@ impl<'t> StepLosses<'t> {
         Ok(Self { total: losses[0].add(losses[1])?, mse, cross_entropy, checked, z_for_heads })
     }
 
-    /// Computes losses and gradients; the gradients of the latents are retained for each head.
+    /// Runs the backward pass and returns losses and gradients; the gradients of the latents are retained for each
+    /// head.
     ///
     /// # Errors
     /// If the total is not a scalar.
@@ -158,25 +160,25 @@ impl<'t> StepLosses<'t> {
 
 /// The results of a forward and a backward pass.
 pub struct Pass {
-    /// The differentiated loss.
+    /// The total loss.
     pub total: Tensor,
-    /// As [`StepLosses::mse`].
+    /// See [`StepLosses::mse`].
     pub mse: Option<Tensor>,
-    /// As [`StepLosses::cross_entropy`].
+    /// See [`StepLosses::cross_entropy`].
     pub cross_entropy: Option<Tensor>,
-    /// As [`StepLosses::checked`].
+    /// See [`StepLosses::checked`].
     pub checked: &'static [Check],
     /// The gradients at z of the decoder's and of the classifier's loss, in pieces.
     pub by_z: [Vec<Tensor>; 2],
-    /// The gradients of the groups.
+    /// The gradients of all parameter groups.
     pub gradients: GroupGradients,
 }
 
-/// The gradients of the groups of an objective.
+/// The gradients of the parameter groups of an objective.
 pub enum GroupGradients {
     /// The gradients of all groups from one backward pass.
     Together(Gradients),
-    /// The gradients of the first group and of all others from two backward passes.
+    /// The gradients of the first group and of all others, from two backward passes.
     FirstApart {
         /// The gradients of the first group.
         first: Gradients,
@@ -202,16 +204,16 @@ impl GroupGradients {
 }
 
 impl Pass {
-    /// The first non-finite checked loss of a report, with its value.
+    /// The name and the value of the first checked loss that is not finite.
     pub(super) fn first_non_finite(&self, report: &StepReport) -> Option<(&'static str, f64)> {
         let values = self.checked.iter().map(|(loss, of)| (*loss, of(report)));
         values.into_iter().find(|(_, value)| !value.is_finite())
     }
 
-    /// Reads the losses back into a report.
+    /// Copies the losses to the CPU as a report.
     pub(super) fn report(&self) -> Result<StepReport> {
         let total = self.total.item()?;
-        // A loss that is the total itself is not read back a second time.
+        // If a loss is the total itself, it is not copied twice.
         let item = |loss: &Option<Tensor>| match loss {
             None => Ok(f64::NAN),
             Some(loss) if loss.shares_storage(&self.total) => Ok(total),
@@ -235,6 +237,8 @@ impl Precision {
     /// The type of the model.
     pub const F32: Self = Self(DType::F32);
 
+    /// The precision with this computation type.
+    ///
     /// # Errors
     /// [`Error::Setting`] unless it is f32 or bf16.
     pub(super) fn new(dtype: DType) -> Result<Self> {
@@ -255,7 +259,7 @@ impl Precision {
         }
     }
 
-    /// Casts a batch to this type.
+    /// Casts a batch to this computation type.
     pub(super) fn cast(self, example: &Example) -> Result<Example> {
         let Example { images, target, labels } = example;
         let target = target.as_ref().map(|target| self.cast_tensor(target)).transpose()?;

@@ -11,23 +11,23 @@ use crate::{AdamConfig, Cre, Example, Mode, Module, Part, Representation, Result
 
 pub use converge::{Convergence, has_converged};
 
-/// The trained parts.
+/// The trained parts of the model.
 const HEADS: [Part; 2] = [Part::Decoder, Part::Classifier];
 
-/// A trainer of the heads of a CRE.
+/// A trainer of the heads of a CRE on a frozen encoder.
 pub type ProbeTrainer<'m> = Trainer<ProbeObjective<'m>>;
 
-/// The decoder and the classifier of a model, each trained on its unweighted loss, on latents of its encoder in
-/// evaluation mode (`book/cre.md`, section 4.2, E9 and E10).
+/// The decoder and the classifier of a model, each trained on its unweighted loss for latents of its encoder in
+/// evaluation mode (`book/cre.md`, section 4.2, experiments E9 and E10).
 pub struct ProbeObjective<'m> {
     model: &'m Cre,
     heads: [(Part, Vec<(String, &'m Param)>); 2],
-    /// Whether examples hold latents in place of images.
+    /// Whether examples contain latents instead of images.
     on_latents: bool,
 }
 
 impl<'m> ProbeTrainer<'m> {
-    /// A new trainer of the heads.
+    /// Creates a trainer of the heads.
     ///
     /// # Errors
     /// [`Error::OutOfRange`](crate::Error::OutOfRange) as [`AdamConfig::check`]; [`Error::Shared`](crate::Error::Shared) if
@@ -36,8 +36,8 @@ impl<'m> ProbeTrainer<'m> {
         Self::of(model, false, config)
     }
 
-    /// As [`ProbeTrainer::new`], for examples whose inputs are [latents](Cre::latents), computed once, with the images
-    /// as targets: the encoder is not needed in any step.
+    /// [`ProbeTrainer::new`] for examples whose inputs are [latents](Cre::latents), computed once, with the images as
+    /// targets: no step evaluates the encoder.
     ///
     /// # Errors
     /// As [`ProbeTrainer::new`].
@@ -73,7 +73,7 @@ impl Objective for ProbeObjective<'_> {
                 self.model.encode(&frozen.constant(&example.images), Mode::Evaluation)?.value().clone()
             }
         };
-        // Two inputs of one value, so that each keeps a gradient of its own.
+        // Two inputs with the same value, so that each has its own gradient.
         let handed_out = [tape.input(&z), tape.input(&z)];
         self.model.losses_at(handed_out, example, mode)?.in_step()
     }

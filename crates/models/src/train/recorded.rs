@@ -1,4 +1,5 @@
-//! Epochs on a GPU: the first step is recorded, the others are replayed, and nothing is read back before the end.
+//! Epochs on a GPU: the first step is recorded and the others are replayed; nothing is copied to the CPU before the
+//! end.
 
 use std::sync::Arc;
 
@@ -9,16 +10,16 @@ use tensor::{DType, Device, Tensor};
 use super::{Check, Conflict, DeviceBatches, EpochReport, Objective, Pass, StepReport, Trainer};
 use crate::{Error, Result, ScheduleValue};
 
-/// The data of a trainer on the GPU of its model.
+/// The recorded step of a trainer and its data on the GPU.
 pub(super) struct Recorder {
     gpu: Arc<Gpu>,
-    /// The accumulated sums of the epoch, in the order of `account_step.cu`.
+    /// The sums of the reported values over the epoch, in the order of `account_step.cu`.
     sums: Tensor,
     zeros: Tensor,
     step: Option<(Recording, Reported)>,
 }
 
-/// The losses that the steps of an objective report, and those that must be finite.
+/// Which losses the steps of an objective report, and which must be finite.
 #[derive(Debug, Clone, Copy)]
 struct Reported {
     mse: bool,
@@ -27,7 +28,7 @@ struct Reported {
     checked: &'static [Check],
 }
 
-/// The number of floats of the sums: five compensated sums of two floats each, and two counts.
+/// The number of elements of the sums: five compensated sums of two elements each, and two counts.
 const SUMS: usize = 12;
 
 impl Recorder {
@@ -37,20 +38,20 @@ impl Recorder {
         Ok(Self { gpu: Arc::clone(gpu), sums: sums?, zeros: zeros?, step: None })
     }
 
-    /// Discards the recorded step, so that the next one is recorded again.
+    /// Discards the recorded step, so that the next step is recorded again.
     pub(super) fn without_step(self) -> Self {
         Self { step: None, ..self }
     }
 }
 
 impl<O: Objective> Trainer<O> {
-    /// Whether steps are recorded: the model is on a GPU, and the objective and the optimisers support it.
+    /// Whether steps are recorded: the model is on a GPU, and both the objective and the optimisers support it.
     pub(super) fn records(&self) -> bool {
         let optimisers = self.optimisers.iter().all(|optimiser| optimiser.records());
         self.recorder.is_some() && self.objective.records() && optimisers
     }
 
-    /// [`Trainer::epoch`] by recorded steps.
+    /// [`Trainer::epoch`] with recorded steps.
     pub(super) fn recorded_epoch(&mut self, epoch: u32, batches: &DeviceBatches<'_>) -> Result<EpochReport> {
         if batches.steps == 0 {
             return Err(Error::NoBatches);
@@ -85,7 +86,7 @@ impl<O: Objective> Trainer<O> {
         Ok(*reported)
     }
 
-    /// A step as in [`Trainer::step`], by kernels only.
+    /// A step as in [`Trainer::step`], using only kernels.
     fn step_by_kernels(
         &mut self,
         batches: &DeviceBatches<'_>,
@@ -100,8 +101,8 @@ impl<O: Objective> Trainer<O> {
     }
 }
 
-/// Adds the losses of a step and the conflict of its gradients to the sums of the epoch. The total replaces losses that
-/// the objective does not have.
+/// Adds the losses of a step and the conflict of its gradients to the sums of the epoch. For a loss that the objective
+/// does not have, the total is added instead and not reported.
 fn account(pass: &Pass, sums: &Tensor) -> Result<Reported> {
     let Pass { total, mse, cross_entropy, by_z, .. } = pass;
     let [of_mse, of_cross_entropy] = [joined(&by_z[0], total)?, joined(&by_z[1], total)?];
@@ -125,7 +126,7 @@ fn account(pass: &Pass, sums: &Tensor) -> Result<Reported> {
     })
 }
 
-/// The pieces of a gradient as one vector; `otherwise` if there are none.
+/// The pieces of a gradient concatenated into one vector; `otherwise` if there are none.
 fn joined(pieces: &[Tensor], otherwise: &Tensor) -> Result<Tensor> {
     match pieces {
         [] => Ok(otherwise.clone()),
@@ -139,9 +140,9 @@ fn joined(pieces: &[Tensor], otherwise: &Tensor) -> Result<Tensor> {
     }
 }
 
-/// The averages of an epoch from its sums.
+/// The averages over an epoch, from its sums.
 fn report(epoch: u32, steps: usize, reported: Reported, sums: &[f64]) -> Result<EpochReport> {
-    // A compensated sum is its total and the rounding error of the last addition.
+    // A compensated sum is a pair of a running total and its rounding error.
     let &[loss, _, mse, _, cross_entropy, _, cosine, _, norm_ratio, _, opposed, finite] = sums else {
         unreachable!("there are {SUMS} sums")
     };

@@ -31,18 +31,18 @@ pub struct EpochReport {
     pub mse: f64,
     /// The cross-entropy, in training.
     pub cross_entropy: f64,
-    /// The conflict of the two gradients at z, averaged over steps in which neither is zero.
+    /// The conflict of the two gradients at z, averaged over the steps in which both are non-zero.
     pub conflict: Conflict,
 }
 
-/// The sums over the steps of an epoch.
+/// The sums of the reported values over the steps of an epoch.
 #[derive(Debug, Default)]
 pub(super) struct EpochSums {
     steps: usize,
     loss: f64,
     mse: f64,
     cross_entropy: f64,
-    /// The number of steps in which neither gradient is zero.
+    /// The number of steps in which both gradients are non-zero.
     opposed: usize,
     cosine: f64,
     norm_ratio: f64,
@@ -62,7 +62,7 @@ impl EpochSums {
         }
     }
 
-    /// The averages; [`Error::NoBatches`] if there was no step.
+    /// The averages over the steps; [`Error::NoBatches`] if there was no step.
     pub(super) fn report(self, epoch: u32) -> Result<EpochReport> {
         let Self { steps, loss, mse, cross_entropy, opposed, cosine, norm_ratio } = self;
         if steps == 0 {
@@ -75,7 +75,7 @@ impl EpochSums {
     }
 }
 
-/// Describes the first non-finite value on a tape with anomaly detection; `None` if all values are finite.
+/// A description of the first non-finite value on a tape with anomaly detection; `None` if all values are finite.
 pub(super) fn in_words(tape: &Tape, params: &[(String, &Param)]) -> Option<String> {
     let first = tape.first_non_finite()?;
     let param = params.iter().find(|(_, param)| first.is_at(param)).map(|(name, _)| name);

@@ -1,11 +1,11 @@
-//! An objective of any model with one loss and one optimiser.
+//! The objective of a model with a single loss and a single optimiser.
 
 use autograd::{Param, Tape, Var};
 
 use super::{Group, Objective, StepLosses, Trainer};
 use crate::{Example, Mode, Optimiser, Result, Schedule};
 
-/// A trainer of a model with one loss.
+/// A trainer of a model with a single loss.
 ///
 /// ```
 /// use agon_models::{Adam, AdamConfig, LossTrainer, Module, Schedule, mlp};
@@ -29,18 +29,18 @@ use crate::{Example, Mode, Optimiser, Result, Schedule};
 /// ```
 pub type LossTrainer<'m> = Trainer<SingleLoss<'m>>;
 
-/// Parameters with a single loss.
+/// The objective of a model with a single loss, given as a function.
 pub struct SingleLoss<'m> {
     params: Vec<(String, &'m Param)>,
     buffers: Vec<(String, &'m Param)>,
     loss: Box<Loss<'m>>,
 }
 
-/// A loss of a batch, a scalar.
+/// A function from a batch to its loss, a scalar.
 pub type Loss<'m> = dyn for<'t> Fn(&'t Tape, &Example, Mode) -> Result<Var<'t>> + Send + 'm;
 
 impl<'m> LossTrainer<'m> {
-    /// A new trainer of these parameters, with an optimiser constructed for them.
+    /// Creates a trainer of these parameters, with an optimiser that was constructed for them.
     ///
     /// The buffers are stored and loaded with the parameters.
     ///

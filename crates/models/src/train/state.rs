@@ -1,4 +1,4 @@
-//! The stored state of a trainer, and its device.
+//! The stored state of a trainer, and moving it between devices.
 
 use autograd::Param;
 use tensor::{DType, Device, Tensor};
@@ -30,7 +30,7 @@ impl<O: Objective> Trainer<O> {
         self.objective.params().into_iter().chain(self.objective.buffers()).collect()
     }
 
-    /// The state to store for resuming with the same bits: parameters, buffers, optimisers, the number of steps, and the
+    /// The state to store for resuming bit for bit: parameters, buffers, optimiser states, the number of steps, and the
     /// additional state of the objective.
     pub fn state(&self) -> Vec<(String, Tensor)> {
         let learned = self.params_and_buffers().into_iter();
@@ -40,7 +40,7 @@ impl<O: Objective> Trainer<O> {
             state.extend(own.map(|(name, tensor)| (group.stored_name(&name), tensor)));
         }
         let name = self.steps_name();
-        // Adam stores its step count itself, which equals that of the trainer.
+        // Adam itself stores a step count, which equals that of the trainer.
         if state.iter().all(|(own, _)| *own != name) {
             state.push((name, self.stored_steps()));
         }
@@ -51,11 +51,12 @@ impl<O: Objective> Trainer<O> {
     /// Restores the result of [`Trainer::state`].
     ///
     /// # Errors
-    /// [`Error::State`](crate::Error::State) if a tensor is missing or does not match; then nothing has changed.
+    /// [`Error::State`](crate::Error::State) if a tensor is missing or does not match; in that case nothing has
+    /// changed.
     pub fn load(&mut self, stored: impl Fn(&str) -> Option<Tensor>) -> Result<()> {
         let before = self.state();
         self.take_over(&stored).or_else(|error| {
-            // The objective and some optimisers may already have been changed.
+            // Loading failed: the objective and some optimisers may already have changed, so restore them.
             self.take_over(&|name| before.iter().find(|(own, _)| own == name).map(|(_, t)| t.clone()))?;
             Err(error)
         })
@@ -74,7 +75,7 @@ impl<O: Objective> Trainer<O> {
         }
         values.into_iter().try_for_each(|(param, value)| param.set(value))?;
         self.steps = steps;
-        // A recorded step would update the old parameters.
+        // A recorded step would update the previous tensors of the parameters.
         self.recorder = self.recorder.take().map(Recorder::without_step);
         Ok(())
     }
@@ -92,7 +93,7 @@ impl<O: Objective> Trainer<O> {
         Ok(())
     }
 
-    /// The stored name of the number of steps: that of the first group's Adam, if groups have names.
+    /// The stored name of the number of steps. If groups have names, it is the step count of the first group's Adam.
     fn steps_name(&self) -> String {
         match self.objective.groups().first() {
             Some(group) if group.name.is_some() => group.stored_name("steps"),

@@ -17,7 +17,7 @@ pub(super) struct AtLatent {
 
 impl CreObjective<'_> {
     /// The procedure of `book/cre.md`, section 2.2, in its original order: the encoder, the heads on a leaf latent, the
-    /// mixture of their two gradients, and the encoder's backward pass from there.
+    /// combination of their two gradients at z, and the encoder's backward pass from there.
     pub(super) fn backward_in_two_stages(
         &self,
         precision: Precision,
@@ -36,7 +36,7 @@ impl CreObjective<'_> {
         Ok(Pass { gradients, ..heads })
     }
 
-    /// Both losses of a batch on a separate tape, differentiated down to z.
+    /// Both losses of a batch on a separate tape, differentiated with respect to z.
     pub(super) fn at_latent(
         &self,
         precision: Precision,
@@ -97,7 +97,8 @@ mod tests {
             let largest = expected.iter().fold(0.0f64, |largest, gradient| largest.max(gradient.abs()));
             assert!(largest.is_finite());
             for (got, expected) in got.iter().zip(&expected) {
-                // One mixture whose products may be rounded once more, summed over about a thousand positions.
+                // Each element of the gradient at z may have one more rounding; the sums are over about a thousand
+                // positions.
                 assert!((got - expected).abs() <= 1e3 * f64::EPSILON * largest, "{got} {expected}");
             }
         }

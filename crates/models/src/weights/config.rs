@@ -1,4 +1,4 @@
-//! The configuration of a model in the header of its weights, so that the file says how to build the model.
+//! The configuration of a model in the header of its weights file, with which the model can be built from the file.
 
 use std::io::Read;
 use std::path::Path;
@@ -10,10 +10,11 @@ use serde::de::DeserializeOwned;
 use super::{failure, opened, stream, write_with};
 use crate::Result;
 
-/// The name of the configuration in the metadata of a safetensors file: JSON as text.
+/// The key of the configuration in the metadata of a safetensors file. The value is JSON text.
 const CONFIG: &str = "config";
 
-/// [`save`](super::save) with the model's configuration, such as an [`Architecture`](crate::Architecture), in the header.
+/// [`save`](super::save) with the configuration of the model, such as an [`Architecture`](crate::Architecture), in the
+/// header.
 ///
 /// ```
 /// use agon_models::{Architecture, fc, weights};
@@ -53,7 +54,7 @@ pub fn config<T: DeserializeOwned>(path: &Path) -> Result<T> {
     parse(&mut file, length).map_err(|reason| failure(path, "read the config of", reason))
 }
 
-/// Reads the header only.
+/// Reads the configuration from the header only.
 fn parse<T: DeserializeOwned>(source: &mut impl Read, length: u64) -> std::result::Result<T, String> {
     let header = stream::header(source, length)?;
     let text = header.metadata().as_ref().and_then(|texts| texts.get(CONFIG));
@@ -113,7 +114,7 @@ mod tests {
         let mut rest = &whole[..];
         assert_eq!(parse(&mut rest, whole.len() as u64), Ok(7));
         assert!(rest.len() >= 40_000, "{} bytes are left", rest.len());
-        // A file with a hole, whose header is said to be as long.
+        // A sparse file whose header has this length according to its first bytes.
         let long = 100_000_001u64;
         fs::write(&path, long.to_le_bytes()).unwrap();
         fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(8 + long).unwrap();

@@ -1,4 +1,4 @@
-//! Reads safetensors files piece by piece: first the header, then one tensor after the other.
+//! Reads safetensors files incrementally: first the header, then one tensor after the other.
 
 use std::io::{self, Read};
 
@@ -6,12 +6,12 @@ use half::{bf16, f16};
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use tensor::{Element, Tensor};
 
-/// The largest header in bytes, that of the format.
+/// The maximum header size in bytes that the format allows.
 const MAX_HEADER: u64 = 100_000_000;
 
-/// The header of a file of `length` bytes, whose tensors fill the rest of the file.
+/// Reads the header of a file of `length` bytes, whose tensors must fill the rest of the file.
 pub(super) fn header(source: &mut impl Read, length: u64) -> Result<Metadata, String> {
-    let damaged = |error: &dyn ToString| format!("not a whole safetensors file: {}", error.to_string());
+    let damaged = |error: &dyn ToString| format!("not a complete safetensors file: {}", error.to_string());
     let mut of_header = [0; 8];
     source.read_exact(&mut of_header).map_err(|error| damaged(&error))?;
     let of_header = u64::from_le_bytes(of_header);
@@ -32,7 +32,7 @@ pub(super) fn header(source: &mut impl Read, length: u64) -> Result<Metadata, St
     Ok(header)
 }
 
-/// Calls `each` with the name and the tensor of all that `is_wanted`, in the order of the file.
+/// Calls `each` with the name and the tensor of all tensors for which `is_wanted` is true, in file order.
 pub(super) fn for_tensors(
     source: &mut impl Read,
     header: &Metadata,
@@ -71,7 +71,7 @@ fn elements<const N: usize, T: Element>(
 ) -> Result<Tensor, String> {
     let mut left = info.shape.iter().product::<usize>();
     let (mut elements, mut buffer) = (Vec::new(), [[0; N]; 1024]);
-    elements.try_reserve_exact(left).map_err(|_| format!("no memory for {left} elements"))?;
+    elements.try_reserve_exact(left).map_err(|_| format!("allocating memory for {left} elements failed"))?;
     while left > 0 {
         let part = &mut buffer[..left.min(1024)];
         source.read_exact(part.as_flattened_mut()).map_err(|error| error.to_string())?;

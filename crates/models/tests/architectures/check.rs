@@ -1,4 +1,4 @@
-//! The checks of every model family.
+//! The checks that every model family must pass.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use tensor::{DType, Indices, Tensor};
 
 use crate::subject::Subject;
 
-/// The finite-difference step along a direction of length 1: so short that none of the thousands of ReLUs and
+/// The finite-difference step along a direction of length 1, which is so short that none of the thousands of ReLUs and
 /// pooling windows crosses a kink.
 const STEP: f64 = 1e-6;
 
@@ -17,8 +17,8 @@ const STEP: f64 = 1e-6;
 /// which partly cancel. Nearly all slopes are between 1e-5 and 10.
 const TOLERANCE: f64 = 5e-9;
 
-/// Compares the derivative of the loss along random directions of length 1 with finite differences: in
-/// training along one for each parameter alone and one through all of them, in evaluation through all.
+/// Compares the derivative of the loss along random directions of length 1 with finite differences: in training, along
+/// one direction for each parameter alone and one for all of them; in evaluation, along one for all of them.
 pub(crate) fn gradients_agree_with_finite_differences(subject: &impl Subject) {
     let params = subject.params();
     let mut words = Stream::new(1, "directions").sequence(0);
@@ -70,7 +70,7 @@ fn differences(subject: &impl Subject, mode: Mode, along: &[(&Param, Vec<f64>)])
     slope
 }
 
-/// The subject's model with AdamW.
+/// A trainer of the subject's model with AdamW.
 fn trainer(subject: &impl Subject, rate: f64) -> LossTrainer<'_> {
     let config = AdamConfig { learning_rate: rate, ..AdamConfig::PAPER };
     let adam = Adam::new(&subject.params(), config).unwrap().with_weight_decay(1e-3).unwrap();
@@ -79,15 +79,15 @@ fn trainer(subject: &impl Subject, rate: f64) -> LossTrainer<'_> {
         .unwrap()
 }
 
-/// The loss before each of these many steps.
+/// The losses before each of `steps` steps.
 fn losses(trainer: &mut LossTrainer<'_>, steps: usize) -> Vec<f64> {
-    // The subject has its own batch.
+    // The loss function uses the batch of the subject, so this example is a placeholder.
     let example =
         Example { images: Tensor::zeros(&[1], DType::F32), target: None, labels: Indices::new(vec![]) };
     (0..steps).map(|_| trainer.step(&example).unwrap().loss).collect()
 }
 
-/// Checks the losses of ten steps on one batch: in 64 bits within 1e-9, which leaves a million epsilons for the last
+/// Checks the losses of ten steps on one batch: in 64 bits within 1e-9, which allows a million epsilons for the last
 /// digits of `exp`, `ln` and roots, and in 32 bits within the tolerance of the family.
 pub(crate) fn ten_golden_losses_are_kept<S: Subject>(
     subject: impl Fn(DType) -> S,
@@ -98,18 +98,18 @@ pub(crate) fn ten_golden_losses_are_kept<S: Subject>(
         let subject = subject(dtype);
         let losses = losses(&mut trainer(&subject, 1e-3), 10);
         let off = |(loss, golden): (&f64, f64)| ((loss - golden) / golden).abs();
-        // Not by the largest difference: a maximum ignores NaN.
+        // Not compared by the largest difference, because a maximum ignores NaN.
         assert!(losses.iter().zip(golden).map(off).all(|off| off <= allowed), "{dtype}: {losses:#?}");
     }
 }
 
-/// Thirty steps on one batch reduce the loss by at least a tenth.
+/// Checks that thirty steps on one batch reduce the loss by at least a tenth.
 pub(crate) fn training_lowers_the_loss(subject: &impl Subject) {
     let losses = losses(&mut trainer(subject, 1e-2), 30);
     assert!(losses[29] < 0.9 * losses[0], "{losses:?}");
 }
 
-/// The whole state of training is stored, under unique names.
+/// Checks that the whole state of training is stored, under unique names.
 pub(crate) fn a_stored_learner_resumes_with_the_same_bits<S: Subject>(subject: impl Fn(DType) -> S) {
     let (first, second) = (subject(DType::F32), subject(DType::F32));
     let (mut whole, mut resumed) = (trainer(&first, 1e-2), trainer(&second, 1e-2));

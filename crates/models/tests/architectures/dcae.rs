@@ -1,4 +1,4 @@
-//! DCAE of depth 2.
+//! Tests of a DCAE of depth 2.
 
 use agon_models::dcae::{self, Config};
 use tensor::DType;

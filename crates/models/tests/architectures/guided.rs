@@ -1,4 +1,4 @@
-//! An MLPAE guided by its probes.
+//! Tests of an MLPAE guided by its probes.
 
 use agon_models::guidance::{linear_probe, nonlinear_probe};
 use agon_models::{Guided, mlpae};

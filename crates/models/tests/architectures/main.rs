@@ -1,7 +1,7 @@
-//! Each family of architectures on a tiny size: its gradients, its ten golden losses, learning, resuming.
+//! Tests of a small model of each family: gradients, ten golden losses, learning, resuming.
 //!
-//! The sizes are the smallest that have every kind of layer of their family. Change golden losses only in a
-//! commit that says why.
+//! The sizes are the smallest that have every kind of layer of their family. Change golden losses only in a commit that
+//! gives the reason.
 #![allow(clippy::unwrap_used)]
 
 mod check;

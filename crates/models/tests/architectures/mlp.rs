@@ -1,4 +1,4 @@
-//! The perceptron of depth 4.
+//! Tests of a perceptron of depth 4.
 
 use agon_models::mlp::{self, Config};
 use tensor::DType;

@@ -1,4 +1,4 @@
-//! MLPAE with an encoder of depth 3 and a decoder of depth 4.
+//! Tests of an MLPAE with an encoder of depth 3 and a decoder of depth 4.
 
 use agon_models::mlpae::{self, Config};
 use tensor::DType;

@@ -1,4 +1,4 @@
-//! ResNet9 with few channels.
+//! Tests of a ResNet9 with few channels.
 
 use agon_models::resnet9::{self, Config};
 use tensor::DType;

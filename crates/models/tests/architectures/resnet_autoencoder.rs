@@ -1,4 +1,4 @@
-//! The residual autoencoder on the plan of ResNet-18, with 2 to 16 channels.
+//! Tests of a residual autoencoder with the blocks of ResNet-18 and 2 to 16 channels.
 
 use agon_models::resnet_autoencoder::{self, Config, Plan};
 use tensor::DType;
@@ -28,8 +28,8 @@ fn a_stored_resnet_autoencoder_resumes_with_the_same_bits() {
     check::a_stored_learner_resumes_with_the_same_bits(subject);
 }
 
-/// In 32 bits the first six losses agree within 2e-6. Then rounding flips a ReLU, a pooling window or the sign of a small
-/// gradient, which norms over few values amplify.
+/// In 32 bits the first six losses agree within 2e-6. After that, rounding changes the state of a ReLU, a pooling
+/// window or the sign of a small gradient, which norms over few values amplify.
 #[test]
 fn resnet_autoencoder_keeps_its_ten_golden_losses() {
     check::ten_golden_losses_are_kept(

@@ -1,4 +1,4 @@
-//! A model with a batch and a loss.
+//! The test subjects: models with a batch and a loss.
 
 use agon_models::{Autoencoder, Guided, Mode, Module, Result, Sequential};
 use autograd::{Param, Tape, Var};

@@ -15,7 +15,7 @@ class TestImages {
     this.sheet = null;
     part("strip").replaceChildren();
     if (images === null) {
-      if (!this.figure.hidden) this.caption.textContent = `Images were kept ${elsewhere("images")}.`;
+      if (!this.figure.hidden) this.caption.textContent = `Images are stored ${elsewhere("images")}.`;
       return;
     }
     this.pairs = images.labels.map((label) => ({name: model().classes[label], original: this.canvas(), made: this.canvas()}));

@@ -85,7 +85,7 @@ impl Images {
         let side = |n: usize| u32::try_from(n).expect("a sheet that fits in memory has a 32-bit side");
         let colour = if c == 1 { png::ColorType::Grayscale } else { png::ColorType::Rgb };
         encode(&values, side(n * w), side(self.rows().count() * h), colour)
-            .expect("a vector takes every byte")
+            .expect("writing to a vector cannot fail")
     }
 }
 

@@ -43,7 +43,7 @@ class Latents {
     if (latents === null) {
       this.labels = new Uint8Array();
       this.clouds = [];
-      this.say(`Latents were kept ${elsewhere("latents")}.`);
+      this.say(`Latents are stored ${elsewhere("latents")}.`);
       this.legend();
       this.show(null);
       return;

@@ -56,7 +56,7 @@ pub(super) fn caption(text: &str, note: &str, tables: &str) -> String {
         true => String::new(),
         false => format!(
             "<details class=\"numbers\"><summary>About this figure{}</summary>\n<div>{more}{tables}</div></details>\n",
-            if tables.is_empty() { "" } else { ", and its numbers" }
+            if tables.is_empty() { "" } else { ", with its values" }
         ),
     };
     format!("<figcaption>{}</figcaption>\n{more}", escape(first))

@@ -95,7 +95,7 @@ impl Section {
             fold("Verdicts of this experiment", claims.len(), "row", &table::html(&claims)),
             fold("More figures", others.len(), "figure", &others.concat()),
             fold("Warnings", self.warnings.len(), "warning", &warnings),
-            fold("Repeat it", 1, "command", &command),
+            fold("Command to reproduce", 1, "command", &command),
         ];
         Ok(format!(
             "<article class=\"exp\" id=\"{name}\" aria-labelledby=\"{name}.h\">\n<header><h4 id=\"{name}.h\">{} \

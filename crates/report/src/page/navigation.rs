@@ -14,7 +14,7 @@ pub(super) fn html(page: &Page) -> String {
         ("answer", "The answer", true),
         ("explorer", "Try it: move λ", page.explorer.is_some()),
         ("verdicts", "All claims", has_rows),
-        ("readers", "Who reads the latent", page.readers.is_some()),
+        ("readers", "Readers of the latent", page.readers.is_some()),
         ("effects", "Effects and margins", has_rows),
     ];
     let parts: String =
@@ -24,7 +24,7 @@ pub(super) fn html(page: &Page) -> String {
         "<nav class=\"side\" aria-label=\"Contents\">\n<a class=\"brand\" href=\"#top\">Agon</a>\n\
          <button class=\"toc-button\" type=\"button\" aria-expanded=\"false\" aria-controls=\"toc.list\">Contents</button>\n\
          <div class=\"toc\" id=\"toc.list\">\n<ul>\n{parts}</ul>\n<p class=\"h\">Experiments</p>\n<ul>{groups}</ul>\n\
-         <p class=\"h\">Trust</p>\n<ul>\n{}{}</ul>\n</div>\n</nav>\n",
+         <p class=\"h\">Verification</p>\n<ul>\n{}{}</ul>\n</div>\n</nav>\n",
         link("provenance", "Provenance"),
         if has_facts { link("checks.s", "Self-checks of the code") } else { String::new() }
     )

@@ -60,8 +60,7 @@ pub(super) fn html(groups: &[Group], others: &[Verdict]) -> String {
     format!(
         "<section id=\"verdicts\" aria-labelledby=\"verdicts.h\">\n<h2 id=\"verdicts.h\">All claims</h2>\n\
          <p class=\"lead\">Each claim on each data set and model that it was tested on. A cell links to its \
-         experiment<span class=\"wide\">; hover or focus shows its numbers and reader</span>. A cell of several rows shows \
-         the weakest.</p>\n\
+         experiment<span class=\"wide\">; hover or focus shows its numbers and reader</span>. A cell of several rows shows the weakest verdict.</p>\n\
          <div class=\"tools\" role=\"group\" aria-label=\"Filter the claims\">\n<div data-filter=\"g\">{by_group}</div>\n\
          <div data-filter=\"v\">{by_verdict}</div>\n\
          <div class=\"phone\"><button type=\"button\" class=\"show\" aria-pressed=\"false\">Show numbers</button></div>\n\
@@ -111,6 +110,9 @@ fn absent(others: &[Verdict]) -> String {
     }
     match sets.is_empty() {
         true => String::new(),
-        false => format!("<p class=\"note\">Not at hand, so not run: {}.</p>\n", escape(&sets.join(", "))),
+        false => format!(
+            "<p class=\"note\">Not run, since the data set is missing: {}.</p>\n",
+            escape(&sets.join(", "))
+        ),
     }
 }

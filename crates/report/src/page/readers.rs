@@ -45,7 +45,7 @@ impl Readers {
     pub(super) fn html(&self) -> String {
         let parts: Vec<Part> = self.models.iter().map(ReadModel::part).collect();
         format!(
-            "<section id=\"readers\" aria-labelledby=\"readers.h\">\n<h2 id=\"readers.h\">Who reads the latent</h2>\n\
+            "<section id=\"readers\" aria-labelledby=\"readers.h\">\n<h2 id=\"readers.h\">Readers of the latent</h2>\n\
              <p class=\"lead\">{}</p>\n<figure class=\"fig\">{}</figure>\n</section>\n",
             escape(&self.lead),
             list("Accuracy lost from λ = 0 to λ = 1, by model and reader", "points lost", &parts)

@@ -25,7 +25,7 @@ pub enum Error {
     },
     /// Slurm refused the job.
     #[error(
-        "sbatch refused {}: {words}; override the options of the script with `--sbatch \"...\"`",
+        "sbatch rejected {}: {words}; override the options of the script with `--sbatch \"...\"`",
         script.display()
     )]
     Refused {
@@ -36,7 +36,8 @@ pub enum Error {
     },
     /// Another process submits jobs for this folder.
     #[error(
-        "another agon process waits for the jobs in {}; wait for it to end, or stop it: its jobs continue",
+        "the jobs in {} are in use by another agon process; wait for it to end, or stop it: its jobs \
+         continue",
         folder.display()
     )]
     Busy {
@@ -44,7 +45,7 @@ pub enum Error {
         folder: PathBuf,
     },
     /// The path of this program is unknown, so tasks cannot call it.
-    #[error("cannot find the path of this program: {source}")]
+    #[error("cannot determine the path of this program: {source}")]
     NoProgram {
         /// The system's error message.
         source: io::Error,
@@ -85,7 +86,7 @@ pub enum Error {
         why: String,
     },
     /// The list has no task of this number.
-    #[error("no task {task} in {}, which has {lines} lines", file.display())]
+    #[error("task {task} of {}: expected 1 to {lines}, the number of lines", file.display())]
     NoTask {
         /// The list.
         file: PathBuf,
@@ -106,8 +107,8 @@ pub enum Error {
     },
     /// A node has other data or another program than the submitting machine.
     #[error(
-        "{run} is {listed} in the task list and {here} on this node: the data set {data} or this program differs from \
-         that of the submitting machine; let both read the same files"
+        "{run} is {listed} in the task list and {here} on this node: the data set {data} or this program \
+         differs from that of the submitting machine; use the same files on both"
     )]
     OtherKey {
         /// The run.

@@ -50,14 +50,14 @@ impl Change {
         let [_, h, w] = sets[0].image_shape();
         match self {
             Self::Halved if h % 2 == 0 && w % 2 == 0 => each(sets, halved),
-            Self::Halved => Err(Error::Usage(format!("images of {h} x {w} cannot be halved"))),
+            Self::Halved => Err(Error::Usage(format!("halving images: expected even sides, got {h} x {w}"))),
             Self::Padded { side } if side >= h.max(w) => each(sets, |images| padded(images, side)),
-            Self::Padded { side } => {
-                Err(Error::Usage(format!("images of {h} x {w} cannot be padded to {side} x {side}")))
-            }
+            Self::Padded { side } => Err(Error::Usage(format!(
+                "padding images to {side} x {side}: expected no larger images, got {h} x {w}"
+            ))),
             Self::Background { percent } if percent < 100 => with_background(sets, percent),
             Self::Background { percent } => Err(Error::Usage(format!(
-                "a background cannot hold {percent} % of the variance; give less than 100"
+                "background: expected less than 100 % of the variance, got {percent} %"
             ))),
         }
     }
@@ -72,7 +72,7 @@ fn each(sets: [Split; 2], change: impl Fn(&Array4<u8>) -> Array4<u8>) -> Result<
 fn pixels(set: &Split) -> Array4<u8> {
     let [c, h, w] = set.image_shape();
     Array4::from_shape_vec((set.len(), c, h, w), set.pixels().to_vec())
-        .expect("a split has as many pixels as it says")
+        .expect("the pixels fill the shape of the split")
 }
 
 fn halved(images: &Array4<u8>) -> Array4<u8> {
@@ -124,11 +124,12 @@ fn with_background(sets: [Split; 2], percent: u32) -> Result<[Split; 2]> {
     let scaled = sums.iter().zip(&sets).map(|(sum, set)| {
         let bytes: Vec<u8> =
             sum.iter().map(|x| ((x - low) * scale).round().clamp(0.0, 255.0) as u8).collect();
-        let images = Array4::from_shape_vec((set.len(), c, h, w), bytes).expect("as many pixels as before");
+        let images =
+            Array4::from_shape_vec((set.len(), c, h, w), bytes).expect("the number of pixels is unchanged");
         Split::new(images, set.labels().to_vec(), set.n_classes())
     });
     let scaled: Vec<Split> = scaled.collect::<std::result::Result<_, _>>()?;
-    Ok(scaled.try_into().expect("two sets went in"))
+    Ok(scaled.try_into().expect("two sets were given"))
 }
 
 /// The variance of images, summed over pixels.
@@ -145,8 +146,8 @@ fn energy(set: &Split) -> f64 {
     sums.iter().map(|[sum, squares]| squares / n - (sum / n).powi(2)).sum()
 }
 
-/// The modes as rows of unit length, `[modes, h * w]`.
-fn modes(h: usize, w: usize) -> Array2<f64> {
+/// The modes of the background as rows of unit length, `[modes, h * w]`.
+pub(crate) fn modes(h: usize, w: usize) -> Array2<f64> {
     let wave = |cycles: usize, at: usize, length: usize| {
         (std::f64::consts::PI * cycles as f64 * (at as f64 + 0.5) / length as f64).cos()
     };
@@ -205,8 +206,11 @@ mod tests {
     #[test]
     fn impossible_transformations_are_refused() {
         let refused = |change: Change| change.apply([set(2, 3), set(2, 3)]).unwrap_err().to_string();
-        assert_eq!(refused(Change::Halved), "images of 3 x 3 cannot be halved");
-        assert_eq!(refused(Change::Padded { side: 2 }), "images of 3 x 3 cannot be padded to 2 x 2");
+        assert_eq!(refused(Change::Halved), "halving images: expected even sides, got 3 x 3");
+        assert_eq!(
+            refused(Change::Padded { side: 2 }),
+            "padding images to 2 x 2: expected no larger images, got 3 x 3"
+        );
         assert!(refused(Change::Background { percent: 100 }).ends_with("give less than 100"));
     }
 }

@@ -29,7 +29,7 @@ pub struct ClosedForm {
 impl Learner for ClosedForm {
     fn label(&self) -> String {
         match &self.question {
-            Question::Alignment { noise } => format!("alignment, {}", noise.label()),
+            Question::Alignment { noise, code } => format!("alignment{}, {}", code.of(), noise.label()),
             Question::Front { k } => format!("exact linear front, k = {k}"),
             Question::Optimum { task } => task.label(),
             Question::Bands { .. } => "images in bands of variance".into(),
@@ -70,7 +70,7 @@ impl Learner for ClosedForm {
 
     fn answer(&self, images: &Images) -> Result<(Scalars, Arrays)> {
         match self.question {
-            Question::Alignment { noise } => alignment::of(images, noise),
+            Question::Alignment { noise, code } => alignment::of(images, noise, code),
             Question::Front { k } => front(images, k),
             Question::Optimum { task } => task.train(images),
             Question::Bands { shown } => bands(images, shown),
@@ -86,10 +86,13 @@ impl Learner for ClosedForm {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "asked", deny_unknown_fields)]
 pub enum Question {
-    /// The task alignment of the optimal codes for denoising by code size (`book/lbr.md`, section 2.7).
+    /// The task alignment of the optimal codes by code size (`book/lbr.md`, section 2.7).
     Alignment {
         /// The corruption of the images.
         noise: Noise,
+        /// What the codes are optimal for.
+        #[serde(default, skip_serializing_if = "Code::is_for_reconstruction")]
+        code: Code,
     },
     /// The exact linear trade-off: both errors over λ for codes of this size (LBR C9 in `book/codes.md`).
     Front {
@@ -108,6 +111,31 @@ pub enum Question {
         #[serde(serialize_with = "models::range::steps")]
         shown: usize,
     },
+}
+
+/// What a linear code is optimal for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Code {
+    /// Reconstruction of the clean image from a corrupted one.
+    #[default]
+    Reconstruction,
+    /// Agreement of two corrupted views of an image ([`theory::Denoising::joint_embedding`]).
+    JointEmbedding,
+}
+
+impl Code {
+    fn is_for_reconstruction(&self) -> bool {
+        *self == Self::Reconstruction
+    }
+
+    /// The part of a label that tells it from codes for reconstruction.
+    fn of(self) -> &'static str {
+        match self {
+            Self::Reconstruction => "",
+            Self::JointEmbedding => " of joint embedding",
+        }
+    }
 }
 
 /// The time of a symmetric eigendecomposition, in units of one multiplication of matrices of the same size.
@@ -199,8 +227,8 @@ fn bands(images: &Images, shown: usize) -> Result<(Scalars, Arrays)> {
     let n = images.train.len();
     let shown = shown.min(n);
     let d: usize = images.train.image_shape().iter().product();
-    let x =
-        ArrayView2::from_shape((n, d), images.train.pixels()).expect("a split has as many pixels as it says");
+    let x = ArrayView2::from_shape((n, d), images.train.pixels())
+        .expect("the pixels fill the shape of the split");
     let pca = GramPca::fit(x)?;
     // Evenly spaced over the set.
     let picked: Vec<usize> = (0..shown).map(|place| place * n / shown).collect();

@@ -176,7 +176,7 @@ impl<'d> Estimate<'d> {
         let mut model = run.clone();
         model.config.learner.time_alike();
         let geometry = (images.train.image_shape(), images.classes.len());
-        let learner = serde_json::to_string(&model.config.learner).expect("a config is plain data");
+        let learner = serde_json::to_string(&model.config.learner).expect("a config is serialisable");
         let name = format!("{geometry:?} {learner}");
         if let Some(known) = self.models.get(&name) {
             return Ok(*known);

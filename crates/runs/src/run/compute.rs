@@ -92,7 +92,7 @@ impl Run {
             let (report, step) = dry_run(|| training.epoch(1));
             let steps = report.map_err(Error::from)?.steps as u64;
             if steps != 1 {
-                let what = format!("work of a step: expected as many images as a batch, got {steps} steps");
+                let what = format!("work of a step: expected one batch of images, got {steps} batches");
                 return Err(Error::Usage(what).into());
             }
             let (evaluated, evaluation) = dry_run(|| training.evaluate(&images.test));

@@ -129,7 +129,7 @@ fn probes(training: &dyn Training, images: &Images, test: &[f32]) -> Result<(Arr
     check_room(
         "fitting the ridge probes",
         bytes_of_probes(images, k),
-        "training it again where more is free measures them",
+        "train again with more free memory to compute them",
     )?;
     let n = PROBED.min(images.train.len());
     let latents = codes(training, &images.train, n, |_, _, _| ())?;
@@ -181,7 +181,7 @@ fn read_by(reader: Reader, accuracy: &str, correct: &[bool]) -> [(String, Array)
 
 /// Codes of `k` dimensions as rows in f64.
 fn wide(codes: &[f32], k: usize) -> Array2<f64> {
-    let codes = ArrayView2::from_shape((codes.len() / k, k), codes).expect("codes of one length");
+    let codes = ArrayView2::from_shape((codes.len() / k, k), codes).expect("all codes have the same length");
     codes.mapv(f64::from)
 }
 
@@ -231,7 +231,8 @@ fn codes(
             if all > MAX_LATENTS / size_of::<f32>() {
                 let k = z.len() / labels.len();
                 return Err(Error::Usage(format!(
-                    "{n} latents of {k} dimensions take more than the {} MiB that are kept; test on fewer images (`data.test`)",
+                    "{n} latents of {k} dimensions: expected at most {} MiB, got more; use fewer test images \
+                     (`data.test`)",
                     MAX_LATENTS >> 20
                 )));
             }

@@ -69,7 +69,8 @@ fn load(training: &mut dyn Training, finished: &FinishedRun) -> Result<()> {
     if let Some((name, _)) = training.params_and_buffers().iter().find(|(name, _)| kept(name).is_none()) {
         let key = finished.spec.folder_name();
         return Err(Error::Missing(format!(
-            "parameter `{name}` of run {key}: it was not stored; `agon train` stores those of its runs"
+            "parameter `{name}` of run {key}, which was not stored; runs of `agon train` store their \
+             parameters"
         )));
     }
     let fresh: HashMap<String, Tensor> = training.trainer().state().into_iter().collect();

@@ -87,7 +87,7 @@ struct Numbers {
 impl Numbers {
     fn of(config: &RunConfig) -> Vec<Number> {
         let mut numbers = Self::default();
-        config.serialize(&mut numbers).expect("a config is plain data");
+        config.serialize(&mut numbers).expect("a config is serialisable");
         numbers.found
     }
 

@@ -17,7 +17,7 @@ use crate::Error;
 use crate::images::{DataConfig, Images};
 use crate::learners::autoencoding::{self, Masked, Network, Objective};
 use crate::learners::classification::{self, ClassificationLoss, Classifier};
-use crate::learners::closed_form::{Noise, Question};
+use crate::learners::closed_form::{Code, Noise, Question};
 use crate::learners::frozen_probe::Features;
 use crate::learners::{
     Autoencoding, Classification, Cre, FrozenProbe, LearnerConfig, PredictiveCoding, Recurrent, RunConfig,
@@ -287,7 +287,7 @@ fn a_run_that_does_not_fit_in_memory_fails_before_it_starts_and_stays_unfinished
     };
     let run = probe(Features::Pca);
     let Outcome::Failed { reason } = computed(&run, &images, None).outcome else { panic!("it fits") };
-    assert!(reason.contains(" GiB of memory, and "), "{reason}");
+    assert!(reason.contains(" GiB of memory, "), "{reason}");
 
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
@@ -349,8 +349,12 @@ fn closed_forms_are_runs_without_epochs() {
     assert_eq!((done.outcome.clone(), done.epochs.len()), (Outcome::Finished, 1));
     let excess = numbers(&done, "excess_mse");
     assert!(excess.iter().all(|excess| *excess > -1e-12) && excess.last() == Some(&0.0), "{excess:?}");
-    let alignment =
-        |noise| numbers(&computed(&ask(Question::Alignment { noise }), &images, None), "alignment");
+    let alignment = |noise| {
+        numbers(
+            &computed(&ask(Question::Alignment { noise, code: Code::default() }), &images, None),
+            "alignment",
+        )
+    };
     let clean = alignment(Noise::None);
     assert!((clean.last().unwrap() - 100.0).abs() < 1e-9);
     // Gaussian noise changes no subspace (LBR claim 8); masks do.

@@ -108,7 +108,7 @@ fn find(described: &str, place: &Value, key: &str, found: &mut Vec<String>) {
 fn in_plain_words(expected: &str, key: &str) -> String {
     match expected {
         "f64" | "f32" => "a number".into(),
-        "u8" | "u16" | "u64" | "usize" => "an integer from 0 up".into(),
+        "u8" | "u16" | "u64" | "usize" => "a non-negative integer".into(),
         "u32" => format!("an integer from 0 to {}", u32::MAX),
         "a string" | "a borrowed string" => "a string".into(),
         "a boolean" => "true or false".into(),

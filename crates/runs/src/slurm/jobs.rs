@@ -174,15 +174,15 @@ impl Job {
             Some((path, text)) => {
                 let lines: Vec<&str> = text.trim_end().lines().rev().take(3).collect();
                 let lines: Vec<&str> = lines.into_iter().rev().collect();
-                format!("{} ends with `{}`", path.display(), lines.join(" / "))
+                format!("the log {} ends with `{}`", path.display(), lines.join(" / "))
             }
-            None => format!("no task wrote a log in {}", self.folder.display()),
+            None => format!("no task has written a log in {}", self.folder.display()),
         }
     }
 
     /// Writes a temporary file and renames it, so that a kill leaves the old or the new record.
     fn write(&self) -> Result<()> {
-        let text = serde_json::to_string(&self.record).expect("a record is plain data");
+        let text = serde_json::to_string(&self.record).expect("a record is serialisable");
         write(&self.folder.join("job.json"), &text)
     }
 }

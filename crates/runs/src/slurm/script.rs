@@ -112,12 +112,12 @@ impl Array<'_> {
              #SBATCH --output={log}\n\
              \n\
              {own_log}\
-             # A task may be started any number of times: what is whole is found, what was cut off goes on.\n\
+             # A task may be started several times: finished runs are skipped, interrupted ones are resumed.\n\
              program={program}\n\
              for needed in \"$program\" {folder}; do\n\
              \x20   if ! [ -e \"$needed\" ]; then\n\
-             \x20       echo \"error: $needed is not visible on $(hostname); put the program and the results where all \
-             nodes see them\" >&2\n\
+             \x20       echo \"error: $needed is not visible on $(hostname); put the program and the results on a file \
+             system that all nodes share\" >&2\n\
              \x20       exit 1\n\
              \x20   fi\n\
              done\n\

@@ -70,7 +70,7 @@ pub(super) fn text(tasks: &[Task], data: &OpenData) -> String {
     };
     let line = |task: &Task| {
         let runs: Vec<Listed> = task.units.iter().flatten().map(listed).collect();
-        serde_json::to_string(&runs).expect("a config is plain data") + "\n"
+        serde_json::to_string(&runs).expect("a config is serialisable") + "\n"
     };
     tasks.iter().map(line).collect()
 }

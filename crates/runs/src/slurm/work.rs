@@ -58,14 +58,14 @@ pub fn compute(
         if open.is_empty() || Instant::now() >= end {
             break;
         }
-        observer.note(&format!("waiting for another process, which holds {}", runs_in(&open)));
+        observer.note(&format!("waiting for {}, in use by another process", runs_in(&open)));
         std::thread::sleep(BETWEEN_LOOKS.min(patience));
     }
     let outcomes = ended(store, data, runs)?;
     report.whole = outcomes.len();
     report.failed = outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Failed { .. })).count();
     if !open.is_empty() {
-        report.errors.push(format!("still held by another process: {}", runs_in(&open)));
+        report.errors.push(format!("still in use by another process: {}", runs_in(&open)));
     }
     Ok(report)
 }
@@ -141,7 +141,7 @@ mod tests {
         let held = store.run(&runs[1].spec(&data[&runs[1].config.data])).unwrap();
         let report = computed();
         assert_eq!((report.found, report.whole), (0, 2), "{report:?}");
-        assert_eq!(report.errors, ["still held by another process: 1 run"]);
+        assert_eq!(report.errors, ["still in use by another process: 1 run"]);
         drop(held);
         let report = computed();
         assert_eq!((report.found, report.whole, report.errors.len()), (2, 3, 0), "{report:?}");

@@ -19,7 +19,8 @@ use crate::provenance::text;
 /// - Attributes: `key`, `spec` (JSON), `outcome` (JSON); `provenance_*`, and
 ///   `provenance_continued` (JSON) if the run was resumed under another provenance.
 pub(super) fn results(run: &FinishedRun) -> Results {
-    let json = |value: Result<Value, serde_json::Error>| value.expect("our types are JSON").to_string();
+    let json =
+        |value: Result<Value, serde_json::Error>| value.expect("these types serialise to JSON").to_string();
     let mut provenance: BTreeMap<String, String> =
         run.provenance.iter().map(|(name, value)| (name.clone(), text(value))).collect();
     if !run.continued.is_empty() {

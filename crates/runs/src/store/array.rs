@@ -154,13 +154,13 @@ pub(super) fn to_safetensors(arrays: &Arrays, epoch: Option<u32>) -> Result<Vec<
         bytes.push(array.values.to_bytes());
     }
     let views = arrays.iter().zip(&bytes).map(|((name, array), bytes)| {
-        let view = TensorView::new(array.values.dtype(), array.shape.clone(), bytes)
-            .expect("the shape was compared with the values");
+        let view =
+            TensorView::new(array.values.dtype(), array.shape.clone(), bytes).expect("the shape was checked");
         (name, view)
     });
     let metadata = epoch.map(|epoch| HashMap::from([(EPOCH.to_owned(), epoch.to_string())]));
     safetensors::serialize(views, metadata)
-        .map_err(|e| Error::invalid("arrays", "what a safetensors file can hold", e.to_string()))
+        .map_err(|e| Error::invalid("arrays", "arrays that fit into a safetensors file", e.to_string()))
 }
 
 /// Decodes arrays and the epoch from the bytes of a safetensors file.

@@ -138,8 +138,8 @@ pub enum Error {
     },
     /// A results file was changed after it was written.
     #[error(
-        "{} was altered or damaged after it was written: expected {expected}, got {got}; compute it again with the \
-         command that wrote it, or restore it from a copy",
+        "{} was modified or damaged after it was written: expected {expected}, got {got}; compute it again \
+         with the command that wrote it, or restore it from a copy",
         file.display()
     )]
     Altered {

@@ -37,8 +37,8 @@ impl fmt::Display for Torn {
         let Torn { file, line, bytes } = self;
         write!(
             f,
-            "{} line {line}: its {bytes} bytes are not a complete line; it is being written, or was left by a kill and is removed \
-            when the run is resumed",
+            "{} line {line}: expected a complete line, got {bytes} bytes; the line is being written, or the \
+             run was killed and resuming it removes the line",
             file.display()
         )
     }
@@ -140,7 +140,7 @@ impl Journal {
             .map_err(|source| Error::io("append to", &self.file, source))?;
         self.uncut = false;
         self.length += line.len() as u64;
-        self.accept(entry).expect("the caller appends in order");
+        self.accept(entry).expect("entries are appended in order");
         Ok(())
     }
 
@@ -169,7 +169,7 @@ impl Journal {
 }
 
 fn line(entry: &Entry) -> String {
-    let text = serde_json::to_string(entry).expect("an entry has text keys and no foreign types");
+    let text = serde_json::to_string(entry).expect("an entry is serialisable");
     format!(
         "{{\"len\":{},\"crc32\":\"{:08x}\",\"entry\":{text}}}\n",
         text.len(),
@@ -185,7 +185,7 @@ fn is_torn(line: &[u8]) -> bool {
 /// Parses a line that ends with its line break.
 fn read_line(line: &[u8]) -> std::result::Result<Entry, String> {
     let text = entry_text(line).ok_or("expected the frame {\"len\":N,\"crc32\":\"...\",\"entry\":{...}}")?;
-    serde_json::from_slice(text).map_err(|e| format!("expected an entry, got text with another meaning: {e}"))
+    serde_json::from_slice(text).map_err(|e| format!("expected an entry of the journal, got other JSON: {e}"))
 }
 
 /// The entry's text, if frame, length and checksum are valid.

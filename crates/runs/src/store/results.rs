@@ -85,7 +85,7 @@ impl Results {
     pub fn shape(&self, name: &str, variable: &Variable) -> Result<Vec<usize>> {
         let length = |dimension: &String| match self.dimensions.get(dimension) {
             Some(dimension) => Ok(dimension.coordinates.len()),
-            None => Err(Error::invalid(name, "dimensions that are in the results", format!("`{dimension}`"))),
+            None => Err(Error::invalid(name, "declared dimensions", format!("`{dimension}`"))),
         };
         variable.dimensions.iter().map(length).collect()
     }

@@ -243,7 +243,7 @@ impl RunFolder {
         let finish = Finish { outcome, finals: sha256(&bytes) };
         self.journal.append(&*self.disk, Entry::Finish(finish))?;
         let run = find::from_journal(&*self.disk, &self.folder, self.journal)?
-            .expect("the finish was just appended");
+            .expect("the last entry was appended above");
         find::complete(&run, &*self.disk)?;
         Ok(run)
     }

@@ -155,7 +155,7 @@ impl OnCpu<'_> {
         let shape = [first.rows.len() + batch.rows.len(), batch.images.shape()[1]];
         let both = [&first.images, &batch.images]
             .map(|images| images.as_slice::<f32>().expect("batches are in f32"));
-        let images = Tensor::from_vec(both.concat(), &shape).expect("both have as many pixels");
+        let images = Tensor::from_vec(both.concat(), &shape).expect("both have the same number of pixels");
         Example { images, target: None, labels: first.labels }
     }
 }

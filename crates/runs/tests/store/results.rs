@@ -167,7 +167,7 @@ fn a_file_with_any_bit_flipped_is_refused() {
     for bytes in [&whole[..whole.len() - 1], &[&whole[..], b"\n"].concat(), unsealed(&whole)] {
         fs::write(&file, bytes).unwrap();
         let message = read_results(&file).unwrap_err().to_string();
-        assert!(message.contains("was altered or damaged") && message.contains("results.h5"), "{message}");
+        assert!(message.contains("was modified or damaged") && message.contains("results.h5"), "{message}");
     }
 }
 

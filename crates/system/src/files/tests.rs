@@ -7,7 +7,7 @@ use std::process::Command;
 
 use super::*;
 
-/// A pipe without writer and reader.
+/// A pipe without a writer or a reader.
 fn pipe(folder: &Path) -> PathBuf {
     let pipe = folder.join("pipe");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
@@ -61,7 +61,7 @@ fn a_link_is_kept_and_its_target_is_replaced() {
     for link in ["link", "second", "dangling", "loop"] {
         assert!(fs::symlink_metadata(at(link)).unwrap().is_symlink(), "{link}");
     }
-    // A longer file becomes a shorter one, and no partial file is left.
+    // A longer file is replaced by a shorter one, and no partial file remains.
     replace(&at("inner/new"), b"m").unwrap();
     assert_eq!(fs::read(at("inner/new")).unwrap(), b"m");
     assert_eq!(fs::read_dir(at("inner")).unwrap().count(), 2);
@@ -98,7 +98,7 @@ fn only_names_of_open_files_are_written_in_place() {
     for name in ["/dev/shm/file", "/dev/shm/fd/3", "/proc/self/comm", "/tmp/fd/3", "fd/3", "/"] {
         assert!(!names_open_file(Path::new(name)), "{name}");
     }
-    // An open file keeps its content if another file is renamed to its name, and only then.
+    // An open file keeps its content if another file is renamed to its name; it would change if it were overwritten.
     let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
     let file = folder.path().join("file");
     fs::write(&file, "old").unwrap();

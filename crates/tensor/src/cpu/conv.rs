@@ -4,10 +4,12 @@
 //! each output pixel and a row for each channel and kernel offset (im2col). That matrix repeats each pixel for every
 //! offset; here it exists only in panels of a few hundred pixels that stay in the cache. The gradient with respect to the
 //! input is such a GEMM too, one for each remainder of the stride; the gradient with respect to the weight is a GEMM that
-//! sums over the pixels.
+//! sums over the pixels. The algorithms are in `conv/`: im2col by packing or in place, and Winograd's minimal
+//! filtering.
 //!
-//! Threads share the images. Each output is one sum in one order, and the gradient with respect to the weight adds up the
-//! sums of fixed groups of images in order, so the number of threads changes no bit.
+//! Images are distributed over threads. Each output is one sum in one order, and the gradient with respect to the
+//! weight adds the sums of fixed groups of images in a fixed order, so the result does not depend on the number of
+//! threads, bit for bit.
 
 mod algorithm;
 mod gemm;
@@ -34,63 +36,64 @@ use super::loops::{rows, vector};
 use crate::{FusedActivation, Init, Isa};
 
 /// The sizes of a convolution of images `[n, c, image]` with a weight `[o, c, kernel]` to `[n, o, out]`.
-/// The caller guarantees that `out = (image + 2 padding - kernel) / stride + 1`, rounded down.
+/// The caller must ensure that `out = (image + 2 padding - kernel) / stride + 1`, rounded down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Convolution {
     /// The number of images.
     pub n: usize,
     /// The channels of an image.
     pub c: usize,
-    /// The sides of an image.
+    /// Height and width of an image.
     pub image: [usize; 2],
     /// The channels of an output.
     pub o: usize,
-    /// The sides of the kernel.
+    /// Height and width of the kernel.
     pub kernel: [usize; 2],
     /// The stride along rows and columns.
     pub stride: [usize; 2],
-    /// Rows and columns of zeros before and after an image.
+    /// Rows and columns of zero padding on each side of an image.
     pub padding: [usize; 2],
-    /// The sides of an output.
+    /// Height and width of an output.
     pub out: [usize; 2],
 }
 
 /// Small images are batched into one GEMM until they have this many pixels.
 const MIN_PIXELS_OF_GEMM: usize = 320;
-/// The largest number of elements that 32-bit indices address, with room for a vector beyond the last.
+/// The largest number of elements that 32-bit indices address, with room for one vector read past the last element.
 const MAX_INDICES: usize = i32::MAX as usize - im2col::LANES;
 
-/// One GEMM that computes every `step`-th row and column of the output. The first ones of all phases follow
+/// One GEMM that computes every `step`-th row and column of the output. The offsets of the phases' first outputs follow
 /// each other in row-major order.
 struct Phase {
     im2col: Im2col,
     left: Option<Left>,
     step: [usize; 2],
-    /// Whether the elements are read from the padded images instead of panels.
+    /// Whether the elements are read from the padded images in place instead of from packed panels.
     in_place: bool,
 }
 
 impl Convolution {
-    /// The multiplications and additions of the convolution, and of each of its two gradients: one pair for every
-    /// image, output pixel, kernel offset and pair of channels, also where padding is read.
+    /// The floating-point operations of the convolution, which are also those of each of its two gradients: one
+    /// multiplication and one addition for every image, output pixel, kernel offset and pair of channels. Reads of
+    /// padding are counted too.
     pub fn flops(&self) -> u64 {
         let pixels = (self.n * Self::area(self.out)) as u64;
         let of_pixel = (self.o * self.c * Self::area(self.kernel)) as u64;
         pixels.saturating_mul(of_pixel).saturating_mul(2)
     }
 
-    /// Whether a GEMM suits these sizes: it stores the padding of an image, and indexes its elements with 32 bits.
+    /// Whether a GEMM supports these sizes: it stores the padding of an image and indexes elements with 32 bits.
     ///
-    /// A stride and a padding that are far longer than the image would make a small output from a huge copy.
+    /// A stride and a padding that are far larger than the image would make a small output from a huge padded copy.
     pub fn suits_gemm(&self) -> bool {
         let padded = |sides: [usize; 2], more: [usize; 2]| {
             sides[0].saturating_add(more[0]).saturating_mul(sides[1].saturating_add(more[1]))
         };
         let twice = |sides: [usize; 2]| sides.map(|side| side.saturating_mul(2));
-        // The gradient with respect to the input reads the output as far outside as the kernel reaches.
+        // The gradient with respect to the input reads `dy` outside its bounds by up to the extent of the kernel.
         let reach = [0, 1].map(|axis| 2 * (self.kernel[axis].div_ceil(self.stride[axis]) + 1));
         let (image, out) = (padded(self.image, twice(self.padding)), padded(self.out, reach));
-        // Storing the columns of each remainder apart rounds a row up to at most twice its length.
+        // Storing the columns of each phase separately rounds a row up to at most twice its length.
         let is_counted = |channels: usize, pixels: usize| channels.saturating_mul(pixels) <= MAX_INDICES / 2;
         let near = (Self::area(self.image) + Self::area(self.out)).saturating_mul(8).saturating_add(1 << 16);
         image <= near && is_counted(self.c, image) && is_counted(self.o, out)
@@ -110,9 +113,9 @@ impl Convolution {
     }
 
     fn check(&self, x: &[f32], weight: &[f32], y: &[f32]) {
-        assert_eq!(x.len(), self.n * self.c * Self::area(self.image), "the images have the sizes given");
-        assert_eq!(weight.len(), self.o * self.c * Self::area(self.kernel), "the weight has the sizes given");
-        assert_eq!(y.len(), self.n * self.o * Self::area(self.out), "the output has the sizes given");
+        assert_eq!(x.len(), self.n * self.c * Self::area(self.image), "the images have the given sizes");
+        assert_eq!(weight.len(), self.o * self.c * Self::area(self.kernel), "the weight has the given sizes");
+        assert_eq!(y.len(), self.n * self.o * Self::area(self.out), "the output has the given sizes");
     }
 
     /// The GEMM of the forward pass.
@@ -122,11 +125,11 @@ impl Convolution {
     }
 
     /// The GEMMs of the gradient with respect to the input, one for each phase of the stride. The gradient at pixel `p`
-    /// sums over the kernel offsets `t` with `p + padding - t = stride q` for an output `q`. With `p = first + stride
-    /// i`, these are the same for all `i`, and `q = i + (first + padding - t) / stride`.
+    /// sums over the kernel offsets `t` with `p + padding - t = stride q` for an output `q`. With
+    /// `p = first + stride i`, the offsets `t` are the same for all `i`, and `q = i + (first + padding - t) / stride`.
     fn backward(&self, weight: &[f32], isa: Isa) -> Vec<Phase> {
         let mut phases = Vec::new();
-        // Where the stride is longer than the image, most remainders have no pixel.
+        // Where the stride is longer than the image, most phases have no pixel.
         let step = [0, 1].map(|axis| self.stride[axis].min(self.image[axis]).max(1));
         for first in (0..step[0]).flat_map(|row| (0..step[1]).map(move |column| [row, column])) {
             let grid =
@@ -158,7 +161,7 @@ impl Convolution {
     }
 }
 
-/// The operations on the sums of a GEMM before they are stored: a bias for each channel, and an activation.
+/// The epilogue of a GEMM: operations on its sums before they are stored, a bias for each channel and an activation.
 #[derive(Debug, Clone, Copy)]
 pub struct Epilogue<'a> {
     /// One element for each channel.
@@ -172,7 +175,8 @@ impl Epilogue<'_> {
     pub const NONE: Self = Self { bias: None, activation: FusedActivation::Identity };
 }
 
-/// `y = activation(bias + x * weight)`
+/// `y = activation(bias + conv2d(x, weight))`, with `x` `[n, c, image]`, `weight` `[o, c, kernel]` and `y`
+/// `[n, o, out]`.
 pub fn conv2d_f32(y: &mut [f32], x: &[f32], weight: &[f32], epilogue: Epilogue<'_>, sizes: Convolution) {
     sizes.check(x, weight, y);
     let filtered = Correlation::forward(&sizes).filter(is_filtered);
@@ -182,8 +186,8 @@ pub fn conv2d_f32(y: &mut [f32], x: &[f32], weight: &[f32], epilogue: Epilogue<'
     each_image(y, [sizes.n, sizes.o], sizes.out, x, &[sizes.forward(weight, Isa::best())], epilogue);
 }
 
-/// The gradient with respect to the images from the gradient `dy` with respect to the output; with an epilogue, a
-/// transposed convolution.
+/// The gradient `dx` `[n, c, image]` of a convolution from `dy` `[n, o, out]` and `weight` `[o, c, kernel]`. With an
+/// epilogue it is a transposed convolution.
 pub fn conv2d_grad_input_f32(
     dx: &mut [f32],
     dy: &[f32],
@@ -199,7 +203,7 @@ pub fn conv2d_grad_input_f32(
     each_image(dx, [sizes.n, sizes.c], sizes.image, dy, &sizes.backward(weight, Isa::best()), epilogue);
 }
 
-/// Computes the output `[n, channels, image]` by its phases, some images at a time.
+/// Computes the output `[n, channels, image]` phase by phase, a group of images at a time.
 fn each_image(
     out: &mut [f32],
     [n, channels]: [usize; 2],
@@ -214,11 +218,11 @@ fn each_image(
         return;
     }
     let pixels = phases.iter().map(|phase| phase.im2col.pixels()).max().unwrap_or(0).max(1);
-    // Without panels nothing is gained by more pixels, and one image is written where it belongs.
+    // In-place GEMMs gain nothing from larger groups, and one image alone is written directly to the output.
     let together =
         if let [Phase { in_place: true, .. }] = phases { 1 } else { MIN_PIXELS_OF_GEMM.div_ceil(pixels) };
     let together = phases.iter().fold(together, |most, phase| most.min(counted_together(&phase.im2col)));
-    // Equal groups, as many for each thread.
+    // Equal groups, the same number for each thread.
     let groups = n.div_ceil(together).next_multiple_of(rayon::current_num_threads()).min(n);
     let together = n.div_ceil(groups);
     let columns_of =
@@ -262,7 +266,7 @@ fn each_image(
 }
 
 impl Phase {
-    /// `weight` is `[rows, steps]`.
+    /// Prepares the GEMM for a `weight` of shape `[rows, steps]`.
     fn new(im2col: Im2col, weight: &[f32], rows: usize, step: [usize; 2], isa: Isa) -> Self {
         let steps = im2col.steps.len();
         let left = (rows * steps > 0).then(|| Left::new(weight, rows, steps, isa));
@@ -271,7 +275,7 @@ impl Phase {
         Self { im2col, left, step, in_place }
     }
 
-    /// `[channels, images, pixels of this phase]`
+    /// Writes the output `[channels, images, pixels of this phase]` to `elements`.
     fn compute(&self, elements: &mut [f32], columns: &Columns, images: &[&[f32]], bias: Option<&[f32]>) {
         if columns.len == 0 {
             return;
@@ -292,7 +296,7 @@ impl Phase {
     }
 }
 
-/// The gradient with respect to the weight from the images and the gradient `dy` with respect to the output.
+/// The gradient `dweight` `[o, c, kernel]` of a convolution from `x` `[n, c, image]` and `dy` `[n, o, out]`.
 pub fn conv2d_grad_weight_f32(dweight: &mut [f32], x: &[f32], dy: &[f32], sizes: Convolution) {
     let filtered = Correlation::forward(&sizes).filter(is_filtered);
     if filtered.is_some_and(|filtered| filtered.grad_weight(dweight, x, dy, Isa::best())) {
@@ -301,12 +305,12 @@ pub fn conv2d_grad_weight_f32(dweight: &mut [f32], x: &[f32], dy: &[f32], sizes:
     grad_weight(dweight, x, dy, sizes, Isa::best());
 }
 
-/// Images whose padded copies are counted in 32 bits.
+/// The largest number of images whose padded copies 32-bit indices can address.
 fn counted_together(im2col: &Im2col) -> usize {
     (MAX_INDICES / im2col.padded_len().max(1)).max(1)
 }
 
-/// `y[c] = sum over n and the pixels of x[n, c]`, for planes of `pixels` elements.
+/// `y[c] = sum over n and the pixels of x[n, c]`, where each plane `x[n, c]` has `pixels` elements.
 pub fn sum_of_channels_f32(y: &mut [f32], x: &[f32], pixels: usize) {
     let channels = y.len();
     y.par_iter_mut().enumerate().for_each(|(channel, y)| {

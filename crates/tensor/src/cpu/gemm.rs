@@ -1,4 +1,4 @@
-//! Matrix multiplication (GEMM) in `f32`, with register tiles for each instruction set.
+//! Matrix multiplication (GEMM) in `f32`, with a micro-kernel for each instruction set.
 
 mod blocks;
 mod pack;
@@ -44,8 +44,8 @@ impl Init<'_> {
 }
 
 impl<'a> Matrix<'a> {
-    /// A matrix over `data`, which holds `stored_rows * stored_columns` elements in row-major order; with `transposed`,
-    /// the matrix is the transpose of the stored one.
+    /// Creates a matrix over `data`, which holds `stored_rows * stored_columns` elements in row-major order. With
+    /// `transposed`, the matrix is the transpose of the stored one.
     pub fn new(data: &'a [f32], stored_rows: usize, stored_columns: usize, transposed: bool) -> Self {
         assert_eq!(data.len(), stored_rows * stored_columns, "a matrix has rows times columns elements");
         let (rows, columns) = (stored_rows, stored_columns);
@@ -69,9 +69,9 @@ impl<'a> Matrix<'a> {
     }
 }
 
-/// `out = init + a b`, where `out` is row-major.
+/// `out = init + a b` for `a` `[m, k]` and `b` `[k, n]`, where `out` `[m, n]` is row-major.
 ///
-/// The bits of the result do not depend on the number of threads: each element is one sum in one order.
+/// Each element is one sum in a fixed order, so the result does not depend on the number of threads, bit for bit.
 pub fn gemm_f32(out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, init: Init<'_>) {
     let (m, k, n) = (a.rows, a.columns, b.columns);
     assert_eq!(k, b.rows, "the inner sizes of a matrix multiplication agree");
@@ -85,10 +85,11 @@ pub fn gemm_f32(out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, init: Init<'_>) {
     in_spans(Isa::best(), out, a, b, init);
 }
 
-/// The largest inner size that tiles sum sequentially; longer sums are split into two halves.
+/// The largest inner dimension that is summed in one piece; longer sums are split into two halves.
 pub(crate) const SPAN: usize = 1 << 15;
 
-/// GEMM with the tiles of `isa`: a long inner size is split into halves, so that rounding errors do not grow with it.
+/// GEMM with the tiles of `isa`. A longer inner dimension than [`SPAN`] is halved recursively, which bounds rounding
+/// errors.
 fn in_spans(isa: Isa, out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, init: Init<'_>) {
     let k = a.columns;
     if k <= SPAN {
@@ -104,14 +105,14 @@ fn in_spans(isa: Isa, out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, init: Init<
 
 /// GEMM with the tiles of `isa`, which the CPU supports.
 fn by_tiles(isa: Isa, out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, init: Init<'_>) {
-    // SAFETY: only instruction sets that the CPU supports are named.
+    // SAFETY: the caller passes a supported `isa`, so the CPU supports `S`.
     with_isa!(isa, S => unsafe { shared::<S>(out, a, b, init) });
 }
 
 /// The number of multiply-adds that cost as much as one element of an element-wise loop.
 const MULTIPLY_ADDS_OF_ELEMENT: usize = 32;
 
-/// Splits the rows between threads, or the columns where there are more of them.
+/// Splits the rows among threads, or the columns if there are more columns than rows.
 ///
 /// # Safety
 /// The CPU supports `S`.
@@ -119,7 +120,8 @@ unsafe fn shared<S: Simd>(out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, init: I
     let (m, k, n) = (a.rows, a.columns, b.columns);
     let whole = Output { to: out.as_mut_ptr(), row_stride: n };
     if !loops::is_parallel(m.saturating_mul(k).saturating_mul(n) / MULTIPLY_ADDS_OF_ELEMENT) {
-        // SAFETY: `out` has `m` rows of `n` elements and is borrowed mutably; the caller guarantees that the CPU supports it.
+        // SAFETY: `out` has `m` rows of `n` elements and is borrowed mutably; the caller guarantees that the CPU
+        // supports `S`.
         return unsafe { blocks::multiply::<S>(whole, a, b, init) };
     }
     let by_rows = m >= n;
@@ -141,8 +143,8 @@ unsafe fn shared<S: Simd>(out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, init: I
                         (a, b.columns(range), init)
                     }
                 };
-                // SAFETY: the caller guarantees that the CPU supports it; the parts do not overlap, and the scope ends before
-                // `out` is given back.
+                // SAFETY: the caller guarantees that the CPU supports `S`; the parts do not overlap, and the scope ends
+                // before the borrow of `out` does.
                 unsafe { blocks::multiply::<S>(part, a, b, init) };
             });
         }
@@ -157,7 +159,7 @@ mod tests {
         (0..count as u32).map(|i| ((i * 37 + seed * 11) % 101) as f32 / 50.0 - 1.0).collect()
     }
 
-    /// Compares every code path of a GEMM of this size with plain loops in 64 bits.
+    /// Compares every code path of a GEMM of this size with naive loops in 64 bits.
     fn check(m: usize, k: usize, n: usize, transpose: [bool; 2]) {
         let (a, b, bias) = (elements(m * k, 1), elements(k * n, 2), elements(n, 4));
         let at = |i: usize, l: usize| f64::from(if transpose[0] { a[l * m + i] } else { a[i * k + l] });
@@ -223,7 +225,8 @@ mod tests {
         for k in [SPAN + 1, 5 * SPAN + 3] {
             let (a, b) = (vec![0.1; 2 * k], vec![1.0; 3 * k]);
             let exact = k as f64 * f64::from(0.1f32);
-            // A block of up to 512 steps, the blocks of a span of at least 64 each, and the halves.
+            // Roundings in a block of up to 512 steps, over the blocks of a span of at least 64 steps each, and over
+            // the halves.
             let allowed = (512.0 + 512.0 + 3.0) / 2.0 * f64::from(f32::EPSILON) * exact;
             for isa in Isa::supported() {
                 let mut out = [f32::NAN; 6];

@@ -1,4 +1,4 @@
-//! The instruction set that loops and tiles are compiled for, detected once at run time.
+//! Instruction sets: loops and tiles are compiled for each of them, and one is selected at run time.
 
 pub(crate) mod simd;
 #[cfg(target_arch = "x86_64")]
@@ -12,8 +12,9 @@ use std::sync::LazyLock;
 
 /// A computation compiled for every [`Isa`].
 ///
-/// `run` and the functions called in its loops must be `#[inline(always)]`, or they are compiled for the baseline CPU:
-/// correct, but slower. Without fused multiply-adds the choice changes no bit of the result.
+/// `run` and the functions called in its loops must be `#[inline(always)]`. Otherwise they are compiled for the
+/// baseline CPU, which is correct but slower. Without fused multiply-adds, the result is the same for every instruction
+/// set, bit for bit.
 pub trait Work {
     /// The result type.
     type Output;
@@ -76,7 +77,7 @@ impl Isa {
     /// Runs `work`, compiled for this instruction set.
     ///
     /// # Safety
-    /// The CPU supports it.
+    /// The CPU supports this instruction set.
     #[inline(always)]
     pub(crate) unsafe fn run<W: Work>(self, work: W) -> W::Output {
         #[cfg(target_arch = "x86_64")]
@@ -90,9 +91,9 @@ impl Isa {
                 work.run()
             }
             match self {
-                // SAFETY: the caller guarantees that the CPU supports it.
+                // SAFETY: the caller guarantees that the CPU supports `self`, which is AVX-512.
                 Self::Avx512 => return unsafe { avx512(work) },
-                // SAFETY: the caller guarantees that the CPU supports it.
+                // SAFETY: the caller guarantees that the CPU supports `self`, which is AVX2 with FMA.
                 Self::Avx2 => return unsafe { avx2(work) },
                 _ => {}
             }
@@ -123,7 +124,7 @@ impl fmt::Display for Isa {
 /// assert_eq!(scaled_sum(&[1.0, 2.0], 3.0), 9.0);
 /// ```
 ///
-/// Inside this crate, `unsafe fn name<S: Simd>` is compiled for the instruction set of `S`, which the caller chooses
+/// Inside this crate, `unsafe fn name<S: Simd>` is compiled for the instruction set of `S`, which the caller selects
 /// with `with_isa!`.
 #[macro_export]
 macro_rules! each_isa {
@@ -158,7 +159,8 @@ macro_rules! each_isa {
         #[allow(clippy::too_many_arguments)]
         $vis unsafe fn $name<$S: Simd $(, $A: $bound)*>($($argument: $type),*) {
             $crate::each_isa!(@work [$S: Simd $(, $A: $bound)*] [$($argument: $type),*] [] $body);
-            // SAFETY: the caller guarantees that the CPU supports it.
+            // SAFETY: `S: Simd` is a parameter of this unsafe function, whose caller guarantees that the CPU supports
+            // it.
             unsafe { $S::ISA.run(Job::<($S, $($A,)*), _>(std::marker::PhantomData, ($($argument,)*))) }
         }
     )*};

@@ -1,7 +1,7 @@
-//! Loops over slices: lane sums, the block size and the threshold for parallel execution.
+//! Loops over slices: sums in lanes, the block size and the threshold for parallel execution.
 //!
-//! Loops are compiled for each instruction set by [`each_isa!`](crate::each_isa). They hold no fused multiply-adds and
-//! sums have a fixed shape, so neither the instruction set nor the number of threads changes a bit of the result.
+//! Loops are compiled for each instruction set by [`each_isa!`](crate::each_isa). They use no fused multiply-adds, and
+//! the order of summation is fixed, so the result depends on neither the instruction set nor the number of threads.
 
 pub mod planes;
 pub mod rows;
@@ -9,9 +9,10 @@ pub mod vector;
 
 /// The number of parallel partial sums: one AVX-512 register.
 const LANES: usize = 16;
-/// Elements that are summed in 32 bits before accumulation in 64 bits, and the unit of work of a thread: 16 KiB.
+/// The number of elements that are summed in 32 bits before accumulation in 64 bits, and the work unit of a thread: 16
+/// KiB.
 const BLOCK: usize = 4096;
-/// Below this number of elements, waking other threads costs more than it saves.
+/// Below this number of elements, starting other threads costs more than it saves.
 const PARALLEL_FROM: usize = 1 << 15;
 
 /// Whether work on this many elements is split between threads.

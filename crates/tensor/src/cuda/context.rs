@@ -1,4 +1,4 @@
-//! An opened GPU with its loaded kernels, shared by all streams on it until the process ends.
+//! An opened GPU with its loaded kernels, shared by all streams on it and kept until the process ends.
 
 use std::collections::HashMap;
 use std::ffi::{CString, c_void};
@@ -23,7 +23,7 @@ pub(super) struct Context {
     ordinal: usize,
     context: sys::CUcontext,
     traits: Traits,
-    /// The most bytes of shared memory that a block may have.
+    /// The maximum number of bytes of shared memory per block.
     most_shared: i32,
     loaded: Mutex<Loaded>,
 }
@@ -37,14 +37,14 @@ struct Loaded {
 
 // SAFETY: handles of the driver may be used by any thread on which the context is current.
 unsafe impl Send for Context {}
-// SAFETY: as above; the mutable state is behind a lock.
+// SAFETY: as for `Send`; the mutable state is behind a lock.
 unsafe impl Sync for Context {}
 
-/// The GPUs that are open. They stay so: opening one again takes half a second and loads every kernel again.
+/// The opened GPUs. They stay open: opening one takes half a second and loads every kernel.
 static OPEN: Mutex<Vec<Arc<Context>>> = Mutex::new(Vec::new());
 
 impl Context {
-    /// The GPU with this ordinal; it is opened once.
+    /// The GPU with this ordinal; it is opened by the first call only.
     pub(super) fn open(ordinal: usize) -> Result<Arc<Self>> {
         let absent = |why: String| Error::NoDevice { device: format!("cuda:{ordinal}"), why };
         if IMAGES.is_empty() {
@@ -60,7 +60,7 @@ impl Context {
     }
 
     fn open_anew(ordinal: usize) -> std::result::Result<Self, String> {
-        // SAFETY: this only loads the driver's library, which has no harmful initialiser.
+        // SAFETY: this loads the driver's library, whose initialisers have no requirements.
         if !unsafe { sys::is_culib_present() } {
             return Err(
                 "the driver library (libcuda) is not installed; install NVIDIA's driver, or use `cpu`".into(),
@@ -75,13 +75,15 @@ impl Context {
         if version < VERSION {
             let [supported, needed] = [version, VERSION].map(|v| format!("{}.{}", v / 1000, v % 1000 / 10));
             return Err(format!(
-                "the driver supports CUDA {supported}, the kernels need {needed}; install a newer driver"
+                "expected a driver for CUDA {needed} or newer, got one for CUDA {supported}; install a newer driver"
             ));
         }
         let count =
             result::device::get_count().map_err(|error| format!("counting GPUs failed: {}", said(error)))?;
         let number = i32::try_from(ordinal).ok().filter(|&number| number < count);
-        let number = number.ok_or_else(|| format!("the driver has {count} GPUs, numbered from 0"))?;
+        let number = number.ok_or_else(|| {
+            format!("the driver reports {count} GPUs, numbered from 0; name one of them, or use `cpu`")
+        })?;
         let open = || -> std::result::Result<_, DriverError> {
             let device = result::device::get(number)?;
             use sys::CUdevice_attribute as Attribute;
@@ -97,12 +99,11 @@ impl Context {
         if architecture < OLDEST {
             let ((major, minor), (oldest, _)) = (architecture, OLDEST);
             return Err(format!(
-                "it is of compute capability {major}.{minor}, and there are kernels for {oldest}.0 and newer; use \
-                 `cpu`"
+                "expected compute capability {oldest}.0 or newer, got {major}.{minor}; use `cpu`"
             ));
         }
         let traits = Traits::with_variables(sm_count as usize, |name| std::env::var(name).ok())?;
-        // SAFETY: the device handle came from the driver. The context is never released.
+        // SAFETY: the device handle came from the driver. The context is never released, so it stays valid.
         let context = unsafe { result::primary_ctx::retain(device) }.map_err(said)?;
         Ok(Self { ordinal, context, traits, most_shared, loaded: Mutex::default() })
     }
@@ -121,11 +122,11 @@ impl Context {
 
     /// Makes this the current context of the calling thread.
     pub(super) fn make_current(&self) -> Result<()> {
-        // SAFETY: the context is retained as long as `self` lives.
+        // SAFETY: `self.context` is never released.
         self.check("setting the current context", unsafe { result::ctx::set_current(self.context) })
     }
 
-    /// Converts a driver error during `doing` into [`Error::Driver`].
+    /// Converts a driver error into [`Error::Driver`]; `doing` names the action that failed.
     pub(super) fn check<T>(&self, doing: &str, outcome: std::result::Result<T, DriverError>) -> Result<T> {
         outcome
             .map_err(|error| Error::Driver { device: self.name(), what: format!("{doing}: {}", said(error)) })
@@ -136,7 +137,7 @@ impl Context {
         self.check("creating a stream", result::stream::create(result::stream::StreamKind::NonBlocking))
     }
 
-    /// The entry point `kernel`, which may use all the shared memory of the GPU.
+    /// The entry point `kernel`, which is allowed to use all the shared memory of a block.
     fn function(&self, kernel: &str) -> Result<sys::CUfunction> {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(&function) = loaded.functions.get(kernel) {
@@ -159,8 +160,8 @@ impl Context {
                 added.ok_or_else(|| Error::Driver {
                     device: self.name(),
                     what: format!(
-                        "there is no kernel `{kernel}`; run `cargo xtask kernels` and build again, or load an image that \
-                         has it with `Gpu::add_image`"
+                        "no kernel `{kernel}` is loaded; run `cargo xtask kernels` and build again, or load an image \
+                         that has it with `Gpu::add_image`"
                     ),
                 })?
             }
@@ -170,18 +171,19 @@ impl Context {
             Attribute::CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES,
             Attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
         );
-        // SAFETY: the function was just found.
+        // SAFETY: `function` was returned by the driver and its module stays loaded.
         let set = unsafe {
             result::function::get_function_attribute(function, own).and_then(|own| {
                 result::function::set_function_attribute(function, most, self.most_shared - own)
             })
         };
-        self.check(&format!("giving `{kernel}` its shared memory"), set)?;
+        self.check(&format!("setting the shared memory limit of `{kernel}`"), set)?;
         loaded.functions.insert(kernel.to_owned(), function);
         Ok(function)
     }
 
-    /// As [`Gpu::add_image`](crate::gpu::Gpu::add_image), whose caller trusts the kernels.
+    /// Loads an image, as [`Gpu::add_image`](crate::gpu::Gpu::add_image), whose caller guarantees that the kernels are
+    /// sound.
     pub(super) fn add_image(&self, name: &str, bytes: &[u8]) -> Result<()> {
         self.make_current()?;
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
@@ -189,7 +191,8 @@ impl Context {
     }
 
     fn load(&self, name: &str, bytes: &[u8]) -> Result<sys::CUmodule> {
-        // SAFETY: the bytes are a module written by the CUDA compiler, or were checked to contain their own end.
+        // SAFETY: the bytes are a module embedded by the build script, or `images::checked` verified that they contain
+        // their end.
         let module = unsafe { result::module::load_data(bytes.as_ptr().cast()) };
         self.check(&format!("loading the kernels of `{name}`"), module)
     }
@@ -198,17 +201,17 @@ impl Context {
 /// The entry point `kernel` of a loaded module.
 fn function_of(module: sys::CUmodule, kernel: &str) -> std::result::Result<sys::CUfunction, DriverError> {
     let name = CString::new(kernel).map_err(|_| DriverError(sys::CUresult::CUDA_ERROR_NOT_FOUND))?;
-    // SAFETY: the module is loaded and is never unloaded before the context ends.
+    // SAFETY: the module is loaded and is never unloaded before the process ends; `name` ends with a zero.
     unsafe { result::module::get_function(module, name) }
 }
 
-/// A launch in the driver's terms.
+/// A kernel launch in the types of the driver.
 pub(super) struct Call {
     pub(super) function: sys::CUfunction,
     pub(super) blocks: [u32; 3],
     pub(super) threads: [u32; 3],
     pub(super) shared: u32,
-    /// The bytes of the arguments, and the address of each.
+    /// The bytes of each argument. `pointers` points to them.
     _values: Vec<Vec<u64>>,
     pointers: Vec<*mut c_void>,
 }
@@ -224,7 +227,7 @@ impl Call {
         Ok(Self { function, blocks: grid.blocks, threads: grid.threads, shared, _values: values, pointers })
     }
 
-    /// A pointer to the bytes of each argument, valid as long as `self` lives.
+    /// Pointers to the bytes of the arguments, valid as long as `self` lives.
     pub(super) fn pointers(&mut self) -> &mut [*mut c_void] {
         &mut self.pointers
     }
@@ -239,7 +242,7 @@ impl fmt::Debug for Context {
 /// The driver's description and name of an error.
 fn said(error: DriverError) -> String {
     let text = |text: std::result::Result<&std::ffi::CStr, DriverError>| {
-        text.map_or_else(|_| "an error without a name".into(), |text| text.to_string_lossy().into_owned())
+        text.map_or_else(|_| "unnamed error".into(), |text| text.to_string_lossy().into_owned())
     };
     format!("{} ({})", text(error.error_string()), text(error.error_name()))
 }

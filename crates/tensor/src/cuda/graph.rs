@@ -1,7 +1,7 @@
-//! CUDA graphs, made node by node from the commands of a recording.
+//! CUDA graphs, built node by node from the commands of a recording.
 //!
-//! No stream is captured: other streams of the process may allocate, free and load kernels meanwhile. Each node depends on
-//! the one before it, so a replay runs the commands in their order.
+//! Streams are not captured, so other streams of the process may allocate, free and load kernels during a recording.
+//! Each node depends on the one before it, so a replay runs the commands in their order.
 
 use std::ptr;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::context::Call;
 use crate::Result;
 use crate::gpu::{Command, Replay};
 
-/// A graph that is ready to run.
+/// A graph that can be launched.
 #[derive(Debug)]
 pub(super) struct Graph {
     queue: Arc<Queue>,
@@ -28,16 +28,19 @@ struct Nodes<'q> {
 }
 
 impl Graph {
+    /// Builds the graph of these commands.
+    ///
     /// # Safety
-    /// As [`Driver::prepare`](crate::gpu::Driver::prepare).
+    /// The requirement of [`Driver::prepare`](crate::gpu::Driver::prepare).
     pub(super) unsafe fn of(queue: &Arc<Queue>, commands: &[Command]) -> Result<Self> {
         queue.context.make_current()?;
         let mut nodes = Nodes::new(queue)?;
-        // SAFETY: the caller guarantees that all memory stays allocated as long as the graph lives.
+        // SAFETY: the caller guarantees that all memory that the commands access stays allocated as long as the graph
+        // lives.
         commands.iter().try_for_each(|command| unsafe { nodes.add(command) })?;
-        // SAFETY: the graph is alive; its executable form does not need it.
+        // SAFETY: the graph is alive; its executable form stays valid after the graph is destroyed.
         let executable = unsafe { result::graph::instantiate(nodes.graph, sys::CUgraphInstantiate_flags(0)) };
-        let executable = queue.check("preparing a graph", executable)?;
+        let executable = queue.check("instantiating a CUDA graph", executable)?;
         Ok(Self { queue: Arc::clone(queue), executable })
     }
 }
@@ -47,12 +50,14 @@ impl<'q> Nodes<'q> {
         let mut graph = ptr::null_mut();
         // SAFETY: the pointer is valid for one handle; the flags must be 0.
         let made = unsafe { sys::cuGraphCreate(&mut graph, 0) }.result();
-        queue.check("making a graph", made)?;
+        queue.check("creating a CUDA graph", made)?;
         Ok(Self { queue, graph, last: None })
     }
 
+    /// Appends a node for the command.
+    ///
     /// # Safety
-    /// As [`Driver::prepare`](crate::gpu::Driver::prepare).
+    /// The requirement of [`Driver::prepare`](crate::gpu::Driver::prepare).
     unsafe fn add(&mut self, command: &Command) -> Result<()> {
         let before: &[sys::CUgraphNode] = self.last.as_slice();
         let (graph, before, n, context) =
@@ -75,15 +80,16 @@ impl<'q> Nodes<'q> {
                     kern: ptr::null_mut(),
                     ctx: ptr::null_mut(),
                 };
-                // SAFETY: the graph and the node before are alive; the driver copies the bytes of the parameters, of which
-                // there are as many as the function has.
+                // SAFETY: the graph and the previous node are alive; the driver copies the bytes of the parameters, and
+                // there is one for each parameter of the function.
                 unsafe { sys::cuGraphAddKernelNode_v2(&mut node, graph, before, n, &parameters) }
             }
-            // A node must not be empty.
+            // The driver rejects empty copies and fills.
             Command::Copy { bytes: 0, .. } | Command::Fill { bytes: 0, .. } => return Ok(()),
             Command::Copy { to, from, bytes } => {
                 let copy = between(to.0.get(), from.0.get(), *bytes);
-                // SAFETY: as above; both regions are allocated.
+                // SAFETY: the graph and the previous node are alive; the caller guarantees that both regions stay
+                // allocated.
                 unsafe { sys::cuGraphAddMemcpyNode(&mut node, graph, before, n, &copy, context) }
             }
             Command::Fill { to, value, bytes } => {
@@ -95,7 +101,8 @@ impl<'q> Nodes<'q> {
                     width: *bytes,
                     height: 1,
                 };
-                // SAFETY: as above; the region is allocated.
+                // SAFETY: the graph and the previous node are alive; the caller guarantees that the region stays
+                // allocated.
                 unsafe { sys::cuGraphAddMemsetNode(&mut node, graph, before, n, &fill, context) }
             }
         };
@@ -112,7 +119,7 @@ impl Drop for Nodes<'_> {
     }
 }
 
-/// A copy of bytes within the memory of the GPU, as one row.
+/// The description of a one-row copy within the memory of the GPU.
 fn between(to: sys::CUdeviceptr, from: sys::CUdeviceptr, bytes: usize) -> sys::CUDA_MEMCPY3D {
     let on_gpu = sys::CUmemorytype::CU_MEMORYTYPE_DEVICE;
     sys::CUDA_MEMCPY3D {
@@ -144,25 +151,26 @@ fn between(to: sys::CUdeviceptr, from: sys::CUdeviceptr, bytes: usize) -> sys::C
     }
 }
 
-// SAFETY: as for `Queue`, on whose stream alone it runs.
+// SAFETY: a graph runs only on the stream of its `Queue`, which may be used by any thread; its handle is not shared.
 unsafe impl Send for Graph {}
-// SAFETY: as above.
+// SAFETY: as for `Send`; the driver serialises launches on one stream.
 unsafe impl Sync for Graph {}
 
 impl Replay for Graph {
     fn replay(&self) -> Result<()> {
         self.queue.context.make_current()?;
-        // SAFETY: both are alive; the caller of `prepare` keeps the memory that the graph accesses.
+        // SAFETY: the graph and the stream are alive; the caller of `prepare` guarantees that the memory stays
+        // allocated.
         let done = unsafe { result::graph::launch(self.executable, self.queue.stream) };
-        self.queue.check("launching a graph", done)
+        self.queue.check("launching a CUDA graph", done)
     }
 }
 
 impl Drop for Graph {
     fn drop(&mut self) {
-        // The graph may still be running.
+        // The graph may still be running: wait for it.
         let _ = self.queue.wait();
-        // SAFETY: this value owns the graph, which is not running any more.
+        // SAFETY: this value owns the graph, and the wait above ensures that it is not running any more.
         let _ = unsafe { result::graph::exec_destroy(self.executable) };
     }
 }

@@ -14,18 +14,18 @@ pub(super) struct Image {
     pub(super) bytes: &'static [u8],
 }
 
-/// Bytes at the alignment that the driver expects of a fat binary.
-#[allow(dead_code, reason = "a program without kernels has no images")]
+/// Bytes with the alignment that the driver requires for a fat binary.
+#[allow(dead_code, reason = "unused in a build without kernels")]
 #[repr(C, align(64))]
 pub(super) struct Aligned<T>(pub(super) T);
 
-// Defines `IMAGES`, and `MISSING`, the reason why there are none. The build script writes it.
+// Defines `IMAGES`, and `MISSING`, the reason why there are none. The build script writes this file.
 include!(concat!(env!("OUT_DIR"), "/images.rs"));
 
-/// The bytes to load for an image of another crate. The driver gets no length, so they must contain their own end: that of
-/// a fat binary is in its header, PTX is text that ends with a zero.
+/// Returns the bytes to load for an image of another crate. The driver takes no length, so the bytes must contain their
+/// own end: the header of a fat binary gives its size, and PTX is text that ends with a zero byte.
 pub(super) fn checked(name: &str, bytes: &[u8]) -> Result<Vec<u8>> {
-    /// A header is this number, a version, the size of the header, and the size of what follows.
+    /// A header is this magic number, a version, the size of the header, and the size of the data after it.
     const FAT_BINARY: [u8; 4] = 0xba55_ed50u32.to_le_bytes();
     let refused = |got: String| Err(Error::Image { name: name.into(), got });
     if bytes.starts_with(&FAT_BINARY) {
@@ -35,17 +35,17 @@ pub(super) fn checked(name: &str, bytes: &[u8]) -> Result<Vec<u8>> {
             [Some(header), Some(rest)] if header.saturating_add(rest) <= bytes.len() as u64 => {
                 Ok(bytes.to_vec())
             }
-            _ => refused(format!("{} bytes of a longer fat binary", bytes.len())),
+            _ => refused(format!("{} bytes of a truncated fat binary", bytes.len())),
         };
     }
     let text = std::str::from_utf8(bytes).unwrap_or_default().trim_end_matches('\0');
     match text.contains(".version") && !text.contains('\0') {
         true => Ok([text.as_bytes(), &[0]].concat()),
-        false => refused(format!("{} other bytes", bytes.len())),
+        false => refused(format!("{} bytes of another format", bytes.len())),
     }
 }
 
-/// Loaded images of other crates by name, with their bytes.
+/// The loaded images of other crates by name, with their bytes.
 pub(super) struct Added<M>(BTreeMap<String, (Vec<u8>, M)>);
 
 impl<M> Default for Added<M> {
@@ -55,7 +55,7 @@ impl<M> Default for Added<M> {
 }
 
 impl<M> Added<M> {
-    /// Loads the image with `load`, unless the same bytes are loaded under this name.
+    /// Loads the image with `load`, unless the same bytes are already loaded under this name.
     pub(super) fn add(
         &mut self,
         name: &str,
@@ -107,7 +107,8 @@ mod tests {
         let message = checked("it", b"hello").unwrap_err().to_string();
         assert_eq!(
             message,
-            "the image `it`: expected a whole fat binary (`nvcc --fatbin`) or PTX, got 5 other bytes"
+            "the kernel image `it`: expected a complete fat binary (`nvcc --fatbin`) or PTX, got 5 bytes of \
+             another format"
         );
     }
 

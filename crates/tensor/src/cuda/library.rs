@@ -1,6 +1,6 @@
-//! The file from which the CUDA driver was loaded: a toolkit's stub of the same name has no driver behind it.
+//! The file from which the CUDA driver was loaded. A toolkit contains a stub library of the same name without a driver.
 
-/// What to do about a driver that cannot be initialised, with the file that was loaded.
+/// A hint for errors of the driver's initialisation: the file that was loaded and how to load another one.
 pub(super) fn hint() -> String {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
     let file = loaded(&maps).map_or_else(String::new, |path| format!("; it was loaded from {path}"));
@@ -9,7 +9,7 @@ pub(super) fn hint() -> String {
     )
 }
 
-/// The path of the mapped libcuda, from the text of `/proc/self/maps`.
+/// The path of the mapped libcuda, found in the text of `/proc/self/maps`.
 fn loaded(maps: &str) -> Option<&str> {
     let paths = maps.lines().filter_map(|line| Some(&line[line.find('/')?..]));
     paths.into_iter().find(|path| path.rsplit('/').next().is_some_and(|file| file.starts_with("libcuda.so")))

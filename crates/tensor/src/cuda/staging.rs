@@ -12,20 +12,20 @@ use crate::gpu::Address;
 /// Bytes of each half.
 const HALF: usize = 4 << 20;
 
-/// A double buffer: the CPU appends to one half while the GPU may still read the other. Small writes, of which a replayed step
-/// has a few, thus never wait for the GPU until a half is full, so the CPU runs ahead of it.
+/// A double buffer: the CPU appends to one half while the GPU may still read the other. Small writes, of which a
+/// replayed step has a few, wait for the GPU only when a half is full, so the CPU can run ahead of the GPU.
 #[derive(Debug)]
 pub(super) struct Staging {
     context: Arc<Context>,
     start: NonNull<u8>,
-    /// An event per half, completed once the GPU has read it.
+    /// An event per half, which completes when the GPU has read it.
     read: [sys::CUevent; 2],
-    /// The half that is filled, and its first free byte.
+    /// The half that is being filled, and its first free byte.
     half: usize,
     used: usize,
 }
 
-// SAFETY: this value alone owns the memory; events may be used by any thread.
+// SAFETY: this value exclusively owns the memory; events may be used by any thread.
 unsafe impl Send for Staging {}
 
 impl Staging {
@@ -40,7 +40,7 @@ impl Staging {
         Ok(Self { context: Arc::clone(context), start, read, half: 0, used: 0 })
     }
 
-    /// Copies `bytes` to the GPU; on return they may be reused.
+    /// Copies `bytes` to the GPU; the caller may reuse them when this function returns.
     ///
     /// # Safety
     /// At least `bytes.len()` bytes are allocated at `to`; the context is current.
@@ -53,19 +53,19 @@ impl Staging {
         for (number, part) in bytes.chunks(HALF).enumerate() {
             if self.used + part.len() > HALF {
                 (self.half, self.used) = (1 - self.half, 0);
-                // SAFETY: this value owns the event; an event that was never recorded counts as completed.
+                // SAFETY: this value owns the event. The driver treats an event that was never recorded as completed.
                 unsafe { result::event::synchronize(self.read[self.half]) }?;
             }
-            // SAFETY: these bytes of the half are owned by this value, and the GPU has finished reading them: the event
-            // behind their last copy has completed.
+            // SAFETY: this value owns these bytes of the half, and the GPU has finished reading them: the event that
+            // was recorded after their last copy has completed.
             let staged = unsafe {
                 let free = self.start.as_ptr().add(self.half * HALF + self.used);
                 free.copy_from_nonoverlapping(part.as_ptr(), part.len());
                 std::slice::from_raw_parts(free, part.len())
             };
             let place = to.0.get() + (number * HALF) as u64;
-            // SAFETY: the caller guarantees the length of the destination; these bytes are not written again before the
-            // event behind the last copy of their half.
+            // SAFETY: the caller guarantees `bytes.len()` allocated bytes at `to`; the staged bytes are not written
+            // again before the event recorded after the last copy of their half has completed.
             unsafe {
                 result::memcpy_htod_async(place, staged, stream)?;
                 result::event::record(self.read[self.half], stream)?;
@@ -82,7 +82,7 @@ impl Drop for Staging {
             return;
         }
         for read in self.read {
-            // SAFETY: this value owns the event. Failures have been reported by the work that failed.
+            // SAFETY: this value owns the event. A failure was already reported by the call that failed.
             let _ = unsafe { result::event::synchronize(read).and_then(|()| result::event::destroy(read)) };
         }
         // SAFETY: this value owns the memory, and the GPU has finished reading it.

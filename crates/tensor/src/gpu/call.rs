@@ -8,23 +8,23 @@ use crate::{DType, Device, Error, Indices, Result, Tensor};
 /// An argument of a kernel launch.
 #[derive(Debug, Clone, Copy)]
 pub enum Argument<'a> {
-    /// A tensor that is read.
+    /// A tensor that the kernel reads.
     In(&'a Tensor),
-    /// A tensor whose elements are all written.
+    /// A tensor of which the kernel writes every element.
     Out(&'a Tensor),
-    /// Integers that are read: `const u32*`.
+    /// Indices that the kernel reads: `const u32*`.
     Indices(&'a Indices),
-    /// Integers that are all written: `u32*`.
+    /// Indices of which the kernel writes every one: `u32*`.
     OutIndices(&'a Indices),
     /// The number of the training step, read from device memory: `const u64*`.
     Step(u64),
     /// A scalar read from device memory: `const f32*`.
     Number(f64),
-    /// Device memory that the CPU writes between steps.
+    /// A [`Cell`]: device memory that the CPU writes between steps.
     Cell(&'a Cell),
-    /// A constant table, by its bytes and the kernel's type of one entry: `struct of 12 bytes`.
+    /// A constant table, given by its bytes and the kernel's type of one entry, such as `struct of 12 bytes`.
     Table(&'a [u8], &'static str),
-    /// A table of tensor addresses, null for absent tensors, and the kernel's type of one entry.
+    /// A table of tensor addresses, null for absent tensors, with the kernel's type of one entry.
     Addresses(&'a [Option<&'a Tensor>], &'static str),
     /// A size: `u32`.
     Size(usize),
@@ -69,7 +69,7 @@ impl<'a> Call<'a> {
         Tensor::uninitialised_on(&Device::Cuda(Arc::clone(self.gpu)), shape, dtype)
     }
 
-    /// Launches the version of `entry` for the type of the call.
+    /// Launches the version of `entry` for the element type of the call.
     ///
     /// # Errors
     /// As [`Call::launch_one`].
@@ -91,11 +91,11 @@ impl<'a> Call<'a> {
         self.launch_one(format!("{entry}_{dtype}"), grid, arguments)
     }
 
-    /// Launches the kernel of this name; an empty grid is a no-op.
+    /// Launches the kernel with exactly this name; an empty grid is a no-op.
     ///
     /// # Errors
-    /// If a tensor is on another device, a size or the grid exceeds what kernels count with, there is no such kernel, or
-    /// the driver fails.
+    /// If a tensor is on another device, a size or the grid exceeds the 32-bit range of kernels, there is no such
+    /// kernel, or the driver fails.
     pub fn launch_one(&self, kernel: String, grid: Grid, arguments: &[Argument<'_>]) -> Result<()> {
         if grid.blocks.contains(&0) {
             return Ok(());
@@ -109,7 +109,7 @@ impl<'a> Call<'a> {
         self.gpu.submit(Command::Launch(Launch { kernel, grid, parameters }), &reached)
     }
 
-    /// Converts an argument for the driver; the memory that it points to is added to `reached`.
+    /// Converts an argument to a parameter of the driver, and adds the memory that it points to to `reached`.
     fn parameter(&self, argument: &Argument<'_>, reached: &mut Vec<Arc<Memory>>) -> Result<Parameter> {
         let mut address_of = |memory: Arc<Memory>| {
             let address = memory.address();
@@ -161,8 +161,8 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Converts a size to the 32 bits that kernels count with. The grid-stride loops of [`Grid::over`] add up to 2^18 to
-    /// an index before they compare it, so the largest sizes are refused too.
+    /// Converts a size to the 32-bit integers of kernels. The grid-stride loops of [`Grid::over`] add up to 2^18 to an
+    /// index before they compare it, so sizes within that distance of 2^32 are refused too.
     ///
     /// # Errors
     /// [`Error::TooLarge`] if it does not fit.
@@ -173,7 +173,7 @@ impl<'a> Call<'a> {
     }
 }
 
-/// The name of an element type in kernels.
+/// The name of an element type in the names of kernels.
 fn element(dtype: DType) -> &'static str {
     match dtype {
         DType::F64 => "f64",

@@ -1,4 +1,4 @@
-//! GPU memory that the CPU writes between steps.
+//! Cells: GPU memory that the CPU writes between steps.
 
 use std::sync::Arc;
 
@@ -6,11 +6,11 @@ use super::page::Slot;
 use super::{Address, Gpu, Memory};
 use crate::{Error, Result};
 
-/// GPU memory that the CPU writes between steps: the settings of an optimiser's step, the order of an epoch, the bytes
-/// of a data set.
+/// GPU memory that the CPU writes between steps, such as the settings of an optimiser step, the order of an epoch or
+/// the bytes of a data set.
 ///
-/// Kernels read it when they run, so a replayed step uses the latest content. Small cells share memory, so that all of them
-/// that are written between two commands are copied at once.
+/// Kernels read a cell when they run, so a replayed step reads the latest content. Small cells share a page of memory,
+/// so that all writes between two commands are copied at once.
 #[derive(Debug, Clone)]
 pub struct Cell {
     gpu: Arc<Gpu>,
@@ -26,9 +26,9 @@ enum Place {
 }
 
 impl Cell {
-    /// Allocates `bytes`; `kind` is the kernel's type of one entry: `u8`, `struct of 36 bytes`.
+    /// Allocates a cell of `bytes`; `kind` is the kernel's type of one entry, such as `u8` or `struct of 36 bytes`.
     pub fn new(gpu: &Arc<Gpu>, bytes: usize, kind: &'static str) -> Result<Self> {
-        /// Larger cells are not among those that are written in every step.
+        /// The largest size of a cell that shares a page. Larger cells are not written in every step.
         const SMALL: usize = 64;
         let place = match bytes <= SMALL {
             true => Place::Small(gpu.slot(bytes)?),
@@ -72,7 +72,7 @@ impl Cell {
         }
     }
 
-    /// The region of memory that holds the cell, and the address of the cell.
+    /// The region of memory that contains the cell, and the address of the cell.
     pub(super) fn memory(&self) -> (&Arc<Memory>, Address) {
         match &self.place {
             Place::Small(slot) => (slot.memory(), slot.address()),

@@ -1,4 +1,4 @@
-//! The interface of a GPU, implemented by the CUDA driver and by the emulator of the tests.
+//! The interface of a GPU driver, implemented for CUDA and by the emulator of the tests.
 
 use std::fmt;
 use std::num::NonZeroU64;
@@ -10,7 +10,7 @@ use crate::Result;
 pub struct Address(pub NonZeroU64);
 
 impl Address {
-    /// The address this many bytes behind it.
+    /// The address `bytes` after this one.
     pub(super) fn after(self, bytes: usize) -> Self {
         Self(self.0.saturating_add(bytes as u64))
     }
@@ -28,16 +28,16 @@ pub struct Grid {
 }
 
 impl Grid {
-    /// The threads of the largest grid of [`Grid::over`], the stride of its kernels' loops.
+    /// The number of threads of the largest grid of [`Grid::over`], which is the largest stride of a grid-stride loop.
     pub(super) const MAX_STRIDE: u32 = 1024 * 256;
 
-    /// `threads` threads in blocks of 256 along x, with at most 1024 blocks: kernels use grid-stride loops.
+    /// `threads` threads in blocks of 256 along x, but at most 1024 blocks: kernels use grid-stride loops.
     pub fn over(threads: usize) -> Self {
         Self::of_blocks(threads.div_ceil(256).min(1024) as u32, 256)
     }
 
-    /// A size that is too large, if there is one: the threads along x, which kernels count in 32 bits and of which CUDA
-    /// allows fewer than 2^31 blocks, or the blocks along y or z, of which it allows 65535.
+    /// The size that exceeds its limit, if any: the number of threads along x, which kernels count in 32 bits and CUDA
+    /// limits to fewer than 2^31 blocks, or the number of blocks along y or z, which CUDA limits to 65535.
     pub(super) fn excess(&self) -> Option<usize> {
         let [x, y, z] = self.blocks.map(|n| n as usize);
         let of_threads = x * self.threads[0] as usize;
@@ -51,12 +51,12 @@ impl Grid {
     }
 }
 
-/// An argument of a kernel as passed to the driver.
+/// An argument of a kernel in the form that the driver takes.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Parameter {
-    /// A pointer to elements of this type that the kernel only reads, such as `const f32*`.
+    /// A pointer that the kernel only reads, with the C type of the parameter, such as `const f32*`.
     In(Address, &'static str),
-    /// A pointer to elements of this type that the kernel writes.
+    /// A pointer that the kernel writes, with the C type of the parameter.
     Out(Address, &'static str),
     /// A 32-bit integer.
     U32(u32),
@@ -101,7 +101,7 @@ impl Parameter {
 /// A kernel launch: entry point, grid and arguments.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Launch {
-    /// The name of the entry point, which ends in the element type.
+    /// The name of the entry point, including the suffix of its element type.
     pub kernel: String,
     /// The launch configuration.
     pub grid: Grid,
@@ -135,7 +135,7 @@ pub enum Command {
 }
 
 impl Command {
-    /// What is done, for errors.
+    /// A description of the command for error messages.
     pub fn doing(&self) -> String {
         match self {
             Self::Launch(launch) => format!("launching `{}`", launch.kernel),
@@ -145,26 +145,28 @@ impl Command {
     }
 }
 
-/// The properties of a GPU that the choice of kernels depends on, and the checks of its memory.
+/// The properties of a GPU on which the choice of kernels depends, and settings for memory checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Traits {
     /// The number of streaming multiprocessors (SMs).
     pub sm_count: usize,
     /// Whether to launch the naive kernels instead of the fast ones.
     pub plain: bool,
-    /// Whether allocations have their exact sizes and freed memory is never reused, so that memory checkers see each
-    /// tensor.
+    /// Whether allocations have their exact sizes and freed memory is never reused, so that memory checkers detect
+    /// accesses outside of a tensor.
     pub exact_memory: bool,
-    /// Whether allocated memory is filled with NaN first, also in replays, so that unwritten elements are seen.
+    /// Whether allocated memory is first filled with NaN, also in replays, so that reads of unwritten elements are
+    /// detected.
     pub poison: bool,
 }
 
 impl Traits {
-    /// The properties of a GPU with this many SMs, as changed by the variables that `variable` looks up: `AGON_SMS` is
-    /// another number of SMs; `AGON_PLAIN_KERNELS`, `AGON_EXACT_MEMORY` and `AGON_POISON` are on if they are 1.
+    /// The properties of a GPU with this number of SMs, changed by environment variables, which `variable` looks up:
+    /// `AGON_SMS` replaces the number of SMs; `AGON_PLAIN_KERNELS`, `AGON_EXACT_MEMORY` and `AGON_POISON` are on if
+    /// they are 1.
     ///
     /// # Errors
-    /// What is wrong with `AGON_SMS`.
+    /// A message if `AGON_SMS` is not a valid number.
     pub fn with_variables(
         sm_count: usize,
         variable: impl Fn(&str) -> Option<String>,
@@ -172,7 +174,7 @@ impl Traits {
         let sm_count = match variable("AGON_SMS") {
             None => sm_count,
             Some(text) => text.parse().ok().filter(|&n| n > 0).ok_or_else(|| {
-                format!("AGON_SMS is `{text}`: expected a number of SMs from 1; correct or unset it")
+                format!("AGON_SMS is `{text}`: expected a positive number of SMs; correct or unset it")
             })?,
         };
         let is_on = |name| variable(name).is_some_and(|value| value == "1");
@@ -192,15 +194,15 @@ pub trait Driver: fmt::Debug + Send + Sync {
     /// Loads compiled kernels, as [`Gpu::add_image`](super::Gpu::add_image).
     ///
     /// # Safety
-    /// As [`Gpu::add_image`](super::Gpu::add_image).
+    /// The requirements of [`Gpu::add_image`](super::Gpu::add_image).
     ///
     /// # Errors
-    /// [`Error::Image`](crate::Error::Image) for bytes in another format, [`Error::ImageName`](crate::Error::ImageName) for
-    /// a name of other bytes; or if the driver fails.
+    /// [`Error::Image`](crate::Error::Image) for bytes in another format, [`Error::ImageName`](crate::Error::ImageName)
+    /// if other bytes are loaded under this name; or if the driver fails.
     unsafe fn add_image(&self, name: &str, bytes: &[u8]) -> Result<()>;
 
-    /// Rounds a size up to an allocation size class, so that similar sizes share cached memory; not called with
-    /// [`Traits::exact_memory`].
+    /// Rounds a size up to a size class, so that allocations of similar size share cached memory. Not called if
+    /// [`Traits::exact_memory`] is set.
     fn rounded(&self, bytes: usize) -> usize;
 
     /// Allocates `bytes`, aligned to 256; `None` if there is not enough free memory.
@@ -209,22 +211,22 @@ pub trait Driver: fmt::Debug + Send + Sync {
     /// If the driver fails in another way.
     fn allocate(&self, bytes: usize) -> Result<Option<Address>>;
 
-    /// Frees memory once all submitted work is done.
+    /// Waits for all submitted work and frees memory.
     ///
     /// # Safety
-    /// [`Driver::allocate`] returned this address for this many bytes, and it is not used any more.
+    /// [`Driver::allocate`] returned this address for this number of bytes, and nothing uses it any more.
     unsafe fn free(&self, address: Address, bytes: usize);
 
     /// The free and the total memory in bytes.
     fn memory(&self) -> Result<[usize; 2]>;
 
-    /// Copies bytes from the CPU. On return they may be reused.
+    /// Copies bytes from the CPU. The caller may reuse them when this function returns.
     ///
     /// # Safety
     /// At least `bytes.len()` bytes are allocated at the address.
     unsafe fn write(&self, to: Address, bytes: &[u8]) -> Result<()>;
 
-    /// Copies bytes to the CPU once all submitted work is done.
+    /// Waits for all submitted work and copies bytes to the CPU.
     ///
     /// # Safety
     /// At least `bytes.len()` bytes are allocated at the address.
@@ -233,23 +235,23 @@ pub trait Driver: fmt::Debug + Send + Sync {
     /// Submits a command.
     ///
     /// # Safety
-    /// All memory that the command accesses stays allocated until it is done.
+    /// All memory that the command accesses stays allocated until the command is done.
     ///
     /// # Errors
-    /// If there is no such kernel, or the driver or earlier work fails.
+    /// If there is no such kernel, or if the driver or earlier work fails.
     unsafe fn run(&self, command: &Command) -> Result<()>;
 
     /// Prepares a list of commands for replay in this order.
     ///
     /// # Safety
-    /// All memory that the commands access stays allocated as long as the result lives.
+    /// All memory that the commands access stays allocated as long as the returned value lives.
     unsafe fn prepare(&self, commands: Vec<Command>) -> Result<Box<dyn Replay>>;
 
     /// Waits until all submitted work is done.
     fn wait(&self) -> Result<()>;
 }
 
-/// A prepared list of commands.
+/// A list of commands that was prepared for replay.
 pub trait Replay: fmt::Debug + Send + Sync {
     /// Submits the commands once more.
     fn replay(&self) -> Result<()>;

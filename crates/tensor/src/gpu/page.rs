@@ -1,4 +1,4 @@
-//! Small cells in one region of memory, so that what the CPU writes between two commands is one copy.
+//! Pages: regions of memory that hold small cells, so that all writes between two commands are one copy.
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,7 @@ pub(super) const PAGE: usize = 4096;
 /// The alignment of a cell in its page.
 const ALIGNMENT: usize = 64;
 
-/// A region of GPU memory with a copy on the CPU, which collects writes.
+/// A region of GPU memory with a copy on the CPU, in which writes are collected.
 pub(super) struct Page {
     memory: Arc<Memory>,
     content: Mutex<Content>,
@@ -20,7 +20,7 @@ pub(super) struct Page {
 struct Content {
     bytes: Vec<u8>,
     used: usize,
-    /// What was written since the last copy to the GPU, and bytes between.
+    /// The range from the first to the last byte written since the last copy to the GPU.
     unsent: Range<usize>,
 }
 
@@ -30,7 +30,7 @@ impl std::fmt::Debug for Page {
     }
 }
 
-/// A cell of a page. Cells are not reused: a recording may read the memory of one that is gone.
+/// A cell in a page. The space of a dropped cell is not reused, because a recording may still read it.
 #[derive(Debug, Clone)]
 pub(super) struct Slot {
     pub(super) page: Arc<Page>,

@@ -10,9 +10,9 @@ use crate::{Error, Result};
 /// Statistics of the GPU memory of one stream.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct GpuMemoryStatistics {
-    /// The number of allocations from the driver; it stays constant once training has warmed up.
+    /// The number of allocations from the driver; it stays constant after the first training steps.
     pub driver_allocations: u64,
-    /// Bytes held from the driver, in use or cached.
+    /// Bytes allocated from the driver, in use or cached.
     pub held_bytes: usize,
     /// Bytes in use now.
     pub used_bytes: usize,
@@ -20,10 +20,10 @@ pub struct GpuMemoryStatistics {
     pub peak_bytes: usize,
 }
 
-/// Free regions of memory by size; the last one freed is reused first, so equal steps get equal addresses.
+/// Free regions of memory by size. The region freed last is reused first, so equal steps get equal addresses.
 ///
-/// A child pool takes missing regions from its parent and keeps them as long as it lives: the memory of a recording
-/// belongs to the recording alone.
+/// A child pool takes missing regions from its parent and keeps them as long as it lives, so no other work uses the
+/// memory of a recording.
 pub(crate) struct Pool {
     driver: Arc<dyn Driver>,
     above: Option<Arc<Pool>>,
@@ -47,7 +47,7 @@ impl Pool {
     }
 
     pub(crate) fn allocate(self: &Arc<Self>, bytes: usize) -> Result<Memory> {
-        // An empty region has no address, so it is at least one byte.
+        // The driver has no address for an empty region, so a region has at least one byte.
         let bytes_or_one = bytes.max(1);
         let size = if self.is_exact() { bytes_or_one } else { self.driver.rounded(bytes_or_one) };
         let address = self.take(size)?;
@@ -99,7 +99,7 @@ impl Pool {
         pieces.statistics.used_bytes -= size;
         pieces.free.entry(size).or_default().push(address);
         drop(pieces);
-        // A child keeps what was freed, because replays use it.
+        // A child pool keeps what was freed, because replays use it.
         if self.is_exact() && self.above.is_none() {
             self.release();
         }
@@ -118,7 +118,8 @@ impl Pool {
                 Some(above) => above.give_back(address, size),
                 None => {
                     self.pieces().statistics.held_bytes -= size;
-                    // SAFETY: the driver allocated this region with this size, and only the pool held it.
+                    // SAFETY: the driver allocated this region with this size, and it was in the free list, so nothing
+                    // uses it.
                     unsafe { self.driver.free(address, size) };
                 }
             }
@@ -130,12 +131,12 @@ impl Pool {
     }
 
     fn pieces(&self) -> MutexGuard<'_, Pieces> {
-        // No code that holds this lock can panic halfway, so the list behind a poisoned lock is consistent.
+        // No code panics while it changes the list, so the list is consistent even if the lock is poisoned.
         self.pieces.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Memory keeps its pool alive, so all regions are free when the pool is dropped.
+/// A pool is dropped after all its regions, because each region keeps the pool alive.
 impl Drop for Pool {
     fn drop(&mut self) {
         self.release();
@@ -155,7 +156,7 @@ impl Memory {
         self.address
     }
 
-    /// The number of bytes including those of rounding.
+    /// The number of bytes after rounding up to a size class.
     pub(crate) fn size(&self) -> usize {
         self.size
     }
@@ -190,10 +191,10 @@ mod tests {
     use super::super::{Command, Replay, Traits};
     use super::*;
 
-    /// What is allocated (`+`) and freed (`-`), with its size.
+    /// Allocations (`+`) and frees (`-`), each with its size.
     type Log = Arc<Mutex<Vec<(char, usize)>>>;
 
-    /// A driver that hands out addresses and keeps a list of them, with the sizes of what is allocated and freed.
+    /// A driver that returns new addresses and logs the sizes of allocations and frees.
     #[derive(Debug)]
     struct Addresses {
         exact_memory: bool,
@@ -274,7 +275,7 @@ mod tests {
         drop(pool.allocate(100).unwrap());
         drop(pool.allocate(100).unwrap());
         assert_eq!(*log.lock().unwrap(), [('+', 100), ('-', 100), ('+', 100), ('-', 100)]);
-        // What a recording frees is not reused either, and is returned with the recording.
+        // A region that a recording frees is not reused either; it returns to the parent with the recording.
         let child = Pool::below(&pool);
         let addresses = [(); 2].map(|()| child.allocate(7).unwrap().address());
         assert_ne!(addresses[0], addresses[1]);

@@ -12,7 +12,7 @@ use crate::{Error, Result, flops};
 pub(super) struct Recorder {
     pub(super) pool: Arc<Pool>,
     commands: Vec<Command>,
-    /// Memory allocated before the recording and accessed by it, by address.
+    /// Memory that the recording accesses but that was allocated before it, by address.
     given: BTreeMap<Address, Arc<Memory>>,
     number: u64,
     reads_number: bool,
@@ -36,27 +36,27 @@ impl Recorder {
         if step == self.number {
             return Ok(());
         }
-        let why = format!("it was recorded as step {}, but a kernel reads step {step}", self.number);
+        let why = format!("expected kernels that read step {}, got one that reads step {step}", self.number);
         Err(Error::Recording { why })
     }
 }
 
-/// A recorded step, which reads and writes the same memory in every replay.
+/// A recorded step. Every replay reads and writes the same memory.
 ///
 /// The recording owns the memory that the step allocated, so every replay overwrites the tensors that the step returned.
 #[derive(Debug)]
 pub struct Recording {
-    // Dropped before the memory that it accesses.
+    // Declared first, so that it is dropped before the memory that it accesses.
     replay: Box<dyn Replay>,
     commands: usize,
-    /// The floating-point operations of its kernels.
+    /// The floating-point operations of the recorded kernels.
     flops: u64,
     reads_number: bool,
     gpu: Arc<Gpu>,
     _kept: Kept,
 }
 
-/// The memory that a recording accesses, kept alive and not reused.
+/// The memory that a recording accesses, kept alive so that it is not reused.
 struct Kept {
     _own: Arc<Pool>,
     given: BTreeMap<Address, Arc<Memory>>,
@@ -72,7 +72,8 @@ impl Recording {
     pub(super) fn of(gpu: &Arc<Gpu>, recorder: Recorder, flops: u64) -> Result<Self> {
         let Recorder { pool, commands, given, reads_number, .. } = recorder;
         let count = commands.len();
-        // SAFETY: the step's allocations came from the pool, and both the pool and the step's inputs are kept alive.
+        // SAFETY: all memory that the commands access is either from the recording's pool or in `given`; `Kept` keeps
+        // both alive.
         let replay = unsafe { gpu.driver.prepare(commands) }?;
         let kept = Kept { _own: pool, given };
         Ok(Self { replay, commands: count, flops, reads_number, gpu: Arc::clone(gpu), _kept: kept })

@@ -42,10 +42,10 @@ impl Tensor {
         Ok(ArrayView2::from_shape((n, d), self.as_slice()?).expect("the storage has the shape's length"))
     }
 
-    /// A copy of these rows, the positions along the first axis.
+    /// A copy of a range of rows, which are positions along the first axis.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the tensor does not have all of them; [`Error::Elsewhere`] on a GPU; [`Error::OutOfMemory`].
+    /// [`Error::Shape`] if the range exceeds the first axis; [`Error::Elsewhere`] on a GPU; [`Error::OutOfMemory`].
     pub fn rows(&self, rows: Range<usize>) -> Result<Self> {
         let Range { start, end } = rows;
         if start > end || self.shape.first().is_none_or(|&n| end > n) {
@@ -58,7 +58,7 @@ impl Tensor {
         Ok(copy)
     }
 
-    /// A copy of the rows at these positions along the first axis, in their order.
+    /// A copy of the rows at these positions along the first axis, in the order of `places`.
     ///
     /// # Errors
     /// As [`Tensor::rows`].
@@ -82,7 +82,7 @@ impl Tensor {
         self.shape[1..].iter().product::<usize>() * self.dtype.size()
     }
 
-    /// A tensor of `n` rows of this one's shape and type, with arbitrary content.
+    /// A tensor of `n` rows with the row shape and element type of this one, and arbitrary content.
     fn of_rows(&self, n: usize) -> Result<Self> {
         let mut shape = self.shape.clone();
         shape[0] = n;

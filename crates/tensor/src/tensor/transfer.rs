@@ -10,7 +10,7 @@ impl Tensor {
     pub fn zeros_on(device: &Device, shape: &[usize], dtype: DType) -> Result<Self> {
         let Device::Cuda(gpu) = device else { return Self::try_full(0.0, shape, dtype) };
         let zeros = Self::uninitialised_on(device, shape, dtype)?;
-        let (_, memory) = zeros.gpu_memory().expect("it was allocated there");
+        let (_, memory) = zeros.gpu_memory().expect("the tensor was allocated on this GPU");
         gpu.clear(memory)?;
         Ok(zeros)
     }
@@ -23,7 +23,7 @@ impl Tensor {
         Self::zeros_on(&self.device(), &self.shape, self.dtype)
     }
 
-    /// A scalar tensor of this type on the device of `self`.
+    /// A scalar tensor with this value and element type on the device of `self`.
     pub fn scalar_like(&self, value: f64, dtype: DType) -> Result<Self> {
         match &*self.storage {
             Elements::Cpu(_) => Ok(Self::full(value, &[], dtype)),
@@ -31,7 +31,7 @@ impl Tensor {
         }
     }
 
-    /// The same tensor on `device`; the storage is shared if it is there already.
+    /// A copy of the tensor on `device`; a tensor that is already there is returned with shared storage.
     pub fn to_device(&self, device: &Device) -> Result<Self> {
         if self.device() == *device {
             return Ok(self.clone());
@@ -46,13 +46,13 @@ impl Tensor {
         };
         let Device::Cuda(gpu) = device else { return Ok(on_cpu) };
         let copy = Self::uninitialised_on(device, &self.shape, self.dtype)?;
-        let (_, memory) = copy.gpu_memory().expect("it was allocated there");
+        let (_, memory) = copy.gpu_memory().expect("the tensor was allocated on this GPU");
         gpu.upload(memory, on_cpu.bytes()?)?;
         Ok(copy)
     }
 
-    /// The elements of a tensor on the CPU as a constant on `device`, which is copied there even while a step is recorded: keep
-    /// it for later steps, and never overwrite it.
+    /// Copies a CPU tensor to `device` as a constant, which is allowed even while a step is recorded. The result should
+    /// be kept for later steps and must never be overwritten.
     ///
     /// # Errors
     /// If the tensor is on a GPU already, or the device fails.
@@ -63,8 +63,8 @@ impl Tensor {
         }
     }
 
-    /// Overwrites the elements with those of a tensor of the same shape and type on the same device. Other owners
-    /// of the storage see the new elements on a GPU, and keep the old ones on the CPU.
+    /// Overwrites the elements with those of a tensor of the same shape and element type on the same device. On a GPU,
+    /// other owners of the storage see the new elements; on the CPU, they keep the old ones.
     ///
     /// # Errors
     /// If shapes, types or devices differ, or the device fails.

@@ -1,4 +1,4 @@
-//! The alignment against its definition, and the exact example of masks against additive noise.
+//! Tests of the alignment against its definition and its limits.
 
 use ndarray::Array2;
 
@@ -13,7 +13,7 @@ mod toy;
 
 pub(crate) const CLASSES: usize = 4;
 
-/// Images of 2 × 5 × 5 with class means, unbalanced classes and a spectrum that decays by a factor of a hundred.
+/// Images of 2 × 5 × 5 with class means, unbalanced classes and eigenvalues that decrease by a factor of a hundred.
 pub(crate) fn problem(n: usize, seed: u64) -> (Array2<f64>, Vec<u8>) {
     let mut noise = Noise::new(seed);
     let labels: Vec<u8> = noise.labels(n, 8).into_iter().map(|label| label.min(CLASSES as u8 - 1)).collect();
@@ -42,7 +42,7 @@ pub(crate) fn denoising(x: &Array2<f64>, labels: &[u8]) -> Denoising {
     Denoising::new(&Moments::of(x.view(), labels, CLASSES).unwrap()).unwrap()
 }
 
-/// The definition in section 2.7 of `book/lbr.md`, with all samples, uncentred labels, and the encoder.
+/// The definition in section 2.7 of `book/lbr.md`, using all samples, uncentred labels, and the encoder.
 fn by_samples(x: &Array2<f64>, labels: &[u8], corruption: &Corruption) -> Alignment {
     let denoising = denoising(x, labels);
     let encoder = denoising.solve(corruption, Weights::RECONSTRUCTION, denoising.rank()).unwrap().encoder;
@@ -63,7 +63,7 @@ pub(crate) fn gap(a: &Array1<f64>, b: &Array1<f64>) -> f64 {
     largest(&(a - b))
 }
 
-/// `book/lbr.md`, fact LBR A11, and A12 for the centring of labels; also with fewer samples than dimensions.
+/// Fact LBR A11 of `book/lbr.md`, and LBR A12 for the centring of labels; also with fewer samples than dimensions.
 #[test]
 fn the_alignment_from_covariances_is_that_from_samples() {
     for (n, seed) in [(300, 2), (30, 3)] {
@@ -77,11 +77,12 @@ fn the_alignment_from_covariances_is_that_from_samples() {
     }
 }
 
-/// `book/lbr.md`, fact LBR A12: codes of all dimensions have the `R^2` of the samples, computed without codes.
+/// Fact LBR A12 of `book/lbr.md`: codes of all dimensions have the `R^2` of the samples, which is computed without
+/// codes.
 #[test]
 fn alignment_is_non_decreasing_and_ends_at_the_least_squares_fit_of_the_samples() {
     let (x, mut labels) = problem(300, 4);
-    // The labels must not be fully determined by the samples, or any wrong formula that ends at 1 would pass.
+    // The labels must not be fully determined by the samples; otherwise any wrong formula that ends at 1 would pass.
     labels.iter_mut().step_by(3).enumerate().for_each(|(i, label)| *label = (i % CLASSES) as u8);
     let y = one_hot(&labels, CLASSES);
     let energy = (&y - &y.mean_axis(Axis(0)).unwrap()).mapv(|value| value * value).sum();
@@ -96,7 +97,7 @@ fn alignment_is_non_decreasing_and_ends_at_the_least_squares_fit_of_the_samples(
     }
 }
 
-/// `book/lbr.md`, facts A12 and, for a matrix that is a multiple of the identity, C3.
+/// Facts LBR A12 and, for a matrix that is a multiple of the identity, LBR C3 of `book/lbr.md`.
 #[test]
 fn masks_that_drop_nothing_and_isotropic_noise_change_no_alignment() {
     let (x, labels) = problem(300, 5);
@@ -112,7 +113,7 @@ fn masks_that_drop_nothing_and_isotropic_noise_change_no_alignment() {
     assert!(impact.iter().all(|impact| impact.abs() < 1e-6));
 }
 
-/// `book/lbr.md`, fact LBR A12.
+/// Fact LBR A12 of `book/lbr.md`.
 #[test]
 fn the_scale_of_the_samples_changes_no_alignment() {
     let (x, labels) = problem(300, 6);
@@ -150,19 +151,19 @@ fn impact_is_relative_to_the_alignment_without_noise() {
 fn labels_uncorrelated_with_the_samples_are_refused() {
     let (x, _) = problem(60, 8);
     let one_class = denoising(&x, &[2; 60]).alignment(&Corruption::None);
-    let expected = "labels: expected some that vary with the samples, got none that do";
+    let expected = "labels: expected labels that correlate with the samples, got uncorrelated labels";
     assert_eq!(one_class.unwrap_err().to_string(), expected);
 }
 
-/// Each sample stands in both of its classes, so the labels vary with nothing; what sums of many roundings make of it
-/// is divided by deviations down to the smallest that count.
+/// Each sample occurs once in each of the two classes, so the labels are uncorrelated with the samples. The remaining
+/// rounding errors are divided by standard deviations as small as the smallest that counts as nonzero.
 #[test]
 fn labels_with_only_rounding_errors_as_covariance_are_refused() {
     for (n, seed, falls) in [(40, 11, 0.9), (3_000, 12, 0.9), (3_000, 13, 0.51), (9_000, 14, 0.5)] {
         let mut noise = Noise::new(seed);
         let scales = Array1::from_shape_fn(50, |i| f64::powi(falls, i as i32));
         let once = noise.normal(n, 50).dot(&noise.normal(50, 50)) * &scales + 3.0;
-        // The second halves come in another order.
+        // The second copy of the samples is in reverse order.
         let twice =
             ndarray::concatenate![Axis(0), once, once.select(Axis(0), &(0..n).rev().collect::<Vec<_>>())];
         let labels: Vec<u8> = (0..2 * n).map(|row| u8::from(row >= n)).collect();
@@ -176,7 +177,8 @@ fn labels_with_only_rounding_errors_as_covariance_are_refused() {
     }
 }
 
-/// The label lies along the last component alone: an impact relative to what rounding leaves before it would be huge.
+/// Only the last component is correlated with the label. The alignment of the components before it must be exactly
+/// zero, because an impact relative to rounding errors would be huge.
 #[test]
 fn an_alignment_of_rounding_errors_is_exactly_zero() {
     let n = 64;

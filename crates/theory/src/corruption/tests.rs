@@ -1,9 +1,9 @@
-//! Moments of corruptions against sampled ones, and invalid corruptions.
+//! Tests of the moments of corruptions against sampled ones, and of invalid corruptions.
 
 use super::*;
 use crate::noise::Noise;
 
-/// Every kind, for images of one or two channels of 4 × 5 pixels.
+/// Every kind of corruption, for images of one or two channels of 4 × 5 pixels.
 fn corruptions(channels: usize) -> Vec<Corruption> {
     let image = [channels, 4, 5];
     let root = Noise::new(1).normal(channels * 20, 3);
@@ -24,7 +24,7 @@ fn error(got: &Array2<f64>, expected: &Array2<f64>) -> f64 {
     (got - expected).iter().map(|gap| gap * gap).sum::<f64>().sqrt()
 }
 
-/// The errors of the sampled mean and second moment after some draws for each of few images.
+/// The errors of the sampled mean and second moment after `draws` draws for each of a few images.
 fn sampling_errors(corruption: &Corruption, d: usize, draws: usize, noise: &mut Noise) -> [f64; 2] {
     let x = Noise::new(2).normal(3, d);
     let covariance = x.t().dot(&x) / 3.0;
@@ -38,7 +38,7 @@ fn sampling_errors(corruption: &Corruption, d: usize, draws: usize, noise: &mut 
     [error(&mean, &(c * x)), error(&second, &corruption.second_moment(covariance.view()).unwrap())]
 }
 
-/// `book/lbr.md`, fact LBR A9.
+/// Fact LBR A9 of `book/lbr.md`.
 #[test]
 fn sampled_moments_approach_the_exact_ones_with_the_root_of_the_draws() {
     let mut noise = Noise::new(3);
@@ -52,8 +52,8 @@ fn sampled_moments_approach_the_exact_ones_with_the_root_of_the_draws() {
         let few = sampling_errors(&corruption, d, 40, &mut noise);
         let many = sampling_errors(&corruption, d, 40 * 64, &mut noise);
         for (few, many) in few.into_iter().zip(many) {
-            // The ratio is 8 on average. An error of hundreds of entries, of which no more than about three are
-            // independent for a noise of rank three, varies by less than a factor of three either way.
+            // The ratio is 8 on average. An error of hundreds of entries, of which at most about three are independent
+            // for a noise of rank three, varies by less than a factor of three in either direction.
             assert!(few / many > 8.0 / 3.0 && few / many < 24.0, "{corruption:?}: {few} then {many}");
         }
     }
@@ -100,7 +100,7 @@ fn noise_along_rows_agrees_with_the_second_moment() {
         let moments = corruption.moments(d).unwrap();
         let mut added = corruption.second_moment(covariance.view()).unwrap() - moments.whole * &covariance;
         match (moments.along(rows.view(), covariance.view()), &moments.added) {
-            // Sums of 40 products of a few units.
+            // Sums of 40 products of values of magnitude 1.
             (Some(along), _) => assert!(error(&along, &rows.dot(&added)) < 1e5 * f64::EPSILON),
             (None, Added::Isotropic(variance)) => {
                 added.diag_mut().mapv_inplace(|entry| entry - variance);
@@ -126,11 +126,11 @@ fn invalid_corruptions_are_refused() {
     let large = Corruption::PatchMask { image: [3, 3, 4], patch: 1, drop: 0.5 };
     assert_eq!(
         complaint(large),
-        "masked image: expected an image of 12 elements, as the samples have, got 3 × 3 × 4"
+        "masked image: expected an image of 12 elements, the width of the samples, got 3 × 3 × 4"
     );
     let fixed = |patch, kept| Corruption::FixedCount { image, patch, kept };
     assert_eq!(complaint(fixed(2, 1)), "patch: expected a side that divides 3 and 4, got 2");
-    assert_eq!(complaint(fixed(1, 13)), "patches that are kept: expected 1 to 12, got 13");
+    assert_eq!(complaint(fixed(1, 13)), "kept patches: expected 1 to 12, got 13");
     assert!(fixed(1, 0).mean_factor(12).is_err());
     let negative = complaint(Corruption::Gaussian { std: -1.0 });
     assert_eq!(
@@ -149,10 +149,10 @@ fn invalid_noise_covariances_are_refused() {
     let skew = complaint(ndarray::array![[1.0, 0.5], [0.0, 1.0]]);
     assert_eq!(
         skew,
-        "covariance of the noise: expected a symmetric matrix, got 0.5 in row 0, column 1 and 0 opposite"
+        "covariance of the noise: expected a symmetric matrix, got 0.5 at [0, 1] and 0 at [1, 0]"
     );
     let negative = complaint(ndarray::array![[1.0, 0.0], [0.0, -1.0]]);
-    assert!(negative.contains("no noise has a negative variance"), "{negative}");
+    assert!(negative.contains("a covariance has no negative eigenvalue"), "{negative}");
     assert_eq!(complaint(Array2::eye(3)), "covariance of the noise: expected 2 columns, got 3");
     let rank_one = Corruption::Additive { covariance: Array2::ones((2, 2)) };
     assert!(rank_one.mean_factor(2).is_ok());

@@ -1,4 +1,4 @@
-//! Corrupted samples along the principal components of the clean ones.
+//! Moments of corrupted samples in the basis of the principal components of the clean ones.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis, concatenate};
 
@@ -14,7 +14,7 @@ pub(super) struct Corrupted {
     outside: Option<Outside>,
 }
 
-/// The Schur complement of `M` in the span, along the components.
+/// The Schur complement of `M` in the span, in the basis of the components.
 enum Second {
     /// Isotropic noise: the diagonal, `[r]`.
     Diagonal(Array1<f64>),
@@ -22,11 +22,11 @@ enum Second {
     Factored(Array2<f64>),
 }
 
-/// Directions in which only corrupted samples have variance.
+/// Directions in which only the corrupted samples have variance.
 struct Outside {
     /// Orthonormal rows, `[q, d]`.
     directions: Array2<f64>,
-    /// The best prediction of the noise in the span from the noise outside, transposed: `[q, r]`.
+    /// The matrix of the best prediction of the noise in the span from the noise outside, transposed: `[q, r]`.
     response: Array2<f64>,
 }
 
@@ -56,12 +56,13 @@ impl Corrupted {
         };
         second.diag_mut().scaled_add(1.0, &diagonal);
         let what = "second moment of the corrupted samples";
-        let hint = "this corruption leaves directions empty; add a little noise to the samples";
+        let hint = "some directions have no variance after the corruption; add a little noise to the samples";
         let second = Second::Factored(linalg::cholesky(what, hint, second)?);
         Ok(Self { mean_factor: moments.mean_factor, second, outside })
     }
 
-    /// All `mu`, descending, and the columns of `V^T` along the first `r` components, `[r, r]`, with `V M V^T = I`.
+    /// All `mu`, descending, and the columns of `V^T` in the basis of the first `r` components, `[r, r]`, with
+    /// `V M V^T = I`.
     pub(super) fn directions(
         &self,
         samples: &Denoising,
@@ -97,15 +98,15 @@ impl Corrupted {
         }
     }
 
-    /// An orthonormal basis `W: [r, r]` of columns, best first, for which the codes of *clean* samples, scaled to
+    /// An orthonormal basis `W: [r, r]` of columns, best first, such that the codes of *clean* samples, scaled to
     /// variance 1 along each component, span the columns of `diag(s)^(-1/2) W`.
     ///
-    /// With `T = L^-1 diag(s) = U sigma W^T` the best encoder is `L^-T U`, so a whitened clean sample sees it as
-    /// `diag(s)^(1/2) L^-T U = diag(s)^(-1/2) T^T U = diag(s)^(-1/2) W sigma`: there is no need of `U`, nor to undo
-    /// `L`. `None` if the order is that of the components.
+    /// With `T = L^-1 diag(s) = U sigma W^T`, the best encoder is `L^-T U`. For a whitened clean sample the encoder is
+    /// `diag(s)^(1/2) L^-T U = diag(s)^(-1/2) T^T U = diag(s)^(-1/2) W sigma`, so neither `U` nor another solve with
+    /// `L` is needed. `None` if the basis is that of the components, in their order.
     pub(super) fn decoded(self, samples: &Denoising) -> Result<Option<Array2<f64>>> {
         match self.second {
-            // s^2 / (whole s + variance) increases with s.
+            // s^2 / (whole s + variance) increases with s, so the order of the components is kept.
             Second::Diagonal(_) => Ok(None),
             Second::Factored(l) => {
                 let t = linalg::inverse_of_lower(l.view()) * &samples.variances;
@@ -113,6 +114,26 @@ impl Corrupted {
                 let gram = linalg::gram_of_lower(t.view());
                 drop(t);
                 let vectors = linalg::eigen("denoised second moment", gram)?.vectors;
+                Ok(Some(vectors.reversed_axes()))
+            }
+        }
+    }
+
+    /// An orthonormal basis of columns, `[r, r]`, best first, that the codes of joint embedding span for *clean* samples,
+    /// scaled to variance 1 along each component.
+    ///
+    /// With `T = L^-1 diag(s)^(1/2) = U sigma W^T`, the best encoder is `L^-T U`, and for a whitened clean sample it is
+    /// `diag(s)^(1/2) L^-T U = T^T U = W sigma`. `None` if the basis is that of the components, in their order.
+    pub(super) fn embedded(self, samples: &Denoising) -> Result<Option<Array2<f64>>> {
+        match self.second {
+            // s / (whole s + variance) does not decrease with s, so the order of the components is kept.
+            Second::Diagonal(_) => Ok(None),
+            Second::Factored(l) => {
+                let t = linalg::inverse_of_lower(l.view()) * &samples.variances.mapv(f64::sqrt);
+                drop(l);
+                let gram = linalg::gram_of_lower(t.view());
+                drop(t);
+                let vectors = linalg::eigen("agreement of two views", gram)?.vectors;
                 Ok(Some(vectors.reversed_axes()))
             }
         }
@@ -140,8 +161,8 @@ impl Corrupted {
 
 /// Subtracts from `second: [r, r]` the part of the noise that is predictable from the noise outside of the span.
 ///
-/// `noise: [d, d]` is the lower triangle of the noise along all components. Directions in which it is zero are
-/// ignored.
+/// `noise: [d, d]` is the lower triangle of the noise covariance in the basis of all components. Directions in which it
+/// is zero are ignored.
 fn take_outside(
     second: &mut Array2<f64>,
     noise: ArrayView2<'_, f64>,

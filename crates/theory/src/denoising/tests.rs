@@ -1,4 +1,4 @@
-//! The closed form against samples of the noise, against other codes, and against its special cases.
+//! Tests of the closed form against sampled noise, against other codes, and against its special cases.
 
 use super::*;
 use crate::LinearFront;
@@ -53,7 +53,7 @@ impl Problem {
         Denoising::new(&self.moments).unwrap()
     }
 
-    /// The two errors on one draw of the noise.
+    /// The two errors for one draw of the noise.
     fn sampled(&self, denoiser: &Denoiser, corruption: &Corruption, noise: &mut Noise) -> [f64; 2] {
         let codes = noise.corrupted(self.x.view(), corruption).dot(&denoiser.encoder.t());
         let labels = crate::evaluation::one_hot(&self.labels, CLASSES);
@@ -73,10 +73,11 @@ const WEIGHTS: [Weights; 3] = [
     Weights { reconstruction: 0.0, labels: 1.0 },
 ];
 
-/// Sums of a few thousand products, after a whitening that amplifies rounding by the condition number, below a thousand.
+/// The tolerance for sums of a few thousand products after a whitening, which amplifies rounding by the condition
+/// number, below a thousand.
 const TOLERANCE: f64 = 1e6 * f64::EPSILON;
 
-/// `book/lbr.md`, fact LBR A8.
+/// Fact LBR A8 of `book/lbr.md`.
 #[test]
 fn the_loss_is_the_mean_over_draws_of_the_noise() {
     let problem = Problem::new(60, 2);
@@ -107,7 +108,7 @@ fn the_loss_is_the_mean_over_draws_of_the_noise() {
 
 #[test]
 fn the_expected_loss_at_the_optimum_is_minimal() {
-    // With fewer samples than dimensions, some directions have variance only through noise.
+    // With fewer samples than dimensions, only the noise has variance along some directions.
     for (n, seed) in [(100, 4), (20, 5)] {
         let denoising = Problem::new(n, seed).denoising();
         assert_eq!(denoising.rank(), 35.min(n - 1));
@@ -132,8 +133,8 @@ fn the_expected_loss_at_the_optimum_is_minimal() {
     }
 }
 
-/// `book/lbr.md`, fact LBR A10, in the scaled form of section 4.2 and smaller, with 4 draws per step and with 1:
-/// training uses draws, the loss is the expected one.
+/// Fact LBR A10 of `book/lbr.md`, in the scaled-down form of section 4.2 and smaller, with 4 draws per step and with 1.
+/// Training uses draws of the noise; the compared loss is the expected one.
 #[test]
 fn training_on_draws_of_the_noise_approaches_the_optimum_from_above() {
     let (n, d, k) = (64, 16, 4);
@@ -147,7 +148,7 @@ fn training_on_draws_of_the_noise_approaches_the_optimum_from_above() {
         let start = [noise.normal(k, d) / 4.0, noise.normal(d, k) / 4.0];
         let gaps = [1, 4].map(|views| {
             let [v, w] = adam(start.clone(), 0.01, 4_000, |[v, w]| {
-                // The gradient needs two sums over the draws, not the draws: M and E[x x~^T].
+                // The gradient needs only two sums over the draws: M and E[x x~^T].
                 let (mut second, mut cross) = (Array2::zeros((d, d)), Array2::zeros((d, d)));
                 for _ in 0..views {
                     let drawn = noise.corrupted(x.view(), &corruption);
@@ -221,7 +222,7 @@ fn only_anisotropic_noise_rotates_the_code_away_from_the_principal_components() 
             }
         }
         let isotropic = Corruption::Additive { covariance: 4.0 * Array2::<f64>::eye(36) };
-        // The first five directions, waves, are far apart.
+        // The eigenvalues of the first five directions, waves, are well separated.
         let angles = denoising.angles_to_principal_components(&isotropic, &[1, 2, 3]).unwrap();
         assert!(angles.iter().all(|&angle| angle < 1e-9), "{angles:?}");
     }
@@ -236,7 +237,10 @@ fn invalid_arguments_are_refused() {
     let at_most = complaint(Weights::RECONSTRUCTION, 36);
     assert_eq!(at_most, "dimensions of the code: expected 1 to 29, got 36");
     let none = complaint(Weights { reconstruction: 0.0, labels: 0.0 }, 1);
-    assert_eq!(none, "weights of the loss: expected at least 0, finite, one of them above 0, got 0 and 0");
+    assert_eq!(
+        none,
+        "weights of the loss: expected two finite weights of at least 0, not both 0, got 0 and 0"
+    );
     for bad in [-1.0, f64::NAN, f64::INFINITY] {
         complaint(Weights { reconstruction: bad, labels: 1.0 }, 1);
         complaint(Weights { reconstruction: 1.0, labels: bad }, 1);
@@ -248,5 +252,5 @@ fn invalid_arguments_are_refused() {
     assert!(denoising.expected_loss(&Corruption::None, square.view(), square.view()).is_err());
     let same = Moments::of(Array2::ones((3, 2)).view(), &[0, 1, 0], 2).unwrap();
     let message = Denoising::new(&same).map(|_| ()).unwrap_err().to_string();
-    assert_eq!(message, "samples: expected samples that differ, but all 3 rows are identical");
+    assert_eq!(message, "samples: expected at least two different rows, got 3 identical ones");
 }

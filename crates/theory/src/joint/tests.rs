@@ -1,4 +1,4 @@
-//! The sixteen settings of section 4.1 of `book/lbr.md`, and its facts A1 to A7.
+//! Tests in the sixteen settings of section 4.1 of `book/lbr.md`, for its facts LBR A1 to LBR A7.
 
 use super::*;
 use crate::adam::adam;
@@ -7,7 +7,7 @@ use crate::noise::Noise;
 const N: usize = 256;
 const LAMBDAS: [f64; 4] = [0.0, 0.1, 1.0, 10.0];
 
-/// Random signs, and two targets linear in them.
+/// Random signs, with two targets that are linear in them.
 fn problem(d: usize) -> (Array2<f64>, Array2<f64>) {
     let mut noise = Noise::new(d as u64);
     let x = noise.normal(N, d).mapv(|value| f64::from(value > 0.0));
@@ -29,7 +29,7 @@ fn of_code(x: &Array2<f64>, y: &Array2<f64>, lambda: f64, code: &JointCode) -> f
     loss(x, y, lambda, [&code.encoder, &code.decoder, &code.classifier])
 }
 
-/// `book/lbr.md`, fact LBR A1, and A6: the loss vanishes where it can.
+/// Facts LBR A1 and LBR A6 of `book/lbr.md`: the loss is zero where it can be.
 #[test]
 fn the_loss_at_the_optimum_is_the_optimum() {
     for d in [16, 512] {
@@ -48,7 +48,7 @@ fn the_loss_at_the_optimum_is_the_optimum() {
     }
 }
 
-/// `book/lbr.md`, fact LBR A2, for random weights and for small perturbations of the optimum.
+/// Fact LBR A2 of `book/lbr.md`, for random weights and for small perturbations of the optimum.
 #[test]
 fn no_random_weights_are_below_the_optimum() {
     let (x, y) = problem(16);
@@ -69,11 +69,11 @@ fn no_random_weights_are_below_the_optimum() {
     }
 }
 
-/// `book/lbr.md`, fact LBR A2, for training.
+/// Fact LBR A2 of `book/lbr.md`, for training.
 #[test]
 fn adam_reaches_the_optimum_and_never_falls_below_it() {
     let (x, y) = problem(16);
-    // Losses are invariant to rotations of the samples, so the 256 become 16, and no target column is lost.
+    // Losses are invariant to rotations of the samples, so 256 samples are reduced to 16 without changing the losses.
     let q = linalg::orthonormal(x.view());
     let (x, y) = (q.t().dot(&x), q.t().dot(&y));
     let optimum = JointOptimum::new(x.view(), y.view()).unwrap();
@@ -98,7 +98,7 @@ fn adam_reaches_the_optimum_and_never_falls_below_it() {
     }
 }
 
-/// `book/lbr.md`, fact LBR A4.
+/// Fact LBR A4 of `book/lbr.md`.
 #[test]
 fn much_reconstruction_is_principal_component_analysis() {
     let (x, y) = problem(16);
@@ -110,7 +110,7 @@ fn much_reconstruction_is_principal_component_analysis() {
     assert!(least > 1.0 - 1e-10, "{least}");
 }
 
-/// `book/lbr.md`, fact LBR A4, with targets that samples do not determine.
+/// Fact LBR A4 of `book/lbr.md`, with targets that the samples do not determine.
 #[test]
 fn no_reconstruction_is_regression_of_reduced_rank() {
     let (x, _) = problem(16);
@@ -127,7 +127,7 @@ fn no_reconstruction_is_regression_of_reduced_rank() {
     }
 }
 
-/// `book/lbr.md`, fact LBR A5.
+/// Fact LBR A5 of `book/lbr.md`.
 #[test]
 fn the_loss_decreases_with_the_dimensions_up_to_the_rank_of_the_targets() {
     let (x, y) = problem(16);
@@ -144,7 +144,8 @@ fn the_loss_decreases_with_the_dimensions_up_to_the_rank_of_the_targets() {
     }
 }
 
-/// `book/lbr.md`, fact LBR A7: by the generalised eigenvalues of `d × d` matrices, by `n × n` matrices, and by ours.
+/// Fact LBR A7 of `book/lbr.md`: compares generalised eigenvalues of `d × d` matrices, `n × n` matrices, and this
+/// closed form.
 #[test]
 fn two_other_methods_give_the_same_optimum() {
     let mut noise = Noise::new(6);

@@ -1,4 +1,4 @@
-//! Multiplication of large matrices by `faer`, which for f64 is several times faster than that of `ndarray`.
+//! Multiplication of large matrices by `faer`, which for f64 is several times faster than `ndarray`.
 
 use faer::linalg::matmul::{matmul, triangular};
 use faer::{Accum, MatMut, MatRef};
@@ -7,13 +7,14 @@ use triangular::BlockStructure::{Rectangular, TriangularLower, TriangularUpper};
 
 use super::parts;
 
-/// A `faer` view of a matrix, which must be row-major or column-major without gaps.
+/// A `faer` view of a matrix, which must be contiguous in row-major or column-major order.
 pub(crate) fn view(x: ArrayView2<'_, f64>) -> MatRef<'_, f64> {
     let (rows, columns) = x.dim();
     match (x.to_slice(), x.reversed_axes().to_slice()) {
         (Some(slice), _) => MatRef::from_row_major_slice(slice, rows, columns),
         (None, columns_in_order) => {
-            let slice = columns_in_order.expect("rows or columns of this crate's matrices have no gaps");
+            let slice =
+                columns_in_order.expect("the rows or the columns of this crate's matrices are contiguous");
             MatRef::from_column_major_slice(slice, rows, columns)
         }
     }
@@ -22,14 +23,14 @@ pub(crate) fn view(x: ArrayView2<'_, f64>) -> MatRef<'_, f64> {
 /// A mutable `faer` view of a matrix.
 pub(crate) fn view_mut(x: &mut Array2<f64>) -> MatMut<'_, f64> {
     let ((rows, columns), by_rows) = (x.dim(), x.is_standard_layout());
-    let slice = x.as_slice_memory_order_mut().expect("a matrix that is written has no gaps");
+    let slice = x.as_slice_memory_order_mut().expect("an output matrix is contiguous");
     match by_rows {
         true => MatMut::from_row_major_slice_mut(slice, rows, columns),
         false => MatMut::from_column_major_slice_mut(slice, rows, columns),
     }
 }
 
-/// The matrix in column-major order, copied unless it has that layout: a multiplication takes half as long with a
+/// The matrix in column-major order, copied unless it has that layout. A multiplication takes half as long with a
 /// column-major right factor (14 against 30 GFlop/s for 2,000 × 2,000 on one core), and a copy costs little.
 fn by_columns(x: ArrayView2<'_, f64>) -> CowArray<'_, f64, Ix2> {
     let transposed = x.reversed_axes();
@@ -39,7 +40,7 @@ fn by_columns(x: ArrayView2<'_, f64>) -> CowArray<'_, f64, Ix2> {
     }
 }
 
-/// `a b`
+/// The matrix product `a b`.
 pub(crate) fn dot(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Array2<f64> {
     let mut product = Array2::zeros((a.nrows(), b.ncols()));
     let (b, par) = (by_columns(b), parts(a.nrows().max(b.ncols())));
@@ -47,7 +48,7 @@ pub(crate) fn dot(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Array2<f64>
     product
 }
 
-/// The lower triangle of a symmetric product `a b`, with zeros above; half the work of [`dot`].
+/// The lower triangle of a symmetric product `a b`, with zeros above; it takes half the work of [`dot`].
 pub(crate) fn lower_dot(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Array2<f64> {
     let mut product = Array2::zeros((a.nrows(), b.ncols()));
     add_lower_dot(&mut product, a, b, 1.0);
@@ -66,7 +67,8 @@ pub(crate) fn add_lower_dot(
     triangular::matmul(sum, into, Accum::Add, a, Rectangular, b, Rectangular, scale, par);
 }
 
-/// The lower triangle of `l^T l` for a lower triangular `l`, with zeros above: a third of the work of [`lower_dot`].
+/// The lower triangle of `l^T l` for a lower triangular `l`, with zeros above; it takes a third of the work of
+/// [`lower_dot`].
 pub(crate) fn gram_of_lower(l: ArrayView2<'_, f64>) -> Array2<f64> {
     let mut gram = Array2::zeros(l.dim());
     let (l, par) = (view(l), parts(l.nrows()));
@@ -104,7 +106,7 @@ mod tests {
         Array2::from_shape_fn(x.dim(), |(i, j)| if j <= i { x[[i, j]] } else { 0.0 })
     }
 
-    /// Sums of at most 40 products of a few units.
+    /// Compares sums of at most 40 products of values of magnitude 1.
     fn assert_close(got: &Array2<f64>, expected: &Array2<f64>) {
         let worst = largest(&(got - expected));
         assert!(worst < 40.0 * 25.0 * f64::EPSILON, "{worst:e}");

@@ -1,4 +1,4 @@
-//! The closed form against its special cases, against random codes, and against perturbations of itself.
+//! Tests of the closed form against its special cases, against random codes, and against perturbations of itself.
 
 use super::*;
 use crate::Ridge;
@@ -9,11 +9,11 @@ const N: usize = 60;
 const CLASSES: usize = 4;
 const LAMBDAS: [f64; 6] = [0.0, 0.1, 0.5, 0.9, 0.99, 1.0];
 
-/// Sums of 420 products of values of a few units, after a whitening that amplifies rounding errors by the ratio of
-/// the largest deviation to the smallest, below 40.
+/// The tolerance for sums of 420 products of values of magnitude 1, after a whitening, which amplifies rounding errors
+/// by the ratio of the largest standard deviation to the smallest, below 40.
 const TOLERANCE: f64 = 420.0 * 40.0 * f64::EPSILON;
 
-/// Seven pixels: six with class means and a falling spectrum, far from zero, and one that is constant.
+/// Seven pixels: six with class means and a decreasing spectrum, far from zero, and one that is constant.
 struct Problem {
     x: Array2<f64>,
     labels: Vec<u8>,
@@ -109,7 +109,7 @@ fn at_lambda_0_the_remaining_dimensions_are_those_of_the_limit() {
     let problem = Problem::new(7);
     for k in 1..=6 {
         let [at, near] = [0.0, 1e-9].map(|lambda| problem.front().solve(lambda, k).unwrap());
-        // The errors are smooth in lambda, with slopes of a few units over gaps of a tenth.
+        // The errors are smooth in lambda, with slopes of magnitude 1 over gaps of a tenth.
         assert!((at.mse - near.mse).abs() < 1e-7 && (at.one_hot_mse - near.one_hot_mse).abs() < 1e-7, "{k}");
     }
 }
@@ -203,7 +203,7 @@ fn invalid_arguments_are_refused() {
     assert!(front.solve(f64::NAN, 1).is_err());
     let same = Moments::of(Array2::ones((3, 2)).view(), &[0, 1, 0], 2).unwrap();
     let message = LinearFront::new(&same, 1.0).map(|_| ()).unwrap_err().to_string();
-    assert_eq!(message, "samples: expected samples that differ, but all 3 rows are identical");
+    assert_eq!(message, "samples: expected at least two different rows, got 3 identical ones");
     let model = front.solve(0.5, 2).unwrap();
     assert!(model.evaluate(problem.x.view(), &[0]).is_err());
     assert!(model.codes(columns(problem.x.view(), ..3)).is_err());

@@ -1,4 +1,4 @@
-//! Tests of the checker: mistakes that a large output, noise or equal shares could hide.
+//! Tests of the gradient check: mistakes that a large output, noise or equal components of a direction could hide.
 
 use super::*;
 
@@ -23,7 +23,7 @@ fn a_kink_or_a_jump_below_a_large_output_is_not_taken_for_rounding() {
             assert!(is_expected && error.to_string().contains("input 0 at [0]"), "{constant}: {error}");
         }
     }
-    // The central difference of |x| at 0 is zero too.
+    // The central difference of |x| at 0 is also zero.
     let symmetric = check([f64::abs, |x| if x == 0.0 { 0.0 } else { x.signum() }], 0.0);
     assert!(matches!(symmetric, Err(Error::NotSmooth { roughness: Roughness::Kink, .. })), "{symmetric:?}");
 }
@@ -42,7 +42,7 @@ fn an_unresolved_input_is_refused_even_if_others_are_resolved() {
         matches!(&hidden, Err(Error::Unresolved { input, elements: 1, .. }) if input == "input 1"),
         "{hidden:?}"
     );
-    // A derivative that is zero up to the rounding of the others: a constant is added before a mean is subtracted.
+    // A derivative that is zero up to the rounding of other terms: a constant is added before a mean is subtracted.
     let centred = gradcheck(
         |[x, offset]| {
             let y = x.add(&offset)?;
@@ -56,7 +56,7 @@ fn an_unresolved_input_is_refused_even_if_others_are_resolved() {
 
 #[test]
 fn directions_give_every_element_a_different_weight() {
-    // Elements of equal shares could change places unseen.
+    // With equal components, exchanged gradients of two elements would not be detected.
     let values: Vec<f64> = (0..64).map(|place| f64::from(place) / 64.0 + 0.1).collect();
     for place in 0..63 {
         let swapped = GradCheck::new().directions(1).check(
@@ -71,7 +71,7 @@ fn directions_give_every_element_a_different_weight() {
     }
 }
 
-/// `2 x`, whose gradients of an element and the next one are exchanged.
+/// `2 x`, with the gradients of each element and the next one exchanged.
 #[derive(Debug)]
 struct Swapped(usize);
 
@@ -90,7 +90,7 @@ impl Op<1> for Swapped {
 
 #[test]
 fn a_correct_gradient_is_accepted_if_two_samples_underestimate_the_noise() {
-    /// `3 x` with a fixed pseudo-random error of each evaluation, of at most 5e-9.
+    /// `3 x` plus a fixed pseudo-random error of at most 5e-9 in each evaluation.
     fn noisy(x: f64) -> f64 {
         let mut bits = x.to_bits().wrapping_mul(0x9e37_79b9_7f4a_7c15);
         bits = (bits ^ bits >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -1,8 +1,9 @@
-//! Attention of one head in `f32`: cache-sized tiles of scores, by matrix multiplications.
+//! Attention of one head in `f32`: cache-sized tiles of scores, computed by GEMMs.
 //!
 //! A tile holds the scores of some queries with some keys. In the forward pass each query keeps its running maximum and
-//! sum of exponentials; when a tile has a larger score, the sums are rescaled to it (online softmax: Milakov
-//! and Gimelshein, 2018, arXiv 1805.02867). The backward pass recomputes the scores, as FlashAttention does.
+//! sum of exponentials; when a tile has a larger score, the sums are rescaled to it (online softmax: Milakov and
+//! Gimelshein, 2018, arXiv 1805.02867). The backward pass recomputes the scores, as in FlashAttention (Dao et al.,
+//! 2022).
 
 use std::ops::Range;
 
@@ -11,10 +12,10 @@ use tensor::{Init, Matrix, gemm_f32, math, rows, vector};
 
 /// The maximum number of queries of a tile.
 const QUERIES: usize = 128;
-/// The maximum number of keys of a tile. Two or three tiles of 144 KiB fit into the L2 cache; wider tiles amortise
-/// packing better.
+/// The maximum number of keys of a tile. Two or three tiles of 144 KiB fit into the L2 cache; wider tiles amortise the
+/// cost of packing better.
 const KEYS: usize = 288;
-const TOGETHER: &str = "the features of a head lie together";
+const TOGETHER: &str = "the features of a head are contiguous";
 
 /// A contiguous matrix `[t, d]`.
 pub(super) struct Rows {
@@ -63,7 +64,7 @@ impl Rows {
     }
 }
 
-/// Splits `0..t` into parts of nearly equal length.
+/// Splits `0..t` into ranges of nearly equal length, at most `most`.
 fn tiles(t: usize, most: usize) -> impl Iterator<Item = Range<usize>> {
     let length = t.div_ceil(t.div_ceil(most).max(1)).max(1);
     (0..t).step_by(length).map(move |first| first..t.min(first + length))
@@ -91,7 +92,7 @@ pub(super) fn forward([q, k, v]: &[Rows; 3], mut y: ArrayViewMut2<'_, f32>, lse:
             for ((scores, weights), (out, (most, sum))) in per_key.zip(per_query) {
                 let before = *most;
                 *most = before.max(rows::largest(scores));
-                // While all scores are minus infinity there is nothing to rescale.
+                // While all scores are minus infinity, there is nothing to rescale.
                 let shift = if *most == f32::NEG_INFINITY { 0.0 } else { *most };
                 vector::map(scores, weights, move |score| math::exp(score - shift));
                 let shrink = math::exp(before - shift);
@@ -110,7 +111,7 @@ pub(super) fn forward([q, k, v]: &[Rows; 3], mut y: ArrayViewMut2<'_, f32>, lse:
     }
 }
 
-/// Writes the gradients of the unscaled queries, the keys and the values.
+/// Writes the gradients with respect to the unscaled queries, the keys and the values.
 pub(super) fn backward(
     [q, k, v]: &[Rows; 3],
     [y, dy]: [&Rows; 2],
@@ -135,7 +136,7 @@ pub(super) fn backward(
                 vector::map(&scores[places.clone()], &mut weights[places.clone()], move |score| {
                     math::exp(score - row_lse)
                 });
-                // The gradients of the scores overwrite the scores.
+                // The score gradients overwrite the scores.
                 let (weights, dweights) = (&weights[places.clone()], &dweights[places.clone()]);
                 vector::map2(weights, dweights, &mut scores[places], move |weight, dweight| {
                     weight * (dweight - inner)

@@ -1,22 +1,23 @@
-//! Attention of few tokens and narrow heads in `f32`, vectorised across heads: one head per lane.
+//! Attention for few tokens and narrow heads in `f32`, vectorised across heads: one head per vector lane.
 //!
-//! The matrix multiplications of such heads would be too small to fill a vector. Here the same element of all
-//! heads of some examples is contiguous, and the inner loops run over the heads.
+//! The matrix multiplications of such heads are too small to fill a vector. Here, the same element of all heads of some
+//! examples is contiguous, and the inner loops run over the heads.
 
 use tensor::{each_isa, math, rows};
 
 /// The minimum number of lanes of a task: four AVX-512 registers.
 const LANES: usize = 64;
-/// The maximum width of a head and number of elements of one part of a head for which this is faster than GEMM.
+/// The maximum width of a head, and the maximum number of elements of one part of a head, for which this is faster than
+/// GEMM.
 const WIDEST: usize = 16;
 const LARGEST: usize = 512;
 
-/// The sizes that all examples share.
+/// The sizes shared by all examples.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sizes {
     t: usize,
     n_heads: usize,
-    /// Features of a head.
+    /// The number of features of a head.
     width: usize,
 }
 
@@ -44,8 +45,7 @@ impl Sizes {
         (self.width as f32).sqrt().recip()
     }
 
-    /// The offsets of one token of all heads in a packed tensor `[n, t, parts, n_heads, width]`, example after
-    /// example.
+    /// The offsets of one token of all heads in a packed tensor `[n, t, parts, n_heads, width]`, example by example.
     #[inline(always)]
     fn starts(self, token: usize, [part, parts]: [usize; 2], lanes: usize) -> impl Iterator<Item = usize> {
         (0..lanes / self.n_heads)
@@ -153,7 +153,7 @@ each_isa! {
     }
 }
 
-/// Computes `y` and the log-sum-exp of each row of scores.
+/// Computes `y` `[n, t, d]` and the log-sum-exp of each row of scores from the packed `qkv` `[n, t, 3 d]`.
 pub(super) fn forward(qkv: &[f32], y: &mut [f32], lse: &mut [f32], sizes: Sizes) {
     let lse = lse.chunks_mut(sizes.heads() * sizes.t);
     let tasks = qkv.chunks(sizes.task(3)).zip(y.chunks_mut(sizes.task(1)).zip(lse));
@@ -222,7 +222,7 @@ each_isa! {
     }
 }
 
-/// The gradient with respect to queries, keys and values, from the inputs and outputs of [`forward`].
+/// Computes the packed gradient `[n, t, 3 d]` of queries, keys and values from the inputs and outputs of [`forward`].
 pub(super) fn backward([qkv, y, lse, dy]: [&[f32]; 4], dqkv: &mut [f32], sizes: Sizes) {
     let saved = y.chunks(sizes.task(1)).zip(lse.chunks(sizes.heads() * sizes.t));
     let tasks = qkv.chunks(sizes.task(3)).zip(saved).zip(dy.chunks(sizes.task(1)));

@@ -1,13 +1,13 @@
-//! Kernel launches of attention and of its gradient.
+//! Kernel launches of attention and its gradient.
 
 use tensor::gpu::{Argument, Call, Grid};
 use tensor::{DType, Result, Tensor};
 
 use super::Attention;
 
-/// The sizes of the heads as passed to kernels.
+/// The sizes of the heads in the form that kernels take.
 struct Heads {
-    /// The number of heads of all examples, and the number of tokens of each.
+    /// The number of heads of all examples, and the number of tokens of each example.
     sizes: [u32; 2],
     width: usize,
     words: [u32; 4],
@@ -21,7 +21,7 @@ impl Heads {
         Ok(Self { sizes: [call.size(n * op.n_heads)?, words[1]], width, words })
     }
 
-    /// The smallest head width of a tiled kernel that fits; `None` for the naive kernel, which supports any width.
+    /// The smallest head width for which a tiled kernel exists and that fits; `None` selects the naive kernel.
     fn tile(&self, call: Call<'_>) -> Option<usize> {
         [64, 128].into_iter().find(|&width| self.width <= width && !call.traits().plain)
     }
@@ -31,7 +31,7 @@ impl Heads {
         Grid { blocks: [heads, t.div_ceil(tokens_of_block), 1], threads: [threads, 1, 1], shared: 0 }
     }
 
-    /// One thread for each token of each head, with `values` shared-memory elements for each feature.
+    /// A grid with one thread for each token of each head, with `values` elements of shared memory for each feature.
     fn a_thread_for_each(&self, values: usize) -> Grid {
         /// The shared memory that every GPU supports per block.
         const SHARED: usize = 48 << 10;
@@ -40,7 +40,7 @@ impl Heads {
         Grid { shared: threads as usize * of_thread, ..self.grid(threads, threads) }
     }
 
-    /// One warp for each token of each head.
+    /// A grid with one warp for each token of each head.
     fn a_warp_for_each(&self) -> Grid {
         self.grid(4, 128)
     }
@@ -66,7 +66,7 @@ pub(super) fn backward(
 ) -> Result<()> {
     let heads = Heads::of(call, op, qkv)?;
     let words = Argument::Words(&heads.words);
-    // `dy . y` of each query.
+    // `dy . y` for each query.
     let deltas = call.scratch(lse.shape(), DType::F32)?;
     let arguments = [Argument::Out(&deltas), Argument::In(y), Argument::In(dy), words];
     call.launch("attention_grad_deltas", heads.a_warp_for_each(), &arguments)?;

@@ -29,8 +29,8 @@ impl Cases<3, 3> for BatchNorm {
     }
 
     fn kinks() -> Vec<Kink<Self, 3>> {
-        // With a weight of zero all outputs are zero, where the derivative of ReLU is: what is left of the gradient of x
-        // is 1 / 2 from the mean and twice the deviation from the variance.
+        // With a weight of zero, all outputs are zero, where the derivative of ReLU is zero. The remaining gradient of
+        // x is 1/2 from the mean, and twice the deviation from the variance.
         let op = BatchNorm { eps: 1.0, activation: FusedActivation::Relu };
         let x = Tensor::from_slice(&[-1.0, 1.0], &[2, 1]).expect("two elements");
         let zero = Tensor::zeros(&[1], DType::F64);
@@ -75,8 +75,8 @@ fn of_shape(shape: BoxedStrategy<Vec<usize>>) -> BoxedStrategy<Case<BatchNorm, 3
         .boxed()
 }
 
-/// A weight and a bias with which normalised values of at least 0.2 and at most 2.2 in magnitude become outputs of at least
-/// 0.05: most channels have outputs of both signs, some are above zero or below it.
+/// A weight and a bias that map normalised values of magnitude 0.2 to 2.2 to outputs of magnitude 0.05 or more. Most
+/// channels then have outputs of both signs, some only positive or only negative ones.
 pub(crate) fn away_from_kinks(channels: usize) -> [BoxedStrategy<Tensor>; 2] {
     let of = |values: Vec<f64>| {
         Tensor::from_slice(&values, &[values.len()]).expect("one element for each channel")

@@ -1,7 +1,7 @@
 //! Batch normalisation in `f32`: parallel per-channel sums and element-wise maps.
 //!
-//! `x` is `[n, c, plane]`. With planes of more than one element a channel is a list of rows; with planes of one
-//! element it is a column, and strips of columns are read together. Every sum has a fixed order.
+//! `x` is `[n, c, plane]`. If a plane has more than one element, a channel is a list of rows; otherwise it is a column,
+//! and several columns are read together. Every sum has a fixed order.
 
 use std::ops::Range;
 
@@ -11,16 +11,16 @@ use tensor::{FusedActivation, Map2, rows};
 use crate::moments::Moments as Exact;
 use crate::ops::relu::ReluGrad;
 
-/// The number of columns summed together.
+/// The number of columns that are summed together.
 const STRIP: usize = 64;
-/// The number of rows of one partial sum over columns, and of one task.
+/// The number of rows in one partial sum over columns, and in one task.
 const BLOCK: usize = 64;
 
 /// The memory layout of `[n, c, ..]`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Layout {
     channels: usize,
-    /// Elements of one channel of one example.
+    /// The number of elements of one channel of one example.
     plane: usize,
 }
 
@@ -29,7 +29,7 @@ impl Layout {
         Self { channels: shape[1], plane: shape[2..].iter().product() }
     }
 
-    /// The layout of one plane.
+    /// The layout of a single plane.
     pub(crate) fn of_plane(plane: usize) -> Self {
         Self { channels: 1, plane }
     }
@@ -39,7 +39,7 @@ impl Layout {
         x.chunks_exact(self.plane).skip(channel).step_by(self.channels)
     }
 
-    /// The number of elements of one task of a map.
+    /// The number of elements in one task of an element-wise map.
     fn task(self) -> usize {
         self.channels * if self.plane == 1 { BLOCK } else { self.plane }
     }
@@ -55,7 +55,7 @@ pub(crate) struct Norm<'a> {
 }
 
 impl<'a> Norm<'a> {
-    /// The normalisation of some channels.
+    /// The normalisation of a range of channels.
     pub(crate) fn of(self, channels: Range<usize>) -> Self {
         let of = |values: &'a [f32]| &values[channels.clone()];
         Self { mean: of(self.mean), rstd: of(self.rstd), scale: of(self.scale), shift: of(self.shift) }
@@ -67,8 +67,8 @@ pub(crate) fn scales(weight: &[f32], rstd: &[f32]) -> Vec<f32> {
     weight.iter().zip(rstd).map(|(weight, rstd)| weight * rstd).collect()
 }
 
-/// `with_gate!(activation, gate => expression)`: the expression with the function `gate(y, dy)`, which maps the
-/// gradient `dy` with respect to the output of the activation to the gradient with respect to its input `y`.
+/// `with_gate!(activation, gate => expression)` evaluates the expression with the function `gate(y, dy)`, which maps
+/// the gradient `dy` with respect to the output of the activation to the gradient with respect to its input `y`.
 macro_rules! with_gate {
     ($activation:expr, $gate:ident => $expression:expr) => {
         match $activation {
@@ -94,8 +94,8 @@ struct Moments {
 }
 
 impl Moments {
-    /// Merges the moments of a group (Chan, Golub and LeVeque, 1983, doi 10.2307/2683386). Only the difference of the means
-    /// is used, so values far from zero lose no precision.
+    /// Merges the moments of a group (Chan, Golub and LeVeque, 1983, doi 10.2307/2683386). Only the difference of the
+    /// means is used, so values far from zero lose no precision.
     fn join(&mut self, count: usize, mean: f64, squares: f64) {
         let (count, step) = (count as f64, mean - self.mean);
         let total = self.count + count;
@@ -104,7 +104,7 @@ impl Moments {
         self.count = total;
     }
 
-    /// Merges a group by its moments in 32 bits, or by its elements where the squares overflow 32 bits.
+    /// Merges a group by its moments in 32 bits, or element by element if the squares overflow 32 bits.
     #[inline(always)]
     fn join_group(&mut self, mean: f32, squares: f32, x: impl ExactSizeIterator<Item = f32> + Clone) {
         if squares.is_finite() {
@@ -115,7 +115,7 @@ impl Moments {
     }
 }
 
-/// The moments of each channel; each group is read twice while it is in the cache.
+/// The moments of each channel. Each group is read twice, the second time from the cache.
 fn moments(x: &[f32], layout: Layout) -> Vec<Moments> {
     let mut moments = vec![Moments::default(); layout.channels];
     if layout.plane == 1 {
@@ -192,14 +192,14 @@ pub(crate) fn normalise(
 /// `z` is computed first: where `x` is huge, `of_z rstd` would underflow.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Gradient {
-    /// The scale of the normalisation too.
+    /// The factor of `dy`, which is also the scale of the normalisation.
     pub(crate) of_dy: f32,
     pub(crate) of_z: f32,
     pub(crate) of_x: f32,
     pub(crate) mean: f32,
     pub(crate) rstd: f32,
     pub(crate) shift: f32,
-    /// The bias, for the gradient of an activation.
+    /// The bias, needed for the gradient of the activation.
     pub(crate) bias: f32,
 }
 
@@ -212,7 +212,8 @@ impl Gradient {
     }
 }
 
-/// `dx` from the [`Gradient`] of each channel, where `dy` is the gradient with respect to the output of the activation.
+/// Computes `dx` from the [`Gradient`] coefficients of each channel; `dy` is the gradient with respect to the output of
+/// the activation.
 pub(crate) fn gradient(
     x: &[f32],
     dy: &[f32],
@@ -232,7 +233,7 @@ tensor::each_isa! {
     fn moments_of_planes(x: &[f32], layout: Layout, channel: usize, moments: &mut Moments) {
         for x in layout.planes(x, channel) {
             let first = rows::sum(x, x, |x, _| x) / x.len() as f32;
-            // Corrects the rounding of the first sum, so that equal values have no deviation.
+            // The correction for the rounding of the first sum, so that equal values have zero deviation.
             let mean = first + rows::sum(x, x, |x, _| x - first) / x.len() as f32;
             let squares = rows::sum(x, x, |x, _| (x - mean) * (x - mean));
             moments.join_group(mean, squares, x.iter().copied());
@@ -249,7 +250,7 @@ tensor::each_isa! {
                 means.iter_mut().zip(row).for_each(|(mean, &x)| *mean += x);
             }
             means.iter_mut().for_each(|mean| *mean /= count);
-            // Corrects the rounding of the first sums, so that equal values have no deviation.
+            // The correction for the rounding of the first sums, so that equal values have zero deviation.
             for row in rows() {
                 let terms = rests.iter_mut().zip(&means).zip(row);
                 terms.for_each(|((rest, &mean), &x)| *rest += x - mean);
@@ -313,7 +314,7 @@ tensor::each_isa! {
         }
     }
 
-    /// [`normalise`] on one thread, with the activation `f`.
+    /// [`normalise`] for one task, with the activation `f`.
     pub(crate) fn normalise_task<F: Unary>(x: &[f32], y: &mut [f32], norm: Norm<'_>, layout: Layout, f: F) {
         let channels = || norm.mean.iter().zip(norm.scale).zip(norm.shift);
         if layout.plane == 1 {
@@ -331,7 +332,7 @@ tensor::each_isa! {
         }
     }
 
-    /// [`gradient`] on one thread.
+    /// [`gradient`] for one task.
     pub(crate) fn gradient_task<G: Binary>(
         x_and_dy: [&[f32]; 2],
         dx: &mut [f32],

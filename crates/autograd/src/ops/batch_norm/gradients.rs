@@ -10,7 +10,7 @@ use super::{normalised, relu_flag};
 use crate::launch::channels::{over_channels, over_elements};
 use crate::ops::relu::ReluGrad;
 
-/// The gradient with respect to the normalised values, from that with respect to the output of the activation, `dy`.
+/// The gradient with respect to the input of the activation, from the gradient `dy` with respect to its output.
 fn before_activation<A: Real>(
     activation: FusedActivation,
     x: &ArrayViewD<'_, A>,
@@ -26,7 +26,8 @@ fn before_activation<A: Real>(
 }
 
 /// The gradients of `weight` and `bias`, from `x`, `weight`, `bias`, `mean`, `rstd` and `dy`: `sum(dy z)`, with `z` the
-/// normalised `x`, and `sum(dy)` over each channel. In the accumulator type, because `dx` uses them too.
+/// normalised `x`, and `sum(dy)` over each channel. They are in the accumulator type, because `dx` is computed from
+/// them.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BatchNormGradAffine {
     pub(crate) activation: FusedActivation,

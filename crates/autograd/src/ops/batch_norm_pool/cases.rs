@@ -40,8 +40,9 @@ impl Cases<3, 3> for BatchNormPool {
             inputs: [Tensor::zeros(&[1, 1, 1, 2], DType::F64), number(1.0), number(bias)],
             gradients: [dx.to_vec(), vec![0.0], vec![dbias]],
         };
-        // A window of two equal pixels, both zero after the normalisation: the first takes the gradient, of which the mean
-        // takes one half from both; the output `mean` adds one half. With a bias of zero the ReLU is at its kink.
+        // A window of two pixels that are both zero after the normalisation. The first pixel gets the gradient, from
+        // which the gradient through the mean subtracts one half for both; the output `mean` adds one half. With a bias
+        // of zero, the ReLU is at its kink.
         vec![of(1.0, [1.0, 0.0], 1.0), of(0.0, [0.5, 0.5], 0.0)]
     }
 
@@ -82,8 +83,8 @@ fn of_images(shape: [usize; 4]) -> BoxedStrategy<Case<BatchNormPool, 3>> {
         .boxed()
 }
 
-/// Images whose pixels are at least 0.06 apart within 3 x 3 neighbours and at least 0.4 from the mean of their channel, so
-/// that no finite difference changes a maximum or its sign.
+/// Images whose pixels differ by at least 0.06 within 3 x 3 neighbours, and by at least 0.4 from the mean of their
+/// channel, so that finite differences change neither a maximum nor its sign.
 fn apart([n, c, h, w]: [usize; 4]) -> BoxedStrategy<Tensor> {
     let count = n * h * w;
     let run = if count < 12 { 1..2usize } else { 1..5usize };
@@ -95,7 +96,7 @@ fn apart([n, c, h, w]: [usize; 4]) -> BoxedStrategy<Tensor> {
         .prop_map(move |(run, step, offsets)| {
             let pixel = |(place, offset): (usize, f64)| {
                 let (plane, row, column) = (place / (h * w), place / w % h, place % w);
-                // Magnitudes differ within 3 x 3 pixels; signs change after some pixels of the channel.
+                // Magnitudes differ within 3 x 3 pixels; the sign alternates every `run` pixels of the channel.
                 let rank = (step * (row % 3 * 3 + column % 3) + plane) % 9;
                 let within_channel = plane / c * h * w + place % (h * w);
                 let sign = if within_channel / run % 2 == 0 { 1.0 } else { -1.0 };

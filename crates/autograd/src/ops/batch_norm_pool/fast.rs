@@ -1,7 +1,7 @@
 //! Batch normalisation with max-pooling and ReLU in `f32`, one plane of the images at a time.
 //!
-//! A plane is normalised into a buffer that stays in the cache and pooled there; the backward pass does the same, and
-//! spreads the gradient of the outputs over a second buffer. The sums run over whole planes, in the order of
+//! A plane is normalised into a buffer that stays in the cache and is pooled there. The backward pass normalises again
+//! and scatters the gradient of the outputs into a second buffer. The sums run over whole planes, in the order of
 //! [`batch_norm::fast`](crate::ops::batch_norm::fast).
 
 use tensor::{FusedActivation, Map2, rows};
@@ -10,11 +10,11 @@ use crate::ops::batch_norm::fast::{self, Gradient, Layout, Norm};
 use crate::ops::max_pool2d::windows::{Largest, Plan, scatter};
 use crate::ops::relu::ReluGrad;
 
-/// The planes of images with their normalisation and their windows.
+/// The planes of a batch of images, with their normalisation and their windows.
 pub(super) struct Planes<'a> {
     norm: Norm<'a>,
     plan: Plan<'a>,
-    /// Elements of a plane.
+    /// The number of elements of a plane.
     len: usize,
     channels: usize,
     images: usize,
@@ -41,7 +41,7 @@ impl<'a> Planes<'a> {
         Buffers { normalised: of(len), maxima: of(windows), place_of: of(windows), gradient: of(len) }
     }
 
-    /// The maxima of the normalised plane, and their indices.
+    /// Computes the maxima of the normalised plane and their indices.
     fn maxima(&self, x: &[f32], channel: usize, buffers: &mut Buffers) {
         let Buffers { normalised, maxima, place_of, .. } = buffers;
         let (norm, layout) = (self.norm.of(channel..channel + 1), Layout::of_plane(self.len));
@@ -49,7 +49,7 @@ impl<'a> Planes<'a> {
         self.plan.of_plane(normalised, [maxima, place_of]);
     }
 
-    /// The gradient with respect to the normalised plane, from that with respect to its outputs.
+    /// Computes the gradient with respect to the normalised plane from that with respect to its outputs.
     fn gradient_of_plane(&self, x: &[f32], dy: &[f32], channel: usize, buffers: &mut Buffers) {
         self.maxima(x, channel, buffers);
         let Buffers { maxima, place_of, gradient, .. } = buffers;

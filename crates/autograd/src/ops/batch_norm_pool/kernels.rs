@@ -12,7 +12,7 @@ use crate::ops::batch_norm::{BatchNorm, normalised};
 use crate::ops::max_pool2d::windows::{Largest, LargestGrad};
 use crate::ops::relu::ReluGrad;
 
-/// `y`, and the mean, the unbiased variance and the rstd of each channel.
+/// Computes `y`, and the mean, the unbiased variance and the rstd of each channel.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pooled<'a> {
     pub(super) eps: f64,
@@ -68,7 +68,8 @@ impl Kernel<3, 4> for Pooled<'_> {
     }
 }
 
-/// The gradient with respect to the normalised values `[n, c, h, w]`, from the gradient `dy` with respect to the outputs.
+/// The gradient with respect to the normalised values `[n, c, h, w]`, from the gradient `dy` with respect to the
+/// outputs.
 fn before_pool<A: Real>(
     largest: &Largest,
     x: &ArrayViewD<'_, A>,
@@ -82,7 +83,7 @@ fn before_pool<A: Real>(
     dy
 }
 
-/// Whether the shapes are those of `x`, of values of each channel and of `dy`.
+/// Whether the shapes match: images `x`, one value for each channel in each of `of_channels`, and outputs `dy`.
 fn fit(largest: &Largest, x: &[usize], of_channels: &[&[usize]], dy: &[usize]) -> bool {
     let is_pooled = |[y, _]: [Vec<usize>; 2]| y == dy;
     largest.shapes([x]).is_ok_and(is_pooled) && of_channels.iter().all(|shape| *shape == [x[1]])
@@ -90,7 +91,7 @@ fn fit(largest: &Largest, x: &[usize], of_channels: &[&[usize]], dy: &[usize]) -
 
 const EXPECTED: &str = "the inputs and outputs of batch_norm_pool";
 
-/// The gradients of `weight` and `bias`, as [`BatchNormGradAffine`].
+/// The gradients of `weight` and `bias`, as in [`BatchNormGradAffine`].
 #[derive(Debug, Clone, Copy)]
 pub(super) struct GradAffine<'a> {
     pub(super) largest: &'a Largest,
@@ -148,7 +149,7 @@ impl Kernel<6, 2> for GradAffine<'_> {
     }
 }
 
-/// The gradient of `x`, as [`BatchNormGradInput`](crate::ops::batch_norm::gradients::BatchNormGradInput).
+/// The gradient of `x`, as in [`BatchNormGradInput`](crate::ops::batch_norm::gradients::BatchNormGradInput).
 #[derive(Debug, Clone, Copy)]
 pub(super) struct GradInput<'a> {
     pub(super) largest: &'a Largest,

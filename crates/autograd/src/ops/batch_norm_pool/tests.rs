@@ -1,4 +1,4 @@
-//! Tests of batch normalisation with max-pooling and ReLU against the operations that it replaces.
+//! Tests of the fused batch normalisation, max-pooling and ReLU against the three separate operations.
 
 use tensor::random::Stream;
 use tensor::{DType, Tensor, with_references};
@@ -8,7 +8,7 @@ use crate::{Result, Tape, Var};
 
 const EPS: f64 = 1e-5;
 
-/// Outputs and gradients of a function of `x`, `weight` and `bias`, as bits.
+/// The bits of the outputs and gradients of a function of `x`, `weight` and `bias`.
 fn bits(
     inputs: &[Tensor; 3],
     f: impl for<'t> Fn(&Var<'t>, [&Var<'t>; 2]) -> Result<[Var<'t>; 3]>,
@@ -26,7 +26,7 @@ fn bits(
     all.map(|tensor| tensor.to_f64_vec().into_iter().map(f64::to_bits).collect()).collect()
 }
 
-/// Images with ties, of which one channel is constant.
+/// Images with ties; one channel is constant.
 fn inputs(shape: [usize; 4], dtype: DType) -> [Tensor; 3] {
     let (c, plane) = (shape[1], shape[2] * shape[3]);
     let mut words = Stream::new(1, "pixels").sequence(0);

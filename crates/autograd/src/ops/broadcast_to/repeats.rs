@@ -1,16 +1,16 @@
-//! The fast paths of repeating a tensor along any of its axes, and of the sum over them.
+//! Fast paths: repeats a tensor along any of its axes, and sums over such axes.
 //!
-//! Axes are `(length, stride)` pairs that walk over the large tensor, outermost first; the stride is that of the small one,
-//! zero where it is repeated. Axes that one stride walks are one, so neither loop below is short by accident.
+//! Axes are `(length, stride)` pairs of the large tensor, outermost first. The stride is that of the small tensor, and
+//! zero where it is repeated. Axes that can be merged are merged, which makes the inner loops as long as possible.
 
 use tensor::rows;
 
-/// Elements that a task takes at least.
+/// The minimum number of elements of a task.
 const TASK: usize = 4096;
-/// Terms of a sum that is taken one after the other; a longer one would be rounded too often.
+/// The maximum number of terms of a sequential sum; longer ones would accumulate too many rounding errors.
 pub(super) const MAX_TERMS: usize = 64;
 
-/// `y`, the elements of `x` repeated.
+/// Writes the repeated elements of `x` to `y`.
 pub(super) fn repeat(x: &[f32], y: &mut [f32], axes: &[(usize, usize)]) {
     let Some((&(length, stride), inner)) = axes.split_first() else {
         return y.copy_from_slice(x);
@@ -29,7 +29,7 @@ fn repeat_one(x: &[f32], y: &mut [f32], axes: &[(usize, usize)]) {
         [] => y[0] = x[0],
         [(length, 1)] => y.copy_from_slice(&x[..length]),
         [(_, 0)] => y.fill(x[0]),
-        // The length is a constant here, so that two stores of a vector take the place of a loop.
+        // The constant length 2 lets the compiler use vector stores instead of an inner loop.
         [(_, 1), (2, 0)] => y.as_chunks_mut::<2>().0.iter_mut().zip(x).for_each(|(y, &x)| *y = [x; 2]),
         [(length, 0), ref inner @ ..] => {
             let (first, others) = y.split_at_mut(y.len() / length);
@@ -44,7 +44,7 @@ fn repeat_one(x: &[f32], y: &mut [f32], axes: &[(usize, usize)]) {
     }
 }
 
-/// `y`, the sums of at most [`MAX_TERMS`] elements of `x` each.
+/// Writes sums of at most [`MAX_TERMS`] elements of `x` each to `y`.
 pub(super) fn sum(x: &[f32], y: &mut [f32], axes: &[(usize, usize)]) {
     y.fill(0.0);
     match axes.split_first() {
@@ -61,7 +61,7 @@ pub(super) fn sum(x: &[f32], y: &mut [f32], axes: &[(usize, usize)]) {
     }
 }
 
-/// Adds the elements of `x` to what they are summed into.
+/// Adds each element of `x` to its sum in `y`.
 fn add(x: &[f32], y: &mut [f32], axes: &[(usize, usize)]) {
     match *axes {
         [] => y[0] += x[0],

@@ -2,12 +2,12 @@
 
 use tensor::conv::Convolution;
 
-/// Stride and padding of a convolution, rows first. The padding is of zeros, on both sides.
+/// Stride and padding of a convolution, rows first. The padding is with zeros, on both sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Geometry {
     /// The stride along rows and columns.
     pub stride: [usize; 2],
-    /// The rows and columns of zeros before and after the image.
+    /// The rows and columns of zeros on each side of the image.
     pub padding: [usize; 2],
 }
 
@@ -17,7 +17,7 @@ impl Geometry {
         Self { stride: [stride; 2], padding: [padding; 2] }
     }
 
-    /// The sizes of the convolution of an image `[n, c, h, w]` with a weight `[o, c, kh, kw]`, if they fit.
+    /// The sizes of the convolution of an image `[n, c, h, w]` with a weight `[o, c, kh, kw]`, if the shapes match.
     pub(crate) fn sizes(self, x: &[usize], weight: &[usize]) -> Option<Convolution> {
         let (&[n, c, h, w], &[o, c_of_weight, kh, kw]) = (x, weight) else { return None };
         if c != c_of_weight {
@@ -36,7 +36,7 @@ impl Geometry {
         format!("[n, c, h, w] and [o, c, kh, kw] with {fits} (stride {sh} x {sw}, padding {ph} x {pw})")
     }
 
-    /// The pixel that `tap` of the kernel reads for the output pixel `at`; none in the padding.
+    /// The pixel that offset `tap` of the kernel reads for output pixel `at`; `None` in the padding.
     pub(crate) fn pixel(self, at: [usize; 2], tap: [usize; 2], image: [usize; 2]) -> Option<[usize; 2]> {
         let along = |axis: usize| {
             let place = (at[axis] * self.stride[axis] + tap[axis]).checked_sub(self.padding[axis])?;

@@ -1,6 +1,6 @@
 //! The convolution and its two gradients as kernels.
 //!
-//! Each reference walks over output pixels and the kernel offsets; it differs in what it adds to what.
+//! Each reference loops over output pixels and kernel offsets; they differ in the element that is accumulated.
 
 use ndarray::{Array1, Array4, ArrayD, ArrayView4, ArrayViewD, Axis, Ix4, IxDyn};
 use tensor::conv::{self, Convolution, Epilogue};
@@ -29,7 +29,7 @@ pub(crate) fn convolved<A: Real>(
     y.into_dyn()
 }
 
-/// Calls `read` for every output and input channel, output pixel and tap that reads a pixel.
+/// Calls `read` for every combination of output channel, input channel, output pixel and tap that reads a pixel.
 fn for_each_read(
     geometry: Geometry,
     sizes: Convolution,
@@ -50,7 +50,7 @@ pub(crate) fn of_rank_4<A: Real>(x: ArrayViewD<'_, A>) -> ArrayView4<'_, A> {
     x.into_dimensionality::<Ix4>().expect("the shapes were checked")
 }
 
-/// `x` plus one bias for each channel, if there is a bias.
+/// `x` plus the bias of each channel, if there is a bias.
 pub(crate) fn with_bias<A: Real>(x: ArrayD<A>, bias: Option<ArrayViewD<'_, A>>) -> ArrayD<A> {
     match bias {
         Some(bias) => x + bias.insert_axis(Axis(1)).insert_axis(Axis(2)),
@@ -58,7 +58,7 @@ pub(crate) fn with_bias<A: Real>(x: ArrayD<A>, bias: Option<ArrayViewD<'_, A>>) 
     }
 }
 
-/// From `dy [n, o, out]` and a weight `[o, c, kernel]`, the gradient with respect to an image `[n, c, image]`.
+/// Computes the gradient with respect to images `[n, c, image]` from `dy [n, o, out]` and a weight `[o, c, kernel]`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ConvGradInput {
     pub(crate) geometry: Geometry,
@@ -66,7 +66,7 @@ pub(crate) struct ConvGradInput {
 }
 
 impl ConvGradInput {
-    /// The sizes of the forward convolution whose input gradient this computes, if the shapes fit.
+    /// The sizes of the forward convolution whose input gradient this computes, if the shapes match.
     pub(crate) fn sizes(&self, dy: &[usize], weight: &[usize]) -> Option<Convolution> {
         let (&[n, o, out_h, out_w], &[o_of_weight, c, _, _]) = (dy, weight) else { return None };
         let sizes = self.geometry.sizes(&[n, c, self.image[0], self.image[1]], weight)?;
@@ -125,7 +125,7 @@ impl Kernel<2, 1> for ConvGradInput {
     }
 }
 
-/// From `x [n, c, image]` and `dy [n, o, out]`, the gradient with respect to a weight `[o, c, kernel]`.
+/// Computes the gradient with respect to a weight `[o, c, kernel]` from `x [n, c, image]` and `dy [n, o, out]`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ConvGradWeight {
     pub(crate) geometry: Geometry,

@@ -1,4 +1,4 @@
-//! The launches of a convolution and of its two gradients.
+//! Kernel launches of the convolution and its two gradients.
 
 use tensor::conv::Convolution;
 use tensor::gpu::{Argument, Call};
@@ -7,10 +7,10 @@ use tensor::{DType, Result, Tensor};
 use crate::launch::parts::{sum_of_parts, terms_of_part};
 use crate::launch::tile::{Epilogue, epilogue_arguments, launch_product};
 
-/// The struct that kernels take.
+/// The struct of sizes that kernels take.
 fn words(call: Call<'_>, sizes: Convolution) -> Result<[u32; 13]> {
     let Convolution { n, c, image: [h, w], o, kernel: [kh, kw], stride, padding, out: [oh, ow] } = sizes;
-    // What kernels count beside these.
+    // Products of sizes that kernels compute in 32 bits.
     for count in [n * h * w, n * oh * ow, c.max(o) * kh * kw] {
         call.size(count)?;
     }
@@ -22,7 +22,7 @@ fn words(call: Call<'_>, sizes: Convolution) -> Result<[u32; 13]> {
     Ok(words)
 }
 
-/// `y = activation(the convolution of x with weight + bias)`
+/// Launches `y = activation(conv2d(x, weight) + bias)`.
 pub(crate) fn convolve(
     call: Call<'_>,
     [x, weight]: [&Tensor; 2],
@@ -37,7 +37,7 @@ pub(crate) fn convolve(
     launch_product(call, "conv2d", [sizes.o, pixels, 1], &arguments)
 }
 
-/// `dx = activation(the gradient with respect to the images + bias)`, which is a transposed convolution.
+/// Launches `dx = activation(input gradient + bias)`, which is a transposed convolution.
 pub(crate) fn grad_input(
     call: Call<'_>,
     [dy, weight]: [&Tensor; 2],
@@ -48,20 +48,21 @@ pub(crate) fn grad_input(
     let (words, [bias, what]) = (words(call, sizes)?, epilogue_arguments(epilogue, dy));
     let arguments =
         [Argument::Out(dx), Argument::In(dy), Argument::In(weight), bias, what, Argument::Words(&words)];
-    // The pixels of an image fall into phases by their remainder modulo the stride; this is the size of the largest.
+    // The pixels of an image are divided into phases by their remainder modulo the stride; this is the size of the
+    // largest.
     let pixels = |axis: usize| sizes.image[axis].div_ceil(sizes.stride[axis]);
     let (pixels, phases) = (sizes.n * pixels(0) * pixels(1), sizes.stride[0] * sizes.stride[1]);
     launch_product(call, "conv2d_grad_input", [sizes.c, pixels, phases], &arguments)
 }
 
-/// The gradient with respect to the weight: the pixels in parts, and the parts added up in order.
+/// Launches the gradient with respect to the weight: partial sums over pixels, which are then added in order.
 pub(crate) fn grad_weight(
     call: Call<'_>,
     [x, dy]: [&Tensor; 2],
     dweight: &Tensor,
     sizes: Convolution,
 ) -> Result<()> {
-    /// Pixels that are worth a part: a multiple of what every tile takes in one step.
+    /// The minimum number of pixels of a part, a multiple of the pixels that each tile takes per step.
     const PIXELS: usize = 96;
     let (rows, columns) = (sizes.o, sizes.c * sizes.kernel[0] * sizes.kernel[1]);
     let pixels = sizes.n * sizes.out[0] * sizes.out[1];

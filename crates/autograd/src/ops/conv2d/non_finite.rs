@@ -1,8 +1,9 @@
-//! The fast paths of a convolution and its gradients, correct also for infinite and NaN elements.
+//! The fast paths of a convolution and its gradients, corrected for infinite and NaN elements.
 //!
-//! A GEMM stores the padding as zeros, and zero times infinity is NaN. So a non-finite element of the factor that is
-//! multiplied by the padding is replaced by ±1 in the GEMM; its true contribution is added afterwards where it meets a
-//! pixel of the image, and outweighs the replacement. All functions return `false` if the sizes do not suit a GEMM.
+//! A GEMM stores the padding as zeros, and zero times infinity is NaN. So non-finite elements of the factor that is
+//! multiplied by the padding are replaced by ±1 in the GEMM. Their true contributions are added afterwards, for the
+//! pixels of the image only; being non-finite, they make the replacements irrelevant. All functions return `false` if a
+//! GEMM does not support the sizes.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -10,7 +11,7 @@ use std::ops::Range;
 use tensor::conv::{self, Convolution, Epilogue};
 use tensor::{FusedActivation, vector};
 
-/// `y = activation(bias + x * weight)`
+/// `y = activation(bias + conv2d(x, weight))`
 pub(crate) fn conv2d(
     y: &mut [f32],
     [x, weight]: [&[f32]; 2],
@@ -36,7 +37,7 @@ pub(crate) fn conv2d(
     true
 }
 
-/// The gradient with respect to the images from `dy`; with an epilogue, a transposed convolution.
+/// The gradient with respect to the images from `dy` and the weight. With an epilogue it is a transposed convolution.
 pub(crate) fn grad_input(
     dx: &mut [f32],
     [dy, weight]: [&[f32]; 2],
@@ -64,7 +65,7 @@ pub(super) fn grad_weight(dweight: &mut [f32], [x, dy]: [&[f32]; 2], sizes: Conv
         return false;
     }
     conv::conv2d_grad_weight_f32(dweight, x, dy, sizes);
-    // What is not finite in `dy` meets a pixel or the padding under every tap, and leaves no sum finite.
+    // A non-finite element of `dy` makes all sums that contain it non-finite, and every tap has it in its sum.
     if sizes.padding == [0; 2] || all_finite(dweight) {
         return true;
     }
@@ -97,8 +98,8 @@ pub(super) fn grad_weight(dweight: &mut [f32], [x, dy]: [&[f32]; 2], sizes: Conv
     true
 }
 
-/// The elements, with non-finite ones replaced by 1 or -1, and the indices of those. Zero cannot replace them: its product
-/// with an infinity of the other factor is NaN.
+/// The elements with non-finite ones replaced by 1 or -1, and the indices of the replaced elements. The replacement
+/// must not be zero, because zero times an infinity of the other factor is NaN.
 struct Parts<'a> {
     finite: Cow<'a, [f32]>,
     others: Others,
@@ -118,12 +119,12 @@ impl<'a> Parts<'a> {
 }
 
 fn all_finite(elements: &[f32]) -> bool {
-    // Zero times a finite number is zero, times any other NaN.
+    // Zero times a finite number is zero; zero times infinity or NaN is NaN.
     vector::sum2(elements, elements, |x, _| 0.0 * x) == 0.0
 }
 
 impl Others {
-    /// The epilogue of the GEMMs: without the activation if terms are added afterwards.
+    /// The epilogue of the GEMMs, without the activation if terms are added afterwards.
     fn of_products<'a>(&self, epilogue: Epilogue<'a>) -> Epilogue<'a> {
         if self.0.is_empty() {
             epilogue
@@ -139,8 +140,9 @@ impl Others {
     }
 }
 
-/// Calls `run` for each run of adjacent output pixels for which the weight at this index is multiplied by a pixel of the
-/// image, with its start in the output, its start in the images, where its pixels are a stride apart, and its length.
+/// Calls `run` for each run of adjacent output pixels for which the weight at index `place` is multiplied by a pixel of
+/// the image. Its arguments are the start of the run in the output, its start in the images, where its pixels are one
+/// stride apart, and its length.
 fn for_each_run(sizes: Convolution, place: usize, mut run: impl FnMut(usize, usize, usize)) {
     let Convolution { n: images, c: channels, image: [h, w], o: outputs, kernel, stride, padding, out } =
         sizes;
@@ -164,7 +166,7 @@ fn for_each_run(sizes: Convolution, place: usize, mut run: impl FnMut(usize, usi
     }
 }
 
-/// The four indices of an element, for these lengths of the last three axes.
+/// The four indices of element `place`, where the last three axes have these lengths.
 fn indices(place: usize, [a, b, c]: [usize; 3]) -> [usize; 4] {
     [place / (a * b * c), place / (b * c) % a, place / c % b, place % c]
 }
@@ -182,7 +184,7 @@ mod tests {
     use crate::testing::shrink::Then;
     use crate::{Error, Result};
 
-    /// Numbers of one decimal, below 2 in size, a few of them not finite.
+    /// Values with one decimal, below 2 in magnitude, a few of them non-finite.
     fn elements(shape: &[usize]) -> BoxedStrategy<Tensor> {
         let shape = shape.to_vec();
         let odd = select(vec![f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 0.0]);
@@ -192,9 +194,9 @@ mod tests {
             .boxed()
     }
 
-    /// The fast path and the reference of a kernel whose results are sums of up to `n` terms. Finite results may differ by
-    /// rounding: either side is off by at most `n` times half an epsilon of the sum of the terms' sizes, `4 n`. What is not
-    /// finite may not differ at all.
+    /// Compares the fast path and the reference of a kernel whose results are sums of up to `n` terms. Finite results
+    /// may differ by rounding: each side has an error of at most `n` times half an epsilon times the sum of the
+    /// magnitudes of the terms, `4 n`. Non-finite results must be equal.
     fn agree<const N: usize>(kernel: &impl Kernel<N, 1>, inputs: [&Tensor; N], n: usize) -> Result<()> {
         let ([fast], [slow]) = (run(kernel, inputs)?, run_reference(kernel, inputs)?);
         let allowed = (4 * n * n) as f64 * f64::from(f32::EPSILON);

@@ -1,4 +1,4 @@
-//! Convolutions for evaluation, whose weights are prepared once.
+//! Convolutions for evaluation, whose weights are transformed once.
 
 use ndarray::{ArrayD, ArrayViewD};
 use tensor::conv::{Epilogue, PreparedWeight};
@@ -9,27 +9,28 @@ use super::{Conv2d, Geometry, non_finite};
 use crate::ops::batch_norm_running::rstd_of;
 use crate::{Error, Result, Var};
 
-/// A convolution with a bias in `f32` on the CPU, for tapes without gradients.
+/// A convolution with a bias in `f32` on the CPU, for use on tapes without gradients.
 ///
-/// A batch norm with running statistics that follows it is a scale and a shift for each output channel, so it becomes part
-/// of weight and bias: two passes over the outputs less. The last bits differ from those of two operations.
+/// A batch norm with running statistics after the convolution is a scale and a shift for each output channel, so it is
+/// folded into the weight and the bias, which saves two passes over the outputs. The last bits differ from those of two
+/// separate operations.
 #[derive(Debug)]
 pub struct PreparedConv2d {
     weight: PreparedWeight,
     bias: Tensor,
     geometry: Geometry,
-    /// Products may store the padding as zeros.
+    /// Whether the weight is finite, so that a GEMM may multiply the padding as zeros.
     is_finite: bool,
 }
 
 /// The parameters `[c]` and running statistics of a batch norm.
 #[derive(Debug, Clone)]
 pub struct RunningNorm {
-    /// The weight and the bias, if there are any.
+    /// The weight and the bias, if the batch norm has them.
     pub affine: Option<[Tensor; 2]>,
-    /// The mean.
+    /// The running mean.
     pub mean: Tensor,
-    /// The variance.
+    /// The running variance.
     pub variance: Tensor,
     /// Added to the variance.
     pub eps: f64,
@@ -57,10 +58,10 @@ impl RunningNorm {
 }
 
 impl PreparedConv2d {
-    /// Prepares a convolution, with the batch norm that follows it if there is one.
+    /// Prepares a convolution and the batch norm that follows it, if any.
     ///
     /// # Errors
-    /// If a shape does not fit, or the weight is not of `f32` on the CPU.
+    /// If shapes do not match, or the weight is not an `f32` tensor on the CPU.
     pub fn new(
         weight: &Tensor,
         bias: Option<&Tensor>,
@@ -140,10 +141,11 @@ impl Kernel<3, 1> for Prepared<'_> {
 }
 
 impl<'t> Var<'t> {
-    /// The convolution of these images, then a ReLU if `activation` is one, as a constant.
+    /// The convolution of these images `[n, c, h, w]` with the prepared weight, followed by `activation`, as a
+    /// constant.
     ///
     /// # Errors
-    /// [`Error::NoGradient`] if the images have a gradient; if the shapes do not fit.
+    /// [`Error::NoGradient`] if the images have a gradient; or if the shapes do not match.
     pub fn conv2d_prepared(&self, conv: &PreparedConv2d, activation: FusedActivation) -> Result<Self> {
         if self.slot.is_some() {
             let why = "a prepared convolution is a constant; use `conv2d`, or a tape without gradients";

@@ -1,4 +1,4 @@
-//! Tests of the convolution: hand-computed results, refused shapes, and strides and paddings at their limits.
+//! Tests of the convolution: hand-computed results, invalid shapes, and extreme strides and paddings.
 
 use tensor::{DType, FusedActivation, Tensor};
 
@@ -47,7 +47,7 @@ fn a_stride_and_a_padding_far_longer_than_the_image_are_legal_and_sizes_that_ove
         let [weight, bias] =
             [&[1, 1, 1, 1][..], &[1]].map(|shape| tape.input(&Tensor::full(2.0, shape, dtype)));
         let y = x.conv2d(&weight, &bias, Geometry::square(1 << 30, 1 << 31)).unwrap();
-        // Output 2 of 5 along each axis reads the first pixel.
+        // Output 2 of 5 along each axis reads the first pixel of the image.
         let expected: Vec<f64> = (0..25).map(|place| if place == 12 { 4.0 } else { 2.0 }).collect();
         assert_eq!((y.shape(), y.value().to_f64_vec()), (&[1, 1, 5, 5][..], expected));
         let gradients = tape.backward_from(&y, Tensor::full(1.0, &[1, 1, 5, 5], dtype)).unwrap();

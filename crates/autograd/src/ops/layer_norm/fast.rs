@@ -11,7 +11,7 @@ tensor::each_isa! {
         let rows = x.chunks_exact(d).zip(y.chunks_exact_mut(d));
         for ((x, y), (mean_out, rstd_out)) in rows.zip(means.iter_mut().zip(rstds)) {
             let first = rows::sum(x, x, |x, _| x) / d as f32;
-            // Corrects the rounding of the first sum, so that equal values have no deviation.
+            // The correction for the rounding of the first sum, so that equal values have zero deviation.
             let mut mean = first + rows::sum(x, x, |x, _| x - first) / d as f32;
             let variance = rows::sum(x, x, |x, _| (x - mean) * (x - mean)) / d as f32;
             let mut rstd = 1.0 / (variance + eps).sqrt();

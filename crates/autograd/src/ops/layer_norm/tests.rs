@@ -43,11 +43,11 @@ fn equal_values_give_the_bias_and_huge_ones_keep_their_proportions() {
         }
         for size in [1e20, 1e30] {
             let (y, dweight) = normed(&[size, 0.0, 0.0, 0.0]);
-            // Deviations of 3/4 and -1/4 of the size, over sqrt(3)/4 of it.
+            // Deviations of 3/4 and -1/4 of the size, divided by the standard deviation, sqrt(3)/4 of it.
             let expected = [3f64.sqrt(), -1.0 / 3f64.sqrt(), -1.0 / 3f64.sqrt(), -1.0 / 3f64.sqrt()];
             for ((y, dweight), expected) in y.iter().zip(dweight).zip(expected) {
                 assert!((y - expected).abs() <= 8.0 * dtype.epsilon(), "{size:e} in {dtype}: {y}");
-                // The gradient of y^2 by the weight is 2 y^2, at most 6.
+                // The gradient of the sum of y^2 with respect to the weight is 2 y^2, at most 6.
                 let off = (dweight - 2.0 * expected * expected).abs();
                 assert!(off <= 6.0 * 8.0 * dtype.epsilon(), "{size:e} in {dtype}: {dweight}");
             }

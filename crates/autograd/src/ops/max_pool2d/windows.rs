@@ -11,10 +11,10 @@ use crate::Result;
 use crate::op::if_needed;
 use crate::ops::conv2d::of_rank_4;
 
-/// The maximum of each window, and its position `row * w + column` in its image: the first maximum in row-major
-/// order, or the first NaN if there is one.
+/// A kernel that computes the maximum of each window, and its position `row * w + column` in its image: the first
+/// maximum in row-major order, or the first NaN if there is one.
 ///
-/// The windows are all pairs of a range of rows and a range of columns, none of them empty.
+/// The windows are all pairs of a row range and a column range, none of them empty.
 #[derive(Debug, Clone)]
 pub struct Largest {
     pub(crate) image: [usize; 2],
@@ -23,7 +23,7 @@ pub struct Largest {
     pub(crate) columns: Vec<Range<usize>>,
 }
 
-/// The arrangement of windows, passed to GPU kernels instead of the ranges.
+/// The arrangement of windows, which is passed to GPU kernels instead of the ranges.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Windows {
     /// Windows of a fixed size with a stride.
@@ -50,10 +50,10 @@ impl Windows {
     }
 }
 
-/// The maximum number of rows and columns of windows, whose ranges are stored.
+/// The maximum number of row and column ranges that are stored.
 const MAX_LISTED: usize = 2 * MAX_PIXELS;
 
-/// Returns an error unless the number of windows is a valid size and their ranges can be stored, also for an empty batch.
+/// Returns an error unless the number of windows is a valid size and their ranges can be stored, even for no images.
 pub(crate) fn check_count([n, c, rows, columns]: [usize; 4]) -> tensor::Result<()> {
     elements(&[n, c, rows, columns])?;
     if rows.max(columns) > MAX_LISTED {
@@ -63,10 +63,10 @@ pub(crate) fn check_count([n, c, rows, columns]: [usize; 4]) -> tensor::Result<(
     Ok(())
 }
 
-/// The number of positions that `f32` represents exactly.
+/// The largest image whose pixel positions `f32` represents exactly.
 pub(crate) const MAX_PIXELS: usize = 1 << 24;
 
-/// Whether `x` replaces `largest`: the first NaN does and stays.
+/// Whether `x` replaces `largest`. The first NaN replaces it and is never replaced.
 #[inline(always)]
 fn replaces<A: Real>(x: A, largest: A) -> bool {
     (x > largest) | (x.is_nan() & !largest.is_nan())
@@ -147,9 +147,9 @@ impl Kernel<1, 2> for Largest {
 #[derive(Debug)]
 pub(crate) struct Plan<'a> {
     largest: &'a Largest,
-    /// Windows that are computed at once; the others are computed one by one.
+    /// The windows that are computed in vectors; all others are computed one by one.
     pairs: Range<usize>,
-    /// The columns of all windows.
+    /// The columns of all windows, as returned by [`steps_of`].
     steps: Vec<Vec<u32>>,
 }
 
@@ -158,7 +158,7 @@ impl<'a> Plan<'a> {
         Self { largest, pairs: pairs_of(&largest.columns), steps: steps_of(&largest.columns) }
     }
 
-    /// The windows of an image.
+    /// The number of windows of an image.
     pub(crate) fn n_windows(&self) -> usize {
         self.largest.rows.len() * self.largest.columns.len()
     }
@@ -175,7 +175,7 @@ impl<'a> Plan<'a> {
                 largest_of_windows(lines, width, rows.start * width, steps, [y, place_of]);
                 continue;
             }
-            // A single row is visited twice, which changes nothing.
+            // A window of a single row reads it twice, which does not change the result.
             let [top, bottom] = [rows.start, rows.end - 1].map(|row| &image[row * width..(row + 1) * width]);
             let first = [rows.start, rows.end - 1].map(|row| row * width);
             let out_of_pairs = [&mut y[pairs.clone()], &mut place_of[pairs.clone()]];
@@ -195,8 +195,8 @@ pub(crate) fn scatter(dx: &mut [f32], dy: impl Iterator<Item = f32>, place_of: &
     }
 }
 
-/// The first columns of all windows, then the second ones, and so on; narrower windows repeat their last column,
-/// which changes neither the maximum nor its position.
+/// The first columns of all windows, then the second ones, and so on; narrower windows repeat their last column, which
+/// changes neither the maximum nor its position.
 fn steps_of(columns: &[Range<usize>]) -> Vec<Vec<u32>> {
     let longest = columns.iter().map(Range::len).max().unwrap_or(0);
     let step =
@@ -215,7 +215,7 @@ fn largest_of_window(image: &[f32], width: usize, rows: Range<usize>, columns: R
     (image[place], place as f32)
 }
 
-/// The number of windows computed together, one AVX2 register, and in narrow images.
+/// The number of windows computed together: one AVX2 register, and less for narrow images.
 const LANES: usize = 8;
 const FEW_LANES: usize = 4;
 
@@ -235,11 +235,11 @@ fn pairs_of(columns: &[Range<usize>]) -> Range<usize> {
     longest
 }
 
-/// Two rows of pixels by pairs.
+/// Two rows of pixels, split into pairs.
 type Pairs<'a> = [&'a [[f32; 2]]; 2];
 
-/// The maxima of `L` adjacent windows of two columns over two rows, from window `start` on; the first window is at position
-/// `first`, the lower row `below` positions further.
+/// The maxima of `L` adjacent windows of two columns over two rows, from window `start` on; window 0 is at position
+/// `first`, and the lower row starts `below` positions after the upper one.
 #[inline(always)]
 fn lanes_of_pairs<const L: usize>(
     rows: Pairs<'_>,
@@ -257,7 +257,7 @@ fn lanes_of_pairs<const L: usize>(
     let origin = place;
     for (other, further) in corners.iter().zip([1.0, below, below + 1.0]) {
         for lane in 0..L {
-            // Branch-free, so that the loop is vectorised.
+            // Written without branches, so that the compiler vectorises the loop.
             let taken = replaces(other[lane], largest[lane]);
             place[lane] = if taken { origin[lane] + further } else { place[lane] };
             largest[lane] = if taken { other[lane] } else { largest[lane] };
@@ -267,10 +267,10 @@ fn lanes_of_pairs<const L: usize>(
     place_of[start..start + L].copy_from_slice(&place);
 }
 
-/// The maxima of `L` or more adjacent windows, in vectors of `L` of which the last may overlap the one before.
+/// The maxima of `L` or more adjacent windows, in vectors of `L`; the last vector may overlap the previous one.
 #[inline(always)]
 fn vectors_of_pairs<const L: usize>(rows: Pairs<'_>, places: [f32; 2], [y, place_of]: [&mut [f32]; 2]) {
-    // A loop, since the closure of an iterator was compiled as a function without vector instructions.
+    // A loop, because the closure of an iterator was compiled without vector instructions.
     let mut start = 0;
     while start < y.len() {
         lanes_of_pairs::<L>(rows, start.min(y.len() - L), places, [&mut *y, &mut *place_of]);
@@ -296,7 +296,7 @@ tensor::each_isa! {
     /// `first` of the whole image.
     fn largest_of_windows(image: &[f32], width: usize, first: usize, steps: &[Vec<u32>], out: [&mut [f32]; 2]) {
         let [y, place_of] = out;
-        // The initial value, kept by windows of minus infinity.
+        // The initial value, which is the result for windows of minus infinity.
         y.fill(f32::NEG_INFINITY);
         let starts = steps.first().into_iter().flatten();
         place_of.iter_mut().zip(starts).for_each(|(to, &at)| *to = (first + at as usize) as f32);
@@ -314,7 +314,7 @@ tensor::each_isa! {
     }
 }
 
-/// Scatters each `dy` to the position of its window's maximum in an image of these sizes.
+/// A kernel that adds each `dy` at the position of its window's maximum, in images of these sizes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LargestGrad {
     pub(crate) image: [usize; 2],
@@ -374,7 +374,7 @@ impl Kernel<2, 1> for LargestGrad {
     }
 }
 
-/// The maxima of windows, with the positions for the backward pass.
+/// Computes the maxima of windows, and their positions for the backward pass.
 pub(crate) fn forward(x: &Tensor, largest: Largest) -> Result<(Tensor, Places)> {
     let [y, place_of] = tensor::run(&largest, [x])?;
     Ok((y, Places { image: largest.image, windows: largest.windows, place_of }))

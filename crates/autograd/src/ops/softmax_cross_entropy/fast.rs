@@ -2,7 +2,7 @@
 
 use tensor::{each_isa, math, rows};
 
-/// The number of elements of a task, whose losses form one partial sum.
+/// The number of elements of a task; the losses of a task form one partial sum.
 const ELEMENTS: usize = 4096;
 
 each_isa! {

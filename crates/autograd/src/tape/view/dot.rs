@@ -1,11 +1,11 @@
-//! A view in DOT, the language of Graphviz.
+//! Output of a view in DOT, the language of Graphviz.
 
 use std::fmt::Write as _;
 
 use super::{NodeKind, View};
 
 impl View {
-    /// The graph in DOT: `dot -Tsvg` draws it.
+    /// The graph in DOT, which `dot -Tsvg` can draw.
     pub fn dot(&self) -> String {
         let mut text = String::from("digraph tape {\n  node [fontname=\"sans-serif\"];\n");
         for (index, (node, [name, shapes, values @ ..])) in self.nodes.iter().zip(self.rows()).enumerate() {
@@ -29,7 +29,7 @@ impl View {
     }
 }
 
-/// A name inside a string of DOT.
+/// A name as a quoted string in DOT.
 fn quoted(name: &str) -> String {
     name.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', " ")
 }

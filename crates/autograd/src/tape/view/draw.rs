@@ -1,24 +1,25 @@
-//! A view as SVG, one row for each node with an arc for each edge, and as a page that steps through it.
+//! Output of a view as SVG, one row for each node and one arc for each edge, and as an HTML page that steps through it.
 
 use std::fmt::Write as _;
 
 use super::{NodeKind, View, ViewNode, escape};
 
-/// The page; `{{title}}` and `{{svg}}` stand for the title and the drawing.
+/// The template of the page; `{{title}}` and `{{svg}}` are replaced by the title and the drawing.
 const PAGE: &str = include_str!("page.html");
 
-/// The styles of the drawing, light and dark.
+/// The styles of the drawing, for light and dark backgrounds.
 const STYLE: &str = include_str!("view.css");
 
 const ROW: usize = 24;
 const TOP: usize = 40;
-/// The width of a letter of the fixed-width font.
+/// The width of a character of the fixed-width font.
 const LETTER: usize = 8;
-/// The horizontal position of the nodes, and the space for arcs to their left.
+/// The horizontal position of the nodes, and the width of the space to their left for arcs.
 const NODES: usize = 150;
 
 impl View {
-    /// The graph as SVG: a row for each node in the order of computation, with shapes, saved bytes, FLOPs and gradient norms.
+    /// The graph as SVG: one row for each node in the order of computation, with shapes, saved bytes, FLOPs and
+    /// gradient norms.
     pub fn svg(&self, title: &str) -> String {
         let cells = self.rows();
         let mut left = [NODES + 14; 6];
@@ -48,7 +49,7 @@ impl View {
         let steps = self.steps();
         for [from, to] in self.edges() {
             let [above, below] = [from, to].map(middle);
-            // Arcs are wider the more rows they pass, up to the space there is.
+            // An arc is wider the more rows it spans, up to the available space.
             let bend = NODES - if to == from + 1 { 0 } else { (12 + 5 * (to - from)).min(NODES - 8) };
             let _ = writeln!(
                 svg,
@@ -74,8 +75,8 @@ impl View {
         svg + "</svg>\n"
     }
 
-    /// A page without links that steps through the forward and the backward pass: the right arrow key goes on, the left one
-    /// back.
+    /// A self-contained page that steps through the forward and the backward pass: the right arrow key moves forward,
+    /// the left one back.
     pub fn html(&self, title: &str) -> String {
         let mut page = String::new();
         let (head, rest) = PAGE.split_once("{{title}}").unwrap_or((PAGE, ""));
@@ -85,7 +86,7 @@ impl View {
         page + body + &self.svg(title) + tail
     }
 
-    /// The number of the operation in which each node takes part first.
+    /// For each node, the number of the first operation that it takes part in.
     fn steps(&self) -> Vec<usize> {
         let mut operations = 0;
         let step = |node: &ViewNode| {

@@ -1,4 +1,4 @@
-//! Operations with planted mistakes: each check detects its own.
+//! Tests of the checks with incorrect operations: each check detects its own kind of mistake.
 
 use proptest::prelude::*;
 
@@ -7,7 +7,7 @@ use crate::testing::classes::{self, Claim, ShapeClass};
 use crate::testing::strategies::values;
 use crate::testing::{directional, extremes, linear, routing};
 
-/// `x + y` with a planted mistake.
+/// `x + y` with a mistake in its gradient.
 #[derive(Debug, Clone, Copy)]
 struct Planted(Mistake);
 
@@ -135,7 +135,7 @@ fn infinite_missing_and_misshapen_gradients_are_refused_by_every_check() {
             directional::directional(&case, DType::F32),
         ];
         assert!(outcomes.iter().all(Result::is_err), "{mistake:?}: {outcomes:?}");
-        // A gradient of zero is equally wrong in both types, so its precision is fine.
+        // A zero gradient is equally wrong in both types, so the precision check accepts it.
         assert_eq!(precision(&case, DType::F32).is_ok(), matches!(mistake, Mistake::Zero), "{mistake:?}");
     }
 }
@@ -197,7 +197,7 @@ fn a_narrow_sum_of_large_values_is_refused() {
 #[test]
 fn declared_shape_classes_that_disagree_with_the_generated_cases_are_found() {
     let found = classes::disagreements::<Planted, 2, 1>().join(", ");
-    for class in ["no case of EmptyAxis", "no case of TileStraddler", "there is BatchOfOne"] {
+    for class in ["no case of EmptyAxis", "no case of TileStraddler", "a case of BatchOfOne is generated"] {
         assert!(found.contains(class), "{found}");
     }
     assert!(!found.contains("UnitAxis"), "{found}");

@@ -152,11 +152,15 @@ fn sentences_state_the_judged_sizes_and_recommend_no_mask_to_avoid() {
     );
     assert!(!few.contains("not judged"), "{few}");
     let many = text(60, judged(0.5, unclear), judged(0.25, unclear));
-    assert!(many.contains("No mask that was tried helps beyond chance with a code of 16 or more"), "{many}");
+    assert!(
+        many.contains("No tested mask helps by more than chance with a code of size 16 or more"),
+        "{many}"
+    );
     let raised = "patches of 2 x 2 with 50 % dropped raise the alignment of a code of size 8 by 2.2 %, from 60.0 to 61.3 %";
     assert!(
-        many.contains(&format!("Smaller codes are not judged; the largest gain among them: {raised}."))
-            && !many.contains("Avoid"),
+        many.contains(&format!(
+            "Smaller codes are not evaluated on the other half; the largest gain among them: {raised}."
+        )) && !many.contains("Avoid"),
         "{many}"
     );
     // A mask to avoid is not recommended for smaller codes either.
@@ -189,7 +193,7 @@ fn for_images_too_small_for_two_patches_the_advice_says_that_no_mask_was_tried()
     let advice = of(|n, _| if n % 2 == 0 { 10 } else { 90 }, 12, 1);
     assert!(advice.masks.is_empty());
     let text = text_of(&advice);
-    assert!(text.contains("No mask was tried") && !text.contains("should not help"), "{text}");
+    assert!(text.contains("No mask was tested") && !text.contains("should not help"), "{text}");
 }
 
 #[test]

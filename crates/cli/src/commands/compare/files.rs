@@ -25,7 +25,9 @@ pub(super) fn compare(a: &Path, b: &Path) -> Result<Comparison> {
         only_in_b: vec![],
         equal: 0,
         shown: usize::MAX,
-        note: "A and B are means of arrays, B - A is the element that moved most, and n counts the elements that differ".into(),
+        note: "A and B are means of arrays, B - A is the largest difference of an element, and n counts the \
+             elements that differ"
+            .into(),
     };
     let names: BTreeSet<&String> = of_a.variables.keys().chain(of_b.variables.keys()).collect();
     for name in names {
@@ -72,7 +74,7 @@ fn attributes(results: &Results) -> Value {
     };
     let all: BTreeMap<String, Value> =
         results.attributes.iter().chain(&results.provenance).map(text).collect();
-    serde_json::to_value(all).expect("texts and plain data")
+    serde_json::to_value(all).expect("the values are serialisable")
 }
 
 /// The mean of the finite values.

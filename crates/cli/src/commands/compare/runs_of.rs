@@ -69,10 +69,13 @@ pub(super) fn compare(keys: [&str; 2], out: &Path) -> Result<Comparison> {
     let is_quantity = |of: &&Moved| QUANTITIES.iter().any(|quantity| quantity.name == of.name);
     comparison.shown = comparison.values.iter().filter(is_quantity).count();
     comparison.note = match comparison.values.iter().any(|of| of.interval.is_some()) {
-        true => "the interval is over the test images, paired; only several seeds tell chance in training from an effect: \
-                 `agon sweep`"
+        true => "the interval is paired over the test images; only several seeds separate an effect from \
+             chance in training: `agon sweep`"
             .into(),
-        false => "two runs cannot separate an effect from chance in training; `agon sweep` trains several seeds".into(),
+        false => {
+            "two runs cannot separate an effect from chance in training; `agon sweep` trains several seeds"
+                .into()
+        }
     };
     Ok(comparison)
 }

@@ -18,7 +18,8 @@ pub(super) fn compare(a: &Swept, b: &Swept) -> Comparison {
         only_in_b: vec![],
         equal: 0,
         shown: usize::MAX,
-        note: "differences are paired by seed; each interval is a 95 % interval of its own".into(),
+        note: "differences are paired by seed; the 95 % intervals are not adjusted for multiple comparisons"
+            .into(),
     };
     let at = |sweep: &Swept, cell: &SweptCell| {
         let value = |key: &&String| {

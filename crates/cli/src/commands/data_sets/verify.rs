@@ -128,9 +128,9 @@ fn text(listed: &Listed, set: &Dataset, verdict: Verdict) -> String {
             format!("NOT the published set, whose checksum is {}", listed.content_sha256.unwrap_or_default())
         }
         (Verdict::SameSize, _) => {
-            "as large as the published set, whose checksum is not known to this program".to_owned()
+            "of the same size as the published set, whose checksum this program does not have".to_owned()
         }
-        (Verdict::OtherSize, _) => "not as large as the published set".to_owned(),
+        (Verdict::OtherSize, _) => "of another size than the published set".to_owned(),
     };
     format!(
         "{}: {}\n    train: {}\n    test:  {}\n    SHA-256 of the content: {}\n    {verdict}\n",

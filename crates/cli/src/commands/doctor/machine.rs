@@ -32,7 +32,7 @@ pub(super) fn on_threads<T: Send>(checks: impl FnOnce() -> T + Send) -> (Check, 
     match pools_of(std::thread::available_parallelism().map_or(1, usize::from)) {
         Ok(pools) => {
             let n: usize = pools.iter().map(rayon::ThreadPool::current_num_threads).sum();
-            let detail = format!("{n} started at once, as many as `agon reproduce` uses");
+            let detail = format!("{n} started concurrently, as many as `agon reproduce` uses");
             (Check::ok(WHAT, detail), pools[0].install(checks))
         }
         Err(error) => {

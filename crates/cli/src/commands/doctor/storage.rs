@@ -49,9 +49,10 @@ fn of_space(free: u64, folder: &Path) -> Check {
         free if free < NO_SPACE => {
             Check::problem(WHAT, detail + ": free some space, or choose another folder with --out")
         }
-        free if free < LITTLE_SPACE => {
-            Check::note(WHAT, detail + ": long jobs may stop; everything stored by then is kept")
-        }
+        free if free < LITTLE_SPACE => Check::note(
+            WHAT,
+            detail + ": long jobs may run out of space; everything stored until then is kept",
+        ),
         _ => Check::ok(WHAT, detail),
     }
 }
@@ -63,11 +64,10 @@ pub(super) fn writable(out: &Path) -> Check {
         Ok(folder) => folder,
         Err(why) => return Check::problem(WHAT, why),
     };
-    match tempfile::tempfile_in(&folder).and_then(|mut file| file.write_all(b"this folder can be written")) {
-        Ok(()) => Check::ok(WHAT, format!("{} can be written", folder.display())),
+    match tempfile::tempfile_in(&folder).and_then(|mut file| file.write_all(b"this folder is writable")) {
+        Ok(()) => Check::ok(WHAT, format!("{} is writable", folder.display())),
         Err(error) => {
-            let detail =
-                format!("{} cannot be written: {error}; choose another with --out", folder.display());
+            let detail = format!("{} is not writable: {error}; choose another with --out", folder.display());
             Check::problem(WHAT, detail)
         }
     }
@@ -78,7 +78,7 @@ pub(super) fn hdf5() -> Check {
     const WHAT: &str = "HDF5";
     let written = || -> Result<bool, String> {
         let folder = tempfile::tempdir()
-            .map_err(|error| format!("no temporary folder: {error}; set TMPDIR to one"))?;
+            .map_err(|error| format!("no temporary folder: {error}; set TMPDIR to an existing folder"))?;
         let file = folder.path().join("doctor.h5");
         let results = small();
         write_results(&file, &results).map_err(|error| error.to_string())?;
@@ -86,9 +86,10 @@ pub(super) fn hdf5() -> Check {
     };
     match written() {
         Ok(true) => Check::ok(WHAT, "results were written and read back unchanged"),
-        Ok(false) => {
-            Check::problem(WHAT, "results were read back changed; check the disk, or report this as a bug")
-        }
+        Ok(false) => Check::problem(
+            WHAT,
+            "results changed between writing and reading; check the disk, or report this as a bug",
+        ),
         Err(why) => Check::problem(WHAT, why),
     }
 }
@@ -104,7 +105,7 @@ fn small() -> Results {
         values: Values::F64(vec![0.5, f64::NAN, -1.0, 1e300]),
     };
     Results {
-        title: "a test of the disk".into(),
+        title: "a test file".into(),
         dimensions: BTreeMap::from([
             ("lambda".into(), dimension(Coordinates::Numbers(vec![0.0, 1.0]))),
             ("model".into(), dimension(Coordinates::Texts(vec!["FC-S".into(), "λ".into()]))),

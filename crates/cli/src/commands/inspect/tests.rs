@@ -74,7 +74,7 @@ fn only_results_files_can_be_inspected() {
     let inspected = ask("sweep.h5").unwrap();
     let sha256 = inspected.sha256.clone().unwrap();
     assert!(inspected.text().contains(&format!("verified: SHA-256 {sha256}\n")));
-    assert!(Inspected::new(&results(), None).unwrap().text().contains("the file carries no checksum"));
+    assert!(Inspected::new(&results(), None).unwrap().text().contains("the file has no checksum"));
 
     let slip = ask("sweap.h5").unwrap_err();
     assert!(

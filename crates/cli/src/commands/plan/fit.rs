@@ -9,7 +9,7 @@ use system::text;
 
 use super::runs_on;
 use crate::error::Result;
-use crate::output::{duration, print_json, print_text};
+use crate::output::{duration, print_json, print_text, print_wrapped};
 use crate::program;
 use experiments::experiment::Planned;
 use experiments::options::Options;
@@ -74,8 +74,8 @@ pub(super) fn command(
         }))?;
         return Ok(ExitCode::SUCCESS);
     }
-    print_text(&format!(
-        "{minutes} min on one H200: an estimate, nothing was measured\n  assumed: {:.0} % of {:.0} TFLOP/s (f32) and of {:.1} TB/s, {:.0} µs per kernel,\n  one run \
+    print_wrapped(&format!(
+        "{minutes} min on one H200: an estimate, nothing was measured\n  assumed: {:.0} % of {:.0} TFLOP/s (f32) and of {:.1} TB/s, {:.0} µs per kernel, one run \
          after another; closed forms need no GPU and are left out\n",
         100.0 * rates.efficiency,
         rates.flops / 1e12,
@@ -87,13 +87,13 @@ pub(super) fn command(
         until += block.seconds;
         let Block { experiment, seed, runs, .. } = block;
         let (runs, until) = (text::count(*runs, "run"), duration(until));
-        print_text(&format!(
+        print_wrapped(&format!(
             "{:>3}. {experiment}, seed {seed}\n     {runs}, done after {until}\n",
             place + 1
         ))?;
     }
     let n = text::count(n_runs, "run");
-    print_text(&format!("{n} in {}; {n_left} more would take {}\n", duration(in_all), duration(left)))?;
+    print_wrapped(&format!("{n} in {}; {n_left} more would take {}\n", duration(in_all), duration(left)))?;
     for command in commands {
         print_text(&format!("  {command}\n"))?;
     }

@@ -42,7 +42,7 @@ pub(super) fn folder_name(text: &str) -> std::result::Result<String, String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     match !text.is_empty() && text.chars().all(plain) && !text.starts_with('.') {
         true => Ok(text.to_owned()),
-        false => Err("expected letters, digits, `-`, `_` and `.`, and no `.` first".into()),
+        false => Err("expected letters, digits, `-`, `_` and `.`, not starting with `.`".into()),
     }
 }
 
@@ -114,7 +114,7 @@ fn axes(args: &Sweep) -> Result<Vec<Axis>> {
     let mut axes: Vec<Axis> = vec![];
     for text in args.settings.iter().chain(&args.set) {
         let Some((key, list)) = text.split_once('=') else {
-            return Err(Error::Usage(format!("`{text}` is not a setting; write KEY=VALUE,VALUE")));
+            return Err(Error::Usage(format!("setting: expected KEY=VALUE,VALUE, got `{text}`")));
         };
         let axis =
             Axis { key: key.trim().into(), values: values(list).into_iter().map(str::to_owned).collect() };
@@ -124,7 +124,10 @@ fn axes(args: &Sweep) -> Result<Vec<Axis>> {
             )));
         }
         if axes.iter().any(|other| other.key == axis.key) {
-            return Err(Error::Usage(format!("`{}` is set twice; name all of its values at once", axis.key)));
+            return Err(Error::Usage(format!(
+                "`{}` is set twice; give all of its values in one argument",
+                axis.key
+            )));
         }
         check_once(&format!("`{}`", axis.key), &axis.values)?;
         axes.push(axis);
@@ -157,7 +160,8 @@ fn config(args: &Sweep, model: &str, (name, set): (&str, &Dataset), chosen: &[&s
     if let Some(epochs) = args.epochs {
         fields.insert("epochs".into(), epochs.into());
     }
-    let config: RunConfig = serde_json::from_value(Value::Object(fields)).expect("a preset is a config");
+    let config: RunConfig =
+        serde_json::from_value(Value::Object(fields)).expect("a preset is a valid config");
     let keys = args.settings.iter().chain(&args.set).filter_map(|text| text.split_once('='));
     let settings =
         keys.zip(chosen).map(|((key, _), value)| format!("{key}={value}").parse().map_err(Error::Usage));

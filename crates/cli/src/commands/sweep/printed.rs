@@ -48,7 +48,7 @@ pub(super) fn text(swept: &Swept, folder: &Path, out: &Path) -> String {
             true => String::new(),
             false => format!(": {} of {all}, the others are undecided", shown.len()),
         };
-        text += &format!("\npaired differences [intervals that hold together at 95 %]{which}\n");
+        text += &format!("\npaired differences [simultaneous 95 % intervals]{which}\n");
         text += &table(&["change", "quantity", "", "difference"], &rows);
     }
     let name = &swept.name;

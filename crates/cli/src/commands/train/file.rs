@@ -19,7 +19,7 @@ const MAX_BYTES: u64 = 1 << 20;
 /// # Errors
 /// [`Error::Usage`] for a seed that TOML cannot represent.
 pub(super) fn text(run: &Run, own: Option<&OwnImages>) -> Result<String> {
-    let mut whole = serde_json::to_value(&run.config).expect("a config is plain data");
+    let mut whole = serde_json::to_value(&run.config).expect("a config is serialisable");
     whole["seed"] = run.seed.into();
     if let Some(own) = own.and_then(OwnImages::absolute) {
         let own = serde_json::to_value(own).expect("a path that is UTF-8");

@@ -86,7 +86,7 @@ pub(super) fn resolve(args: &Train) -> Result<Resolved> {
         (model, _) => preset(model.as_deref().unwrap_or(MODEL), data.clone(), &kind)?,
     };
     whole.extend(fields);
-    whole.insert("data".into(), serde_json::to_value(data).expect("a config is plain data"));
+    whole.insert("data".into(), serde_json::to_value(data).expect("a config is serialisable"));
     if let Some(epochs) = args.epochs {
         whole.insert("epochs".into(), epochs.into());
     }

@@ -1,4 +1,4 @@
-//! Archives that unpack to a set, and archives that would write elsewhere or too much.
+//! Tests with archives that unpack to a set, and with archives that would write elsewhere or too much.
 
 use super::*;
 use crate::{
@@ -66,12 +66,14 @@ fn an_archive_with_a_file_twice_or_without_one_is_refused() {
     assert!(message.contains("each file once, got `data_batch_1.bin` twice"), "{message}");
     let message = fetching(gzip(&archive(&records()[..7]))).refused();
     assert!(message.contains("only a part of `cifar10`: test_batch.bin missing"), "{message}");
-    assert!(fetching(gzip(&archive(&[]))).refused().contains("expected those of the set, got none of them"));
+    assert!(
+        fetching(gzip(&archive(&[]))).refused().contains("expected the files of the set, got none of them")
+    );
 }
 
 #[test]
 fn a_decompression_bomb_is_refused_early() {
-    // Many times the bytes that an archive of this size may hold.
+    // Many times more bytes than an archive of this size may unpack to.
     let bomb = gzip(&[archive(&records()), vec![0; 16 << 20]].concat());
     assert!(bomb.len() < 1 << 15);
     assert!(fetching(bomb).refused().contains("unpacks to more than "));

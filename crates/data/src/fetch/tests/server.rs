@@ -1,4 +1,4 @@
-//! A local HTTP server whose responses a test chooses, most of them faulty.
+//! A local HTTP server whose responses are chosen by a test; most of them are faulty.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -18,15 +18,15 @@ pub(super) struct Request {
     pub(super) from: Option<usize>,
 }
 
-/// Stops when it is dropped.
+/// The server; it stops when it is dropped.
 pub(super) struct Server {
-    /// `http://127.0.0.1:PORT`
+    /// The address, `http://127.0.0.1:PORT`.
     pub(super) address: String,
     requests: Arc<Mutex<Vec<Request>>>,
     stopped: Arc<AtomicBool>,
 }
 
-/// One connection, on which one request was read.
+/// A connection from which one request has been read.
 pub(super) struct Reply {
     pub(super) request: Request,
     /// The number of requests before this one.
@@ -36,7 +36,7 @@ pub(super) struct Reply {
 }
 
 impl Server {
-    /// Answers each request with `answer`, in a thread of its own.
+    /// Starts a server that answers each request by `answer`, each in its own thread.
     pub(super) fn new(answer: impl Fn(Reply) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
@@ -72,7 +72,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.stopped.store(true, Ordering::Relaxed);
-        // Wakes the thread that waits for the next connection.
+        // This connection wakes up the thread that waits for the next one.
         let _ = TcpStream::connect(self.address.trim_start_matches("http://"));
     }
 }
@@ -94,12 +94,12 @@ fn read(stream: &TcpStream) -> Option<Request> {
 }
 
 impl Reply {
-    /// Sends these bytes and returns whether the connection was open; a closed one is no failure.
+    /// Sends these bytes, and returns whether the connection was open; a closed connection is not an error.
     pub(super) fn send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
         self.stream.write_all(bytes.as_ref()).is_ok()
     }
 
-    /// Sends the head of a response only.
+    /// Sends only the head of a response.
     pub(super) fn head(&mut self, status: &str, fields: &str) {
         self.send(format!("HTTP/1.1 {status}\r\nConnection: close\r\n{fields}\r\n"));
     }
@@ -109,7 +109,7 @@ impl Reply {
         self.cut(content, content.len());
     }
 
-    /// A correct response that ends at byte `end` of the file.
+    /// A correct response that is cut off at byte `end` of the file.
     pub(super) fn cut(&mut self, content: &[u8], end: usize) {
         let from = self.request.from.unwrap_or(0);
         let (length, last) = (content.len() - from, content.len() - 1);

@@ -13,43 +13,43 @@ use system::files;
 use super::jpeg;
 use crate::{Error, Result, checksum, formats::stored::wrong};
 
-/// The largest file and the largest decoded size, in bytes.
+/// The largest size of a file, and the largest decoded size, in bytes.
 const MAX_BYTES: u64 = 1 << 28;
 
-/// The largest number of pixel bytes that one byte of a file can encode: deflate codes at best 258 bytes in two bits, and
-/// a JPEG image has at least one bit for each block of 8 x 8, of which common colour images have 6 for 16 x 16 pixels.
-/// A file that declares more is damaged or malicious.
+/// The largest number of pixel bytes that one byte of a file can encode. Deflate encodes at most 258 bytes in two bits.
+/// A JPEG image has at least one bit for each block of 8 x 8, and common colour images have 6 blocks for 16 x 16
+/// pixels. A file that declares more pixels is damaged or malicious.
 const MAX_PER_BYTE: u64 = 1_032;
 
-/// A one-bit PNG pixel may be decoded to four bytes: palette colour and transparency.
+/// The largest expansion of a PNG pixel: one bit may be decoded to four bytes (palette colour and transparency).
 const MAX_EXPANSION: u64 = 32;
 
-/// Images of more bytes than this are decoded one at a time, to bound the memory of parallel decoding.
+/// Images with more bytes than this are decoded one at a time, to limit the memory of parallel decoding.
 const ONE_AT_A_TIME: u64 = 1 << 26;
 
 /// The largest width and height, in pixels.
 const MAX_SIDE: u32 = 1 << 14;
 
-/// The largest aspect ratio, so that a narrow image cannot grow without bound.
+/// The largest aspect ratio, so that a narrow image is not resized to an extreme length.
 const MAX_RATIO: u32 = 16;
 
-/// How an image is fitted to the size of a data set.
+/// How an image is fitted to the image size of a data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fit {
     /// The image must have this width and height.
     Exactly(u32),
-    /// The Exif orientation is applied, the shorter side is resized to `shorter`, and the central crop of
-    /// `side` x `side` pixels is taken.
+    /// The Exif orientation is applied, the shorter side is resized to `shorter`, and the central crop of `side` x
+    /// `side` pixels is taken.
     ///
-    /// The resampling filter is a triangle that widens with the factor: bilinear with antialiasing.
+    /// The resampling filter is a triangle that is widened for downscaling: bilinear with antialiasing.
     Middle { shorter: u32, side: u32 },
 }
 
-/// The common form of all images of a set.
+/// The form to which all images of a set are converted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Form {
     pub(crate) fit: Fit,
-    /// Three planes (grey is repeated), or one plane with the Rec. 709 luma. The alpha channel is dropped.
+    /// Whether there are three planes (grey is repeated) or one with the Rec. 709 luma. The alpha channel is dropped.
     pub(crate) colour: bool,
 }
 
@@ -69,7 +69,8 @@ impl Form {
 /// Decodes a file into the planes `[c, h, w]` and returns the SHA-256 of the file.
 ///
 /// Fails if it is not a regular file, is too large, or is not a complete JPEG or PNG image. The format is detected from
-/// the content. JPEG decoders differ by a few levels, so the content checksum of a set depends on this one.
+/// the content. JPEG decoders differ by a few levels, so the content checksum of a set depends on the decoder used
+/// here.
 pub(crate) fn read(path: &Path, form: Form, planes: &mut [u8]) -> Result<String> {
     let name = path.display().to_string();
     let bytes = files::read(path, MAX_BYTES).map_err(|cause| Error::Io { file: name.clone(), cause })?;
@@ -94,19 +95,18 @@ pub(crate) fn parse(name: &str, bytes: &[u8], form: Form, planes: &mut [u8]) -> 
     Ok(())
 }
 
-/// Locked while a large image is decoded.
+/// A lock that is held while a large image is decoded.
 static LARGE: Mutex<()> = Mutex::new(());
 
-/// Decodes an image with its Exif orientation applied; sizes are checked before memory is allocated.
+/// Decodes an image and applies its Exif orientation; sizes are checked before memory is allocated.
 fn decode(name: &str, bytes: &[u8]) -> Result<DynamicImage> {
     let bytes = match jpeg::is_jpeg(bytes) {
         // The decoder would fill missing data with grey.
-        true => jpeg::image(bytes).ok_or_else(|| {
-            wrong(name, "JPEG image", "an end-of-image marker behind the last scan", "none")
-        })?,
+        true => jpeg::image(bytes)
+            .ok_or_else(|| wrong(name, "JPEG image", "an end-of-image marker after the last scan", "none"))?,
         false => bytes,
     };
-    let broken = |error: image::ImageError| wrong(name, "image", "a whole JPEG or PNG image", error);
+    let broken = |error: image::ImageError| wrong(name, "image", "a complete JPEG or PNG image", error);
     let mut limits = Limits::default();
     (limits.max_image_width, limits.max_image_height) = (Some(MAX_SIDE), Some(MAX_SIDE));
     limits.max_alloc = Some(can_hold(bytes).saturating_mul(MAX_EXPANSION).min(MAX_BYTES));
@@ -125,7 +125,7 @@ fn decode(name: &str, bytes: &[u8]) -> Result<DynamicImage> {
         return Err(size(format!("no more pixels than a file of {} bytes can encode", bytes.len())));
     }
     if w.min(h) == 0 || w.max(h) > w.min(h).saturating_mul(MAX_RATIO) {
-        let most = format!("one at most {MAX_RATIO} times the other");
+        let most = format!("an aspect ratio of at most {MAX_RATIO}");
         return Err(wrong(name, "sides of the image", most, format!("{w} x {h} pixels")));
     }
     let orientation = decoder.orientation().map_err(broken)?;
@@ -141,7 +141,7 @@ fn can_hold(bytes: &[u8]) -> u64 {
     (bytes.len() as u64).saturating_mul(MAX_PER_BYTE)
 }
 
-/// The number of pixel bytes before deflate of a PNG file; `None` for other files.
+/// The size of the pixels of a PNG file in bytes before deflate; `None` for other files.
 fn png_bytes(bytes: &[u8], [w, h]: [u32; 2]) -> Option<u64> {
     // The header is the first chunk: 8 bytes of signature, 8 of length and name, width, height, depth, colour type.
     let (depth, kind) = (*bytes.get(24)?, *bytes.get(25)?);
@@ -163,7 +163,8 @@ fn fitted(name: &str, image: DynamicImage, fit: Fit) -> Result<DynamicImage> {
             Err(wrong(name, "size of the image", format!("{side} x {side} pixels"), format!("{w} x {h}")))
         }
         Fit::Middle { shorter, side } => {
-            // Rounded to the nearest integer; at least `shorter`, as `length` is at least the shorter side.
+            // The length is rounded to the nearest integer; it is at least `shorter`, because `length` is at least the
+            // shorter side.
             let least = w.min(h);
             let resized = |length: u32| (length * shorter + least / 2) / least;
             let image = image.resize_exact(resized(w), resized(h), FilterType::Triangle);

@@ -1,6 +1,6 @@
 //! Finds the end of a JPEG image from its markers, without decoding it.
 
-/// Markers without a length: TEM, the eight RST, SOI.
+/// The markers without a length: TEM, the eight RST markers, and SOI.
 const BARE: [u8; 10] = [0x01, 0xd0, 0xd1, 0xd2, 0xd3, 0xd4, 0xd5, 0xd6, 0xd7, 0xd8];
 const END_OF_IMAGE: u8 = 0xd9;
 const START_OF_SCAN: u8 = 0xda;
@@ -8,19 +8,19 @@ const START_OF_SCAN: u8 = 0xda;
 /// The first bytes of every JPEG file.
 const START: [u8; 2] = [0xff, 0xd8];
 
-/// Whether these bytes start as a JPEG file.
+/// Whether these bytes begin like a JPEG file.
 pub(crate) fn is_jpeg(bytes: &[u8]) -> bool {
     bytes.starts_with(&START)
 }
 
 /// The bytes of a JPEG file up to and including its end-of-image marker; `None` if there is none.
 ///
-/// Segments are skipped by their lengths, since a thumbnail within one has its own end marker. Bytes after the end,
-/// such as the video of a motion photo, do not belong to the image.
+/// Segments are skipped by their lengths, because a thumbnail within one has its own end marker. Bytes after the end,
+/// such as the video of a motion photo, are not part of the image.
 pub(crate) fn image(bytes: &[u8]) -> Option<&[u8]> {
     let mut at = START.len();
     loop {
-        // Decoders skip bytes before a marker, and markers may be padded with ff.
+        // Decoders skip bytes before a marker, and markers may be padded with ff bytes.
         at += bytes.get(at..)?.iter().position(|&byte| byte == 0xff)?;
         at += bytes.get(at..)?.iter().position(|&byte| byte != 0xff)?;
         let marker = bytes[at];
@@ -41,7 +41,7 @@ pub(crate) fn image(bytes: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// The length of the entropy-coded data at the beginning of these bytes: up to a marker other than a restart.
+/// The length of the entropy-coded data at the beginning of these bytes: up to the first marker other than a restart.
 fn scan(bytes: &[u8]) -> Option<usize> {
     let ends = |pair: &[u8]| pair[0] == 0xff && !matches!(pair[1], 0x00 | 0xd0..=0xd7 | 0xff);
     bytes.windows(2).position(ends)
@@ -51,7 +51,8 @@ fn scan(bytes: &[u8]) -> Option<usize> {
 mod tests {
     use super::*;
 
-    /// A file with a segment that contains a thumbnail, a scan with a stuffed ff and a restart, and the end marker.
+    /// A file with a segment that contains a thumbnail, a scan with a stuffed ff byte and a restart, and the end
+    /// marker.
     fn whole() -> Vec<u8> {
         let thumbnail = [0xff, 0xd8, 0xff, 0xda, 0, 2, 7, 0xff, 0xd9];
         let segment = [&[0xff, 0xff, 0xe1, 0, thumbnail.len() as u8 + 2][..], &thumbnail].concat();

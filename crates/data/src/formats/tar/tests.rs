@@ -1,4 +1,4 @@
-//! Valid and hostile archives, built byte by byte.
+//! Tests with valid and hostile archives, built byte by byte.
 
 use super::*;
 
@@ -74,8 +74,10 @@ fn a_path_outside_the_folder_is_refused_by_name() {
     for path in ["/etc/passwd", "../escape", "set/../../escape", "set/.."] {
         for kind in [b'0', b'5'] {
             let message = refused(&archive(&[entry(path, kind, b"")]));
-            let expected =
-                format!("`set.tar`: path of an entry: expected a relative path of plain names, got `{path}`");
+            let expected = format!(
+                "`set.tar`: path of an entry: expected a relative path without `.` and `..`, got \
+                     `{path}`"
+            );
             assert_eq!(message, expected);
         }
     }
@@ -114,7 +116,7 @@ fn more_entries_or_bytes_than_allowed_are_refused_before_they_are_read() {
 #[test]
 fn a_truncated_archive_is_refused() {
     let whole = archive(&[entry("a", b'0', &[7; 600]), entry("b", b'5', b"")]);
-    // One block of zeros is the end, the second is optional.
+    // One block of zeros marks the end; the second is optional.
     for end in 0..whole.len() - BLOCK {
         assert!(files(&whole[..end]).is_err(), "cut at {end}");
     }
@@ -123,7 +125,7 @@ fn a_truncated_archive_is_refused() {
 #[test]
 fn a_header_with_a_changed_byte_is_refused() {
     let whole = archive(&[entry("a", b'0', b"abc")]);
-    // Byte 155 follows the end of the checksum.
+    // Byte 155 follows the end of the checksum and is ignored.
     for at in (0..BLOCK).filter(|&at| at != 155) {
         let mut changed = whole.clone();
         changed[at] ^= 1;

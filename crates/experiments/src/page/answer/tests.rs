@@ -95,8 +95,8 @@ fn the_second_answer_is_the_model_whose_readers_differ_most() {
     let both = of(&[&agree, &differ]);
     assert_eq!(both.number, "−32.2 or +1.2 points");
     assert!(both.sentence.contains("depends on the reader"), "{}", both.sentence);
-    assert!(both.evidence.contains("in FC-M (+13.9 to +15.7)"), "{}", both.evidence);
-    assert!(both.evidence.ends_with("in ViT-S (−1.2 to +32.2)."), "{}", both.evidence);
+    assert!(both.evidence.contains("loses: FC-M (+13.9 to +15.7)"), "{}", both.evidence);
+    assert!(both.evidence.ends_with("loses accuracy: ViT-S (−1.2 to +32.2)."), "{}", both.evidence);
     assert!(of(&[&agree]).sentence.contains("All readers"));
 }
 
@@ -108,5 +108,5 @@ fn the_limits_count_the_rows_that_had_not_converged() {
         row(ClaimId::C1, "FC-M", 0, Conclusion::NotRun),
     ];
     assert!(limits(&rows, Profile::Standard).starts_with("In 1 of 2 verdicts"));
-    assert!(limits(&rows, Profile::Smoke).contains("decides nothing"));
+    assert!(limits(&rows, Profile::Smoke).contains("gives no verdicts"));
 }

@@ -1,14 +1,14 @@
-//! Trains the heads of a probe to convergence.
+//! Training of the heads of a probe to convergence.
 
 use tensor::Tensor;
 
 use super::{HEADS, ProbeTrainer};
 use crate::{Cre, Error, Example, Module};
 
-/// A loss that fell by a smaller fraction over the last tenth of the epochs has converged.
+/// A loss has converged if its minimum fell by less than this fraction over the last tenth of the epochs.
 const FALL: f64 = 0.01;
 
-/// Epochs before a loss may count as converged: of fewer a tenth is hardly an epoch.
+/// The minimum number of epochs before a loss can count as converged: with fewer, a tenth is hardly an epoch.
 const LEAST: usize = 20;
 
 /// The outcome of training to convergence.
@@ -16,12 +16,13 @@ const LEAST: usize = 20;
 pub struct Convergence {
     /// The number of epochs.
     pub epochs: u32,
-    /// Whether both losses converged before the most epochs were over.
+    /// Whether both losses converged within the maximum number of epochs.
     pub is_reached: bool,
 }
 
-/// Whether the least loss so far, of losses after each epoch, is below that of the first nine tenths of the epochs by less
-/// than one percent, after at least 20 epochs. A loss that rises again has converged: its least value is not behind.
+/// Whether the losses after each epoch have converged: after at least 20 epochs, the minimum over all epochs is less
+/// than one percent below the minimum over the first nine tenths of them. A loss that rises again has converged,
+/// because its minimum is in the past.
 pub fn has_converged(losses: &[f64]) -> bool {
     let least = |losses: &[f64]| losses.iter().copied().fold(f64::INFINITY, f64::min);
     let before = least(&losses[..losses.len() - losses.len().div_ceil(10)]);
@@ -29,16 +30,16 @@ pub fn has_converged(losses: &[f64]) -> bool {
 }
 
 impl ProbeTrainer<'_> {
-    /// Trains until the losses of both heads on images that are not trained on [have converged](has_converged), or for
-    /// `most` epochs. Each head then has the parameters of the epoch with its least loss: the heads share nothing, so each
-    /// may stop where it is best.
+    /// Trains until the validation losses of both heads [have converged](has_converged), or for `most` epochs. Each
+    /// head then has the parameters of the epoch with its smallest validation loss. The heads share no parameters, so
+    /// these may be different epochs.
     ///
-    /// `batches` makes the examples of an epoch, counted from 1; `validate` gives the losses of the decoder and of the
-    /// classifier after each.
+    /// `batches` returns the examples of an epoch, counted from 1; `validate` returns the losses of the decoder and of
+    /// the classifier on validation images after each epoch.
     ///
     /// # Errors
-    /// The errors of `batches` and `validate`; as [`Trainer::epoch`](crate::Trainer::epoch); [`Error::NoBatches`] if `most` is
-    /// zero.
+    /// The errors of `batches` and `validate`; those of [`Trainer::epoch`](crate::Trainer::epoch); [`Error::NoBatches`]
+    /// if `most` is zero.
     pub fn converge<B: IntoIterator<Item = Example>, E: From<Error>>(
         &mut self,
         most: u32,
@@ -87,7 +88,7 @@ mod tests {
         let falling: Vec<f64> = (0..100).map(|epoch| 0.99f64.powi(epoch)).collect();
         assert!(!has_converged(&falling) && !has_converged(&[]) && !has_converged(&[1.0; 19]));
         assert!(has_converged(&[1.0; 20]));
-        // It falls by 1 / 200 over the last tenth.
+        // The loss falls by 1/200 over the last tenth.
         let slow: Vec<f64> = (0..200).map(|epoch| 1.0 - f64::from(epoch) / 4e3).collect();
         assert!(has_converged(&slow));
         let rising: Vec<f64> = (0..40).map(|epoch| (f64::from(epoch) - 10.0).powi(2) + 1.0).collect();
@@ -96,7 +97,7 @@ mod tests {
         assert!(has_converged(&diverged) && !has_converged(&[f64::NAN; 40]));
     }
 
-    /// A small model, its latents of random images, and their classes, which are those of the nearest of ten images.
+    /// A small model, the latents of random images, and their classes: the index of the nearest of ten images.
     fn problem() -> (Cre, Tensor, Tensor, Indices) {
         let model = Architecture::Fc(fc::Config { pixels: 12, ..fc::Config::of(Size::S, 6) });
         let model = model.build(&Stream::new(0, "init"), DType::F32).unwrap();
@@ -145,7 +146,7 @@ mod tests {
         assert_eq!(model.latents(&images).unwrap().to_f64_vec(), before);
     }
 
-    /// Cached latents change nothing: the same steps as with the encoder in every one.
+    /// Cached latents give the same steps as the encoder in every step.
     #[test]
     fn heads_on_latents_take_the_steps_of_heads_on_images() {
         let [on_images, on_latents] = [false, true].map(|cached| {

@@ -27,7 +27,7 @@ impl Masked {
                 }
             }
         }
-        Tensor::from_vec(pixels, images.shape()).expect("there are as many pixels as before")
+        Tensor::from_vec(pixels, images.shape()).expect("the number of pixels is unchanged")
     }
 }
 

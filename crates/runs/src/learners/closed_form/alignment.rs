@@ -3,7 +3,7 @@
 use ndarray::Array1;
 use theory::{Codes, Corruption, Denoising, Moments, Pca, jackknife_error, principal_angles};
 
-use super::{Noise, sizes};
+use super::{Code, Noise, sizes};
 use crate::Result;
 use crate::images::Images;
 use crate::measure::standard_error;
@@ -23,22 +23,25 @@ const GROUPS: usize = 10;
 /// The 97.5 % quantile of Student's t with one degree of freedom less than there are groups.
 const T: f64 = 2.262;
 
-/// The alignment under this noise by code size.
-pub(super) fn of(images: &Images, noise: Noise) -> Result<(Scalars, Arrays)> {
+/// The alignment of the codes under this noise by code size.
+pub(super) fn of(images: &Images, noise: Noise, code: Code) -> Result<(Scalars, Arrays)> {
     let denoising = images.denoising()?;
     let (n, d, rank) = (images.train.len(), images.n_pixels(), denoising.rank());
     let deviation = (denoising.variances().sum() / d as f64).sqrt();
     let corruption = noise.corruption(images.train.image_shape(), deviation);
     let (is_clean, is_small) = (corruption == Corruption::None, rank <= LARGEST_DECOMPOSED_AGAIN);
     let sizes = sizes(rank);
-    let (curve, codes) = match is_clean || is_small {
-        true => {
-            denoising.alignment_and_codes(&corruption, rank).map(|(curve, codes)| (curve, Some(codes)))?
+    let with_codes = |(curve, codes)| (curve, Some(codes));
+    let (curve, codes) = match code {
+        Code::JointEmbedding => denoising.joint_embedding(&corruption, rank).map(with_codes)?,
+        Code::Reconstruction if is_clean || is_small => {
+            denoising.alignment_and_codes(&corruption, rank).map(with_codes)?
         }
-        false => (denoising.alignment(&corruption)?, None),
+        Code::Reconstruction => (denoising.alignment(&corruption)?, None),
     };
     let of = |curve: &Array1<f64>| sizes.iter().map(|&k| curve[k - 1]).collect::<Vec<f64>>();
-    let at: Vec<usize> = ANGLES.into_iter().filter(|&k| k < rank && is_small).collect();
+    let has_angles = is_small && code == Code::Reconstruction;
+    let at: Vec<usize> = ANGLES.into_iter().filter(|&k| k < rank && has_angles).collect();
     let angles = denoising.angles_to_principal_components(&corruption, &at)?;
     // The measured angles at their positions among all sizes.
     let placed = |angles: &[f64]| -> Vec<f64> {
@@ -101,7 +104,7 @@ impl HeldOut {
                     None => judged,
                 });
             }
-            Ok(all.expect("a split has images"))
+            Ok(all.expect("a split has at least one image"))
         };
         let of_codes = judged(codes)?;
         let Some(r2) = of_codes.r2(0)? else { return Ok(Self { r2: vec![], accuracy: vec![], gain: None }) };
@@ -191,7 +194,7 @@ mod tests {
     #[test]
     fn an_alignment_has_a_null_an_interval_and_held_out_counterparts() {
         let images = Images::open(&DataConfig::new("fashion-mnist-embedded", 400, 0, 200), None).unwrap();
-        let (scalars, arrays) = of(&images, Noise::None).unwrap();
+        let (scalars, arrays) = of(&images, Noise::None, Code::Reconstruction).unwrap();
         let n_sizes = arrays["k"].shape[0];
         for name in
             ["alignment", "null_alignment", "held_out_r2", "held_out_accuracy", "alignment_low", "angle_null"]
@@ -214,8 +217,8 @@ mod tests {
     #[test]
     fn a_mask_has_a_held_out_gain_with_a_standard_error() {
         let images = Images::open(&DataConfig::new("fashion-mnist-embedded", 2_000, 0, 300), None).unwrap();
-        let (_, arrays) = of(&images, Noise::Mask { patch: 1, drop: 0.5 }).unwrap();
-        let (_, clean) = of(&images, Noise::None).unwrap();
+        let (_, arrays) = of(&images, Noise::Mask { patch: 1, drop: 0.5 }, Code::Reconstruction).unwrap();
+        let (_, clean) = of(&images, Noise::None, Code::Reconstruction).unwrap();
         let [gain, error] = ["held_out_gain", "held_out_gain_error"].map(|name| numbers(&arrays, name));
         let [with, without] = [&arrays, &clean].map(|arrays| numbers(arrays, "held_out_r2"));
         for (place, (gain, error)) in gain.iter().zip(&error).enumerate() {
@@ -238,5 +241,18 @@ mod tests {
         // Sums of a thousand pixels from -1 to 1, in another order.
         let gap = (all.covariance().unwrap() - whole.covariance().unwrap()).mapv(f64::abs);
         assert!(gap.iter().all(|gap| *gap < 1_003.0 * f64::EPSILON));
+    }
+
+    #[test]
+    fn joint_embedding_needs_noise_and_has_no_angles() {
+        let images = Images::open(&DataConfig::new("fashion-mnist-embedded", 900, 0, 100), None).unwrap();
+        let error = of(&images, Noise::None, Code::JointEmbedding).unwrap_err().to_string();
+        assert!(error.contains("every code is optimal"), "{error}");
+        let noise = Noise::Background { deviation: 0.3, pixel_deviation: 0.1 };
+        let [(_, embedding), (_, reconstruction)] =
+            [Code::JointEmbedding, Code::Reconstruction].map(|code| of(&images, noise, code).unwrap());
+        let angles = |arrays: &Arrays| numbers(arrays, "angle").iter().any(|angle| angle.is_finite());
+        assert!(!angles(&embedding) && angles(&reconstruction));
+        assert!(numbers(&embedding, "held_out_r2") != numbers(&reconstruction, "held_out_r2"));
     }
 }

@@ -213,8 +213,10 @@ impl LinearOptimum {
         let [c, h, w] = part.image_shape();
         let side = self.side;
         if side == 0 || h % side != 0 || w % side != 0 || c != 1 {
-            let what =
-                format!("images of {c} x {h} x {w} cannot be averaged to grey ones of {side} x {side}");
+            let what = format!(
+                "averaging images to {side} x {side}: expected one channel and sides divisible by \
+                     {side}, got {c} x {h} x {w}"
+            );
             return Err(Error::Usage(what));
         }
         let [down, across] = [h / side, w / side];
@@ -350,6 +352,9 @@ mod tests {
         let refused =
             LinearOptimum { problem, side: 5, coins: None, k: 3, rate: 0.01, steps: 1 }.train(&images);
         let message = refused.unwrap_err().to_string();
-        assert_eq!(message, "images of 1 x 28 x 28 cannot be averaged to grey ones of 5 x 5");
+        assert_eq!(
+            message,
+            "averaging images to 5 x 5: expected one channel and sides divisible by 5, got 1 x 28 x 28"
+        );
     }
 }

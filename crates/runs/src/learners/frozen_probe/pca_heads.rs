@@ -37,7 +37,7 @@ pub(crate) fn on_components(config: fc::Config) -> Architecture {
 /// # Errors
 /// If the components do not fit in memory, or training diverges.
 pub(crate) fn heads_on_components(setup: &Setup<'_>, model: Architecture) -> Result<Arrays> {
-    let hint = "training it again where more is free measures them";
+    let hint = "train again with more free memory to compute them";
     check_room("training heads on principal components", matrices(setup.images.n_pixels()), hint)?;
     let probe = FrozenProbe::<NoRun>::new(Features::Pca, model);
     let mut found = Ok(Arrays::new());

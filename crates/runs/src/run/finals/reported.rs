@@ -32,7 +32,7 @@ pub fn reported(run: &Run, finished: &FinishedRun) -> Vec<Reported> {
     let stored = |value: Option<f64>, protocol: String| match value {
         Some(_) => protocol,
         None => why_absent(finished, PROBES)
-            .map_or("not stored by the version that computed this run".into(), |why| {
+            .map_or("not stored by the version of the program that computed this run".into(), |why| {
                 format!("not measured: {why}")
             }),
     };

@@ -38,7 +38,7 @@ pub(super) fn read(path: &Path) -> Result<(Results, Option<String>)> {
         };
     }
     reader.group(&file, &mut results, 0)?;
-    results.check().map_err(|e| reader.error("labelled arrays that fit together", e.to_string()))?;
+    results.check().map_err(|e| reader.error("consistent labelled arrays", e.to_string()))?;
     Ok((results, sha256))
 }
 
@@ -59,7 +59,10 @@ impl Reader<'_> {
             Ok(WITHOUT_CHECKSUM) => return Ok(()),
             Ok(FORMAT_VERSION) if sealed => return Ok(()),
             Ok(FORMAT_VERSION) => {
-                let (expected, got) = ("its SHA-256 in the last line".to_owned(), "another end".to_owned());
+                let (expected, got) = (
+                    "the SHA-256 of its content in the last line".to_owned(),
+                    "another last line".to_owned(),
+                );
                 return Err(Error::Altered { file: self.path.into(), expected, got });
             }
             Ok(version) => version.to_string(),
@@ -70,7 +73,7 @@ impl Reader<'_> {
 
     fn group(&self, group: &Group, results: &mut Results, depth: usize) -> Result<()> {
         if depth > MAX_GROUPS {
-            return Err(self.error(&format!("at most {MAX_GROUPS} groups in each other"), "more".into()));
+            return Err(self.error(&format!("at most {MAX_GROUPS} nested groups"), "more".into()));
         }
         for inner in self.expect("groups", group.groups())? {
             self.group(&inner, results, depth + 1)?;
@@ -124,7 +127,7 @@ impl Reader<'_> {
             }
             TypeDescriptor::Float(FloatSize::U8) => Ok(Coordinates::Numbers(self.data(dataset, name)?)),
             TypeDescriptor::Unsigned(IntSize::U8) => Ok(Coordinates::Integers(self.data(dataset, name)?)),
-            other => Err(self.error(&format!("numbers or texts in `{name}`"), other.to_string())),
+            other => Err(self.error(&format!("numbers or strings in `{name}`"), other.to_string())),
         }
     }
 
@@ -143,7 +146,7 @@ impl Reader<'_> {
 
     fn kind(&self, dataset: &Dataset, name: &str) -> Result<TypeDescriptor> {
         let kind = dataset.dtype().and_then(|dtype| dtype.to_descriptor());
-        self.expect(&format!("a type that we write in `{name}`"), kind)
+        self.expect(&format!("a supported element type in `{name}`"), kind)
     }
 
     fn data<T: H5Type>(&self, data: &Container, name: &str) -> Result<Vec<T>> {

@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use super::winograd::Correlation;
 
-/// The algorithm of convolutions whose sizes allow both. It changes the last bits of results, unlike reading in place
-/// instead of packing.
+/// The algorithm for convolutions that both algorithms support. The choice changes the last bits of results (in-place
+/// reading instead of packing does not).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Algorithm {
     /// Winograd's minimal filtering: fewer multiplications and somewhat larger rounding errors.
@@ -15,8 +15,8 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// Direct if the environment sets `AGON_DIRECT_CONV=1`, and Winograd otherwise. It is read once per process, so
-    /// that all steps of a run use the same algorithm.
+    /// Direct if the environment variable `AGON_DIRECT_CONV` is `1`, Winograd otherwise. The variable is read once per
+    /// process, so that all steps of a run use the same algorithm.
     pub fn from_environment() -> Self {
         static CHOSEN: LazyLock<Algorithm> = LazyLock::new(|| {
             let is_direct = std::env::var_os("AGON_DIRECT_CONV").is_some_and(|value| value == "1");
@@ -25,7 +25,7 @@ impl Algorithm {
         *CHOSEN
     }
 
-    /// The name in the provenance of a run.
+    /// The name that is recorded in the provenance of a run.
     pub fn name(self) -> &'static str {
         match self {
             Self::Winograd => "winograd",
@@ -34,7 +34,7 @@ impl Algorithm {
     }
 }
 
-/// Whether a convolution that can be filtered is.
+/// Whether this convolution, which Winograd's filtering supports, is computed by it.
 pub(super) fn is_filtered(sizes: &Correlation) -> bool {
     Algorithm::from_environment() == Algorithm::Winograd && sizes.is_worth_it()
 }

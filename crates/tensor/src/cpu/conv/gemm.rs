@@ -1,4 +1,4 @@
-//! Matrix multiplication of a matrix in memory with elements that are gathered from images while they are packed.
+//! Matrix multiplication of a matrix in memory with a matrix whose elements are gathered from images during packing.
 
 use super::im2col::{Columns, LANES};
 use super::in_place;
@@ -9,12 +9,12 @@ use crate::cpu::loops;
 use crate::memory::Buffer;
 use crate::{Init, Isa, Matrix};
 
-/// Vectors of pixels that are packed at once: with the steps of a block they fit into the second cache.
+/// The number of pixel vectors that are packed at once: with the steps of a block they fit into the L2 cache.
 const VECTORS: usize = 20;
-/// Vectors of pixels that a weight gradient sums over at once.
+/// The number of pixel vectors that a weight gradient sums over at once.
 const INNER_VECTORS: usize = 24;
 
-/// Images and what of them is read: for every pixel of `columns` and every one of `steps` an element.
+/// The right operand: images, and an element of them for every pixel of `columns` and every one of `steps`.
 #[derive(Clone, Copy)]
 pub(super) struct Right<'a> {
     pub(super) source: &'a [f32],
@@ -28,7 +28,7 @@ pub(super) struct Output<'a> {
     pub(super) row_stride: usize,
 }
 
-/// The matrix on the left of a product over channels and kernel offsets, ready to be multiplied.
+/// The left operand of a GEMM over channels and kernel offsets, packed into panels.
 pub(super) struct Left {
     rows: usize,
     isa: Isa,
@@ -37,19 +37,21 @@ pub(super) struct Left {
 }
 
 impl Output<'_> {
-    /// The product of panels.
+    /// Multiplies packed panels into this output.
     ///
     /// # Safety
     /// The CPU supports `S`.
     unsafe fn product<S: Simd>(self, sizes: [usize; 3], panels: [&[f32]; 2], init: Init<'_>) {
         let [m, _, n] = sizes;
-        assert!(self.elements.len() >= (m - 1) * self.row_stride + n, "the output holds the product");
+        assert!(self.elements.len() >= (m - 1) * self.row_stride + n, "the output holds the matrix product");
         let out = gemm::Output { to: self.elements.as_mut_ptr(), row_stride: self.row_stride };
-        // SAFETY: the assert checks the output, and the caller guarantees the instruction set.
+        // SAFETY: the assert checks the length of the output, and the caller guarantees that the CPU supports `S`.
         unsafe { of_panels::<S>(out, sizes, panels, init) };
     }
 }
 
+/// Packs the left operand.
+///
 /// # Safety
 /// The CPU supports `S`.
 unsafe fn panels_of<S: Simd>(elements: &[f32], rows: usize, steps: usize) -> Buffer {
@@ -63,7 +65,7 @@ unsafe fn panels_of<S: Simd>(elements: &[f32], rows: usize, steps: usize) -> Buf
         let panels = to[first * rows..(first + here) * rows].chunks_mut(tile_rows * here).enumerate();
         loops::rows::each(rows * here, panels, |(index, panel)| {
             let matrix = matrix.rows(index * tile_rows..rows.min((index + 1) * tile_rows));
-            // SAFETY: the caller guarantees the instruction set.
+            // SAFETY: the caller guarantees that the CPU supports `S`.
             unsafe { pack_rows::<S>(panel, matrix, first, here, tile_rows) };
         });
     }
@@ -71,26 +73,29 @@ unsafe fn panels_of<S: Simd>(elements: &[f32], rows: usize, steps: usize) -> Buf
 }
 
 impl Left {
-    /// `elements` has `rows` rows of `steps` elements, neither of them zero; the CPU supports `isa`.
+    /// Packs `elements`, which has `rows` rows of `steps` elements, neither of them zero; the CPU supports `isa`.
     pub(super) fn new(elements: &[f32], rows: usize, steps: usize, isa: Isa) -> Self {
-        // SAFETY: only instruction sets that the CPU supports are named.
+        // SAFETY: the caller passes a supported `isa`, so the CPU supports `S`.
         let panels = with_isa!(isa, S => unsafe { panels_of::<S>(elements, rows, steps) });
         Self { rows, isa, panels }
     }
 
     /// `out[row][pixel] = init + sum over steps of self[row][step] right[step][pixel]`
     pub(super) fn times_pixels(&self, out: Output<'_>, right: Right<'_>, init: Init<'_>) {
-        // SAFETY: as in `new`.
+        // SAFETY: `self.isa` is the supported instruction set passed to `new`.
         with_isa!(self.isa, S => unsafe { self.by_tiles::<S>(out, right, init) });
     }
 
+    /// Multiplies in place or by packing blocks of pixels, as `right.columns` says.
+    ///
     /// # Safety
     /// The CPU supports `S`.
     unsafe fn by_tiles<S: Simd>(&self, out: Output<'_>, right: Right<'_>, init: Init<'_>) {
         let of_left: &[f32] = bytemuck::cast_slice(self.panels.bytes());
         let Right { columns, steps, .. } = right;
         if columns.in_place {
-            // SAFETY: as the caller guarantees.
+            // SAFETY: the caller guarantees that the CPU supports `S`; the steps are those of the `Im2col` that made
+            // `columns`.
             return unsafe {
                 in_place::multiply::<S>(out.elements, out.row_stride, of_left, self.rows, right, init);
             };
@@ -106,7 +111,8 @@ impl Left {
                 let init = if first == 0 { init } else { Init::Accumulate };
                 let part = Output { elements: &mut out.elements[column..], row_stride: out.row_stride };
                 let of_left = &of_left[first * self.rows..];
-                // SAFETY: the caller guarantees the instruction set.
+                // SAFETY: the caller guarantees that the CPU supports `S`; the steps are some of those that `columns`
+                // was made for.
                 unsafe {
                     pack_pixels::<S>(panels, Right { steps, ..right }, vectors);
                     part.product::<S>([self.rows, steps.len(), width], [of_left, panels], init);
@@ -116,18 +122,18 @@ impl Left {
     }
 }
 
-/// A sum over any number of pixels: of each span in 32 bits, of the spans in 64, so that rounding errors do not grow
-/// with their number.
+/// A sum over any number of pixels: within a span of pixels in 32 bits, over the spans in 64 bits, so that rounding
+/// errors do not grow with the number of spans.
 pub(super) struct SumOverPixels<'a> {
-    /// The sum of this span.
+    /// The sum over the current span.
     span: &'a mut [f32],
     pixels: usize,
-    /// The sum of the spans before it, once there are any.
+    /// The sum over the spans before it; empty in the first span.
     total: Vec<f64>,
 }
 
 impl<'a> SumOverPixels<'a> {
-    /// A sum that is written to `out`, `[rows, steps]`.
+    /// Starts a sum that is written to `out`, `[rows, steps]`.
     pub(super) fn new(out: &'a mut [f32]) -> Self {
         Self { span: out, pixels: 0, total: vec![] }
     }
@@ -135,16 +141,17 @@ impl<'a> SumOverPixels<'a> {
     /// Adds `sum over pixels of left[row][pixel] right[step][pixel]` for a matrix of `rows` rows with an element for each
     /// pixel.
     pub(super) fn add(&mut self, left: &[f32], rows: usize, right: Right<'_>, isa: Isa) {
-        // SAFETY: only instruction sets that the CPU supports are named.
+        // SAFETY: the caller passes a supported `isa`, so the CPU supports `S`.
         with_isa!(isa, S => unsafe { sum_by_tiles::<S>(self, left, rows, right) });
     }
 
-    /// The sum of this span, which a product is added to or replaces.
+    /// The sum over the current span, which the next GEMM overwrites or adds to, as [`Self::init`] says.
     pub(super) fn elements(&mut self) -> &mut [f32] {
         self.span
     }
 
-    /// Ends a span before these pixels if they would make it longer than a span is; says what they are added to.
+    /// Prepares for adding this many pixels: starts a new span if the current one would become too long. Returns
+    /// whether the GEMM overwrites the elements or adds to them.
     pub(super) fn init(&mut self, pixels: usize) -> Init<'static> {
         if self.pixels > 0 && self.pixels + pixels > SPAN {
             self.end_span();
@@ -160,7 +167,7 @@ impl<'a> SumOverPixels<'a> {
         self.pixels = 0;
     }
 
-    /// Writes the sum.
+    /// Writes the sum to the output.
     pub(super) fn finish(mut self) {
         if !self.total.is_empty() {
             self.end_span();
@@ -169,6 +176,8 @@ impl<'a> SumOverPixels<'a> {
     }
 }
 
+/// Packs blocks of pixels and multiplies them with `left`.
+///
 /// # Safety
 /// The CPU supports `S`.
 unsafe fn sum_by_tiles<S: Simd>(sum: &mut SumOverPixels<'_>, left: &[f32], rows: usize, right: Right<'_>) {
@@ -183,7 +192,8 @@ unsafe fn sum_by_tiles<S: Simd>(sum: &mut SumOverPixels<'_>, left: &[f32], rows:
         let pixels = (columns.len - first).min(INNER_VECTORS * LANES);
         let init = sum.init(pixels);
         let part = Output { elements: &mut *sum.span, row_stride: steps };
-        // SAFETY: the caller guarantees the instruction set.
+        // SAFETY: the caller guarantees that the CPU supports `S`; the steps are some of those that `columns` was made
+        // for.
         unsafe {
             pack_rows::<S>(
                 &mut of_left[..rows * pixels],

@@ -1,6 +1,6 @@
 //! The gradient with respect to the weight as matrix multiplications that sum over the pixels.
 //!
-//! Each task sums over some images for some channels; the sums are added in the order of the images.
+//! Each task sums over a group of images for a block of input channels; the sums are added in the order of the images.
 
 use std::ops::Range;
 
@@ -13,12 +13,13 @@ use crate::Isa;
 use crate::cpu::gemm::floats;
 use crate::cpu::loops::rows;
 
-/// Channels and kernel offsets of a weight gradient that are summed at once.
+/// The target number of channels times kernel offsets in one task.
 const STEPS_AT_ONCE: usize = 320;
-/// The parts that a weight gradient is computed in: enough for many threads, few enough to add up.
+/// The target number of tasks of a weight gradient: enough for many threads, few enough to add up cheaply.
 pub(super) const PARTS: usize = 16;
 
-/// The gradient with respect to the weight with the tiles of `isa`, which the CPU supports.
+/// Computes `dweight` `[o, c, kernel]` from `x` `[n, c, image]` and `dy` `[n, o, out]` with the tiles of `isa`, which
+/// the CPU supports.
 pub(super) fn grad_weight(dweight: &mut [f32], x: &[f32], dy: &[f32], sizes: Convolution, isa: Isa) {
     sizes.check(x, dweight, dy);
     dweight.fill(0.0);
@@ -49,7 +50,7 @@ pub(super) fn grad_weight(dweight: &mut [f32], x: &[f32], dy: &[f32], sizes: Con
     });
 }
 
-/// `[o, channels, kernel]`, summed over some images in order.
+/// The gradient `[o, channels, kernel]` for some input channels, summed over some images in order.
 fn part_of_grad_weight(
     x: &[f32],
     dy: &[f32],

@@ -8,9 +8,9 @@ pub(super) const LANES: usize = 16;
 
 /// For each pixel of a grid and each pair of channel and kernel offset, the index of one element of a padded image.
 ///
-/// The index is a sum of two terms: one of the pixel, one of the channel and kernel offset. Since the padding is
-/// stored, no index needs a bounds check. With a stride, the columns of each phase are stored together if kernel offsets
-/// read all of them, so adjacent pixels read adjacent elements.
+/// The index is a sum of two terms: one depends on the pixel, the other on the channel and kernel offset. Since the
+/// padding is stored, no index needs a bounds check. With a stride, the columns of each phase are stored together if
+/// the kernel offsets read all phases, so adjacent pixels read adjacent elements.
 #[derive(Debug)]
 pub(super) struct Im2col {
     channels: usize,
@@ -19,14 +19,14 @@ pub(super) struct Im2col {
     stride: [usize; 2],
     before: [usize; 2],
     padded: [usize; 2],
-    /// Column `c` is stored at `c / parts` of part `c % parts` of its row.
+    /// Column `c` of a row is stored as element `c / parts` of part `c % parts`.
     parts: usize,
-    /// The part of each channel and kernel offset, offsets fastest.
+    /// The index term of each channel and kernel offset; offsets vary fastest.
     pub(super) steps: Vec<usize>,
 }
 
 impl Im2col {
-    /// Pixel `(i, j)` of the grid reads the image at `(i, j) stride + offset`, and zero outside.
+    /// Maps pixel `(i, j)` of the grid and each offset to the image element at `(i, j) stride + offset`, zero outside.
     pub(super) fn new(
         channels: usize,
         image: [usize; 2],
@@ -61,29 +61,29 @@ impl Im2col {
         self.grid[0] * self.grid[1]
     }
 
-    /// The length of a padded image.
+    /// The number of elements of a padded image.
     pub(super) fn padded_len(&self) -> usize {
         self.channels * self.padded[0] * self.padded[1]
     }
 
-    /// Whether the pixels of a row read neighbours, in vectors that end within the padded images.
+    /// Whether adjacent pixels of a row read adjacent elements, in vectors that end within the padded images.
     pub(super) fn has_whole_vectors(&self) -> bool {
         let is_copied = self.padded != self.image || self.parts > 1;
         self.stride[1] == self.parts && (is_copied || self.grid[1].is_multiple_of(LANES))
     }
 
-    /// The lanes of all pixels where each row begins with a vector of its own.
+    /// The number of vector lanes for all pixels if each row starts a new vector.
     pub(super) fn lanes(&self) -> usize {
         self.grid[0] * self.grid[1].next_multiple_of(LANES)
     }
 
-    /// The images with their padding, each of them the start of one of `images`.
+    /// The images with their padding; each image is at the start of one of the slices `images`.
     pub(super) fn padded<'a>(&self, images: &[&'a [f32]]) -> Source<'a> {
         let len = self.channels * self.image[0] * self.image[1];
         if let (&[image], true, 1) = (images, self.padded == self.image, self.parts) {
             return Source::Borrowed(&image[..len]);
         }
-        // A vector of pixels may reach beyond the last one.
+        // The last vector of pixels may extend past the last pixel.
         let mut buffer = Buffer::of(size_of::<f32>() * (images.len() * self.padded_len() + LANES));
         let to: &mut [f32] = bytemuck::cast_slice_mut(buffer.bytes_mut());
         to.fill(0.0);
@@ -100,12 +100,12 @@ impl Im2col {
         Source::Padded(buffer)
     }
 
-    /// The index term of each pixel of `count` contiguous images, in vectors; if elements are read `in_place`, the
-    /// pixels of a vector are adjacent in a row.
+    /// The index term of each pixel of `count` contiguous images, in vectors of 16. With `in_place`, each vector holds
+    /// adjacent pixels of one row.
     pub(super) fn columns(&self, count: usize, in_place: bool) -> Columns {
         let [rows, columns] = self.grid;
         assert!(i32::try_from(count * self.padded_len() + LANES).is_ok(), "an index fits into 32 bits");
-        assert!(!in_place || self.has_whole_vectors(), "pixels read neighbours");
+        assert!(!in_place || self.has_whole_vectors(), "in-place reads need adjacent pixels in each vector");
         let step = self.stride[1] / self.parts;
         let mut places = Vec::with_capacity(count * rows * columns);
         for image in 0..count {
@@ -144,7 +144,7 @@ impl Source<'_> {
 pub(super) struct Columns {
     pub(super) vectors: Vec<Vector>,
     pub(super) len: usize,
-    /// The index that the last lane reads at the last step: the largest of all.
+    /// The largest index that any lane reads at any step.
     pub(super) reach: usize,
     /// Whether the elements of each vector are adjacent and read at once.
     pub(super) in_place: bool,
@@ -153,17 +153,17 @@ pub(super) struct Columns {
 /// The indices of 16 pixels.
 #[derive(Debug)]
 pub(super) struct Vector {
-    /// The index of each; zero in lanes beyond the last pixel.
+    /// The index term of each pixel; zero in lanes beyond the last pixel.
     pub(super) places: [i32; LANES],
     /// The number of pixels.
     pub(super) len: usize,
-    /// Runs of adjacent elements, if there are few: the lanes of each, and the index that its lane 0 would have.
+    /// Runs of adjacent elements, if there are few: the lanes of each, and the index at which its lane 0 would be.
     pub(super) runs: [Run; MAX_RUNS],
-    /// The number of runs; zero if there are too many.
+    /// The number of runs; zero if there are more than [`MAX_RUNS`].
     pub(super) n_runs: usize,
 }
 
-/// With more runs than this a gather is faster.
+/// The largest number of runs that are loaded separately; with more, a gather is faster.
 pub(super) const MAX_RUNS: usize = 6;
 
 #[derive(Debug, Clone, Copy, Default)]

@@ -1,7 +1,8 @@
 //! Matrix multiplications that read their second matrix from the padded images in place, without packing.
 //!
-//! Packing costs about as much as four rows of a GEMM. With few rows, reading each element again for every kernel offset
-//! costs less, even though the last vector of a row of pixels is not full. The sums are those of packed panels in every bit.
+//! Packing costs about as much as four rows of a GEMM. With few rows, reading each element again for every kernel
+//! offset costs less, even though the last vector of a row of pixels is not full. The results equal those of packed
+//! panels, bit for bit.
 
 use super::gemm::Right;
 use super::im2col::LANES;
@@ -9,21 +10,21 @@ use crate::cpu::gemm::balanced;
 use crate::cpu::isa::simd::Simd;
 use crate::{Init, each_isa};
 
-/// Rows of a product that cost as much as packing.
+/// Packing costs as much as this many rows of a GEMM.
 const ROWS_OF_PACKING: usize = 4;
-/// With more steps the elements that a tile reads leave the first cache before the next rows read them.
+/// With more steps, the elements that a tile reads leave the L1 cache before the next rows read them.
 const STEPS_NEARBY: usize = 256;
-/// Rows of the largest tile, which reads each element once.
+/// The rows of the largest tile. A GEMM with at most this many rows reads each element once.
 const ROWS_OF_TILE: usize = 13;
 
-/// Whether a product of `rows` rows takes less time without packing, for pixels that fill this share of their lanes.
+/// Whether a GEMM of `rows` rows is faster without packing, for `pixels` pixels that occupy `lanes` vector lanes.
 pub(super) fn is_worth_it(rows: usize, steps: usize, [pixels, lanes]: [usize; 2]) -> bool {
     let unpacked = rows.saturating_mul(lanes);
     unpacked <= (rows + ROWS_OF_PACKING).saturating_mul(pixels)
         && (rows <= ROWS_OF_TILE || steps <= STEPS_NEARBY)
 }
 
-/// The pixels of one register: the index that lane 0 reads at step 0, the index of its output, and the number of lanes.
+/// The pixels in one register: the index that lane 0 reads at step 0, the index of its output, and the number of lanes.
 #[derive(Clone, Copy, Default)]
 struct Part {
     place: usize,
@@ -32,10 +33,11 @@ struct Part {
 }
 
 each_isa! {
-    /// `out[row][pixel] = init + sum over steps of left[row][step] right[step][pixel]` for a matrix on the left in panels.
+    /// `out[row][pixel] = init + sum over steps of left[row][step] right[step][pixel]`, with the left operand in
+    /// panels.
     ///
     /// # Safety
-    /// The CPU supports `S`; the steps are some of those that the columns' `reach` was computed with.
+    /// The CPU supports `S`, and `right.steps` are some of the steps for which `right.columns.reach` was computed.
     pub(super) unsafe fn multiply<S: Simd>(
         out: &mut [f32],
         row_stride: usize,
@@ -45,8 +47,8 @@ each_isa! {
         init: Init<'_>,
     ) {
         let Right { source, columns, steps } = right;
-        assert!(columns.in_place && columns.reach < source.len(), "the source holds what is read");
-        assert!(out.len() >= (rows - 1) * row_stride + columns.len, "the output holds the product");
+        assert!(columns.in_place && columns.reach < source.len(), "all reads lie within the source");
+        assert!(out.len() >= (rows - 1) * row_stride + columns.len, "the output holds the matrix product");
         assert!(left.len() >= rows * steps.len(), "the panels hold all steps of all rows");
         let inner = balanced(steps.len(), S::INNER_BLOCK);
         let tile_rows = balanced(rows, S::TILE_ROWS);
@@ -67,7 +69,8 @@ each_isa! {
                 }
                 for row in (0..rows).step_by(tile_rows) {
                     let left = left[row * steps.len()..].as_ptr();
-                    // SAFETY: the asserts vouch for the panels, for whole vectors of the source and for the output.
+                    // SAFETY: the asserts check the bounds of the panels, of whole vectors of the source and of the
+                    // output.
                     unsafe {
                         let to = out.as_mut_ptr().add(row * row_stride);
                         let here = tile_rows.min(rows - row);
@@ -79,11 +82,11 @@ each_isa! {
     }
 }
 
-/// The product for two registers of pixels and the rows of a tile.
+/// Multiplies the rows of a tile with two registers of pixels.
 ///
 /// # Safety
-/// The CPU supports `S`; `left` points to `rows` elements for each step; whole vectors can be read at all steps of both parts,
-/// and the lanes of both be written in each row.
+/// The CPU supports `S`; `left` points to `rows` elements for each step; for both parts, a whole vector can be read at
+/// every step, and the part's lanes can be written in each row.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
 unsafe fn tile<S: Simd>(
@@ -99,7 +102,7 @@ unsafe fn tile<S: Simd>(
     macro_rules! of_rows {
         ($($rows:literal)*) => {
             match rows {
-                // SAFETY: as the caller guarantees.
+                // SAFETY: the requirements of `kernel` are those of this function, which the caller guarantees.
                 $($rows => unsafe { kernel::<S, $rows>(left, source, steps, parts, to, row_stride, is_added) },)*
                 _ => unreachable!("a tile has 1 to 13 rows"),
             }
@@ -108,8 +111,10 @@ unsafe fn tile<S: Simd>(
     of_rows!(1 2 3 4 5 6 7 8 9 10 11 12 13)
 }
 
+/// [`tile`] for a constant number of rows.
+///
 /// # Safety
-/// As [`tile`].
+/// The requirements of [`tile`], with `ROWS` rows.
 #[inline(always)]
 unsafe fn kernel<S: Simd, const ROWS: usize>(
     left: *const f32,
@@ -121,9 +126,10 @@ unsafe fn kernel<S: Simd, const ROWS: usize>(
     is_added: bool,
 ) {
     if ROWS > S::TILE_ROWS {
-        unreachable!("tiles have no more rows than suit the CPU");
+        unreachable!("a tile has at most `TILE_ROWS` rows");
     }
-    // SAFETY: as the caller guarantees.
+    // SAFETY: by the requirements, `left` holds `ROWS` elements a step, whole vectors can be read at each step, and
+    // only the lanes of a part are written.
     unsafe {
         let from = [source.add(parts[0].place), source.add(parts[1].place)];
         let mut sums = [[S::zero(); 2]; ROWS];

@@ -1,8 +1,8 @@
-//! Interleaves the outputs of the phases of a strided gradient into one plane, and the reverse for a row.
+//! Interleaves the outputs of the phases of a strided gradient into one plane, and splits a row into phases.
 
 crate::each_isa! {
-    /// Writes a plane whose rows have `width` elements: row `i steps[0] + a`, column `j steps[1] + b` comes
-    /// from row `i`, column `j` of part `a steps[1] + b`.
+    /// Writes a plane whose rows have `width` elements: its element in row `i steps[0] + a`, column `j steps[1] + b` is
+    /// the element in row `i`, column `j` of part `a steps[1] + b`.
     pub(super) fn interleave(plane: &mut [f32], width: usize, steps: [usize; 2], parts: &[&[f32]]) {
         for (row, to) in plane.chunks_exact_mut(width).enumerate() {
             let (phase, row) = (row % steps[0], row / steps[0]);

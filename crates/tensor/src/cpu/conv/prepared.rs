@@ -1,4 +1,4 @@
-//! Weights that are prepared once for many convolutions, as in evaluation.
+//! Convolution weights that are transformed once and used many times, as in evaluation.
 
 use std::sync::OnceLock;
 
@@ -6,9 +6,9 @@ use super::winograd::{Correlation, Weights};
 use super::{Convolution, Epilogue, conv2d_f32, is_filtered};
 use crate::{Error, Isa, Result, Tensor};
 
-/// A weight `[o, c, kernel]` of `f32` on the CPU, with what convolutions compute from it alone: Winograd's transforms, made
-/// when they are needed first, four times the weight of a kernel of 3 x 3. Direct sums pack the weight in every call, which
-/// takes as long as reading packed panels.
+/// A weight `[o, c, kernel]` of `f32` on the CPU with a cache of its Winograd transform, which the first convolution
+/// that needs it computes. For a 3 x 3 kernel the transform takes four times the memory of the weight. Direct
+/// convolutions pack the weight in every call, which takes as long as reading packed panels.
 #[derive(Debug)]
 pub struct PreparedWeight {
     weight: Tensor,
@@ -16,7 +16,7 @@ pub struct PreparedWeight {
 }
 
 impl PreparedWeight {
-    /// Prepares nothing yet.
+    /// Creates the prepared weight without computing the transform yet.
     ///
     /// # Errors
     /// [`Error::DType`] unless the elements are `f32`, [`Error::Elsewhere`] on a GPU, and [`Error::Shape`] if it does not
@@ -29,12 +29,12 @@ impl PreparedWeight {
         Ok(Self { weight: weight.clone(), transformed: OnceLock::new() })
     }
 
-    /// The weight itself.
+    /// The untransformed weight.
     pub fn weight(&self) -> &Tensor {
         &self.weight
     }
 
-    /// [`conv2d_f32`](super::conv2d_f32) with this weight, with the same bits.
+    /// [`conv2d_f32`](super::conv2d_f32) with this weight; the results are equal, bit for bit.
     pub fn conv2d(&self, y: &mut [f32], x: &[f32], epilogue: Epilogue<'_>, sizes: Convolution) {
         let weight = self.weight.own();
         sizes.check(x, weight, y);
@@ -44,17 +44,19 @@ impl PreparedWeight {
         }
     }
 
-    /// Returns whether the results are finite, and thus final.
+    /// Computes `y` by Winograd's filtering. Returns whether all results are finite; if not, `y` must be computed
+    /// directly.
     fn filter(&self, sizes: Correlation, y: &mut [f32], x: &[f32], epilogue: Epilogue<'_>) -> bool {
         let (isa, weights) = (Isa::best(), &self.transformed);
         if weights.get().is_none() {
-            // Not inside of the lock: a thread that waits for others may be given a convolution with this weight.
+            // Computed outside of the lock: a thread that waits inside a rayon task may start another convolution with
+            // this weight.
             let made = sizes.weights(self.weight.own(), isa);
             weights.get_or_init(|| made);
         }
         match weights.get().filter(|weights| weights.fit(&sizes, isa)) {
             Some(prepared) => sizes.compute_prepared(y, x, prepared, epilogue, isa),
-            // Another stride than at first.
+            // The cached transform is for another stride.
             None => sizes.compute(y, x, self.weight.own(), epilogue, isa),
         }
     }

@@ -19,7 +19,7 @@ pub(super) fn sizes(
     Convolution { n, c, image, o, kernel, stride, padding, out }
 }
 
-/// Every product of a pixel and a weight, as indices into x, weight and y.
+/// Calls `product` for every pair of a pixel and a weight that is multiplied, with the indices into x, weight and y.
 pub(super) fn for_each_product(s: Convolution, mut product: impl FnMut(usize, usize, usize)) {
     let ([h, w], [kh, kw], [oh, ow]) = (s.image, s.kernel, s.out);
     for (n, o, c) in triples(s.n, s.o, s.c) {
@@ -39,7 +39,7 @@ fn triples(a: usize, b: usize, c: usize) -> impl Iterator<Item = (usize, usize, 
 }
 
 fn assert_close(what: &str, s: Convolution, got: &[f32], expected: &[f64], terms: usize) {
-    // Terms of at most 1: each partial sum is at most `terms` and is rounded once for each term.
+    // With terms of at most 1, each partial sum is at most `terms` and is rounded once for each term.
     let allowed = ((terms + 1) * (terms + 1)) as f64 * f64::from(f32::EPSILON) / 2.0;
     for (place, (&got, &expected)) in got.iter().zip(expected).enumerate() {
         assert!((f64::from(got) - expected).abs() <= allowed, "{what} at {place}: {got} {expected} {s:?}");
@@ -47,7 +47,7 @@ fn assert_close(what: &str, s: Convolution, got: &[f32], expected: &[f64], terms
 }
 
 impl Phase {
-    /// This phase without packing where that is possible at all, or with it.
+    /// The phase with in-place reading forced on where it is possible, or forced off.
     fn forced(self, in_place: bool) -> Self {
         Self { in_place: in_place && self.im2col.has_whole_vectors(), ..self }
     }
@@ -155,7 +155,8 @@ fn a_weight_gradient_over_many_pixels_has_the_rounding_error_of_a_span() {
         let s = sizes(n, [1, 2], image, [1, 1], [1, 1], [0, 0]);
         let pixels = n * Convolution::area(image);
         let exact = pixels as f64 * f64::from(0.1f32);
-        // A block of up to 512 pixels, the blocks of a span of at least 64 each, and the parts.
+        // Roundings in a block of up to 512 pixels, over the blocks of a span of at least 64 pixels each, and over the
+        // parts.
         let allowed = (512.0 + 512.0 + PARTS as f64) / 2.0 * f64::from(f32::EPSILON) * exact;
         for isa in Isa::supported() {
             let mut got = [f32::NAN; 2];

@@ -1,7 +1,7 @@
 //! Cache blocking for matrix multiplication over packed panels (Goto and van de Geijn, 2008, doi 10.1145/1356052.1356053).
 //!
-//! Each element of the output is one chain of multiply-adds for each block of the inner size, in order; no choice that
-//! depends on the number of threads changes it.
+//! Each element of the output is a chain of multiply-adds for each block of the inner dimension, in a fixed order,
+//! which does not depend on the number of threads.
 
 use super::pack::{pack_columns, pack_rows};
 use super::tile::{PANEL_GRAIN, tile};
@@ -9,7 +9,7 @@ use super::{Init, Matrix};
 use crate::cpu::isa::simd::Simd;
 use crate::memory::Buffer;
 
-/// The output: a row-major matrix of which this GEMM writes some rows and columns.
+/// The output: a row-major matrix, of which one call writes some rows and columns.
 #[derive(Clone, Copy)]
 pub(crate) struct Output {
     pub(crate) to: *mut f32,
@@ -19,8 +19,8 @@ pub(crate) struct Output {
 /// `out = init + a b` for the rows of `a` and the columns of `b`.
 ///
 /// # Safety
-/// The CPU supports `S`. `out` points to `a.rows` rows of at least `b.columns` elements, `row_stride` apart,
-/// with no other access meanwhile. A bias in `init` has at least `b.columns` elements.
+/// The CPU supports `S`. `out.to` points to `a.rows` rows of at least `b.columns` elements, `row_stride` apart, which
+/// nothing else accesses during the call. A bias in `init` has at least `b.columns` elements.
 pub(super) unsafe fn multiply<S: Simd>(out: Output, a: Matrix<'_>, b: Matrix<'_>, init: Init<'_>) {
     let (m, k, n) = (a.rows, a.columns, b.columns);
     let inner = balanced(k.max(1), S::INNER_BLOCK);
@@ -35,13 +35,14 @@ pub(super) unsafe fn multiply<S: Simd>(out: Output, a: Matrix<'_>, b: Matrix<'_>
     let packed_b: &mut [f32] = bytemuck::cast_slice_mut(packed_b.bytes_mut());
     for first in (0..k.max(1)).step_by(inner) {
         let steps = inner.min(k - first);
-        // SAFETY: the CPU supports `S`, as the caller guarantees.
+        // SAFETY: the caller guarantees that the CPU supports `S`.
         unsafe { pack_rows::<S>(packed_a, a, first, steps, tile_rows) };
         for column in (0..n).step_by(column_block) {
             let columns = column_block.min(n - column);
             // After the first block of the inner size every tile accumulates into its previous output.
             let init = if first == 0 { init.at_column(column) } else { Init::Accumulate };
-            // SAFETY: as above; these columns lie within the output.
+            // SAFETY: the caller guarantees that the CPU supports `S` and that these rows and columns lie within the
+            // output.
             unsafe {
                 pack_columns::<S>(packed_b, b, first, steps, column, columns);
                 let out = Output { to: out.to.add(column), ..out };
@@ -54,8 +55,8 @@ pub(super) unsafe fn multiply<S: Simd>(out: Output, a: Matrix<'_>, b: Matrix<'_>
 /// `out = init + a b` for packed panels: `m` rows and `n` columns, summed over `k`.
 ///
 /// # Safety
-/// The CPU supports `S`. `out` points to `m` rows of at least `n` elements, `row_stride` apart; no
-/// other access happens meanwhile. A bias in `init` has `n` elements.
+/// The CPU supports `S`. `out.to` points to `m` rows of at least `n` elements, `row_stride` apart, which nothing else
+/// accesses during the call. A bias in `init` has `n` elements.
 pub(crate) unsafe fn of_panels<S: Simd>(
     out: Output,
     [m, k, n]: [usize; 3],
@@ -89,7 +90,7 @@ pub(crate) unsafe fn of_panels<S: Simd>(
     }
 }
 
-/// The size of equal parts of length at most `most`.
+/// The size of the fewest equal parts of length at most `most`, rounded up.
 pub(crate) fn balanced(whole: usize, most: usize) -> usize {
     whole.div_ceil(whole.div_ceil(most).max(1)).max(1)
 }

@@ -5,7 +5,7 @@ use super::tile::PANEL_GRAIN;
 use crate::cpu::isa::simd::{Simd, prefetch};
 use crate::each_isa;
 
-/// Elements of a matrix to be packed: one line of `places` adjacent elements for each step of the inner size.
+/// A matrix to be packed: `places` rows or columns, each with one element for every step of the inner dimension.
 #[derive(Clone, Copy)]
 struct Source<'a> {
     data: &'a [f32],
@@ -14,7 +14,7 @@ struct Source<'a> {
 }
 
 each_isa! {
-    /// Panels of `tile_rows` rows: for each of `steps` steps, the elements of the rows beside each other.
+    /// Packs panels of `tile_rows` rows: for each of `steps` steps, the elements of the panel's rows are adjacent.
     ///
     /// # Safety
     /// The CPU supports `S`.
@@ -33,13 +33,13 @@ each_isa! {
                 place_stride: a.row_stride,
                 step_stride: a.column_stride,
             };
-            // SAFETY: forwarded from the caller.
+            // SAFETY: the caller guarantees that the CPU supports `S`.
             unsafe { source.pack::<S>(&mut panels[row * steps..(row + rows) * steps], rows, rows, steps) };
         }
     }
 
-    /// Panels of [`Simd::TILE_COLUMNS`] columns, the last one of [`PANEL_GRAIN`] where that is enough: for each of
-    /// `steps` steps, the elements of the columns beside each other, padded with zeros.
+    /// Packs panels of [`Simd::TILE_COLUMNS`] columns; the last panel has [`PANEL_GRAIN`] columns if that suffices. For
+    /// each of `steps` steps, the elements of the panel's columns are adjacent and padded with zeros.
     ///
     /// # Safety
     /// The CPU supports `S`.
@@ -61,7 +61,7 @@ each_isa! {
                 step_stride: b.row_stride,
             };
             let panel = &mut panels[within * steps..(within + width) * steps];
-            // SAFETY: forwarded from the caller.
+            // SAFETY: the caller guarantees that the CPU supports `S`.
             unsafe { source.pack::<S>(panel, width, filled, steps) };
         }
     }
@@ -77,17 +77,18 @@ impl Source<'_> {
         assert_eq!(panel.len(), width * steps, "a panel holds all places of all steps");
         assert!(
             width < S::LANES || width.is_multiple_of(S::LANES),
-            "a panel is less than a vector wide, or whole ones"
+            "the width of a panel is below one vector or a multiple of it"
         );
         if panel.is_empty() {
             return;
         }
         let last = (filled - 1) * self.place_stride + (steps - 1) * self.step_stride;
-        assert!(last < self.data.len(), "the matrix holds what is packed");
+        assert!(last < self.data.len(), "all packed elements lie within the matrix");
         for place in (0..width).step_by(S::LANES) {
             let filled = filled.saturating_sub(place).min(S::LANES);
             let lines = Lines { start: panel.as_mut_ptr().wrapping_add(place), width, steps };
-            // SAFETY: the asserts above bound every line and every element that is read and written below.
+            // SAFETY: the asserts above bound every element that is read and written below; the caller guarantees that
+            // the CPU supports `S`.
             unsafe {
                 let from = self.data.as_ptr().wrapping_add(place * self.place_stride);
                 match self.place_stride {
@@ -101,10 +102,10 @@ impl Source<'_> {
     /// Packs adjacent places: one vector for each step.
     ///
     /// # Safety
-    /// The CPU supports `S`; `filled` elements can be read at each step, and the lines be written.
+    /// The CPU supports `S`; at each step, `filled` elements can be read, and the line of the panel can be written.
     #[inline(always)]
     unsafe fn copy<S: Simd>(&self, from: *const f32, filled: usize, lines: Lines) {
-        // SAFETY: as the caller guarantees.
+        // SAFETY: the caller guarantees `filled` readable elements at each step and writable lines.
         unsafe {
             let lanes = S::first(filled);
             for step in 0..lines.steps {
@@ -116,14 +117,15 @@ impl Source<'_> {
         }
     }
 
-    /// Packs adjacent steps: a square of places by steps is transposed in registers.
+    /// Packs adjacent steps: squares of places by steps are transposed in registers.
     ///
     /// # Safety
-    /// As [`Source::copy`], and `step_stride` is 1.
+    /// The requirements of [`Source::copy`], and `step_stride` is 1.
     #[inline(always)]
     unsafe fn transpose<S: Simd>(&self, from: *const f32, filled: usize, lines: Lines) {
         debug_assert_eq!(self.step_stride, 1, "one of the two strides of a matrix is 1");
-        // SAFETY: as the caller guarantees; steps beyond the last are masked.
+        // SAFETY: the caller guarantees `filled` readable places at each step and writable lines; steps beyond the last
+        // are masked.
         unsafe {
             for step in (0..lines.steps).step_by(S::LANES) {
                 let here = S::LANES.min(lines.steps - step);
@@ -152,14 +154,15 @@ struct Lines {
 }
 
 impl Lines {
-    /// Writes the line of this step. For a panel narrower than a vector, lanes beyond the line are written too
-    /// where that is faster than masking: they belong to later lines, which overwrite them.
+    /// Writes the line of this step. In a panel narrower than a vector, lanes beyond the line are also written where
+    /// that is faster than masking: they belong to later lines, which are written afterwards.
     ///
     /// # Safety
     /// The CPU supports `S`; the line of `step` and all later ones can be written.
     #[inline(always)]
     unsafe fn write<S: Simd>(self, step: usize, line: S::Vector) {
-        // SAFETY: as the caller guarantees; the rest of the panel holds a whole vector, or the lanes are masked.
+        // SAFETY: the caller guarantees that this line and all later ones can be written; together they hold a whole
+        // vector, or the lanes beyond the line are masked.
         unsafe {
             let to = self.start.add(step * self.width);
             if self.width >= S::LANES || (self.steps - step) * self.width >= S::LANES {

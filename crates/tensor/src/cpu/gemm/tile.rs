@@ -4,16 +4,16 @@ use super::Init;
 use crate::cpu::isa::simd::{Simd, prefetch};
 use crate::each_isa;
 
-/// Panels of the right operand have a multiple of this many columns.
+/// Panels of the right operand have a multiple of this number of columns.
 pub(crate) const PANEL_GRAIN: usize = 16;
 
 each_isa! {
-    /// `c = init + a b` for a tile of `rows` rows and `width` columns with inner dimension `k`, by the kernel of its size.
+    /// Computes `c = init + a b` for a tile of `rows` rows and `width` columns with inner dimension `k`.
     ///
     /// # Safety
-    /// The CPU supports `S`; `a` points to a panel of `k * rows` elements, `b` to one of `k` times `width` elements,
-    /// rounded up to a multiple of [`PANEL_GRAIN`]; the tile's rows at `c`, `row_stride` apart, can be written, and read
-    /// where `init` says so; a bias has the tile's columns.
+    /// The CPU supports `S`. `a` points to a panel of `k * rows` elements, and `b` to one of `k` times `width`
+    /// elements, where `width` is rounded up to a multiple of [`PANEL_GRAIN`]. The tile's rows at `c`, `row_stride`
+    /// apart, can be written, and read for [`Init::Accumulate`]. A bias in `init` has `width` elements.
     pub(crate) unsafe fn tile<S: Simd>(
         rows: usize,
         width: usize,
@@ -28,9 +28,9 @@ each_isa! {
             ($($rows:literal)*) => {
                 match (rows, width > S::LANES) {
                     $(
-                        // SAFETY: forwarded from the caller.
+                        // SAFETY: the requirements of `kernel` are those of this function, which the caller guarantees.
                         ($rows, false) => unsafe { kernel::<S, $rows, 1>(width, k, a, b, c, row_stride, init) },
-                        // SAFETY: forwarded from the caller.
+                        // SAFETY: the requirements of `kernel` are those of this function, which the caller guarantees.
                         ($rows, true) => unsafe { kernel::<S, $rows, 2>(width, k, a, b, c, row_stride, init) },
                     )*
                     _ => unreachable!("a tile has 1 to 13 rows"),
@@ -44,7 +44,7 @@ each_isa! {
 /// `c = init + a b` for a tile of `ROWS` rows and `VECTORS` vectors of columns.
 ///
 /// # Safety
-/// As [`tile`].
+/// The requirements of [`tile`], with `ROWS` rows and `width` columns in `VECTORS` vectors.
 #[inline(always)]
 unsafe fn kernel<S: Simd, const ROWS: usize, const VECTORS: usize>(
     width: usize,
@@ -56,14 +56,14 @@ unsafe fn kernel<S: Simd, const ROWS: usize, const VECTORS: usize>(
     init: Init<'_>,
 ) {
     if ROWS > S::TILE_ROWS {
-        unreachable!("tiles have no more rows than suit the CPU");
+        unreachable!("a tile has at most `TILE_ROWS` rows");
     }
     let b_stride = if VECTORS * S::LANES <= PANEL_GRAIN { PANEL_GRAIN } else { 2 * PANEL_GRAIN };
-    // SAFETY: every pointer stays within the ranges that the caller guarantees; vectors at the right edge are read
-    // and written under the mask.
+    // SAFETY: by the requirements, both panels hold `k` steps and the rows of the tile can be written; vectors at the
+    // right edge are read and written under a mask.
     unsafe {
         for row in 0..ROWS {
-            // Prefetch the output, both ends of each row, since a row may start within a cache line.
+            // Prefetch both ends of each row of the output, since a row may start within a cache line.
             prefetch(c.wrapping_add(row * row_stride));
             prefetch(c.wrapping_add(row * row_stride + VECTORS * S::LANES - 1));
         }

@@ -1,8 +1,8 @@
 //! AVX2 with fused multiply-adds: 16 registers of 8 elements.
 //!
 //! A tile of 6 x 16 elements fills 12 of the registers; each step loads two vectors of the right operand and broadcasts
-//! 6 elements of the left one for 12 multiply-adds. A panel of the right (16 columns, 24 KiB) stays in the L1 cache, a
-//! block of the left (144 rows, 216 KiB) in L2, a block of the right (3 MiB) in L3.
+//! 6 elements of the left one for 12 multiply-adds. A panel of the right operand (16 columns, 24 KiB) stays in the L1
+//! cache, a block of the left one (144 rows, 216 KiB) in L2, and a block of the right one (3 MiB) in L3.
 
 use std::arch::x86_64::{
     __m256, __m256i, _mm256_add_ps, _mm256_and_si256, _mm256_broadcast_ss, _mm256_cmpeq_epi32,
@@ -21,7 +21,10 @@ pub(crate) struct Avx2;
 
 const LANES: usize = 8;
 
-#[allow(clippy::undocumented_unsafe_blocks, reason = "each forwards the guarantees of the trait's caller")]
+#[allow(
+    clippy::undocumented_unsafe_blocks,
+    reason = "each method has the safety contract of the trait's method"
+)]
 impl Simd for Avx2 {
     type Vector = __m256;
     type Mask = __m256i;
@@ -123,7 +126,7 @@ fn transposed(rows: [__m256; LANES]) -> [__m256; LANES] {
         pairs[i] = _mm256_unpacklo_ps(rows[i], rows[i + 1]);
         pairs[i + 1] = _mm256_unpackhi_ps(rows[i], rows[i + 1]);
     }
-    // fours[4 i + j] holds in its half h the elements of column 4 h + j in the rows 4 i to 4 i + 3.
+    // fours[4 i + j]: half h holds the elements of column 4 h + j in rows 4 i to 4 i + 3.
     let mut fours = rows;
     for i in (0..LANES).step_by(4) {
         for half in 0..2 {

@@ -1,15 +1,16 @@
 //! AVX-512: 32 registers of 16 elements.
 //!
-//! A tile of 13 x 32 elements fills 26 of the registers; each step loads two vectors of the right and broadcasts 13
-//! elements of the left for 26 multiply-adds. With 14 rows some builds keep sums in memory, at less than half the speed.
-//! A panel of the left (13 rows, 20 KiB) stays in the first cache, a block of the right (500 KiB) in the second.
+//! A tile of 13 x 32 elements fills 26 of the registers; each step loads two vectors of the right operand and
+//! broadcasts 13 elements of the left one for 26 multiply-adds. With 14 rows, some builds spill sums to memory, at less
+//! than half the speed. A panel of the left operand (13 rows, 20 KiB) stays in the L1 cache, a block of the right one
+//! (500 KiB) in L2.
 
 use std::arch::x86_64::{
-    __m512, __mmask16, _mm512_add_ps, _mm512_castpd_ps, _mm512_castps_pd, _mm512_fmadd_ps,
+    __m512, __mmask16, _mm_sfence, _mm512_add_ps, _mm512_castpd_ps, _mm512_castps_pd, _mm512_fmadd_ps,
     _mm512_i32gather_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mask_loadu_ps, _mm512_mask_storeu_ps,
     _mm512_maskz_loadu_ps, _mm512_mul_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_shuffle_f32x4,
-    _mm512_storeu_ps, _mm512_sub_ps, _mm512_unpackhi_pd, _mm512_unpackhi_ps, _mm512_unpacklo_pd,
-    _mm512_unpacklo_ps,
+    _mm512_storeu_ps, _mm512_stream_ps, _mm512_sub_ps, _mm512_unpackhi_pd, _mm512_unpackhi_ps,
+    _mm512_unpacklo_pd, _mm512_unpacklo_ps,
 };
 
 use super::Isa;
@@ -21,7 +22,10 @@ pub(crate) struct Avx512;
 
 const LANES: usize = 16;
 
-#[allow(clippy::undocumented_unsafe_blocks, reason = "each forwards the guarantees of the trait's caller")]
+#[allow(
+    clippy::undocumented_unsafe_blocks,
+    reason = "each method has the safety contract of the trait's method"
+)]
 impl Simd for Avx512 {
     type Vector = __m512;
     type Mask = __mmask16;
@@ -76,6 +80,19 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    unsafe fn stream(to: *mut f32, elements: __m512) {
+        match to.addr().is_multiple_of(size_of::<__m512>()) {
+            true => unsafe { _mm512_stream_ps(to, elements) },
+            false => unsafe { _mm512_storeu_ps(to, elements) },
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn fence() {
+        unsafe { _mm_sfence() };
+    }
+
+    #[inline(always)]
     unsafe fn store_some(mask: __mmask16, to: *mut f32, elements: __m512) {
         unsafe { _mm512_mask_storeu_ps(to, mask, elements) }
     }
@@ -120,7 +137,7 @@ fn transposed(rows: [__m512; LANES]) -> [__m512; LANES] {
         pairs[i] = _mm512_unpacklo_ps(rows[i], rows[i + 1]);
         pairs[i + 1] = _mm512_unpackhi_ps(rows[i], rows[i + 1]);
     }
-    // fours[4 i + j] holds in its quarter q the elements of column 4 q + j in the rows 4 i to 4 i + 3.
+    // fours[4 i + j]: quarter q holds the elements of column 4 q + j in rows 4 i to 4 i + 3.
     let mut fours = rows;
     for i in (0..LANES).step_by(4) {
         for half in 0..2 {
@@ -132,7 +149,7 @@ fn transposed(rows: [__m512; LANES]) -> [__m512; LANES] {
     }
     let mut columns = rows;
     for j in 0..4 {
-        // Quarters 0 and 2 of two, then quarters 1 and 3.
+        // Quarters 0 and 2 of both operands, then quarters 1 and 3.
         let even_low = _mm512_shuffle_f32x4::<0x88>(fours[j], fours[4 + j]);
         let odd_low = _mm512_shuffle_f32x4::<0xdd>(fours[j], fours[4 + j]);
         let even_high = _mm512_shuffle_f32x4::<0x88>(fours[8 + j], fours[12 + j]);

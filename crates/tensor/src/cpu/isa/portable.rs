@@ -1,7 +1,7 @@
 //! The portable fallback: vectors are arrays, vectorised by the compiler.
 //!
-//! With 8 lanes it is [`Isa::Portable`]. With 16 it is `Isa::Wide`, which uses the tile sizes of AVX-512, so that tests
-//! cover generic code over [`Simd`] in those sizes on any machine.
+//! With 8 lanes it is [`Isa::Portable`]. With 16 lanes it is `Isa::Wide`, which has the tile sizes of AVX-512, so that
+//! tests cover generic code over [`Simd`] in those sizes on any machine.
 
 use super::Isa;
 use super::simd::Simd;
@@ -10,13 +10,16 @@ use super::simd::Simd;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Portable<const LANES: usize>;
 
-/// `a b + c`, rounded once where the target always has fused multiply-adds.
+/// `a b + c`: one rounding if the target has fused multiply-adds, two otherwise.
 #[inline(always)]
 fn multiply_add(a: f32, b: f32, c: f32) -> f32 {
     if cfg!(any(target_arch = "aarch64", target_feature = "fma")) { a.mul_add(b, c) } else { a * b + c }
 }
 
-#[allow(clippy::undocumented_unsafe_blocks, reason = "each forwards the guarantees of the trait's caller")]
+#[allow(
+    clippy::undocumented_unsafe_blocks,
+    reason = "each method has the safety contract of the trait's method"
+)]
 impl<const LANES: usize> Simd for Portable<LANES> {
     type Vector = [f32; LANES];
     type Mask = u16;

@@ -1,10 +1,10 @@
-//! Loops over planes: the channels of images, or any other equal pieces of slices.
+//! Parallel loops over planes: the channels of images, or any other equal parts of slices.
 
 use super::is_parallel;
 
-/// Splits every slice into `count` equal pieces and calls `f` on the pieces of each index, on all threads.
+/// Splits every slice into `count` equal pieces and calls `f` with the pieces of each index, in parallel.
 ///
-/// Each piece is written by one call, so the number of threads changes nothing.
+/// Each piece is written by one call, so the result does not depend on the number of threads.
 pub fn for_each<const N: usize, const M: usize>(
     count: usize,
     inputs: [&[f32]; N],
@@ -15,7 +15,7 @@ pub fn for_each<const N: usize, const M: usize>(
         return;
     }
     let lens = || inputs.iter().map(|x| x.len()).chain(outputs.iter().map(|y| y.len()));
-    assert!(lens().all(|len| len % count == 0), "every slice has equal pieces");
+    assert!(lens().all(|len| len % count == 0), "each slice splits into `count` pieces of equal length");
     let elements_of_piece = lens().max().unwrap_or(0) / count;
     halved(count, elements_of_piece, inputs, outputs, &f);
 }
@@ -37,7 +37,7 @@ fn halved<const N: usize, const M: usize>(
         let (first, second) = y.split_at_mut(y.len() / count * half);
         (before[output], after[output]) = (Some(first), Some(second));
     }
-    let [before, after] = [before, after].map(|half| half.map(|y| y.expect("every output was cut")));
+    let [before, after] = [before, after].map(|half| half.map(|y| y.expect("every output was split")));
     let first = || halved(half, elements_of_piece, inputs.map(|x| &x[..x.len() / count * half]), before, f);
     let second =
         || halved(count - half, elements_of_piece, inputs.map(|x| &x[x.len() / count * half..]), after, f);

@@ -4,8 +4,8 @@ use rayon::prelude::*;
 
 use super::{BLOCK, LANES, is_parallel, lane_sums};
 
-/// `sum over i of f(x[i], y[i])`, in an order that depends on the length alone: within a block in 32 bits, over blocks
-/// in 64 bits.
+/// `sum over i of f(x[i], y[i])`, in an order that depends on the length alone: within a block in 32 bits, over the
+/// blocks in 64 bits.
 #[inline(always)]
 pub fn sum(x: &[f32], y: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
     if x.len() <= BLOCK {
@@ -20,7 +20,7 @@ fn sum_of_block(x: &[f32], y: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
     if x.len() < LANES {
         return x.iter().zip(y).map(|(&x, &y)| f(x, y)).sum();
     }
-    // Variable indexing forces an array into memory: a copy keeps the lanes in a register.
+    // A variable index would force the array into memory: this copy lets the compiler keep the lanes in a register.
     let (lanes, rest) = lane_sums(x, y, f);
     let mut sums = lanes;
     sums.iter_mut().zip(rest).for_each(|(sum, term)| *sum += term);
@@ -48,8 +48,8 @@ pub fn largest(x: &[f32]) -> f32 {
     lanes.into_iter().chain(rest.iter().copied()).fold(f32::NEG_INFINITY, larger)
 }
 
-/// Runs `work` on every task, on all threads if there are many `elements` in total. Tasks are independent, so the number
-/// of threads changes no bit.
+/// Runs `work` on every task, in parallel if the tasks have many `elements` in total. Tasks are independent, so the
+/// result does not depend on the number of threads.
 pub fn each<T: Send>(elements: usize, tasks: impl Iterator<Item = T>, work: impl Fn(T) + Sync) {
     if is_parallel(elements) {
         tasks.collect::<Vec<T>>().into_par_iter().for_each(&work);
@@ -64,7 +64,7 @@ mod tests {
     fn a_sum_of_a_million_tenths_has_the_rounding_error_of_a_block() {
         let x = vec![0.1f32; 1 << 20];
         let exact = x.len() as f64 * f64::from(0.1f32);
-        // 256 additions in each lane, 5 of lanes, and the rounding of the result.
+        // Roundings: 256 additions in each lane, 5 additions of lanes, and one of the result.
         let allowed = (256.0 + 5.0 + 1.0) / 2.0 * f64::from(f32::EPSILON) * exact;
         assert!((f64::from(super::sum(&x, &x, |x, _| x)) - exact).abs() <= allowed);
     }

@@ -1,7 +1,7 @@
-//! Loops over the elements of slices, and sums over all of them, on all threads.
+//! Parallel element-wise loops over slices, and sums over all elements.
 //!
-//! A function should own its captures (`move`): behind references the compiler cannot rule out aliasing and does not
-//! vectorise.
+//! A function argument should own its captures (`move`): behind references the compiler cannot rule out aliasing and
+//! does not vectorise.
 
 use rayon::prelude::*;
 
@@ -9,7 +9,7 @@ use super::rows::each;
 use super::{BLOCK, is_parallel, lane_sums};
 use crate::each_isa;
 
-/// The number of rows of one partial sum per column.
+/// The number of rows that are summed into one partial sum per column.
 const ROWS: usize = 64;
 
 each_isa! {
@@ -67,7 +67,7 @@ impl<F: Fn([f32; 3], f32) -> [f32; 3] + Copy + Sync> Step for F {}
 
 /// `out[i] = f(x[i])`
 pub fn map(x: &[f32], out: &mut [f32], f: impl Unary) {
-    assert_eq!(x.len(), out.len(), "input and output have one length");
+    assert_eq!(x.len(), out.len(), "input and output have the same length");
     each(out.len(), out.chunks_mut(BLOCK).zip(x.chunks(BLOCK)), move |(out, x)| map_chunk(x, out, f));
 }
 
@@ -78,14 +78,14 @@ pub fn map_in_place(x: &mut [f32], f: impl Unary) {
 
 /// `out[i] = f(x[i], y[i])`
 pub fn map2(x: &[f32], y: &[f32], out: &mut [f32], f: impl Binary) {
-    assert!(x.len() == out.len() && y.len() == out.len(), "inputs and output have one length");
+    assert!(x.len() == out.len() && y.len() == out.len(), "inputs and output have the same length");
     let blocks = out.chunks_mut(BLOCK).zip(x.chunks(BLOCK)).zip(y.chunks(BLOCK));
     each(x.len(), blocks, move |((out, x), y)| map2_chunk(x, y, out, f));
 }
 
 /// `sum over i of f(x[i], y[i])`
 pub fn sum2(x: &[f32], y: &[f32], f: impl Binary) -> f64 {
-    assert_eq!(x.len(), y.len(), "the inputs have one length");
+    assert_eq!(x.len(), y.len(), "the inputs have the same length");
     if !is_parallel(x.len()) {
         return x.chunks(BLOCK).zip(y.chunks(BLOCK)).map(|(x, y)| sum2_chunk(x, y, f)).sum();
     }
@@ -98,7 +98,7 @@ pub fn sum2(x: &[f32], y: &[f32], f: impl Binary) -> f64 {
 pub fn update3(state: [&mut [f32]; 3], input: &[f32], f: impl Step) {
     let [a, b, c] = state;
     let n = input.len();
-    assert!(a.len() == n && b.len() == n && c.len() == n, "state and input have one length");
+    assert!(a.len() == n && b.len() == n && c.len() == n, "state and input have the same length");
     let [a, b, c] = [a, b, c].map(|state| state.chunks_mut(BLOCK));
     let blocks = a.zip(b).zip(c).zip(input.chunks(BLOCK));
     each(n, blocks, move |(((a, b), c), input)| update_chunk([a, b, c], input, f));
@@ -109,7 +109,7 @@ pub fn sum(x: &[f32]) -> f64 {
     sum2(x, x, |x, _| x)
 }
 
-/// `out[j] = sum over rows of x[row][j]`: within a block of rows in 32 bits, over blocks in 64 bits.
+/// `out[j] = sum over rows of x[row][j]`: within a block of rows in 32 bits, over the blocks in 64 bits.
 pub fn sum_rows(x: &[f32], out: &mut [f32]) {
     let width = out.len();
     if width == 0 {
@@ -142,7 +142,7 @@ mod tests {
         let one = on_threads(1, sum);
         assert!(one == on_threads(2, sum) && one == on_threads(3, sum));
         let exact: f64 = x.iter().map(|&x| f64::from(x * x)).sum();
-        // Each lane adds at most 256 terms below 1 into a sum below 256.
+        // Each lane adds at most 256 terms below 1, so its sum stays below 256.
         assert!((one - exact).abs() <= 300_001.0 * 256.0 * f64::from(f32::EPSILON));
     }
 
@@ -181,7 +181,7 @@ mod tests {
         let mut out = [0.0; 2];
         sum_rows(&vec![0.1; 2 * N], &mut out);
         let exact = N as f64 * f64::from(0.1f32);
-        // 64 additions of a block, each rounded by half an epsilon; those in 64 bits are lost in one more.
+        // 64 additions in a block, each with a rounding error of half an epsilon; one more covers the sums in 64 bits.
         let allowed = 65.0 / 2.0 * f64::from(f32::EPSILON) * exact;
         assert!(out.iter().all(|&sum| (f64::from(sum) - exact).abs() <= allowed), "{out:?}");
         assert!((sum(&vec![0.1; N]) - exact).abs() <= 257.0 / 2.0 * f64::from(f32::EPSILON) * exact);

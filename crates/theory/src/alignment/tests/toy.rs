@@ -1,8 +1,8 @@
-//! Section 6.B of `book/lbr.md`: images whose alignment under every noise is known analytically.
+//! Tests with images whose alignment under every noise is known analytically (section 6.B of `book/lbr.md`).
 //!
-//! Rows of a Hadamard matrix are sequences that are orthogonal in the sample, so covariances are exact. Of 8 × 8
-//! pixels, a quadrant of 16 holds independent local noise; the other 48 hold one direction that is spread over all of
-//! them and a little noise beside it.
+//! Rows of a Hadamard matrix are orthogonal in the sample, so the covariances are exact. Of the 8 × 8 pixels, a
+//! quadrant of 16 has independent local noise; the other 48 share one direction that is spread over all of them, plus a
+//! little noise.
 
 use ndarray::{Array1, Array2};
 
@@ -13,7 +13,7 @@ use crate::{Denoising, Moments, Weights};
 const SIDE: usize = 8;
 const N: usize = 128;
 
-/// The pixels of the local quadrant, or all the others.
+/// The pixels of the local quadrant, or all other pixels.
 fn pixels(local: bool) -> Vec<usize> {
     (0..SIDE * SIDE).filter(|pixel| (pixel / SIDE < 4 && pixel % SIDE < 4) == local).collect()
 }
@@ -31,7 +31,7 @@ fn toy(spread: f64, local: &[f64], label: usize) -> Denoising {
         for (i, &pixel) in pixels(false).iter().enumerate() {
             x[[sample, pixel]] = hadamard(1, sample) * (spread / 48.0).sqrt();
             for k in 1..48 {
-                // The rows of Helmert's matrix are orthonormal, and orthogonal to the ones.
+                // The rows of Helmert's matrix are orthonormal, and orthogonal to the vector of ones.
                 let entry = if i < k {
                     1.0
                 } else if i == k {
@@ -51,12 +51,12 @@ fn toy(spread: f64, local: &[f64], label: usize) -> Denoising {
     Denoising::new(&Moments::of(x.view(), &labels, 2).unwrap()).unwrap()
 }
 
-/// The labels follow the direction that is spread over many pixels.
+/// Labels that follow the direction that is spread over many pixels.
 fn spread_labels() -> Denoising {
     toy(0.5, &[1.0; 16], 1)
 }
 
-/// The labels follow one local pixel of high variance; the spread direction is a nuisance.
+/// Labels that follow one local pixel of high variance; the spread direction is unrelated to them.
 fn local_labels() -> Denoising {
     let mut variances = [0.09; 16];
     variances[0] = 1.2;
@@ -71,22 +71,22 @@ fn alignment(toy: &Denoising, corruption: &Corruption) -> Array1<f64> {
     toy.alignment(corruption).unwrap().alignment
 }
 
-/// `0.5 - 0.5 m / 48 - 0.01 (1 - m / 48)`, by which the energy of the spread direction that patches of `m` pixels
-/// cannot predict falls short of its own.
+/// `0.5 - 0.5 m / 48 - 0.01 (1 - m / 48)`: the energy of the spread direction minus the part that patches of `m` pixels
+/// cannot predict.
 fn shared(patch: usize) -> f64 {
     let m = (patch * patch) as f64;
     0.5 - 0.5 * m / 48.0 - 0.01 * (1.0 - m / 48.0)
 }
 
-/// `book/lbr.md`, fact B1.
+/// Fact LBR B1 of `book/lbr.md`.
 #[test]
 fn without_noise_the_label_direction_is_the_seventeenth() {
     let alignment = alignment(&spread_labels(), &Corruption::None);
-    // A root of rounding errors squared.
+    // The square root of rounding errors.
     assert!(alignment[15] < 1e-6 && alignment[16] > 100.0 - 1e-6, "{alignment}");
 }
 
-/// `book/lbr.md`, fact B2.
+/// Fact LBR B2 of `book/lbr.md`.
 #[test]
 fn isotropic_noise_changes_nothing() {
     let toy = spread_labels();
@@ -98,7 +98,7 @@ fn isotropic_noise_changes_nothing() {
     }
 }
 
-/// `book/lbr.md`, fact B3.
+/// Fact LBR B3 of `book/lbr.md`.
 #[test]
 fn the_gains_of_the_directions_under_a_mask_are_the_analytic_ones() {
     for patch in [1, 2, 4] {
@@ -110,13 +110,13 @@ fn the_gains_of_the_directions_under_a_mask_are_the_analytic_ones() {
             let mut expected = vec![1.0 - p; 16];
             expected.push(spread);
             expected.sort_by(|a, b| b.total_cmp(a));
-            // Few operations on values below 1, of matrices with a condition number of a hundred.
+            // A few operations on values below 1, with matrices whose condition number is a hundred.
             assert!(gap(&gains, &expected.into()) < 1e4 * f64::EPSILON, "{patch} {p}");
         }
     }
 }
 
-/// `book/lbr.md`, fact B4.
+/// Fact LBR B4 of `book/lbr.md`.
 #[test]
 fn masks_help_beyond_a_ratio_that_grows_with_the_patch() {
     let toy = spread_labels();
@@ -128,7 +128,7 @@ fn masks_help_beyond_a_ratio_that_grows_with_the_patch() {
     }
 }
 
-/// `book/lbr.md`, fact B5.
+/// Fact LBR B5 of `book/lbr.md`.
 #[test]
 fn the_same_masks_harm_labels_that_follow_one_pixel() {
     let toy = local_labels();
@@ -141,7 +141,7 @@ fn the_same_masks_harm_labels_that_follow_one_pixel() {
     }
 }
 
-/// `book/lbr.md`, fact B6.
+/// Fact LBR B6 of `book/lbr.md`.
 #[test]
 fn additive_noise_that_falls_on_the_nuisance_alone_helps() {
     let mut covariance = Array2::zeros((64, 64));

@@ -1,14 +1,15 @@
-//! The gradient with respect to the weight: for each point a matrix multiplication of the transformed gradients and the
-//! transformed inputs, summed over all tiles.
+//! The gradient with respect to the weight: for each point, a matrix multiplication of the transformed output gradients
+//! with the transformed inputs, summed over all tiles.
 //!
-//! Lanes are channels. The tiles of some images are transformed together; then each task multiplies a few output channels
-//! with a panel of input channels for every point and transforms the products back, so those never leave the cache.
+//! Vector lanes are channels. The tiles of a block of images are transformed together; then each task multiplies a few
+//! output channels with a panel of input channels for every point and transforms the products back, so the products
+//! never leave the cache.
 
 use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::lanes::{MAX_LANES, Run, Window, scatter};
+use super::lanes::{MAX_LANES, Run, Window, Write, scatter};
 use super::points::{Axis, weights_of};
 use super::tiling::{Planes, Tiling};
 use super::transforms::{OfInput, OfKernel, OfOutput, from_points, to_points};
@@ -19,12 +20,12 @@ use crate::cpu::isa::simd::Simd;
 use crate::cpu::isa::with_isa;
 use crate::{Init, Isa, each_isa};
 
-/// Bytes of the transforms of a block.
+/// The target size in bytes of the transforms of a block.
 const BLOCK_BYTES: usize = 8 << 20;
-/// The smallest and the largest number of tiles of a block. With enough of them, the inverse transform costs little
-/// beside the matrix multiplications.
+/// The smallest and the largest number of tiles of a block. With many tiles, the inverse transform costs little
+/// compared with the matrix multiplications.
 const TILES: [usize; 2] = [128, 512];
-/// Tiles of a unit; the data that they read fit in the L1 and L2 caches.
+/// The largest number of tiles of a unit; the inputs of these tiles fit in the L1 and L2 caches.
 const TILES_OF_UNIT: usize = 32;
 /// Padding in elements between the matrices of two points, so that they do not map to the same cache sets.
 const APART: usize = 16;
@@ -34,7 +35,7 @@ const APART: usize = 16;
 struct Block {
     sizes: Correlation,
     tiling: Tiling,
-    /// The first unit.
+    /// The index of the first unit.
     first: usize,
     /// The number of tiles.
     tiles: usize,
@@ -50,18 +51,33 @@ struct Block {
 
 pub(super) fn compute(sizes: &Correlation, dweight: &mut [f32], x: &[f32], dy: &[f32], isa: Isa) {
     let area = Correlation::area;
-    assert_eq!(x.len(), sizes.n * sizes.c * area(sizes.image), "the images have their sizes");
-    assert_eq!(dy.len(), sizes.n * sizes.o * area(sizes.out), "the gradients have their sizes");
-    assert_eq!(dweight.len(), sizes.o * sizes.c * area(sizes.kernel), "the weight has its sizes");
+    assert_eq!(
+        x.len(),
+        sizes.n * sizes.c * area(sizes.image),
+        "the images have the sizes of the convolution"
+    );
+    assert_eq!(
+        dy.len(),
+        sizes.n * sizes.o * area(sizes.out),
+        "the gradients have the sizes of the convolution"
+    );
+    assert_eq!(
+        dweight.len(),
+        sizes.o * sizes.c * area(sizes.kernel),
+        "the weight has the sizes of the convolution"
+    );
     if dy.is_empty() || dweight.is_empty() {
         return dweight.fill(0.0);
     }
-    // SAFETY: only instruction sets that the CPU supports are named.
+    // SAFETY: the caller passes a supported `isa`, so the CPU supports `S`; the asserts check the lengths of the
+    // slices.
     with_isa!(isa, S => with_axes!(grad_weight sizes, R, C => unsafe { of_axes::<S, R, C>(*sizes, dweight, x, dy) }));
 }
 
+/// Sums the gradient over blocks of tiles.
+///
 /// # Safety
-/// The CPU supports `S`; all slices have the lengths that the sizes say.
+/// The CPU supports `S`; all slices have the lengths given by `sizes`.
 unsafe fn of_axes<S: Simd, R: Axis, C: Axis>(sizes: Correlation, dweight: &mut [f32], x: &[f32], dy: &[f32]) {
     let tiling = Tiling::new(sizes.n, sizes.out, R::OUT, 1, TILES_OF_UNIT);
     let points = R::POINTS * C::POINTS;
@@ -87,7 +103,8 @@ unsafe fn of_axes<S: Simd, R: Axis, C: Axis>(sizes: Correlation, dweight: &mut [
         let block = Block { sizes, tiling, first, tiles, rows, left, right, of_points };
         let is_added = matches!(sum.init(tiles), Init::Accumulate);
         let to = Shared(sum.elements().as_mut_ptr());
-        // SAFETY: as the caller guarantees; no two tasks write to the same elements.
+        // SAFETY: the caller guarantees that the CPU supports `S` and that the slices have their lengths; each task
+        // writes elements of its own, and the first loop ends before the second reads its transforms.
         unsafe {
             let tasks = (0..here * (row_blocks + lane_groups)).into_par_iter();
             tasks.for_each(|task| {
@@ -105,7 +122,7 @@ unsafe fn of_axes<S: Simd, R: Axis, C: Axis>(sizes: Correlation, dweight: &mut [
 }
 
 impl Block {
-    /// The runs of some channels of a unit of this block.
+    /// The memory of some channels of a unit of this block, one run for each.
     fn runs(&self, planes: Planes, unit: usize, channels: Range<usize>, rows: usize) -> [Run; MAX_LANES] {
         let (image, first) = self.tiling.unit(self.first + unit);
         let mut runs = [Run::default(); MAX_LANES];
@@ -120,16 +137,17 @@ impl Block {
     }
 }
 
-/// The columns of a panel that begins at this channel: vectors are written whole.
+/// The number of columns of the panel that begins at channel `first`, rounded up to whole vectors.
 fn panel_width<S: Simd>(channels: usize, first: usize) -> usize {
     (channels - first).next_multiple_of(PANEL_GRAIN).min(S::TILE_COLUMNS)
 }
 
 each_isa! {
-    /// The transforms of the gradients of one unit for a block of output channels.
+    /// Transforms the output gradients of one unit for a block of output channels.
     ///
     /// # Safety
-    /// The CPU supports `S`; `dy` has its sizes, and no other thread writes the lines of this unit and these channels.
+    /// The CPU supports `S`; `dy` has the length given by the sizes; no other thread accesses the lines of this unit
+    /// and these channels.
     unsafe fn transform_gradients<S: Simd, R: Axis, C: Axis>(block: Block, dy: &[f32], unit: usize, index: usize) {
         let Block { sizes, tiling, .. } = block;
         let rows = block.rows(index);
@@ -137,7 +155,7 @@ each_isa! {
         let runs = block.runs(planes, unit, rows.clone(), R::OUT * tiling.rows);
         let inside = 0..runs[0].end / sizes.out[1];
         let mut window = Window::new::<S>(R::OUT * tiling.rows, C::OUT * tiling.columns, 0, sizes.out[1]);
-        // SAFETY: the runs lie within `dy`; masked lanes are not written.
+        // SAFETY: by the length of `dy`, the runs lie within it; masked lanes are not written.
         unsafe {
             window.fill::<S>(dy.as_ptr(), &runs, 0, inside);
             let lanes = S::first(rows.len());
@@ -153,10 +171,11 @@ each_isa! {
         }
     }
 
-    /// The transforms of the inputs of one unit for as many channels as a vector has lanes.
+    /// Transforms the inputs of one unit for as many channels as a vector has lanes.
     ///
     /// # Safety
-    /// The CPU supports `S`; `x` has its sizes, and no other thread writes the lines of this unit and these channels.
+    /// The CPU supports `S`; `x` has the length given by the sizes; no other thread accesses the lines of this unit and
+    /// these channels.
     unsafe fn transform_inputs<S: Simd, R: Axis, C: Axis>(block: Block, x: &[f32], unit: usize, group: usize) {
         let Block { sizes, tiling, .. } = block;
         let [filter_rows, filter_columns] = [filters(sizes.kernel[0], R::TAPS), filters(sizes.kernel[1], C::TAPS)];
@@ -169,7 +188,7 @@ each_isa! {
         let mut window = Window::new::<S>(n_rows, columns, sizes.before[1], sizes.image[1]);
         let first = channels.start / S::TILE_COLUMNS * S::TILE_COLUMNS;
         let width = panel_width::<S>(sizes.c, first);
-        // SAFETY: the runs lie within `x`; a panel has room for whole vectors.
+        // SAFETY: by the length of `x`, the runs lie within it; a panel has room for whole vectors.
         unsafe {
             window.fill::<S>(x.as_ptr(), &runs, 0, inside);
             for place in 0..tiling.tiles_of_unit() {
@@ -188,10 +207,11 @@ each_isa! {
         }
     }
 
-    /// The gradient with respect to the weights between a block of output channels and a panel of input channels.
+    /// Computes the gradient for the weights between a block of output channels and a panel of input channels.
     ///
     /// # Safety
-    /// The CPU supports `S`; the transforms are there; `dweight` has its sizes, and no other thread writes these weights.
+    /// The CPU supports `S`; both transforms of the block are complete; `dweight` has the length given by the sizes; no
+    /// other thread accesses these weights.
     unsafe fn multiply<S: Simd, R: Axis, C: Axis>(
         block: Block,
         dweight: Shared,
@@ -208,7 +228,7 @@ each_isa! {
         let mut products = floats(R::WEIGHTS * C::WEIGHTS * of_product);
         let products: &mut [f32] = bytemuck::cast_slice_mut(products.bytes_mut());
         let products = products.as_mut_ptr();
-        // For each row and vector of channels all taps.
+        // For each row, two vectors of channels, each with all taps.
         let of_taps = area.next_multiple_of(S::LANES) * S::LANES;
         let mut taps = floats(2 * rows.len() * of_taps);
         let taps: &mut [f32] = bytemuck::cast_slice_mut(taps.bytes_mut());
@@ -219,13 +239,15 @@ each_isa! {
             let right = (filter * sizes.c.next_multiple_of(PANEL_GRAIN) + first) * tiles;
             let mut begun = 0;
             for point in 0..R::POINTS * C::POINTS {
-                // Products that share a weight are one sum; the first of each comes in the order of the weights.
+                // Products that share a transformed weight are accumulated into one sum; the first product of each sum
+                // overwrites it.
                 let sum = weights_of::<R, C>(point);
                 let is_first = sum == begun;
                 begun += usize::from(is_first);
                 for step in (0..tiles).step_by(steps_at_once) {
                     let init = if is_first && step == 0 { Init::Zero } else { Init::Accumulate };
-                    // SAFETY: both panels have a line for each tile; there is room for a tile of products at each point.
+                    // SAFETY: both panels have a line for each tile, and `products` has room for a tile of sums at each
+                    // point.
                     unsafe {
                         let left = block.left.0.add(point * block.of_points[0] + rows.start * tiles);
                         let right = block.right.0.add(point * block.of_points[1] + right);
@@ -245,7 +267,8 @@ each_isa! {
             let (row, column) = (filter / filter_columns * R::TAPS, filter % filter_columns * C::TAPS);
             for place in 0..rows.len() * vectors {
                 let (of_row, vector) = (place / vectors, place % vectors);
-                // SAFETY: the products of this row and vector; taps beyond the kernel are left out.
+                // SAFETY: `from` points to the products of this row and vector, one a point; taps outside of the kernel
+                // are not stored.
                 unsafe {
                     let from = products.add(of_row * S::TILE_COLUMNS + vector * S::LANES);
                     let to = taps.add((2 * of_row + vector) * of_taps);
@@ -268,8 +291,10 @@ each_isa! {
                 let start = ((rows.start + of_row) * sizes.c + channel) * area;
                 *run = Run { start: start as isize, first: 0, end: area };
             }
-            // SAFETY: the runs are the weights of this row and these channels.
-            unsafe { scatter::<S>(dweight.0, &runs, taps.add((2 * of_row + vector) * of_taps), is_added) };
+            let write = if is_added { Write::Add } else { Write::Set };
+            // SAFETY: the runs are the weights of this row and these channels, which lie within `dweight` by its
+            // length.
+            unsafe { scatter::<S>(dweight.0, &runs, taps.add((2 * of_row + vector) * of_taps), write) };
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Moves planes between memory and vectors whose lanes are 16 (or 8) planes: a square of lanes by neighbouring elements is
-//! transposed in registers.
+//! Moves planes between memory and vectors in which each lane is a plane (16 or 8 of them): a square of lanes by
+//! adjacent elements is transposed in registers.
 
 use std::ops::Range;
 
@@ -7,10 +7,14 @@ use crate::cpu::gemm::floats;
 use crate::cpu::isa::simd::Simd;
 use crate::memory::Buffer;
 
+/// Outputs of at least this many elements bypass the caches, which would not hold them until the next operation reads them.
+const STREAMED: usize = 2 << 20;
+
 /// The largest number of lanes of a vector.
 pub(super) const MAX_LANES: usize = 16;
 
-/// The memory of a lane: element `p` is at `start + p` for the `p` of a range; all others are zero and not read.
+/// The memory of one lane: element `p` is at index `start + p` if `first <= p < end`; all other elements are zero and
+/// are not read.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Run {
     pub(super) start: isize,
@@ -19,19 +23,19 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// The run shifted by this many elements.
+    /// The run shifted by `by` elements.
     #[inline(always)]
     pub(super) fn moved(self, by: usize) -> Self {
         Self { start: self.start + by as isize, ..self }
     }
 
-    /// Whether the whole run lies in `len` elements.
+    /// Whether the run lies within a slice of `len` elements.
     pub(super) fn is_within(self, len: usize) -> bool {
         self.first >= self.end
             || (self.start + self.first as isize >= 0 && self.start + self.end as isize <= len as isize)
     }
 
-    /// Which of the lanes from element `p` on are part of it.
+    /// The mask of those of the `S::LANES` elements from `p` on that belong to the run.
     #[inline(always)]
     fn mask(self, p: usize) -> u16 {
         let below = |count: usize| ((1u32 << count.saturating_sub(p).min(MAX_LANES)) - 1) as u16;
@@ -39,10 +43,10 @@ impl Run {
     }
 }
 
-/// Calls `to(p, vector)` for each `p`, in order, with element `p` of every lane.
+/// Calls `to(p, vector)` for each `p` of `elements` in order, where `vector` holds element `p` of every lane.
 ///
 /// # Safety
-/// The CPU supports `S`; the runs of the first `S::LANES` lanes can be read.
+/// The CPU supports `S`; the runs of the first `S::LANES` lanes, counted from `source`, can be read.
 #[inline(always)]
 pub(super) unsafe fn gather<S: Simd>(
     source: *const f32,
@@ -53,11 +57,11 @@ pub(super) unsafe fn gather<S: Simd>(
     let runs = &runs[..S::LANES];
     let first = runs.iter().map(|run| run.first).max().unwrap_or(0);
     let end = runs.iter().map(|run| run.end).min().unwrap_or(0);
-    // SAFETY: whole vectors are read where they lie in every run, and otherwise the lanes in the run alone.
+    // SAFETY: an unmasked read lies within the run of every lane, and a masked one reads only the lanes in the run.
     unsafe {
         for p in elements.clone().step_by(S::LANES) {
             let mut square = S::square();
-            // Loops and no iterators that take a function: what those call is not compiled for `S` where it is not inlined.
+            // A plain loop: a closure that an iterator does not inline would not be compiled for `S`.
             let is_whole = first <= p && p + S::LANES <= end;
             for (row, run) in square.as_mut().iter_mut().zip(runs) {
                 let from = source.wrapping_offset(run.start + p as isize);
@@ -72,22 +76,41 @@ pub(super) unsafe fn gather<S: Simd>(
     }
 }
 
-/// Writes element `p` of every lane, which is `vectors[p]`, or adds it to what is there.
+/// How [`scatter`] writes.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Write {
+    /// The elements are replaced.
+    Set,
+    /// The elements are replaced and bypass the caches; [`Simd::fence`] must follow.
+    Stream,
+    /// The elements are added to what is there.
+    Add,
+}
+
+impl Write {
+    /// How the elements of an output of this length are replaced.
+    pub(super) fn replacing(len: usize) -> Self {
+        if len >= STREAMED { Self::Stream } else { Self::Set }
+    }
+}
+
+/// Writes `vectors[p]` to element `p` of every lane, as `write` says.
 ///
 /// # Safety
-/// The CPU supports `S`; the runs of the first `S::LANES` lanes can be written, and `vectors` holds `S::LANES` elements for each `p` in
-/// any of them, rounded up to whole squares.
+/// The CPU supports `S`; the runs of the first `S::LANES` lanes, counted from `target`, can be written; `vectors` holds
+/// `S::LANES` elements for each `p` up to the end of the longest run, rounded up to a multiple of `S::LANES`.
 #[inline(always)]
 pub(super) unsafe fn scatter<S: Simd>(
     target: *mut f32,
     runs: &[Run; MAX_LANES],
     vectors: *const f32,
-    is_added: bool,
+    write: Write,
 ) {
     let runs = &runs[..S::LANES];
     let end = runs.iter().map(|run| run.end).max().unwrap_or(0);
     let whole = runs.iter().map(|run| run.end).min().unwrap_or(0);
-    // SAFETY: as the caller guarantees; where a run ends within a square, only the lanes of the run are accessed.
+    // SAFETY: the caller guarantees that the runs can be written and that `vectors` holds whole squares; where a run
+    // ends within a square, only its own lanes are accessed.
     unsafe {
         for p in (0..end).step_by(S::LANES) {
             let mut square = S::square();
@@ -97,43 +120,44 @@ pub(super) unsafe fn scatter<S: Simd>(
             S::transpose(&mut square);
             for (&row, run) in square.as_ref().iter().zip(runs) {
                 let to = target.wrapping_offset(run.start + p as isize);
-                if !is_added && p + S::LANES <= whole {
-                    S::store(to, row);
-                    continue;
+                let (is_whole, mask) = (p + S::LANES <= whole, S::mask(run.mask(p)));
+                match write {
+                    Write::Set if is_whole => S::store(to, row),
+                    Write::Stream if is_whole => S::stream(to, row),
+                    Write::Set | Write::Stream => S::store_some(mask, to, row),
+                    Write::Add => S::store_some(mask, to, S::add(row, S::load_some(mask, to))),
                 }
-                let mask = S::mask(run.mask(p));
-                let row = if is_added { S::add(row, S::load_some(mask, to)) } else { row };
-                S::store_some(mask, to, row);
             }
         }
     }
 }
 
-/// A part of as many planes as a vector has lanes, with zeros around it: `[rows, columns]` of vectors.
+/// A zero-padded section of planes, one plane in each vector lane: `[rows, columns]` of vectors.
 pub(super) struct Window {
     vectors: Buffer,
     columns: usize,
-    /// Columns of zeros before those of the planes.
+    /// The number of zero columns on the left.
     left: usize,
-    /// Columns of the planes.
+    /// The number of columns of the planes.
     width: usize,
-    /// The rows that are not zero.
+    /// The rows that hold elements of the planes.
     filled: Range<usize>,
 }
 
 impl Window {
-    /// `[rows, columns]` of vectors for rows of planes with `width` columns, which begin at column `left`.
+    /// Creates a zeroed `[rows, columns]` of vectors for planes of `width` columns that begin at column `left`.
     pub(super) fn new<S: Simd>(rows: usize, columns: usize, left: usize, width: usize) -> Self {
-        assert!(left + width <= columns, "the rows of the planes fit into a window");
+        assert!(left + width <= columns, "a row of a plane fits into a row of the window");
         let mut vectors = floats(rows * columns * S::LANES);
         vectors.bytes_mut().fill(0);
         Self { vectors, columns, left, width, filled: 0..0 }
     }
 
-    /// Fills these rows from the runs, moved by this many elements, whose element 0 belongs to the first row and column of the planes.
+    /// Fills `rows` from the runs shifted by `moved` elements. Element 0 of a run is the first row and column of the
+    /// planes.
     ///
     /// # Safety
-    /// As [`gather`] for the runs that were moved.
+    /// The requirements of [`gather`] for the shifted runs.
     #[inline(always)]
     pub(super) unsafe fn fill<S: Simd>(
         &mut self,
@@ -147,11 +171,12 @@ impl Window {
             self.filled = rows.clone();
         }
         let elements: &mut [f32] = bytemuck::cast_slice_mut(self.vectors.bytes_mut());
-        assert!(rows.end * self.columns * S::LANES <= elements.len(), "a window holds the rows");
+        assert!(rows.end * self.columns * S::LANES <= elements.len(), "the window has room for the rows");
         let (left, width, columns) = (self.left, self.width, self.columns);
         let mut to = elements.as_mut_ptr().wrapping_add((rows.start * columns + left) * S::LANES);
         let mut column = 0;
-        // SAFETY: `to` goes through the columns of the planes in these rows; reading is handed on.
+        // SAFETY: the assert bounds the rows, so `to` stays in the window; the caller guarantees that the runs can be
+        // read.
         unsafe {
             gather::<S>(
                 source,
@@ -170,16 +195,16 @@ impl Window {
         }
     }
 
-    /// The vector at this index and those after it.
+    /// The vector at this row and column.
     ///
     /// # Safety
-    /// The CPU supports `S`; the window has this row and column.
+    /// The CPU supports `S`; the window contains this row and column.
     #[inline(always)]
     pub(super) unsafe fn at<S: Simd>(&self, row: usize, column: usize) -> S::Vector {
         debug_assert!(
             (row * self.columns + column + 1) * S::LANES * size_of::<f32>() <= self.vectors.bytes().len()
         );
-        // SAFETY: as the caller guarantees.
+        // SAFETY: the caller guarantees that the window contains this row and column.
         unsafe {
             S::load(self.vectors.bytes().as_ptr().cast::<f32>().add((row * self.columns + column) * S::LANES))
         }

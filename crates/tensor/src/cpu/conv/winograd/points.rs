@@ -1,23 +1,23 @@
-//! The points of Winograd's minimal filtering F(4, r), and the coefficients that follow from them by the construction of
-//! Toom and Cook.
+//! The interpolation points of Winograd's minimal filtering F(4, r), and the coefficients of its transforms, derived by
+//! the construction of Toom and Cook.
 //!
 //! Four outputs of a filter with `r` taps are `Aᵀ((G g) ⊙ (Bᵀ d))` for the taps `g` and `r + 3` inputs `d`: one
 //! multiplication for each of `r + 3` points (Winograd 1980; Lavin and Gray 2015, arXiv 1509.09308). Two-dimensional
 //! filters apply it along both axes. The points are infinity, pairs `±p`, and perhaps zero, so the two rows of a pair
 //! differ in the signs of their odd columns only. They were chosen for small rounding errors in 32 bits.
 //!
-//! A stride of 2 splits three taps into two phases: the outer taps meet inputs of one parity and are a filter of two taps,
-//! the middle tap meets those of the other parity and takes four plain products. The gradient with respect to the input,
-//! which is the transposed convolution, has the same phases in its outputs.
+//! A stride of 2 splits three taps into two phases. The outer taps read inputs of one parity and form a filter of two
+//! taps; the middle tap reads inputs of the other parity and takes four plain products. The gradient with respect to
+//! the input, a transposed convolution, has the same phases in its outputs.
 
 /// Outputs of one filter along an axis.
 pub(super) const OUTPUTS: usize = 4;
-/// The most points along an axis.
+/// The largest number of points along an axis.
 pub(super) const MOST: usize = 9;
-/// The most pairs of points.
+/// The largest number of pairs of points.
 const MAX_PAIRS: usize = 3;
 
-/// Which side of a filtering has twice the resolution of the other, and so two phases.
+/// Which side of a filtering has twice the resolution of the other, and therefore two phases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phases {
     /// Neither: a stride of 1.
@@ -32,19 +32,19 @@ pub(super) enum Phases {
 pub(super) trait Axis: Copy + Send + Sync + 'static {
     /// Taps of the filter.
     const TAPS: usize;
-    /// The coefficients of its points.
+    /// The coefficients of its transforms.
     const SET: Points;
     /// The phases of a tile.
     const PHASES: Phases = Phases::One;
     /// The points of the filter, or of its phase of two taps.
     const FILTERED: usize = Self::SET.zeros + 2 * Self::SET.pairs + 1;
-    /// The products: with phases one more for each output of the phase of one tap.
+    /// The number of products; with phases, one more for each output of the one-tap phase.
     const POINTS: usize = Self::FILTERED + if Self::HAS_PHASES { OUTPUTS } else { 0 };
-    /// Transformed weights: the products of the phase of one tap share theirs.
+    /// The number of transformed weights: all products of the one-tap phase share one.
     const WEIGHTS: usize = Self::FILTERED + Self::HAS_PHASES as usize;
     /// Inputs of a tile.
     const INPUTS: usize = Self::FILTERED + if matches!(Self::PHASES, Phases::OfInputs) { OUTPUTS } else { 0 };
-    /// Inputs from one tile to the next.
+    /// The offset in inputs from one tile to the next.
     const STEP: usize = if matches!(Self::PHASES, Phases::OfInputs) { 2 * OUTPUTS } else { OUTPUTS };
     /// Outputs of a tile.
     const OUT: usize = outputs(Self::PHASES);
@@ -57,7 +57,7 @@ pub(super) const fn outputs(phases: Phases) -> usize {
     if matches!(phases, Phases::OfOutputs) { 2 * OUTPUTS } else { OUTPUTS }
 }
 
-/// The transformed weights that a product takes, both counted in row-major order.
+/// The index of the transformed weight that product `point` uses; both indices are in row-major order.
 #[inline(always)]
 pub(super) const fn weights_of<R: Axis, C: Axis>(point: usize) -> usize {
     let (row, column) = (point / C::POINTS, point % C::POINTS);
@@ -65,7 +65,7 @@ pub(super) const fn weights_of<R: Axis, C: Axis>(point: usize) -> usize {
     row * C::WEIGHTS + if column < C::WEIGHTS { column } else { C::WEIGHTS - 1 }
 }
 
-/// Three taps: 6 multiplications for 12.
+/// Three taps: 6 multiplications instead of 12.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct F43;
 
@@ -74,7 +74,7 @@ impl Axis for F43 {
     const SET: Points = Points::new(true, &[0.75, 1.5]);
 }
 
-/// Four taps, of which two in a row make a filter of seven: 7 multiplications for 16.
+/// Four taps, of which two filters in a row make a kernel of seven: 7 multiplications instead of 16.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct F44;
 
@@ -83,7 +83,7 @@ impl Axis for F44 {
     const SET: Points = Points::new(false, &[0.3125, 0.875, 1.8125]);
 }
 
-/// Five taps: 8 multiplications for 20.
+/// Five taps: 8 multiplications instead of 20.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct F45;
 
@@ -95,7 +95,7 @@ impl Axis for F45 {
 /// The points of a filter of two taps.
 const OF_TWO_TAPS: Points = Points::new(false, &[0.5, 1.25]);
 
-/// Three taps with a stride of 2: 9 multiplications for 12.
+/// Three taps with a stride of 2: 9 multiplications instead of 12.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Strided;
 
@@ -116,7 +116,7 @@ impl Axis for Transposed {
     const PHASES: Phases = Phases::OfOutputs;
 }
 
-/// The coefficients of the matrices of an axis. Their rows are in this order: zero, the pairs, infinity.
+/// The coefficients of an axis's transform matrices, whose rows are in this order: zero, the pairs, infinity.
 #[derive(Debug)]
 pub(super) struct Points {
     /// 1 if zero is one of the points.
@@ -125,13 +125,14 @@ pub(super) struct Points {
     pub(super) pairs: usize,
     /// The powers of the positive point of each pair.
     pub(super) powers: [[f32; MOST]; MAX_PAIRS],
-    /// For each pair the product of `t - p²` over the other pairs, the constant first; its last coefficient is 1.
+    /// For each pair, the coefficients of the product of `t - p²` over the other pairs, the constant first; the last is
+    /// 1.
     pub(super) others: [[f32; MAX_PAIRS]; MAX_PAIRS],
     /// The same product over all pairs.
     pub(super) all: [f32; MAX_PAIRS + 1],
-    /// The factor of the odd half of a pair's row of `Bᵀ`.
+    /// For each pair, the factor of the odd half of its rows in `Bᵀ`.
     pub(super) odd: [f32; MAX_PAIRS],
-    /// The factor of the rows of a pair in `G`: the divisors of the polynomials.
+    /// For each pair, the factor of its rows in `G`: the reciprocal of the polynomial's denominator.
     pub(super) factors: [f32; MAX_PAIRS],
     /// The factor of the row of the point zero in `G`.
     pub(super) factor_of_zero: f32,
@@ -165,7 +166,8 @@ impl Points {
                 of.others[pair][degree] = others[degree] as f32;
                 degree += 1;
             }
-            // With zero the row of p is t (t + p) times the others in t², without it t + p, divided by p.
+            // With the point zero, the row of p is t (t + p) times the other factors in t²; without it, it is t + p
+            // divided by p.
             of.odd[pair] = if has_zero { point } else { 1.0 / point } as f32;
             let mut divisor = if has_zero { 2.0 * point * point } else { 2.0 };
             let mut other = 0;

@@ -1,44 +1,31 @@
-//! The convolution and its input gradient: transformed weights times transformed tiles, for each point.
+//! The convolution and its input gradient: for each point, transformed weights times transformed tiles.
 //!
-//! Lanes are units of different images. A block of tiles is transformed for all channels, then multiplied with a few rows of
-//! the weight at a time, whose products stay in the cache until they are transformed back.
+//! Vector lanes are units (strips of images). A block of tiles is transformed for all channels, then multiplied with a
+//! few rows of the weight at a time, so the products stay in the cache until they are transformed back.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
 
-use super::lanes::{MAX_LANES, Run, Window, gather, scatter};
+use super::lanes::{MAX_LANES, Run, Window, Write, scatter};
 use super::points::{Axis, weights_of};
 use super::tiling::{Planes, Tiling};
-use super::transforms::{OfInput, OfKernel, OfOutput, from_points, to_points};
+use super::transforms::{OfInput, OfOutput, from_points, to_points};
+use super::weights::Weights;
 use super::{Correlation, Phases, Shared, filters, read_by, with_axes};
 use crate::cpu::conv::Epilogue;
 use crate::cpu::gemm::{balanced, floats, tile};
 use crate::cpu::isa::simd::Simd;
 use crate::cpu::isa::with_isa;
-use crate::memory::Buffer;
 use crate::{Init, Isa, each_isa};
 
-/// Vectors of tiles in a block: enough for each part of the weight to be used while it is near.
+/// The number of tile vectors in a block: enough to reuse each part of the weight while it is in the cache.
 pub(super) const VECTORS: usize = 8;
 /// Padding in elements between the matrices of two points, so that they do not map to the same cache sets.
-const APART: usize = 16;
-/// Channels that a task transforms where tasks share a block.
+pub(super) const APART: usize = 16;
+/// The number of channels that one task transforms if tasks share a block.
 const CHANNELS_OF_TASK: usize = 8;
-/// Channels of the weight that are transformed at once.
-const CHANNELS_AT_ONCE: usize = 16;
-
-/// The transformed weight: for each block of rows and each point a panel of the matrix on the left.
-#[derive(Debug)]
-pub(in crate::cpu::conv) struct Weights {
-    /// The correlation that it is for, with nothing of its images, and the instruction set.
-    of: (Correlation, Isa),
-    panels: Buffer,
-    rows: usize,
-    inner: usize,
-    of_rows: usize,
-}
 
 /// Tiles that are multiplied together.
 #[derive(Clone, Copy)]
@@ -46,13 +33,13 @@ struct Block<'a> {
     sizes: Correlation,
     tiling: Tiling,
     groups: &'a [Group],
-    /// Their transforms: for each point and panel of tiles a row for each channel and filter.
+    /// Their transforms: for each point and panel of tiles, a row for each channel and filter.
     tiles: Shared,
-    /// Elements from one point to the next.
+    /// The stride in elements from one point to the next.
     of_point: usize,
 }
 
-/// Units that fill the lanes: where their inputs are, and where their outputs go.
+/// A group of units, one in each vector lane: the memory of their inputs and of their outputs.
 struct Group {
     from: [Run; MAX_LANES],
     rows: Range<usize>,
@@ -72,12 +59,14 @@ pub(super) fn compute(
     if y.is_empty() {
         return true;
     }
-    // SAFETY: only instruction sets that the CPU supports are named.
+    // SAFETY: the caller passes a supported `isa`, so the CPU supports `S`; the first assert checks the weights.
     with_isa!(isa, S => with_axes!(sizes, R, C => unsafe { of_axes::<S, R, C>(*sizes, y, x, weights, epilogue) }))
 }
 
+/// Computes the outputs block by block; returns whether all sums were finite before the activation.
+///
 /// # Safety
-/// The CPU supports `S`, and the weights are those of the correlation.
+/// The CPU supports `S`, and the weights were transformed for this correlation.
 unsafe fn of_axes<S: Simd, R: Axis, C: Axis>(
     sizes: Correlation,
     y: &mut [f32],
@@ -89,7 +78,7 @@ unsafe fn of_axes<S: Simd, R: Axis, C: Axis>(
     let threads = rayon::current_num_threads();
     let at_once = (VECTORS / tiling.tiles_of_unit()).max(1);
     let blocks = tiling.groups().div_ceil(at_once);
-    // The number of blocks changes no bit: each output is a sum of its own.
+    // Rounded up to equal blocks for the threads. This does not change any bit: no output depends on another tile.
     let at_once = tiling.groups().div_ceil(blocks.next_multiple_of(threads.min(tiling.groups())));
     let groups: Vec<Group> =
         (0..tiling.groups()).map(|group| Group::new::<R>(&sizes, &tiling, group)).collect();
@@ -99,13 +88,19 @@ unsafe fn of_axes<S: Simd, R: Axis, C: Axis>(
     };
     for group in &groups {
         let from = group.from.iter().map(|run| of_last(run, sizes.c, Correlation::area(sizes.image)));
-        assert!(from.chain(group.from).all(|run| run.is_within(x.len())), "units lie within the images");
+        assert!(
+            from.chain(group.from).all(|run| run.is_within(x.len())),
+            "the tiles of a unit lie within the images"
+        );
         let to = group.to.iter().map(|run| of_last(run, sizes.o, Correlation::area(sizes.out)));
-        assert!(to.chain(group.to).all(|run| run.is_within(y.len())), "units lie within the outputs");
+        assert!(
+            to.chain(group.to).all(|run| run.is_within(y.len())),
+            "the tiles of a unit lie within the outputs"
+        );
     }
     let y = Shared(y.as_mut_ptr());
     let is_finite = AtomicBool::new(true);
-    // SAFETY: the asserts vouch for what is read and written; no two blocks write the same outputs.
+    // SAFETY: the asserts check that all runs lie within `x` and `y`; no two blocks write the same outputs.
     let block = |groups: &[Group], is_shared: bool| unsafe {
         of_block::<S, R, C>((sizes, tiling, groups), (y, &is_finite), x, weights, epilogue, is_shared);
     };
@@ -127,8 +122,10 @@ impl Group {
     }
 }
 
+/// Transforms a block of tiles and multiplies it with the weight; the tasks share the block if `is_shared`.
+///
 /// # Safety
-/// The CPU supports `S`; the runs of the groups lie within `x` and `y`, and no other thread writes `y`.
+/// The CPU supports `S`; the runs of the groups lie within `x` and `y`; no other thread accesses these elements of `y`.
 unsafe fn of_block<S: Simd, R: Axis, C: Axis>(
     (sizes, tiling, groups): (Correlation, Tiling, &[Group]),
     y: (Shared, &AtomicBool),
@@ -144,7 +141,8 @@ unsafe fn of_block<S: Simd, R: Axis, C: Axis>(
     let block = Block { sizes, tiling, groups, tiles, of_point };
     let n_rows = sizes.o.div_ceil(weights.rows);
     let rows = |index: usize| index * weights.rows..sizes.o.min((index + 1) * weights.rows);
-    // SAFETY: as the caller guarantees; channels have parts of `tiles` of their own, and rows of `y`.
+    // SAFETY: the caller guarantees the runs and exclusive access to `y`; each task has channels of `tiles`, or rows of
+    // `y`, of its own.
     unsafe {
         if is_shared {
             let channels = |task: usize| task * CHANNELS_OF_TASK..sizes.c.min((task + 1) * CHANNELS_OF_TASK);
@@ -161,10 +159,11 @@ unsafe fn of_block<S: Simd, R: Axis, C: Axis>(
 }
 
 each_isa! {
-    /// Writes the transforms of some channels of all tiles of a block.
+    /// Transforms some channels of all tiles of a block.
     ///
     /// # Safety
-    /// The CPU supports `S`; the runs of the groups lie within `x` for these channels, and `tiles` of the block holds all tiles.
+    /// The CPU supports `S`; the runs of the groups lie within `x` for these channels; `block.tiles` has room for all
+    /// tiles, and no other thread accesses the rows of these channels in it.
     unsafe fn transform_tiles<S: Simd, R: Axis, C: Axis>(block: Block<'_>, x: &[f32], channels: Range<usize>) {
         let Block { sizes, tiling, groups, tiles, of_point } = block;
         let [rows, columns] = [filters(sizes.kernel[0], R::TAPS), filters(sizes.kernel[1], C::TAPS)];
@@ -178,7 +177,8 @@ each_isa! {
         let area = Correlation::area(sizes.image);
         for (index, group) in groups.iter().enumerate() {
             for channel in channels.clone() {
-                // SAFETY: as the caller guarantees; a window has the rows and columns of all tiles of a unit.
+                // SAFETY: the caller guarantees the runs and the room in `tiles`; a window has the rows and columns of
+                // all tiles of a unit.
                 unsafe {
                     window.fill::<S>(x.as_ptr(), &group.from, channel * area, group.rows.clone());
                     for place in 0..tiling.tiles_of_unit() {
@@ -199,11 +199,12 @@ each_isa! {
         }
     }
 
-    /// The outputs of some rows of the weight for all tiles of a block. Notes if one is not finite before the activation.
+    /// Computes the outputs of some rows of the weight for all tiles of a block, and clears `is_finite` if a sum is not
+    /// finite before the activation.
     ///
     /// # Safety
-    /// The CPU supports `S`; the transforms of the tiles are there; the runs of the groups lie within `y` for these rows,
-    /// which no other thread writes.
+    /// The CPU supports `S`; the transforms of the tiles are complete; the runs of the groups lie within `y` for these
+    /// rows, which no other thread accesses.
     unsafe fn multiply<S: Simd, R: Axis, C: Axis>(
         block: Block<'_>,
         y: (Shared, &AtomicBool),
@@ -215,7 +216,7 @@ each_isa! {
         let ((y, is_finite), (weights, inner)) = (y, weights);
         let n_rows = rows.len();
         let of_weights = n_rows * inner + APART;
-        assert!(weights.len() >= R::WEIGHTS * C::WEIGHTS * of_weights, "there are weights for all points");
+        assert!(weights.len() >= R::WEIGHTS * C::WEIGHTS * of_weights, "the transformed weights cover all Winograd points");
         let panels = (groups.len() * tiling.tiles_of_unit()).div_ceil(2);
         let of_products = panels * n_rows * S::TILE_COLUMNS + APART;
         let mut products = floats(R::POINTS * C::POINTS * of_products);
@@ -226,7 +227,7 @@ each_isa! {
             for panel in 0..panels {
                 for first in (0..inner).step_by(steps_at_once) {
                     let init = if first == 0 { Init::Zero } else { Init::Accumulate };
-                    // SAFETY: both panels have `inner` steps; the products have room for all rows of all panels.
+                    // SAFETY: both panels have `inner` steps, and `products` has room for all rows of all panels.
                     unsafe {
                         tile::<S>(
                             n_rows,
@@ -246,12 +247,13 @@ each_isa! {
         let len = R::OUT * tiling.rows * width * S::LANES;
         let mut outputs = floats(len.next_multiple_of(S::LANES * S::LANES));
         let outputs: &mut [f32] = bytemuck::cast_slice_mut(outputs.bytes_mut());
-        // SAFETY: as the caller guarantees.
+        // SAFETY: the caller guarantees that the CPU supports `S`.
         let zero = unsafe { S::zero() };
-        // Zero times a finite number is zero, times any other NaN.
+        // Zero times a finite number is zero; zero times infinity or NaN is NaN.
         let mut check = zero;
+        let write = Write::replacing(sizes.n * sizes.o * Correlation::area(sizes.out));
         for row in 0..n_rows {
-            // SAFETY: as the caller guarantees.
+            // SAFETY: the caller guarantees that the CPU supports `S`.
             let bias = epilogue.bias.map(|bias| unsafe { S::splat(bias[rows.start + row]) });
             for (index, group) in groups.iter().enumerate() {
                 let to = outputs.as_mut_ptr();
@@ -259,8 +261,8 @@ each_isa! {
                     let vector = index * tiling.tiles_of_unit() + place;
                     let (first, column) = (place / tiling.columns * R::OUT, place % tiling.columns * C::OUT);
                     let tile = (vector / 2 * n_rows + row) * S::TILE_COLUMNS + vector % 2 * S::LANES;
-                    // SAFETY: the products of this row and tile; the outputs have all rows of a unit, and columns beyond
-                    // the last are left out.
+                    // SAFETY: `from` points to the products of this row and tile; `outputs` has room for all rows of a
+                    // unit, and columns beyond the last are not stored.
                     unsafe {
                         let (from, to) = (products.add(tile), to.add((first * width + column) * S::LANES));
                         from_points::<S, OfOutput<R>, OfOutput<C>>(
@@ -278,108 +280,17 @@ each_isa! {
                 epilogue.activation.apply(&mut outputs[..len]);
                 let area = Correlation::area(sizes.out);
                 let runs = group.to.map(|run| run.moved((rows.start + row) * area));
-                // SAFETY: as the caller guarantees; the outputs are rounded up to whole squares.
-                unsafe { scatter::<S>(y.0, &runs, outputs.as_ptr(), false) };
+                // SAFETY: the caller guarantees that the runs lie within `y`; `outputs` is rounded up to whole squares.
+                unsafe { scatter::<S>(y.0, &runs, outputs.as_ptr(), write) };
             }
         }
+        // SAFETY: the CPU supports `S`.
+        unsafe { S::fence() };
         let mut lanes = [0f32; MAX_LANES];
-        // SAFETY: a vector has no more lanes.
+        // SAFETY: `lanes` has room for `MAX_LANES` elements, and `S::LANES` is at most that.
         unsafe { S::store(lanes.as_mut_ptr(), check) };
         if lanes != [0.0; MAX_LANES] {
             is_finite.store(false, Ordering::Relaxed);
         }
-    }
-
-    /// The transforms of some rows of the weight, in panels for each point.
-    ///
-    /// # Safety
-    /// The CPU supports `S`.
-    unsafe fn transform_weight<S: Simd, R: Axis, C: Axis>(
-        panels: &mut [f32],
-        sizes: Correlation,
-        weight: &[f32],
-        rows: Range<usize>,
-    ) {
-        let Correlation { c, o, kernel, is_turned, .. } = sizes;
-        let area = Correlation::area(kernel);
-        let [filter_rows, filter_columns] = [filters(kernel[0], R::TAPS), filters(kernel[1], C::TAPS)];
-        let inner = c * filter_rows * filter_columns;
-        let of_point = inner * rows.len() + APART;
-        assert_eq!(weight.len(), c * o * area, "a weight has its sizes");
-        assert!(panels.len() >= R::WEIGHTS * C::WEIGHTS * of_point, "the panels have room for all points");
-        // A turned weight holds the channels of a row apart, and its kernel the other way round.
-        let at_once = if is_turned { 1 } else { CHANNELS_AT_ONCE.min(c) };
-        let mut taps = floats((at_once * area).next_multiple_of(S::LANES) * S::LANES);
-        let taps: &mut [f32] = bytemuck::cast_slice_mut(taps.bytes_mut());
-        let taps = taps.as_mut_ptr();
-        for first in (0..c).step_by(at_once) {
-            let here = at_once.min(c - first);
-            let mut runs = [Run::default(); MAX_LANES];
-            for (run, row) in runs.iter_mut().zip(rows.clone()) {
-                let start = if is_turned { (first * o + row) * area } else { (row * c + first) * area };
-                *run = Run { start: start as isize, first: 0, end: here * area };
-            }
-            // SAFETY: the runs lie within the weight; masked lanes are not written; each point has room for all rows of all
-            // channels and filters.
-            unsafe {
-                gather::<S>(weight.as_ptr(), &runs, 0..here * area, |tap, vector| S::store(taps.add(tap * S::LANES), vector));
-                let lanes = S::first(rows.len());
-                for channel in 0..here {
-                    for filter in 0..filter_rows * filter_columns {
-                        let [row, column] = [filter / filter_columns * R::TAPS, filter % filter_columns * C::TAPS];
-                        let step = (first + channel) * filter_rows * filter_columns + filter;
-                        let to = panels.as_mut_ptr().add(step * rows.len());
-                        to_points::<S, OfKernel<R>, OfKernel<C>>(
-                            |i, j| {
-                                if row + i >= kernel[0] || column + j >= kernel[1] {
-                                    return S::zero();
-                                }
-                                let tap = (row + i) * kernel[1] + column + j;
-                                let tap = if is_turned { area - 1 - tap } else { tap };
-                                S::load(taps.add((channel * area + tap) * S::LANES))
-                            },
-                            |point, vector| S::store_some(lanes, to.add(point * of_point), vector),
-                        );
-                    }
-                }
-            }
-        }
-    }
-}
-
-impl Weights {
-    /// The transforms of a weight for a correlation with images of any number and sides; the CPU supports `isa`.
-    pub(super) fn new(sizes: &Correlation, weight: &[f32], isa: Isa) -> Self {
-        let of = (sizes.without_images(), isa);
-        // SAFETY: only instruction sets that the CPU supports are named.
-        with_isa!(isa, S => with_axes!(sizes, R, C => unsafe { Self::of_axes::<S, R, C>(of, weight) }))
-    }
-
-    /// Whether they are those of this correlation.
-    pub(in crate::cpu::conv) fn fit(&self, sizes: &Correlation, isa: Isa) -> bool {
-        self.of == (sizes.without_images(), isa)
-    }
-
-    /// # Safety
-    /// The CPU supports `S`.
-    unsafe fn of_axes<S: Simd, R: Axis, C: Axis>(of: (Correlation, Isa), weight: &[f32]) -> Self {
-        let (sizes, _) = of;
-        let inner = sizes.c * filters(sizes.kernel[0], R::TAPS) * filters(sizes.kernel[1], C::TAPS);
-        let rows = balanced(sizes.o, S::TILE_ROWS);
-        let of_rows = R::WEIGHTS * C::WEIGHTS * (rows * inner + APART);
-        let mut panels = floats(sizes.o.div_ceil(rows) * of_rows);
-        let elements: &mut [f32] = bytemuck::cast_slice_mut(panels.bytes_mut());
-        elements.par_chunks_mut(of_rows).enumerate().for_each(|(index, panels)| {
-            let rows = index * rows..sizes.o.min((index + 1) * rows);
-            // SAFETY: as the caller guarantees.
-            unsafe { transform_weight::<S, R, C>(panels, sizes, weight, rows) };
-        });
-        Self { of, panels, rows, inner, of_rows }
-    }
-
-    /// The panels of a block of rows, and the steps of each.
-    fn of(&self, index: usize) -> (&[f32], usize) {
-        let panels: &[f32] = bytemuck::cast_slice(self.panels.bytes());
-        (&panels[index * self.of_rows..(index + 1) * self.of_rows], self.inner)
     }
 }

@@ -15,20 +15,20 @@ const AREA: fn([usize; 2]) -> usize = Convolution::area;
 
 type Vectors = Portable<8>;
 
-/// The element in row `i`, column `k` of a matrix, whose columns are what it makes of unit vectors.
+/// Element `(i, k)` of a matrix, computed by applying the matrix to the unit vector `k`.
 fn element<M: Matrix>(i: usize, k: usize) -> f64 {
     let line: [[f32; 8]; MOST] = std::array::from_fn(|place| [if place == k { 1.0 } else { 0.0 }; 8]);
-    // SAFETY: every CPU supports these vectors.
+    // SAFETY: the portable vectors `Vectors` need no CPU feature.
     f64::from(unsafe { M::times::<Vectors>(&line) }[i][0])
 }
 
-/// The row of the transformed taps that a product takes.
+/// The index of the transformed tap that product `row` uses.
 fn of_taps<A: Axis>(row: usize) -> usize {
     row.min(A::WEIGHTS - 1)
 }
 
-/// For an axis, the largest sum of absolute values of the terms of an output and of a tap's gradient, for inputs and
-/// taps of at most 1; and the number of roundings of each term.
+/// For an axis, with inputs and taps of at most 1: the largest sums of absolute values of the terms of an output and of
+/// a tap's gradient, and the number of roundings of each term.
 fn growth<A: Axis>() -> [f64; 3] {
     let sum = |terms: &dyn Fn(usize) -> f64, count: usize| (0..count).map(|k| terms(k).abs()).sum::<f64>();
     let b = |row: usize| sum(&|k| element::<OfInput<A>>(row, k), A::INPUTS);
@@ -38,7 +38,7 @@ fn growth<A: Axis>() -> [f64; 3] {
     let output = |i: usize| over_points(&|row| element::<OfOutput<A>>(row, i).abs() * g(row) * b(row));
     let weight =
         |k: usize| over_points(&|row| element::<OfKernel<A>>(of_taps::<A>(row), k).abs() * a(row) * b(row));
-    // A rounded coefficient and a sum for each column, and the two of a pair.
+    // Each matrix rounds its coefficient and a sum for each column, and adds the two halves of a pair.
     let roundings = 2 * (2 * A::POINTS + A::TAPS + A::OUT) + 6;
     let most = |terms: &dyn Fn(usize) -> f64, count: usize| (0..count).map(terms).fold(0.0, f64::max);
     [most(&output, A::OUT), most(&weight, A::TAPS), roundings as f64]
@@ -50,7 +50,7 @@ fn assert_close(what: &str, s: Convolution, got: &[f32], expected: &[f64], allow
     }
 }
 
-/// `[y, dx, dweight]` in 64 bits.
+/// `[y, dx, dweight]` by direct sums in 64 bits.
 fn exact(s: Convolution, [x, weight, dy]: [&[f32]; 3]) -> [Vec<f64>; 3] {
     let mut sums = [vec![0.0; dy.len()], vec![0.0; x.len()], vec![0.0; weight.len()]];
     for_each_product(s, |at_x, at_weight, at_y| {
@@ -62,7 +62,7 @@ fn exact(s: Convolution, [x, weight, dy]: [&[f32]; 3]) -> [Vec<f64>; 3] {
     sums
 }
 
-/// `[y, dx, dweight]` by the filterings.
+/// `[y, dx, dweight]` by Winograd's filtering.
 fn filtered(s: Convolution, [x, weight, dy]: [&[f32]; 3], isa: Isa) -> [Vec<f32>; 3] {
     let [forward, backward] = [Correlation::forward(&s).unwrap(), Correlation::backward(&s).unwrap()];
     let mut out = [dy.len(), x.len(), weight.len()].map(|len| vec![f32::NAN; len]);
@@ -85,9 +85,9 @@ fn check(s: Convolution) {
     let of_dweight = with_axes!(grad_weight forward, R, C => of_axes(growth::<R>(), growth::<C>()));
     let n_filters = AREA(s.kernel.map(|side| side.div_ceil(taps)));
     let tiles = s.n * AREA(s.out.map(|side| side.div_ceil(OUTPUTS)));
-    // Products that share a weight are one sum over all places of the tiles.
+    // Products that share a weight are added over all positions within a tile.
     let places = if forward.phases == Phases::One { 1 } else { AREA([OUTPUTS; 2]) };
-    // Each rounding is of at most all terms, each of at most their growth.
+    // Each rounding changes the result by at most epsilon / 2 times the number of terms times their growth factor.
     let allowed = |terms: usize, roundings: usize, [_, _, of_term]: [f64; 3], growth: f64| {
         (of_term + roundings as f64 + 2.0) * terms as f64 * growth * f64::from(f32::EPSILON) / 2.0
     };
@@ -128,7 +128,7 @@ fn the_matrices_of_every_axis_are_exact_up_to_rounding() {
                 Phases::OfOutputs if i % 2 == 0 => d(i / 2) * g(1),
                 Phases::OfOutputs => d(i / 2) * g(0) + d(i / 2 + 1) * g(2),
             };
-            // Each coefficient is rounded a few times; inputs are at most 2.5, taps 2.
+            // Each coefficient is rounded a few times; inputs are at most 2.5 and taps at most 2.
             let allowed = 12.0 * f64::from(f32::EPSILON) / 2.0 * 5.0 * growth::<A>()[0];
             assert!((got - expected).abs() <= allowed, "{} taps: {got} {expected}", A::TAPS);
         }
@@ -146,7 +146,7 @@ fn a_transposed_matrix_is_the_transpose() {
         for row in 0..M::ROWS {
             let line: [[f32; 8]; MOST] =
                 std::array::from_fn(|place| [if place == row { 1.0 } else { 0.0 }; 8]);
-            // SAFETY: every CPU supports these vectors.
+            // SAFETY: the portable vectors `Vectors` need no CPU feature.
             let got = unsafe { M::transposed_times::<Vectors>(&line) };
             for (k, got) in got[..M::COLUMNS].iter().enumerate() {
                 let (got, expected) = (f64::from(got[0]), element::<M>(row, k));
@@ -271,7 +271,7 @@ fn non_finite_results_are_computed_again_by_direct_sums() {
         let s = sizes(n, [16, 16], [side; 2], [3, 3], [stride; 2], [1, 1]);
         assert!(Correlation::forward(&s).unwrap().is_worth_it());
         let weight = elements(s.o * s.c * AREA(s.kernel), 2);
-        // Two sums of the last value would overflow where the transforms add it up.
+        // The last value, 2e38, is finite, but the sum of two of them overflows in the transforms.
         for odd in [f32::INFINITY, f32::NEG_INFINITY, f32::NAN, 2e38] {
             let (mut x, mut dy) = (elements(n * s.c * AREA(s.image), 1), elements(n * s.o * AREA(s.out), 3));
             (x[777], dy[333]) = (odd, odd);
@@ -290,7 +290,7 @@ fn non_finite_results_are_computed_again_by_direct_sums() {
     }
 }
 
-/// The root mean squares of the errors over those of the values.
+/// The root mean square of the errors divided by that of the exact values, for each of the three results.
 fn errors(got: &[Vec<f32>; 3], exact: &[Vec<f64>; 3]) -> [f64; 3] {
     std::array::from_fn(|i| {
         let square: f64 =
@@ -299,10 +299,10 @@ fn errors(got: &[Vec<f32>; 3], exact: &[Vec<f64>; 3]) -> [f64; 3] {
     })
 }
 
-/// Inputs after ReLU, normal weights and gradients: the errors by the filtering and those of direct sums.
+/// The relative errors `[filtering, direct]` for inputs after ReLU and normally distributed weights and gradients.
 fn error_table(s: Convolution, isa: Isa, seed: u64) -> [[f64; 3]; 2] {
     let mut words = Stream::new(seed, "errors").sequence(0);
-    // Sums of twelve uniform values have the moments that matter.
+    // A sum of twelve uniform values approximates a normal one: mean 0 and variance 1.
     let mut one = || (0..12).map(|_| words.uniform()).sum::<f64>() - 6.0;
     let mut normal = |len: usize| -> Vec<f32> { (0..len).map(|_| one() as f32).collect() };
     let x: Vec<f32> = normal(s.n * s.c * AREA(s.image)).into_iter().map(|x| x.max(0.0)).collect();
@@ -312,8 +312,8 @@ fn error_table(s: Convolution, isa: Isa, seed: u64) -> [[f64; 3]; 2] {
     [filtered(s, inputs, isa), direct(s, inputs, isa)].map(|got| errors(&got, &of_exact))
 }
 
-/// The growth factor of the root mean square of the terms of a result, for independent inputs and taps of equal variances:
-/// for one axis its square. It is the same for outputs and for gradients with respect to taps.
+/// The square, for one axis, of the factor by which the transforms increase the root mean square of the terms of a
+/// result, for independent inputs and taps of equal variances. It is the same for outputs and for gradients of taps.
 fn mean_growth<A: Axis>() -> f64 {
     let square =
         |terms: &dyn Fn(usize) -> f64, count: usize| (0..count).map(|k| terms(k).powi(2)).sum::<f64>();
@@ -325,8 +325,9 @@ fn mean_growth<A: Axis>() -> f64 {
     (0..A::POINTS).map(of_row).sum::<f64>() / (A::TAPS * OUTPUTS) as f64
 }
 
-/// The rounding errors of the sum over channels grow like its products. The transforms round too: their share does not grow
-/// with the number of channels, and half as much again holds it. Measured ratios for 32 seeds are in `book/convolution.md`.
+/// The rounding errors of the sum over channels grow by the factor of [`mean_growth`]. The transforms add rounding
+/// errors that do not depend on the number of channels; the factor of 1.5 covers them. Ratios measured for 32 seeds are
+/// in `book/convolution.md`.
 #[test]
 fn rounding_errors_grow_at_most_1_5_times_as_predicted_and_at_most_tenfold_except_for_5_x_5() {
     for isa in Isa::supported() {

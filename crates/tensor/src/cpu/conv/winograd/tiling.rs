@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::lanes::{MAX_LANES, Run};
 
-/// Outputs `[n, ..]` with these sides as tiles, in strips of whole rows of them. A strip of an image is a unit.
+/// Outputs `[n, ..]` of this height and width, divided into tiles. A unit is a strip of an image: whole rows of tiles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Tiling {
     n: usize,
@@ -13,12 +13,12 @@ pub(super) struct Tiling {
     pub(super) rows: usize,
     /// Tiles in a row.
     pub(super) columns: usize,
-    /// Units of an image.
+    /// Units per image.
     strips: usize,
 }
 
-/// The planes that units are taken from: their sides, the rows of zeros that a unit at the top reads before the first, and
-/// the rows from one row of tiles to the next.
+/// The planes of the units: their sides, the number of zero rows above the first row that a unit at the top reads, and
+/// the number of rows from one row of tiles to the next.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Planes {
     pub(super) channels: usize,
@@ -28,8 +28,8 @@ pub(super) struct Planes {
 }
 
 impl Tiling {
-    /// Units of at most `most` tiles of `tile` by `tile` outputs, and of one row of them at least, so that as few lanes as
-    /// possible stay empty where `lanes` units are computed together.
+    /// Divides the outputs into units of at most `most` tiles of `tile` by `tile` outputs, but of at least one row of
+    /// tiles, such that few lanes stay empty when `lanes` units are computed together.
     pub(super) fn new(n: usize, out: [usize; 2], tile: usize, lanes: usize, most: usize) -> Self {
         let [rows, columns] = out.map(|side| side.div_ceil(tile).max(1));
         let of = |most_rows: usize| {
@@ -37,32 +37,34 @@ impl Tiling {
             Self { n, lanes, rows: rows_of_strip, columns, strips: rows.div_ceil(rows_of_strip) }
         };
         let choices = (1..=(most / columns).clamp(1, rows)).rev().map(of);
-        choices.min_by_key(|choice| choice.groups() * choice.rows).expect("there is a choice of one row")
+        choices
+            .min_by_key(|choice| choice.groups() * choice.rows)
+            .expect("a unit of one row is always possible")
     }
 
-    /// Units of all images.
+    /// The number of units of all images.
     pub(super) fn units(&self) -> usize {
         self.n * self.strips
     }
 
-    /// Groups of units that fill the lanes.
+    /// The number of groups of units, each of which fills the vector lanes.
     pub(super) fn groups(&self) -> usize {
         self.units().div_ceil(self.lanes)
     }
 
-    /// Tiles of a unit.
+    /// The number of tiles of a unit.
     #[inline]
     pub(super) fn tiles_of_unit(&self) -> usize {
         self.rows * self.columns
     }
 
-    /// The image of a unit, and its first row of tiles. Strips at the same position are adjacent.
+    /// The image of a unit, and its first row of tiles. Units at the same height of consecutive images are adjacent.
     pub(super) fn unit(&self, unit: usize) -> (usize, usize) {
         (unit % self.n, unit / self.n * self.rows)
     }
 
-    /// The first channel of every unit of a group in `planes`, from the first row that the unit reads or writes on, `rows`
-    /// of them; and the rows that lie in the planes.
+    /// For each unit of a group, the memory of `rows` rows of its first channel, starting with the first row that the
+    /// unit reads or writes; and the range of these rows that lie within the planes of any unit.
     pub(super) fn runs(&self, group: usize, planes: Planes, rows: usize) -> ([Run; MAX_LANES], Range<usize>) {
         let mut runs = [Run::default(); MAX_LANES];
         let mut inside: Option<Range<usize>> = None;
@@ -81,7 +83,7 @@ impl Tiling {
 }
 
 impl Planes {
-    /// `rows` rows of a channel of an image, from the first that the row `first` of tiles reads.
+    /// The memory of `rows` rows of a channel of an image, starting with the first row that row `first` of tiles reads.
     pub(super) fn run(&self, image: usize, channel: usize, first: usize, rows: usize) -> Run {
         let [height, width] = self.sides;
         let first = first * self.step;

@@ -1,13 +1,13 @@
-//! The transforms of Winograd's filtering, each over as many tiles at once as a vector has lanes.
+//! The transforms of Winograd's filtering; each vector lane transforms a tile of its own.
 //!
-//! The coefficients are constants and every loop over them is unrolled, so each transform is a list of additions and
-//! fused multiply-adds: the two rows of a pair of points share their even and odd halves.
+//! The coefficients are constants and every loop over them is unrolled, so each transform is a sequence of additions
+//! and fused multiply-adds. The two rows of a pair of points share their even and odd halves.
 
 use super::points::{Axis, MOST, OUTPUTS, Phases};
 use crate::Isa;
 use crate::cpu::isa::simd::Simd;
 
-/// Repeats a block for each of these values that is below a constant, as straight code.
+/// Repeats a block for each of these values that is below a constant, fully unrolled.
 macro_rules! unroll {
     ($i:ident in [$($value:literal)*] below $count:expr => $body:block) => {
         $(if $value < $count {
@@ -20,53 +20,53 @@ macro_rules! unroll {
     };
 }
 
-/// Vectors of one row or column of a tile; those beyond its length are not used.
+/// The vectors of one row or column of a tile; vectors beyond its length are unused.
 type Line<S> = [<S as Simd>::Vector; MOST];
 
-/// One of the three matrices of an axis, with a row for each point.
+/// One of the three transform matrices of an axis, with a row for each point.
 pub(super) trait Matrix {
-    /// The columns.
+    /// The number of columns.
     const COLUMNS: usize;
-    /// The rows.
+    /// The number of rows.
     const ROWS: usize;
 
-    /// The matrix times a line.
+    /// Multiplies the matrix with a line.
     ///
     /// # Safety
     /// The CPU supports `S`.
     unsafe fn times<S: Simd>(line: &Line<S>) -> Line<S>;
 }
 
-/// A matrix whose transpose is needed too.
+/// A matrix whose transpose is also needed.
 pub(super) trait Turned: Matrix {
-    /// The transpose times a line.
+    /// Multiplies the transposed matrix with a line.
     ///
     /// # Safety
     /// The CPU supports `S`.
     unsafe fn transposed_times<S: Simd>(line: &Line<S>) -> Line<S>;
 }
 
-/// `Bᵀ`, for the inputs of a tile.
+/// `Bᵀ`, which transforms the inputs of a tile.
 pub(super) struct OfInput<A>(std::marker::PhantomData<A>);
 /// `A`, whose transpose gives the outputs of a tile.
 pub(super) struct OfOutput<A>(std::marker::PhantomData<A>);
-/// `G`, for the taps of a filter.
+/// `G`, which transforms the taps of a filter.
 pub(super) struct OfKernel<A>(std::marker::PhantomData<A>);
 
-/// A place in a line: what is unrolled has to name one for all values, also where it is not reached.
+/// An index into a line, kept in range by a remainder: unrolled code must compile for indices that are never reached.
 #[inline(always)]
 const fn at(place: usize) -> usize {
     place % MOST
 }
 
-/// The products of `t - p` over all points but one, times a line of inputs.
+/// Multiplies a line of inputs with the rows of `Bᵀ`: for each point, the product of `t - p` over all other points `p`.
 ///
 /// # Safety
 /// The CPU supports `S`.
 #[inline(always)]
 unsafe fn polynomials<S: Simd, A: Axis>(d: &Line<S>) -> Line<S> {
     let (zeros, pairs) = (A::SET.zeros, A::SET.pairs);
-    // SAFETY: as the caller guarantees.
+    // SAFETY: the caller guarantees that the CPU supports `S`.
     unsafe {
         let mut out = [S::zero(); MOST];
         unroll!(pair in [0 1 2] below pairs => {
@@ -93,14 +93,15 @@ unsafe fn polynomials<S: Simd, A: Axis>(d: &Line<S>) -> Line<S> {
     }
 }
 
-/// The powers of each point times a line of `columns`, and times the divisors of `G` if `is_divided`.
+/// Multiplies a line of `columns` vectors with the powers of each point, divided by the denominators of `G` if
+/// `is_divided`.
 ///
 /// # Safety
 /// The CPU supports `S`.
 #[inline(always)]
 unsafe fn powers<S: Simd, A: Axis>(d: &Line<S>, columns: usize, is_divided: bool) -> Line<S> {
     let (zeros, pairs) = (A::SET.zeros, A::SET.pairs);
-    // SAFETY: as the caller guarantees.
+    // SAFETY: the caller guarantees that the CPU supports `S`.
     unsafe {
         let mut out = [S::zero(); MOST];
         unroll!(pair in [0 1 2] below pairs => {
@@ -125,14 +126,14 @@ unsafe fn powers<S: Simd, A: Axis>(d: &Line<S>, columns: usize, is_divided: bool
     }
 }
 
-/// The transpose of [`powers`] times a line.
+/// Multiplies a line with the transpose of the matrix of [`powers`].
 ///
 /// # Safety
 /// The CPU supports `S`.
 #[inline(always)]
 unsafe fn transposed_powers<S: Simd, A: Axis>(m: &Line<S>, columns: usize, is_divided: bool) -> Line<S> {
     let (zeros, pairs) = (A::SET.zeros, A::SET.pairs);
-    // SAFETY: as the caller guarantees.
+    // SAFETY: the caller guarantees that the CPU supports `S`.
     unsafe {
         let mut out = [S::zero(); MOST];
         unroll!(pair in [0 1 2] below pairs => {
@@ -163,7 +164,7 @@ unsafe fn transposed_powers<S: Simd, A: Axis>(m: &Line<S>, columns: usize, is_di
     }
 }
 
-/// Every other vector of a line, from `first` on.
+/// Every second vector of a line, starting with `first`.
 macro_rules! every_other {
     ($line:ident from $first:literal below $count:expr) => {{
         let mut out = [S::zero(); MOST];
@@ -178,7 +179,7 @@ impl<A: Axis> Matrix for OfInput<A> {
 
     #[inline(always)]
     unsafe fn times<S: Simd>(d: &Line<S>) -> Line<S> {
-        // SAFETY: as the caller guarantees.
+        // SAFETY: the caller guarantees that the CPU supports `S`.
         unsafe {
             let (mut out, plain) = match A::PHASES {
                 Phases::One => return polynomials::<S, A>(d),
@@ -200,7 +201,7 @@ impl<A: Axis> Matrix for OfOutput<A> {
 
     #[inline(always)]
     unsafe fn times<S: Simd>(y: &Line<S>) -> Line<S> {
-        // SAFETY: as the caller guarantees.
+        // SAFETY: the caller guarantees that the CPU supports `S`.
         unsafe {
             let (mut out, plain) = match A::PHASES {
                 Phases::One => return powers::<S, A>(y, OUTPUTS, false),
@@ -219,7 +220,7 @@ impl<A: Axis> Matrix for OfOutput<A> {
 impl<A: Axis> Turned for OfOutput<A> {
     #[inline(always)]
     unsafe fn transposed_times<S: Simd>(m: &Line<S>) -> Line<S> {
-        // SAFETY: as the caller guarantees.
+        // SAFETY: the caller guarantees that the CPU supports `S`.
         unsafe {
             let mut out = transposed_powers::<S, A>(m, OUTPUTS, false);
             match A::PHASES {
@@ -246,7 +247,7 @@ impl<A: Axis> Matrix for OfKernel<A> {
 
     #[inline(always)]
     unsafe fn times<S: Simd>(g: &Line<S>) -> Line<S> {
-        // SAFETY: as the caller guarantees.
+        // SAFETY: the caller guarantees that the CPU supports `S`.
         unsafe {
             if !A::HAS_PHASES {
                 return powers::<S, A>(g, A::TAPS, true);
@@ -261,7 +262,7 @@ impl<A: Axis> Matrix for OfKernel<A> {
 impl<A: Axis> Turned for OfKernel<A> {
     #[inline(always)]
     unsafe fn transposed_times<S: Simd>(m: &Line<S>) -> Line<S> {
-        // SAFETY: as the caller guarantees.
+        // SAFETY: the caller guarantees that the CPU supports `S`.
         unsafe {
             if !A::HAS_PHASES {
                 return transposed_powers::<S, A>(m, A::TAPS, true);
@@ -273,8 +274,7 @@ impl<A: Axis> Turned for OfKernel<A> {
     }
 }
 
-/// `M line`. Where vectors are arrays it is a function of its own: there its code is long, and what surrounds it is not
-/// compiled better with it.
+/// `M line`. For portable vectors it is not inlined: their code is long, and inlining does not make the caller faster.
 ///
 /// # Safety
 /// The CPU supports `S`.
@@ -282,14 +282,14 @@ impl<A: Axis> Turned for OfKernel<A> {
 unsafe fn times<S: Simd, M: Matrix>(line: &Line<S>) -> Line<S> {
     #[inline(never)]
     unsafe fn apart<S: Simd, M: Matrix>(line: &Line<S>) -> Line<S> {
-        // SAFETY: as the caller guarantees.
+        // SAFETY: the caller guarantees that the CPU supports `S`.
         unsafe { M::times::<S>(line) }
     }
-    // SAFETY: as the caller guarantees.
+    // SAFETY: the caller guarantees that the CPU supports `S`.
     unsafe { if matches!(S::ISA, Isa::Portable) { apart::<S, M>(line) } else { M::times::<S>(line) } }
 }
 
-/// `Mᵀ line`, as [`times`].
+/// `Mᵀ line`, inlined as in [`times`].
 ///
 /// # Safety
 /// The CPU supports `S`.
@@ -297,17 +297,17 @@ unsafe fn times<S: Simd, M: Matrix>(line: &Line<S>) -> Line<S> {
 unsafe fn transposed_times<S: Simd, M: Turned>(line: &Line<S>) -> Line<S> {
     #[inline(never)]
     unsafe fn apart<S: Simd, M: Turned>(line: &Line<S>) -> Line<S> {
-        // SAFETY: as the caller guarantees.
+        // SAFETY: the caller guarantees that the CPU supports `S`.
         unsafe { M::transposed_times::<S>(line) }
     }
-    // SAFETY: as the caller guarantees.
+    // SAFETY: the caller guarantees that the CPU supports `S`.
     unsafe {
         if matches!(S::ISA, Isa::Portable) { apart::<S, M>(line) } else { M::transposed_times::<S>(line) }
     }
 }
 
-/// `R X Cᵀ`: element `(i, j)` of `X` is read by `load(i, j)` and element `k`, in row-major order, of the result written
-/// by `store(k, vector)`.
+/// Computes `R X Cᵀ`: `load(i, j)` reads element `(i, j)` of `X`, and `store(k, vector)` writes element `k` of the
+/// result in row-major order.
 ///
 /// # Safety
 /// The CPU supports `S`.
@@ -316,7 +316,7 @@ pub(super) unsafe fn to_points<S: Simd, R: Matrix, C: Matrix>(
     load: impl Fn(usize, usize) -> S::Vector,
     mut store: impl FnMut(usize, S::Vector),
 ) {
-    // SAFETY: as the caller guarantees.
+    // SAFETY: the caller guarantees that the CPU supports `S`.
     unsafe {
         let mut rows = [[S::zero(); MOST]; MOST];
         unroll!(i < R::COLUMNS => {
@@ -333,8 +333,8 @@ pub(super) unsafe fn to_points<S: Simd, R: Matrix, C: Matrix>(
     }
 }
 
-/// `Rᵀ X C`: element `k`, in row-major order, of `X` is read by `load(k)` and element `(i, j)` of the result written by
-/// `store(i, j, vector)`.
+/// Computes `Rᵀ X C`: `load(k)` reads element `k` of `X` in row-major order, and `store(i, j, vector)` writes element
+/// `(i, j)` of the result.
 ///
 /// # Safety
 /// The CPU supports `S`.
@@ -343,7 +343,7 @@ pub(super) unsafe fn from_points<S: Simd, R: Turned, C: Turned>(
     load: impl Fn(usize) -> S::Vector,
     mut store: impl FnMut(usize, usize, S::Vector),
 ) {
-    // SAFETY: as the caller guarantees.
+    // SAFETY: the caller guarantees that the CPU supports `S`.
     unsafe {
         let mut rows = [[S::zero(); MOST]; MOST];
         unroll!(j < C::ROWS => {
