@@ -27,7 +27,7 @@ use runs::store::Results;
 pub struct JointEmbedding;
 
 names! {
-    /// The families: what codes are optimal for.
+    /// The families of codes, by the criterion for which they are optimal.
     Objective {
         /// Reconstruction of the clean image.
         Reconstruction = "reconstruction",
@@ -45,13 +45,14 @@ const PERCENT: u32 = 90;
 /// The standard deviations of the background that is added to each view, relative to that of all pixels.
 const DEVIATIONS: [f64; 7] = [0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0];
 
-/// A weak one, declared in advance: it should suffice for joint embedding to ignore the background.
+/// A weak added background, declared in advance: it should suffice for joint embedding to ignore the background.
 const WEAK: f64 = 0.3;
 
-/// A strong one, declared in advance: with it reconstruction should ignore the background, too.
+/// A strong added background, declared in advance: with it reconstruction should ignore the background, too.
 const STRONG: f64 = 30.0;
 
-/// The independent noise of each view. Without it, all directions outside of the background would agree equally.
+/// The independent noise of each view. Without it, the views would agree equally in all directions outside of the
+/// background.
 const PIXEL_DEVIATION: f64 = 0.1;
 
 /// The margins of a difference of R², for claims that one code is better, and that the two are alike.
