@@ -87,6 +87,8 @@ names! {
         LbrE7 = "LBR E7",
         /// The best reconstruction does not have the most accurate latent.
         LbrE8 = "LBR E8",
+        /// Joint embedding ignores a background under weaker noise than reconstruction; in neither paper.
+        JointEmbedding = "JE",
         /// The closed form's sign predicts that of trained networks; in neither paper.
         Beyond = "beyond",
     }

@@ -186,7 +186,7 @@ impl Experiment for JointEmbedding {
                 ),
             ] {
                 let finding = contrast.map(|contrast| Finding::of(vec![contrast]));
-                let about = About::set(ClaimId::Beyond, claim, clean).model("linear codes, K = 16");
+                let about = About::set(ClaimId::JointEmbedding, claim, clean).model("linear codes, K = 16");
                 rows.push(exactly(about, expected, finding, clean.n_test)?);
             }
         }
