@@ -111,6 +111,9 @@ fn saved_tensors(saved: &dyn Any) -> Option<Vec<&Tensor>> {
     if let Some(saved) = saved.downcast_ref::<[Tensor; 2]>() {
         return Some(saved.iter().collect());
     }
+    if let Some(saved) = saved.downcast_ref::<[Tensor; 3]>() {
+        return Some(saved.iter().collect());
+    }
     if let Some((pair, other)) = saved.downcast_ref::<([Tensor; 2], Option<Tensor>)>() {
         return Some(pair.iter().chain(other).collect());
     }

@@ -90,6 +90,9 @@ impl Wrong<'_> {
             Cause::Unknown
         } else if self.is_off_by(ratio) {
             Cause::Factor(ratio)
+        } else if self.shape.is_none() {
+            // Along a direction the ratio mixes all elements and tells nothing.
+            Cause::Unknown
         } else {
             Cause::Ratio(ratio)
         }

@@ -23,7 +23,9 @@ impl fmt::Display for Roughness {
             Self::Kink => "a kink",
             Self::Jump => "a jump",
             Self::Singular => "a singular point",
-            Self::TooSteep => "a function that is too steep for this step",
+            Self::TooSteep => {
+                "a function that is too steep for this step, or whose second derivative jumps here"
+            }
         })
     }
 }

@@ -99,7 +99,8 @@ pub trait AnyShape<const N: usize>: Op<N> + Clone + 'static {
     /// A strategy for the values of the operation's fields.
     fn op() -> BoxedStrategy<Self>;
 
-    /// An input of this shape, away from kinks.
+    /// An input of this shape, away from kinks and from jumps of the second derivative, as of `x |x|` at 0; for functions that
+    /// have them there, [`values_away_from_zero`](super::strategies::values_away_from_zero) is one.
     fn input(shape: &[usize]) -> BoxedStrategy<Tensor> {
         values(shape)
     }

@@ -129,9 +129,11 @@ fn parse_header(name: &str, header: &[u8]) -> Result<(String, Vec<usize>)> {
     let missing = |key: &'static str| move || wrong(name, key, "an entry of the header", "none");
     let descr = value("descr").and_then(|text| text.strip_prefix('\'')?.split_once('\''));
     let descr = descr.ok_or_else(missing("descr"))?.0.to_owned();
-    if !value("fortran_order").is_some_and(|text| text.starts_with("False")) {
+    let order = value("fortran_order").ok_or_else(missing("fortran_order"))?;
+    if !order.starts_with("False") {
         let expected = "False; save `numpy.ascontiguousarray` of the array";
-        return Err(wrong(name, "fortran_order", expected, "another value"));
+        let got = if order.starts_with("True") { "True" } else { "another value" };
+        return Err(wrong(name, "fortran_order", expected, got));
     }
     let shape = value("shape").and_then(|text| text.strip_prefix('(')?.split_once(')'));
     let (shape, _) = shape.ok_or_else(missing("shape"))?;
