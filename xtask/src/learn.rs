@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
-use std::process::ExitCode;
-use std::thread::sleep;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, ExitStatus, Stdio};
+use std::thread::{sleep, spawn};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ::learn::{ALL, Exercise};
 use anyhow::{Context, bail, ensure};
@@ -18,6 +19,12 @@ use crate::repo::Repo;
 /// The learner's files, and the names of solved exercises, one per line.
 const FOLDER: &str = "exercises";
 const SOLVED: &str = "exercises/solved.txt";
+
+/// The time after which a check is stopped; one takes a fraction of a second.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The exit code of a program that panicked.
+const PANICKED: i32 = 101;
 
 /// What to do; without it, `list`.
 #[derive(Debug, Args)]
@@ -80,7 +87,13 @@ pub(crate) fn run(repo: &Repo, options: &Options) -> anyhow::Result<ExitCode> {
         Action::List => list(repo),
         Action::Start(which) => start(repo, which.find()?)?,
         Action::Hint { which, count } => {
-            which.find()?.hints.iter().take(*count).for_each(|hint| status!("{hint}"));
+            let Exercise { name, hints, .. } = which.find()?;
+            for (place, hint) in hints.iter().enumerate().take(*count) {
+                status!("hint {} of {}: {hint}", place + 1, hints.len());
+            }
+            if *count < hints.len() {
+                status!("`cargo xtask learn hint {name} {}` shows one more", count + 1);
+            }
         }
         Action::Check { which, seed } => {
             let solved = check(repo, which.find()?, seed.unwrap_or_else(any_seed))?;
@@ -115,7 +128,7 @@ fn list(repo: &Repo) {
             () => "",
         };
         let Exercise { name, task, page, .. } = exercise;
-        status!("{:2}  {name:14} {state:8} {task} (book/{page})", place + 1);
+        status!("{:2}  {name:17} {state:8} {task} (book/{page})", place + 1);
     }
 }
 
@@ -138,7 +151,9 @@ fn check(repo: &Repo, exercise: &Exercise, seed: u64) -> anyhow::Result<bool> {
     let package = repo.join("target/learn").join(name);
     let manifest = package.join("Cargo.toml");
     repo.sh.write_file(&manifest, manifest_of(repo, name))?;
-    repo.sh.write_file(package.join("main.rs"), program(exercise, &file, seed))?;
+    let is_unchanged = repo.sh.read_file(&file)? == exercise.stub;
+    let main = program(exercise, &file, seed, is_unchanged && name.starts_with("bug_"));
+    repo.sh.write_file(package.join("main.rs"), main)?;
     let target = repo.join("target/learn/target");
     // The debug profile, since compiling takes most of the time.
     let build =
@@ -147,15 +162,47 @@ fn check(repo: &Repo, exercise: &Exercise, seed: u64) -> anyhow::Result<bool> {
         bail!("{} does not compile; the compiler's messages are above", file.display());
     }
     let program = target.join("debug").join(format!("exercise-{name}"));
-    let is_solved = cmd!(repo.sh, "{program}").quiet().ignore_status().output()?;
-    status!("{name}, seed {seed}: {}", String::from_utf8_lossy(&is_solved.stdout).trim());
-    let is_solved = is_solved.status.success();
-    let mut names = solved(repo);
-    if is_solved && !names.iter().any(|known| known == name) {
-        names.push(name.to_owned());
-        repo.sh.write_file(SOLVED, names.join("\n") + "\n")?;
+    let again = format!("`cargo xtask learn check {name} --seed {seed}` repeats it");
+    let Some((status, said)) = run_for(&program, PATIENCE)? else {
+        bail!("{name}: no result after {} s; does a loop end? {again}", PATIENCE.as_secs());
+    };
+    match status.code() {
+        Some(PANICKED) => {
+            status!("{name}, seed {seed}: not yet: it panicked, with the message above; {again}")
+        }
+        _ => status!("{name}, seed {seed}: {}", said.trim()),
     }
-    Ok(is_solved)
+    let mut names = solved(repo);
+    names.retain(|known| known != name);
+    if status.success() {
+        names.push(name.to_owned());
+    }
+    repo.sh.write_file(SOLVED, names.iter().map(|name| format!("{name}\n")).collect::<String>())?;
+    Ok(status.success())
+}
+
+/// Runs a program, whose messages on standard error are shown, and returns its output; `None` if it was stopped after this time.
+fn run_for(program: &Path, time: Duration) -> anyhow::Result<Option<(ExitStatus, String)>> {
+    let mut child = Command::new(program).stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+    let mut output = child.stdout.take().context("standard output is a pipe")?;
+    // Read meanwhile: a pipe that is full would stop the program.
+    let reader = spawn(move || {
+        let mut said = Vec::new();
+        output.read_to_end(&mut said).map(|_| String::from_utf8_lossy(&said).into_owned())
+    });
+    let start = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait()? {
+            let said = reader.join().map_err(|_| anyhow::anyhow!("reading the output panicked"))??;
+            return Ok(Some((status, said)));
+        }
+        if start.elapsed() > time {
+            child.kill()?;
+            child.wait()?;
+            return Ok(None);
+        }
+        sleep(Duration::from_millis(5));
+    }
 }
 
 fn manifest_of(repo: &Repo, name: &str) -> String {
@@ -169,22 +216,26 @@ fn manifest_of(repo: &Repo, name: &str) -> String {
 }
 
 /// The program that checks the learner's file.
-fn program(exercise: &Exercise, file: &std::path::Path, seed: u64) -> String {
+fn program(exercise: &Exercise, file: &Path, seed: u64, is_unchanged: bool) -> String {
     let Exercise { module, function, .. } = exercise;
     format!(
         "#[path = {:?}]\nmod yours;\n\nfn main() -> std::process::ExitCode {{\n    \
-         learn::judge(learn::{module}::check(yours::{function}, {seed}))\n}}\n",
+         learn::judge(learn::{module}::check(yours::{function}, {seed}), {is_unchanged})\n}}\n",
         file.display().to_string()
     )
 }
 
 fn watch(repo: &Repo) -> anyhow::Result<()> {
-    let mut seen = BTreeMap::new();
+    let saved = |exercise| fs::metadata(file(repo, exercise)).and_then(|data| data.modified()).ok();
+    // Solved ones are checked when they are saved again.
+    let mut seen: BTreeMap<&str, SystemTime> = BTreeMap::new();
+    for exercise in ALL.iter().filter(|one| solved(repo).iter().any(|name| name == one.name)) {
+        seen.extend(saved(exercise).map(|saved| (exercise.name, saved)));
+    }
     status!("checks files in {FOLDER}/ when they are saved; Ctrl-C ends it");
     loop {
         for exercise in &ALL {
-            let saved = fs::metadata(file(repo, exercise)).and_then(|data| data.modified());
-            let Ok(saved) = saved else { continue };
+            let Some(saved) = saved(exercise) else { continue };
             if seen.insert(exercise.name, saved) != Some(saved)
                 && let Err(error) = check(repo, exercise, any_seed())
             {
@@ -237,6 +288,36 @@ mod tests {
         assert_eq!(solved(&repo), ["walk"]);
         repo.sh.write_file(file(&repo, exercise), solution.replace("fn backward", "fn forward")).unwrap();
         assert!(check(&repo, exercise, 1).unwrap_err().to_string().contains("does not compile"));
+    }
+
+    #[test]
+    fn an_endless_program_is_stopped_and_output_and_status_are_returned() {
+        let script = |text: &str| {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("program");
+            fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+            fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+            (folder, path)
+        };
+        let (_folder, endless) = script("while true; do sleep 1; done");
+        assert!(run_for(&endless, Duration::from_millis(200)).unwrap().is_none());
+        let (_folder, failing) = script("echo not yet; exit 1");
+        let (status, said) = run_for(&failing, PATIENCE).unwrap().unwrap();
+        assert_eq!((status.code(), said.as_str()), (Some(1), "not yet\n"));
+    }
+
+    #[test]
+    fn a_panic_and_a_broken_solution_are_not_solved() {
+        let (_folder, repo) = checkout();
+        let exercise = Which { exercise: "walk".into() }.find().unwrap();
+        let solution = repo.sh.read_file("book/learn/solutions/walk.rs").unwrap();
+        repo.sh.write_file(file(&repo, exercise), &solution).unwrap();
+        assert!(check(&repo, exercise, 1).unwrap());
+        assert_eq!(solved(&repo), ["walk"]);
+        let panics = solution.replace("gradients[loss] = 1.0;", "gradients[nodes.len()] = 1.0;");
+        assert_ne!(panics, solution);
+        repo.sh.write_file(file(&repo, exercise), panics).unwrap();
+        assert!(!check(&repo, exercise, 1).unwrap() && solved(&repo).is_empty());
     }
 
     #[test]

@@ -64,14 +64,14 @@ fn near(got: f64, expected: f64, size: f64) -> bool {
 /// Compares a result of the learner with what is expected.
 ///
 /// # Errors
-/// The input, the element, what is expected and what was returned, with the mistake if the result is that of one.
+/// The element, what was returned and what is expected, with the mistake if the result is that of one, and the inputs on another line.
 pub fn compare(got: &[f64], expected: &Expected<'_>) -> Outcome {
     let Expected { name, inputs, shape, elements, mistakes } = expected;
     if got.len() != elements.len() {
         return Err(format!(
-            "{name} for {inputs}: expected {shape:?}, which is {} elements, got {}",
-            elements.len(),
-            got.len()
+            "{name} has {} elements, expected {shape:?}, which is {}\nfor {inputs}",
+            got.len(),
+            elements.len()
         ));
     }
     let size = elements.iter().fold(1.0, |size: f64, x| size.max(x.abs()));
@@ -86,13 +86,15 @@ pub fn compare(got: &[f64], expected: &Expected<'_>) -> Outcome {
                 .all(|(got, wrong)| near(*got, *wrong, size) || (got.is_nan() && wrong.is_nan()))
     };
     let hint = mistakes.iter().find(|(_, wrong)| is_that(wrong)).map(|(what, _)| format!("; {what}"));
-    let element =
-        if shape.is_empty() { String::new() } else { format!(", element {:?}", index(place, shape)) };
-    let (got, expected) = (got[place], elements[place]);
-    Err(format!(
-        "{name} for {inputs}{element}: expected {expected:.6e}, got {got:.6e}{}",
-        hint.unwrap_or_default()
-    ))
+    let element = if shape.is_empty() { String::new() } else { format!("{:?}", index(place, shape)) };
+    let [got, expected] = [got[place], elements[place]].map(number);
+    Err(format!("{name}{element} is {got}, expected {expected}{}\nfor {inputs}", hint.unwrap_or_default()))
+}
+
+/// An element with six decimals, or in scientific notation if these would not show it.
+fn number(x: f64) -> String {
+    let shows = x == 0.0 || !x.is_finite() || (1e-3..1e6).contains(&x.abs());
+    if shows { format!("{x:.6}") } else { format!("{x:.6e}") }
 }
 
 /// The index of the element at `place` in row-major order.
@@ -131,9 +133,10 @@ mod tests {
     fn a_wrong_element_is_named_with_both_values_and_a_known_mistake() {
         assert_eq!(outcome(&[1.0, 2.0]), Ok(()));
         let message = outcome(&[1.0, 2.1]).unwrap_err();
-        assert_eq!(message, "dx for x = 3, element [0, 1]: expected 2.000000e0, got 2.100000e0");
-        assert!(outcome(&[-1.0, 2.0]).unwrap_err().ends_with("; a sign is lost"));
-        assert!(outcome(&[1.0]).unwrap_err().contains("expected [1, 2], which is 2 elements, got 1"));
+        assert_eq!(message, "dx[0, 1] is 2.100000, expected 2.000000\nfor x = 3");
+        assert!(outcome(&[1.0, 1e-9]).unwrap_err().starts_with("dx[0, 1] is 1.000000e-9, expected 2.000000"));
+        assert!(outcome(&[-1.0, 2.0]).unwrap_err().contains("; a sign is lost\nfor x = 3"));
+        assert!(outcome(&[1.0]).unwrap_err().starts_with("dx has 1 elements, expected [1, 2], which is 2"));
     }
 
     #[test]

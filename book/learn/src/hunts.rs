@@ -90,7 +90,7 @@ pub const EXERCISES: [Exercise; 10] = [
         stub: include_str!("../stubs/bug_tile.rs"),
         function: "tile",
         hints: &[
-            "look at one row of the tile: which columns are right?",
+            "set A to ones: which column of B does each column of C receive?",
             "is the column of the sum that of the element of b?",
         ],
     },

@@ -19,7 +19,6 @@ pub const EXERCISE: Exercise = Exercise {
     stub: include_str!("../stubs/walk.rs"),
     function: "backward",
     hints: &[
-        "start with a gradient of 1 at the loss and zeros elsewhere",
         "visit positions from the loss down to 0: by then all uses of a value have contributed",
         "each operand gets its derivative times the gradient of the value, added to what it has",
     ],
@@ -60,6 +59,7 @@ pub fn check(yours: fn(&[Node], usize) -> Vec<f64>, seed: u64) -> Outcome {
         let upward: Vec<usize> = (0..=loss).collect();
         let downward: Vec<usize> = upward.iter().rev().copied().collect();
         let mistakes = [
+            ("no operand has received a contribution yet", walk(&nodes, loss, &[], |before, _| before)),
             (
                 "a second use replaces the gradient of the first; contributions add up",
                 walk(&nodes, loss, &downward, |_, contribution| contribution),

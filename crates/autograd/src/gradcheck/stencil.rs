@@ -3,9 +3,9 @@
 /// The number of steps of the stencil to either side.
 pub(crate) const REACH: usize = 4;
 
+// ANCHOR: weights
 /// The weights of the differences `f(x + j h) - f(x - j h)`, j = 1 to 4, in the slope. The truncation error is
 /// `h^8 / 630` times a ninth derivative (Fornberg, 1988, doi 10.1090/S0025-5718-1988-0935077-0).
-// ANCHOR: weights
 const SLOPE: [f64; REACH] = [4.0 / 5.0, -1.0 / 5.0, 4.0 / 105.0, -1.0 / 280.0];
 // ANCHOR_END: weights
 

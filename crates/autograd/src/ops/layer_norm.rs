@@ -48,6 +48,7 @@ impl Kernel<3, 3> for LayerNorm {
         [Storage::Same, Storage::Accumulator, Storage::Accumulator]
     }
 
+    // ANCHOR: formula
     fn reference<A: Real>(&self, [x, weight, bias]: [ArrayViewD<'_, A>; 3]) -> [ArrayD<A>; 3] {
         let rows = IxDyn(&x.shape()[..x.ndim() - 1]);
         let mut y = x.to_owned();
@@ -60,6 +61,7 @@ impl Kernel<3, 3> for LayerNorm {
         }
         [y, means, rstds]
     }
+    // ANCHOR_END: formula
 
     fn launch(&self, call: Call<'_>, inputs: [&Tensor; 3], outputs: [&Tensor; 3]) -> tensor::Result<()> {
         let (rows, d) = (outputs[1].len(), inputs[1].len());
@@ -105,6 +107,7 @@ impl Kernel<5, 1> for LayerNormGradInput {
         [Same, Same, Accumulator, Accumulator, Same]
     }
 
+    // ANCHOR: gradient
     fn reference<A: Real>(&self, inputs: [ArrayViewD<'_, A>; 5]) -> [ArrayD<A>; 1] {
         let [x, weight, means, rstds, dy] = inputs;
         let d = A::of(weight.len());
@@ -119,6 +122,7 @@ impl Kernel<5, 1> for LayerNormGradInput {
         }
         [dx]
     }
+    // ANCHOR_END: gradient
 
     fn launch(&self, call: Call<'_>, inputs: [&Tensor; 5], [dx]: [&Tensor; 1]) -> tensor::Result<()> {
         let [_, weight, mean, ..] = inputs;

@@ -23,7 +23,6 @@ impl Map for Tanh {
         math::tanh(x)
     }
 }
-// ANCHOR_END: tanh
 
 /// `dx = (1 - y^2) dy`
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +36,7 @@ impl Map2 for TanhGrad {
         (A::one() - y * y) * dy
     }
 }
+// ANCHOR_END: tanh
 
 // ANCHOR: op
 impl Op<1> for Tanh {
