@@ -164,7 +164,7 @@ fn every_mistake_is_refused_along_random_directions_for_its_own_reason() {
     let fast = GradCheck::new().directions(2);
     assert_eq!(check(&fast, Mistake::None), Ok(()));
     for (mistake, [_, part]) in MISTAKES {
-        let part = if mistake == Mistake::OneElement { "times the expected value" } else { part };
+        let part = if mistake == Mistake::OneElement { "along direction" } else { part };
         require_refusal(mistake, part, check(&fast, mistake));
     }
 }

@@ -72,7 +72,7 @@ fn models_that_cannot_be_drawn_are_refused_with_the_next_step() {
         (&["lambda=2"], &["`learner.lambda` is 2", "from 0 to 1"]),
         (&["lamda=0.5"], &["did you mean `lambda`"]),
         (&["learner.labelled=100"], &["omit `mixing` and `labelled`"]),
-        (&["--model", "predictive-coding"], &["draws a CRE", "cnn-s"]),
+        (&["--model", "predictive-coding"], &["expected a preset of a CRE", "cnn-s"]),
         (&["batch=100000"], &["batch"]),
     ] {
         let (code, _, notes) = graph(folder.path(), arguments);

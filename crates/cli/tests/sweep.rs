@@ -149,7 +149,7 @@ fn cells_of_several_presets_and_sets_are_distinguished() {
     }
     std::fs::create_dir(folder.join("c")).unwrap();
     std::fs::rename(folder.join("b"), folder.join("c/a")).unwrap();
-    refused(folder, &["sweep", "--images", "a", "--images", "c/a"], "two folders of images are named a");
+    refused(folder, &["sweep", "--images", "a", "--images", "c/a"], "two folders of images have the name a");
 }
 
 #[test]

@@ -228,7 +228,7 @@ fn contradicting_arguments_are_refused() {
         (&["latent=4", "-s", "latent=4"], &["set twice"]),
         (
             &["rotation={degrees=1, shared=true, turned_target=false}", "rotation.degrees=2"],
-            &["part of the other"],
+            &["one contains the other"],
         ),
         (&["epochs=3"], &["`epochs=`", "--epochs"]),
         (&["hardware=cuda", "--device", "cpu"], &["`hardware=`", "--device"]),

@@ -120,7 +120,7 @@ mod tests {
         assert_eq!(
             message,
             "`fashion-mnist`: expected its files in one of `/absent/a/fashion-mnist`, `/absent/a`, \
-             `/absent/b/fashion-mnist`; run `agon data fetch fashion-mnist` or \
+             `/absent/b/fashion-mnist`, got none; run `agon data fetch fashion-mnist` or \
              `apt-get install dataset-fashion-mnist`, \
              or pass the folder of the four files with `--data DIR`"
         );

@@ -37,8 +37,11 @@ mod tests {
         let half = usize::MAX / 4;
         for error in [check(what, half).unwrap_err(), bytes(what, half).unwrap_err()] {
             let message = error.to_string();
-            assert!(message.starts_with("the images: ") && message.contains(" bytes of memory"), "{message}");
-            assert!(message.ends_with("take fewer images or a smaller side"), "{message}");
+            assert!(
+                message.starts_with("the images: ") && message.contains(" bytes of free memory"),
+                "{message}"
+            );
+            assert!(message.ends_with("use fewer images or a smaller side"), "{message}");
         }
         assert!(bytes(what, 10).unwrap().is_empty());
     }

@@ -34,7 +34,7 @@ impl Samples {
             Some(&n) if n > 0 && n == labels.len() && u32::try_from(n).is_ok() => Ok(Self { inputs, labels }),
             _ => {
                 let expected = "one per input, for at least one input".to_owned();
-                let got = format!("{} labels for inputs of shape {:?}", labels.len(), inputs.shape());
+                let got = format!("{} for inputs of shape {:?}", labels.len(), inputs.shape());
                 Err(Error::Mismatch { what: "labels", expected, got })
             }
         }
@@ -120,7 +120,7 @@ mod tests {
         let message = Samples::new(inputs, vec![0]).unwrap_err().to_string();
         assert_eq!(
             message,
-            "labels: expected one for each of at least one input, got 1 for inputs of shape [2, 1]"
+            "labels: expected one per input, for at least one input, got 1 for inputs of shape [2, 1]"
         );
     }
 }

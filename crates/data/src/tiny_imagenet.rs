@@ -251,7 +251,7 @@ mod tests {
             let whole = fs::read(root.join(path)).unwrap();
             fs::write(root.join(path), &whole[..whole.len() - 2]).unwrap();
         };
-        let expected = "JPEG image: expected an end-of-image marker behind the last scan, got none";
+        let expected = "JPEG image: expected an end-of-image marker after the last scan, got none";
         assert_eq!(complaint(cut), format!("`{path}`: {expected}"));
         let small = |root: &Path| RgbImage::new(64, 63).save(root.join(path)).unwrap();
         assert_eq!(
@@ -269,12 +269,12 @@ mod tests {
             (
                 CODES,
                 &b"n02\n../n01\n"[..],
-                "code of a class: expected letters and digits that no line before has, got \"../n01\" in line 2",
+                "code of a class: expected letters and digits, different from all earlier lines, got \"../n01\" in line 2",
             ),
             (
                 CODES,
                 b"n02\nn02\n",
-                "code of a class: expected letters and digits that no line before has, got \"n02\" in line 2",
+                "code of a class: expected letters and digits, different from all earlier lines, got \"n02\" in line 2",
             ),
             (CODES, b"", "classes: expected between 1 and 256, got 0"),
             (WORDS, b"n01\tgoldfish\n", "words: expected a line for `n02`, got none"),

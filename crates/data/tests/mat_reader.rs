@@ -236,7 +236,7 @@ fn svhn_images_are_row_major_and_label_ten_is_zero() {
     );
     let half = array("y", 6, &[1, 1], DOUBLES, &2.5_f64.to_le_bytes());
     assert!(complaint(&[images(1), half]).ends_with("got 2.5 at row 0"));
-    assert_eq!(complaint(&[images(1)]), "`FILE`: arrays: expected `X` and `y`, got only one or none of them");
+    assert_eq!(complaint(&[images(1)]), "`FILE`: arrays: expected `X` and `y`, got at most one of them");
     assert!(
         complaint(&[images(1), labels(&[1, 2])]).ends_with("labels: expected 1, one for each image, got 2")
     );

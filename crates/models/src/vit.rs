@@ -225,9 +225,18 @@ mod tests {
         for (config, message) in [
             (Config { patch: 6, ..Config::S }, "patch: expected a divisor of the image's side, got 6"),
             (Config { patch: 0, ..Config::S }, "patch: expected at least 1, got 0"),
-            (Config { encoder: wide(6, 2), ..Config::S }, "encoder.width: expected a multiple of 4 and"),
-            (Config { decoder: wide(8, 3), ..Config::S }, "decoder.width: expected a multiple of 4 and"),
-            (Config { decoder: wide(0, 1), ..Config::S }, "decoder.width: expected a multiple of 4 and"),
+            (
+                Config { encoder: wide(6, 2), ..Config::S },
+                "encoder.width: expected a positive multiple of 4 and",
+            ),
+            (
+                Config { decoder: wide(8, 3), ..Config::S },
+                "decoder.width: expected a positive multiple of 4 and",
+            ),
+            (
+                Config { decoder: wide(0, 1), ..Config::S },
+                "decoder.width: expected a positive multiple of 4 and",
+            ),
             (Config { encoder: wide(8, 0), ..Config::S }, "encoder.heads: expected at least 1"),
             (Config { masking, ..Config::S }, "masking.ratio: expected a number from 0 and below 1, got 1"),
         ] {

@@ -203,7 +203,7 @@ mod tests {
         let message = |shape: &[usize], rows: Vec<u32>| {
             of(shape).gather_rows(&Indices::new(rows)).unwrap_err().to_string()
         };
-        assert_eq!(message(&[2, 3, 4], vec![0, 3]), "gather_rows: expected rows below 3, got row 3");
+        assert_eq!(message(&[2, 3, 4], vec![0, 3]), "gather_rows: expected row indices below 3, got row 3");
         assert!(message(&[2, 3, 4], vec![0, 1, 2]).contains("3 rows for 2 images"));
         assert!(message(&[0, 3, 4], vec![]).contains("at least one image"));
         assert!(message(&[2, 3], vec![0, 1]).contains("[images, rows, features]"));

@@ -193,7 +193,7 @@ mod tests {
             let x = tape.input(&Tensor::zeros(shape, DType::F32));
             x.scatter_rows(&Indices::new(rows), 3).unwrap_err().to_string()
         };
-        assert_eq!(message(&[2, 1, 4], vec![0, 3]), "scatter_rows: expected rows below 3, got row 3");
+        assert_eq!(message(&[2, 1, 4], vec![0, 3]), "scatter_rows: expected row indices below 3, got row 3");
         let expected = "scatter_rows: expected 3 rows as tokens [images, rows, features]";
         assert_eq!(message(&[2, 2, 4], vec![0, 1, 2]), format!("{expected}, got [2, 2, 4]"));
         assert!(message(&[2, 2], vec![0, 1]).contains("[images, rows, features]"));

@@ -314,7 +314,7 @@ mod tests {
         assert!(read.get() < 1 << 10, "{} bytes were read", read.get());
         let archive = zip::tests::archive(&[("x.npy", &file, false)]);
         let error = parse_npz_from("a.npz", counted(&archive)).unwrap_err().to_string();
-        assert!(error.starts_with("`a.npz/x.npy`: values: expected those of `<f4` elements"), "{error}");
+        assert!(error.starts_with("`a.npz/x.npy`: values: expected the bytes of `<f4` elements"), "{error}");
         // The directory is searched in the last 64 KiB.
         assert!(read.get() < 1 << 17, "{} bytes were read", read.get());
         let header = [&b"\x93NUMPY\x02\x00"[..], &u32::MAX.to_le_bytes(), &values].concat();

@@ -108,6 +108,10 @@ impl Experiment for JointEmbedding {
             let (mut rows, mut columns) = (Vec::new(), Vec::new());
             for (_, percent, [reconstruction, embedding]) in pairs.iter().filter(|(of, ..)| of == set) {
                 let (old, new) = (accuracies(reconstruction)?, accuracies(embedding)?);
+                // Older results lack what is measured on test images.
+                if old.is_empty() {
+                    continue;
+                }
                 columns = old.iter().map(|(deviation, _)| deviation.to_string()).collect();
                 let difference = old.iter().zip(&new).map(|((_, old), (_, new))| Some(new - old));
                 rows.push((format!("{percent} %"), difference.collect()));
@@ -125,6 +129,9 @@ impl Experiment for JointEmbedding {
                 }
             }
             let (x, y) = ("σ of the background added to each view".into(), "background of the images".into());
+            if rows.is_empty() {
+                continue;
+            }
             differences.push(HeatPanel { title: words::data_set(set), x, y, columns, rows });
         }
         let heat = (!differences.is_empty()).then(|| {
@@ -223,6 +230,9 @@ fn pairs<'c, 'r>(all: &'c [Curves<'r>]) -> Result<Vec<Pair<'c, 'r>>> {
 /// A value of each setting at [`K`], with the σ of the noise.
 fn at_k(curves: &Curves<'_>, array: ArrayMetric) -> Result<Vec<(f64, f64)>> {
     let mut values = Vec::new();
+    if !curves.has(array) {
+        return Ok(values);
+    }
     for (member, (_, deviation)) in curves.members.iter().enumerate() {
         let along = curves.along(array, [member, 0])?;
         let at = along.iter().find(|(k, _)| *k == K).and_then(|(_, values)| values.first());

@@ -211,6 +211,6 @@ mod tests {
             refused(Change::Padded { side: 2 }),
             "padding images to 2 x 2: expected no larger images, got 3 x 3"
         );
-        assert!(refused(Change::Background { percent: 100 }).ends_with("give less than 100"));
+        assert!(refused(Change::Background { percent: 100 }).ends_with("got 100 %"));
     }
 }

@@ -174,7 +174,7 @@ mod tests {
         std::fs::write(&list, "[]\n[]\n").unwrap();
         assert!(Read::open(&list, Some(2)).unwrap().runs.is_empty());
         let message = Read::open(&list, Some(3)).unwrap_err().to_string();
-        assert!(message.contains("tasks.jsonl") && message.contains("2 lines"), "{message}");
+        assert!(message.contains("tasks.jsonl") && message.contains("expected 1 to 2"), "{message}");
         std::fs::write(&list, "0123456789abcdef\n").unwrap();
         let message = Read::open(&list, None).unwrap_err().to_string();
         assert!(message.contains("line 1"), "{message}");
