@@ -282,7 +282,7 @@ mod tests {
             (
                 ANNOTATIONS,
                 b"../a\tn01\n",
-                "image: expected the name of a file that no line before has, got \"../a\" in line 1",
+                "image: expected a file name different from all earlier lines, got \"../a\" in line 1",
             ),
             (
                 ANNOTATIONS,

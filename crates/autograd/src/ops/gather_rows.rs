@@ -207,6 +207,6 @@ mod tests {
         assert!(message(&[2, 3, 4], vec![0, 1, 2]).contains("3 rows for 2 images"));
         assert!(message(&[0, 3, 4], vec![]).contains("at least one image"));
         assert!(message(&[2, 3], vec![0, 1]).contains("[images, rows, features]"));
-        assert!(message(&[1, 0, 4], vec![0]).contains("rows below 0"));
+        assert!(message(&[1, 0, 4], vec![0]).contains("row indices below 0"));
     }
 }
