@@ -323,7 +323,7 @@ impl Cre {
     /// Loads stored values of all parameters and buffers.
     ///
     /// # Errors
-    /// [`Error::State`] if one is missing or has another shape or type; in that case nothing has changed.
+    /// [`Error::State`](crate::Error::State) if one is missing or has another shape or type; in that case nothing has changed.
     pub fn load(&self, stored: impl Fn(&str) -> Option<Tensor>) -> Result<()> {
         let mut values = Vec::new();
         for (name, param) in self.params().into_iter().chain(self.buffers()) {
