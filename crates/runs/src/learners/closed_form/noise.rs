@@ -123,7 +123,9 @@ mod tests {
         // A projection onto six directions of equal variance: the square is a multiple.
         let variance = background.diag().sum() / 6.0;
         let square = background.dot(&background);
-        assert!((&square - &(variance * &background)).iter().all(|gap| gap.abs() < 1e-12 * variance * variance));
+        assert!(
+            (&square - &(variance * &background)).iter().all(|gap| gap.abs() < 1e-12 * variance * variance)
+        );
         // All channels of a pixel have the same background.
         assert_eq!(background.row(0), background.row(48));
     }
