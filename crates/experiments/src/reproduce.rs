@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use rayon::prelude::*;
-use report::{Conclusion, Figure, Section, Verdict, table};
+use report::{Conclusion, Drawing, Figure, Section, Verdict, table};
 use serde::Serialize;
 use serde_json::Value;
 use system::{files, text};
@@ -302,13 +302,21 @@ fn describe(results: &mut Results, planned: &Planned, provenance: &serde_json::M
     results.provenance.extend(provenance.iter().map(|(name, value)| (name.clone(), value_text(value))));
 }
 
+/// The file name of a figure, and its drawing.
+///
+/// # Errors
+/// If the figure contradicts itself.
+pub(crate) fn drawn(figure: &Figure) -> report::Result<(&str, Drawing)> {
+    Ok(match figure {
+        Figure::Chart(figure) => (&figure.name, report::draw(figure)?),
+        Figure::Grid(grid) => (&grid.name, grid.draw()?),
+        Figure::Heat(map) => (&map.name, map.draw()?),
+    })
+}
+
 fn write_figures(figures: &[Figure], folder: &Path) -> Result<()> {
     figures.par_iter().try_for_each(|figure| {
-        let (name, drawing) = match figure {
-            Figure::Chart(figure) => (&figure.name, report::draw(figure)?),
-            Figure::Grid(grid) => (&grid.name, grid.draw()?),
-            Figure::Heat(map) => (&map.name, map.draw()?),
-        };
+        let (name, drawing) = drawn(figure)?;
         write(&folder.join(format!("{name}.svg")), drawing.svg.as_bytes())?;
         write(&folder.join(format!("{name}.png")), &drawing.png()?)
     })

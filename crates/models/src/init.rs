@@ -50,8 +50,11 @@ fn uniform(shape: &[usize], bound: f64, stream: &Stream, dtype: DType) -> Param 
     }
 }
 
-/// Samples in 64 bits, rounded to the element type.
+/// Samples in 64 bits, rounded to the element type; zeros in a dry run, which reads no values.
 fn drawn(shape: &[usize], from: impl Distribution<f64>, stream: &Stream, dtype: DType) -> Param {
+    if tensor::is_dry_run() {
+        return Param::new(Tensor::zeros(shape, dtype));
+    }
     let values = ArrayD::random_using(shape, from, &mut stream.sequence(0));
     Param::new(Tensor::from_array(&values).to_dtype(dtype))
 }

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use crate::contour;
 use crate::error::Result;
-use crate::figure::{Panel, Point, Reference, Series, Shape};
+use crate::figure::{Panel, Point, Reference, Scale, Series, Shape};
 use crate::font;
 use crate::labels::{self, LEADER_FROM, Obstacles, Rect, Wish};
 use crate::layout::LEADING;
@@ -23,6 +23,8 @@ pub(crate) const BAND_OPACITY: f64 = 0.17;
 pub(crate) const CLOUD_OPACITY: f64 = 0.6;
 const CLOUD_RADIUS: f64 = 2.4;
 const CONTOUR_WIDTH: Num = Num(1.2);
+/// The distance between points of two series at the same category, unless categories are close.
+const BESIDE: f64 = 9.0;
 const LABEL_SIZE: f64 = 11.0;
 
 /// A panel with its position on the drawing.
@@ -51,11 +53,22 @@ impl Plot<'_> {
         self.draw_axes(canvas)?;
         self.draw_clouds(canvas)?;
         for series in self.panel.series.iter().filter(|series| series.shape != Shape::Cloud) {
-            for point in &series.points {
-                draw_marker(canvas, self.at(point.x, point.y)?, series.style, MARKER_RADIUS, PAPER, 1.0);
+            for at in self.places(series)? {
+                draw_marker(canvas, at, series.style, MARKER_RADIUS, PAPER, 1.0);
             }
         }
         self.draw_labels(canvas)
+    }
+
+    /// The horizontal distance of the points of a series from their categories, so that the points of several series
+    /// stand side by side; 0 for other series.
+    fn beside(&self, series: &Series) -> f64 {
+        let Scale::Positions(categories) = &self.panel.x.scale else { return 0.0 };
+        let points = || self.panel.series.iter().filter(|series| series.shape == Shape::Points);
+        let Some(place) = points().position(|other| std::ptr::eq(other, series)) else { return 0.0 };
+        let n = points().count() as f64;
+        let room = self.frame.w / categories.len() as f64;
+        (place as f64 - (n - 1.0) / 2.0) * BESIDE.min(room / (n + 1.0))
     }
 
     fn at(&self, x: f64, y: f64) -> Result<At> {
@@ -134,12 +147,13 @@ impl Plot<'_> {
 
     /// The spread of every point as horizontal and vertical lines.
     fn bars(&self, series: &Series) -> Result<Vec<[At; 2]>> {
-        let mut bars = Vec::new();
+        let (mut bars, beside) = (Vec::new(), self.beside(series));
+        let at = |x: f64, y: f64| self.at(x, y).map(|at| At { x: at.x + beside, ..at });
         for point in &series.points {
             let ((left, right), (low, high)) = (point.x_spread, point.y_spread);
             let ends = [[(left, point.y), (right, point.y)], [(point.x, low), (point.x, high)]];
             for [from, to] in ends.into_iter().filter(|[from, to]| from != to) {
-                bars.push([self.at(from.0, from.1)?, self.at(to.0, to.1)?]);
+                bars.push([at(from.0, from.1)?, at(to.0, to.1)?]);
             }
         }
         Ok(bars)
@@ -163,7 +177,7 @@ impl Plot<'_> {
     }
 
     fn draw_line(&self, canvas: &mut Canvas, series: &Series) -> Result<()> {
-        let points = self.places(&series.points)?;
+        let points = self.places(series)?;
         let (points, width) = (path(&points, false), Num(LINE_WIDTH));
         let mut attributes: Vec<(&str, &dyn Display)> = vec![
             ("class", &"line"),
@@ -180,8 +194,10 @@ impl Plot<'_> {
         Ok(())
     }
 
-    fn places(&self, points: &[Point]) -> Result<Vec<At>> {
-        points.iter().map(|point| self.at(point.x, point.y)).collect()
+    fn places(&self, series: &Series) -> Result<Vec<At>> {
+        let beside = self.beside(series);
+        let at = |point: &Point| self.at(point.x, point.y).map(|at| At { x: at.x + beside, ..at });
+        series.points.iter().map(at).collect()
     }
 
     /// Draws one point of each series in turn, so that no series hides the others, and then the contours.
@@ -197,7 +213,7 @@ impl Plot<'_> {
             }
         }
         for series in clouds() {
-            let segments = contour::of_half(&self.places(&series.points)?);
+            let segments = contour::of_half(&self.places(series)?);
             let d: String = segments.iter().map(|segment| path(segment, false)).collect();
             let attributes: [(&str, &dyn Display); 5] = [
                 ("class", &"contour"),
@@ -242,7 +258,7 @@ impl Plot<'_> {
         let mut wishes = Vec::new();
         let mut texts = Vec::new();
         for series in &self.panel.series {
-            let places = self.places(&series.points)?;
+            let places = self.places(series)?;
             if series.shape == Shape::Line {
                 obstacles.lines.extend(places.windows(2).map(|pair| [pair[0], pair[1]]));
             }

@@ -193,6 +193,24 @@ fn panels_share_one_legend_where_one_of_them_has_all_series() {
 }
 
 #[test]
+fn points_of_several_series_stand_side_by_side_at_their_category() {
+    let of = |label: &str| Series { shape: Shape::Points, ..series(label, vec![Point::new(0.5, 0.2)]) };
+    let lefts = |labels: &[&str]| -> Vec<f64> {
+        let drawing = agon_report::draw(&figure(labels.iter().map(|label| of(label)).collect())).unwrap();
+        let document = Document::parse(&drawing.svg).unwrap();
+        // The legend's keys come first.
+        let points = of_class(&document, "point");
+        points[points.len() - labels.len()..]
+            .iter()
+            .map(|point| point.attribute("cx").unwrap().parse().unwrap())
+            .collect()
+    };
+    let [alone, both] = [lefts(&["a"]), lefts(&["a", "b"])];
+    assert!(both[1] - both[0] >= 6.0, "{both:?}");
+    assert!(((both[0] + both[1]) / 2.0 - alone[0]).abs() < 0.1, "{both:?} around {alone:?}");
+}
+
+#[test]
 fn a_cloud_draws_every_point() {
     let mut cloud = series("bag", (0..50).map(|i| Point::new(f64::from(i), f64::from(i * i % 7))).collect());
     cloud.shape = Shape::Cloud;

@@ -1,8 +1,8 @@
 //! Dry runs: count what kernels would compute and move, without running them.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
-use crate::{DType, Kernel, Result, Tensor};
+use crate::{DType, Kernel, Result, Tensor, elements};
 
 /// The work of the kernels of a dry run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -20,10 +20,13 @@ pub struct Counts {
 thread_local! {
     /// The counts of this thread's dry run, if one is in progress.
     static COUNTS: Cell<Option<Counts>> = const { Cell::new(None) };
+    /// The zeros that all results of this thread's dry run share, so that it neither needs nor writes their memory.
+    static ZEROS: RefCell<Option<Tensor>> = const { RefCell::new(None) };
 }
 
 /// Runs `work` without computing, to estimate the time of a model. Every kernel that this thread runs on the CPU checks
-/// its shapes, is counted and returns zeros; in-place updates leave their state unchanged.
+/// its shapes, is counted and returns zeros; in-place updates leave their state unchanged. Tensors of zeros share one
+/// buffer.
 ///
 /// ```
 /// use agon_tensor::{DType, Map, Real, Tensor, dry_run, run};
@@ -51,6 +54,9 @@ pub fn dry_run<T>(work: impl FnOnce() -> T) -> (T, Counts) {
     impl Drop for Before {
         fn drop(&mut self) {
             COUNTS.set(self.0);
+            if self.0.is_none() {
+                ZEROS.set(None);
+            }
         }
     }
     let _before = Before(COUNTS.replace(Some(Counts::default())));
@@ -58,9 +64,22 @@ pub fn dry_run<T>(work: impl FnOnce() -> T) -> (T, Counts) {
     (result, COUNTS.get().unwrap_or_default())
 }
 
-/// Whether a dry run is in progress on this thread.
-pub(crate) fn is_on() -> bool {
+/// Whether a dry run is in progress on this thread. Expensive values that a dry run does not read, such as random
+/// initial weights, may then be zeros.
+pub fn is_dry_run() -> bool {
     COUNTS.get().is_some()
+}
+
+/// A tensor of zeros in the buffer that all of them share.
+pub(crate) fn shared_zeros(shape: &[usize], dtype: DType) -> Result<Tensor> {
+    let len = (elements(shape)? * dtype.size()).div_ceil(DType::F64.size());
+    ZEROS.with_borrow_mut(|zeros| {
+        let zeros = match zeros {
+            Some(large) if large.len() >= len => large,
+            _ => zeros.insert(Tensor::filled(0.0, &[len], DType::F64)?),
+        };
+        Ok(Tensor::over_storage_of(zeros, shape, dtype))
+    })
 }
 
 /// Counts a call of the kernel and returns outputs of zeros.

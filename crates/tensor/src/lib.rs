@@ -53,7 +53,7 @@ pub use cpu::gemm::{Init, Matrix, gemm_f32};
 pub use cpu::isa::{Isa, Work};
 pub use cpu::loops::{planes, rows, vector};
 pub use device::{Device, cuda_kernels};
-pub use dry_run::{Counts, dry_run};
+pub use dry_run::{Counts, dry_run, is_dry_run};
 pub use dtype::{DType, Element, Real};
 pub use elementwise::{Map, Map2};
 pub use epilogue::FusedActivation;

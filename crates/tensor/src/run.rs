@@ -21,7 +21,7 @@ where
     K: Kernel<N, M>,
 {
     let outputs = match common_device(kernel.name(), &inputs)? {
-        Device::Cpu if dry_run::is_on() => {
+        Device::Cpu if dry_run::is_dry_run() => {
             let dtype = dtype_of_call(kernel, inputs)?;
             dry_run::zeros(kernel, inputs, kernel.output_dtypes().map(|stored| stored.dtype(dtype)))
         }
@@ -138,7 +138,7 @@ where
             all.into_iter().map(|(state, inputs)| (state.map(|tensor| &*tensor), inputs)).collect();
         return kernel.launch(call, &all);
     }
-    if dry_run::is_on() {
+    if dry_run::is_dry_run() {
         let states = all.iter().flat_map(|(state, _)| state.iter().map(|tensor| &**tensor));
         dry_run::add_update(states, all.iter().flat_map(|(_, inputs)| inputs.iter().copied()));
         return Ok(());
@@ -353,6 +353,23 @@ mod tests {
         let expected = dry_run::Counts { flops: 0, bytes: 2_004, updated_bytes: 36, kernels: 2 };
         assert_eq!(counts, expected);
         assert_eq!(run(&Sum, [&x]).unwrap()[0].item().unwrap(), 1_000.0);
+    }
+
+    #[test]
+    fn zeros_of_a_dry_run_share_a_buffer_of_the_largest_and_writing_copies_it() {
+        let (tensors, _) = dry_run::dry_run(|| {
+            let [large, small] = [5, 3].map(|len| Tensor::zeros(&[len], DType::F64));
+            [large, small, Tensor::zeros(&[3, 1], DType::F16)]
+        });
+        let [large, mut small, half] = tensors;
+        assert!(small.shares_storage(&large) && half.shares_storage(&large));
+        assert_eq!(
+            (small.to_f64_vec(), half.to_f64_vec(), half.shape()),
+            (vec![0.0; 3], vec![0.0; 3], &[3, 1][..])
+        );
+        small.own_mut::<f64>()[1] = 7.0;
+        assert_eq!((small.to_f64_vec(), large.to_f64_vec()), (vec![0.0, 7.0, 0.0], vec![0.0; 5]));
+        assert!(!Tensor::zeros(&[3], DType::F64).shares_storage(&large));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use half::{bf16, f16};
 
 use crate::gpu::{Gpu, Memory};
 use crate::memory::Buffer;
-use crate::{DType, Device, Element, Error, Result, elements};
+use crate::{DType, Device, Element, Error, Result, dry_run, elements};
 
 /// An immutable multi-dimensional array: a shape, an element type and shared storage.
 ///
@@ -76,6 +76,14 @@ impl Tensor {
     /// # Errors
     /// [`Error::TooManyElements`] if the shape is too large; [`Error::OutOfMemory`].
     pub fn try_full(value: f64, shape: &[usize], dtype: DType) -> Result<Self> {
+        if value == 0.0 && dry_run::is_dry_run() {
+            return dry_run::shared_zeros(shape, dtype);
+        }
+        Self::filled(value, shape, dtype)
+    }
+
+    /// [`Tensor::try_full`] in a buffer of its own.
+    pub(crate) fn filled(value: f64, shape: &[usize], dtype: DType) -> Result<Self> {
         let mut tensor = Self::try_uninitialised(shape, dtype)?;
         match dtype {
             DType::F64 => tensor.own_mut::<f64>().fill(value),
@@ -102,6 +110,11 @@ impl Tensor {
         // `elements` checks that even the widest type is addressable.
         let buffer = Buffer::try_of(elements(shape)? * dtype.size())?;
         Ok(Self { shape: shape.to_vec(), dtype, storage: Arc::new(Elements::Cpu(buffer)) })
+    }
+
+    /// A tensor over a prefix of the storage of `other`, which is on the CPU and at least as large.
+    pub(crate) fn over_storage_of(other: &Self, shape: &[usize], dtype: DType) -> Self {
+        Self { shape: shape.to_vec(), dtype, storage: Arc::clone(&other.storage) }
     }
 
     /// [`Tensor::try_uninitialised`] for the shape of an existing tensor.
@@ -174,7 +187,8 @@ impl Tensor {
     /// The bytes of the elements in host memory.
     pub(crate) fn bytes(&self) -> Result<&[u8]> {
         match &*self.storage {
-            Elements::Cpu(buffer) => Ok(buffer.bytes()),
+            // The zeros of dry runs share a buffer that may be larger.
+            Elements::Cpu(buffer) => Ok(&buffer.bytes()[..self.len() * self.dtype.size()]),
             Elements::Gpu(gpu, _) => Err(Error::Elsewhere { device: gpu.to_string() }),
         }
     }

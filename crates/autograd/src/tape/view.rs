@@ -89,8 +89,9 @@ impl fmt::Display for NodeKind {
 }
 
 impl Tape {
-    /// The recorded graph: operations in the order of computation, and each input, parameter and constant before its
-    /// first use. Constants that are used only in computations without gradients are not recorded.
+    /// The recorded graph: operations in the order of computation, each input and parameter that one of them reads before
+    /// the first that does, and a constant before every operation that reads it. Values and computations from which no
+    /// gradient is needed are not recorded.
     pub fn view(&self) -> View {
         let state = self.state.borrow();
         let ids: HashMap<usize, u64> = state.params.iter().map(|(&id, &slot)| (slot, id)).collect();

@@ -35,6 +35,115 @@ pub struct Kink<O, const N: usize> {
 }
 
 /// An operation with strategies that generate its valid calls.
+///
+/// An operation that is not element-wise generates its own shapes, as this sum of each row of a matrix:
+///
+/// ```
+/// use agon_autograd::testing::cases::{Case, Cases};
+/// use agon_autograd::testing::classes::{self, Claim, ShapeClass};
+/// use agon_autograd::testing::proptest::prelude::*;
+/// use agon_autograd::testing::shrink::Then;
+/// use agon_autograd::testing::strategies::{BATCHES, LENGTHS, length, swept, values};
+/// use agon_autograd::{Op, Result, if_needed};
+/// use ndarray::{ArrayD, ArrayViewD, Axis};
+/// use tensor::sums::pairwise;
+/// use tensor::{Error, Kernel, Real, Tensor};
+///
+/// /// `y[i] = sum over j of x[i, j]`
+/// #[derive(Debug, Clone, Copy)]
+/// struct RowSums;
+///
+/// impl Kernel<1, 1> for RowSums {
+///     fn name(&self) -> &'static str {
+///         "row_sums"
+///     }
+///     fn shapes(&self, [x]: [&[usize]; 1]) -> tensor::Result<[Vec<usize>; 1]> {
+///         match x {
+///             &[rows, _] => Ok([vec![rows]]),
+///             _ => Err(Error::shape(self.name(), "a matrix", &[x])),
+///         }
+///     }
+///     fn reference<A: Real>(&self, [x]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
+///         [x.map_axis(Axis(1), |row| pairwise(row.iter().copied()))]
+///     }
+/// }
+///
+/// /// `dx[i, j] = dy[i]`
+/// #[derive(Debug, Clone, Copy)]
+/// struct RowSumsGrad {
+///     columns: usize,
+/// }
+///
+/// impl Kernel<1, 1> for RowSumsGrad {
+///     fn name(&self) -> &'static str {
+///         "row_sums_grad"
+///     }
+///     fn shapes(&self, [dy]: [&[usize]; 1]) -> tensor::Result<[Vec<usize>; 1]> {
+///         Ok([[dy, &[self.columns]].concat()])
+///     }
+///     fn reference<A: Real>(&self, [dy]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
+///         let rows = dy.len();
+///         let dy = dy.insert_axis(Axis(1));
+///         [dy.broadcast(vec![rows, self.columns]).expect("one column becomes many").to_owned()]
+///     }
+/// }
+///
+/// impl Op<1> for RowSums {
+///     const NAME: &'static str = "row_sums";
+///     type Saved = usize;
+///
+///     fn forward(&self, [x]: [&Tensor; 1]) -> Result<([Tensor; 1], usize)> {
+///         let y = tensor::run(self, [x])?;
+///         Ok((y, x.shape()[1]))
+///     }
+///     fn backward(
+///         &self,
+///         &columns: &usize,
+///         [dy]: [&Tensor; 1],
+///         [needed]: [bool; 1],
+///     ) -> Result<[Option<Tensor>; 1]> {
+///         let dx = || {
+///             let [dx] = tensor::run(&RowSumsGrad { columns }, [dy])?;
+///             Ok(dx)
+///         };
+///         Ok([if_needed(needed, dx)?])
+///     }
+/// }
+///
+/// fn of(rows: usize, columns: usize) -> BoxedStrategy<Case<RowSums, 1>> {
+///     // An element of the output has `columns` terms.
+///     let case = move |x| Case { op: RowSums, inputs: [x], reduced: columns + 1 };
+///     values(&[rows, columns]).prop_map(case).boxed()
+/// }
+///
+/// impl Cases<1> for RowSums {
+///     const LINEAR: [bool; 1] = [true];
+///
+///     fn claim(class: ShapeClass) -> Claim {
+///         // Matrices have an even number of axes; all other classes that apply must be generated.
+///         classes::of_even_rank(class)
+///     }
+///     fn cases() -> BoxedStrategy<Case<Self, 1>> {
+///         (length(1..4), length(1..4)).prop_then(|(rows, columns)| of(rows, columns)).boxed()
+///     }
+///     fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
+///         (30..34usize, 120..140usize).prop_flat_map(|(rows, columns)| of(rows, columns)).boxed()
+///     }
+///     fn swept() -> Vec<BoxedStrategy<Case<Self, 1>>> {
+///         swept([&BATCHES, &LENGTHS], &[3, 2, 7, 4], |[rows, columns]| of(rows, columns))
+///     }
+/// }
+///
+/// agon_autograd::op_tests!(row_sums: RowSums);
+/// # fn main() {
+/// # use agon_autograd::testing::suite;
+/// # suite::gradients::<RowSums, _, _>();
+/// # suite::shape_classes::<RowSums, _, _>();
+/// # suite::adjoint::<RowSums, _, _>();
+/// # suite::precision::<RowSums, _, _>(tensor::DType::F16);
+/// # suite::planted_mistakes::<RowSums, _, _>();
+/// # }
+/// ```
 pub trait Cases<const N: usize, const M: usize = 1>: Op<N, M> + Clone {
     /// A bound on the derivative of a gradient, for a `grad_output` of one, with respect to a saved output that
     /// `backward` reads. Rounding that output changes the gradient by this factor. Zero if `backward` reads no output.
@@ -180,9 +289,15 @@ pub(super) fn for_some<C: std::fmt::Debug>(
         let outcome = TestRunner::new_with_rng(config, stream.rng())
             .run(&cases, |case| property(&case).map_err(|error| TestCaseError::fail(error.to_string())));
         if let Err(failure) = outcome {
-            panic!("{failure}{}", stream.failed(name, count));
+            panic!("{}: {failure}{}", without_paths(name), stream.failed(name, count));
         }
     }
+}
+
+/// The name of a type without the modules of its parts.
+fn without_paths(name: &str) -> String {
+    let parts = name.split_inclusive(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'));
+    parts.map(|part| part.rsplit("::").next().unwrap_or(part)).collect()
 }
 
 /// The number of cases set by `AGON_CASES`, or an error message. Zero is an error, because every test would pass.
@@ -204,7 +319,7 @@ pub fn for_each<C: std::fmt::Debug>(
         for kind in kinds {
             let case = kind.new_tree(&mut runner).expect("the strategy generates a case").current();
             if let Err(error) = property(&case) {
-                panic!("{error}\nfor {case:?}{}", stream.failed(name, 1));
+                panic!("{}: {error}\nfor {case:?}{}", without_paths(name), stream.failed(name, 1));
             }
         }
     }
@@ -214,6 +329,12 @@ pub fn for_each<C: std::fmt::Debug>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_names_of_types_lose_their_paths() {
+        let name = "agon_autograd::testing::cases::Case<my_ops::conv::Conv<2>, 3>";
+        assert_eq!(without_paths(name), "Case<Conv<2>, 3>");
+    }
 
     #[test]
     fn zero_cases_and_texts_that_are_not_numbers_are_refused() {

@@ -83,31 +83,35 @@ impl View {
         self.last
     }
 
-    /// A warning if training increased the loss above its initial value.
+    /// A warning if training increased the loss above its initial value, and a remedy: the loss of a model that overfits
+    /// has a minimum at an epoch in between.
     pub(crate) fn worse(&self) -> Option<String> {
         let [first, last] = [self.epochs.first()?, self.epochs.last()?];
         if first.epoch != 0 {
             return None;
         }
-        // Compares the same split before and after training.
-        let grown = ["test", "validation"].into_iter().find_map(|set| {
-            let [was, is] = [first, last].map(|epoch| Losses::of(&self.learner, epoch, set));
-            let of = |name, was: Option<f64>, is: Option<f64>| {
-                let (was, is) = (was?, is?);
-                let [from, to] = apart(was, is);
-                (is > was).then(|| format!("the {set} {name} grew from {from} to {to}"))
-            };
-            // A weighted sum may fall while one of its terms grows.
-            match (was.loss, was.mse) {
-                (Some(_), _) => of("loss", was.loss, is.loss),
-                (None, Some(_)) => of("MSE", was.mse, is.mse),
-                (None, None) => of("cross-entropy", was.cross_entropy, is.cross_entropy),
+        // Compares the same split before and after training. A weighted sum may fall while one of its terms grows.
+        let of = |epoch: &Epoch, set: &str| {
+            let losses = Losses::of(&self.learner, epoch, set);
+            let named = [("loss", losses.loss), ("MSE", losses.mse), ("cross-entropy", losses.cross_entropy)];
+            named.into_iter().find_map(|(name, value)| Some((name, value?)))
+        };
+        ["test", "validation"].into_iter().find_map(|set| {
+            let ((name, was), (_, is)) = (of(first, set)?, of(last, set)?);
+            if is <= was {
+                return None;
             }
-        })?;
-        Some(format!(
-            "{grown}: this run is worse than an untrained one; a smaller `{}.learning_rate` may help",
-            self.learner.optimiser_key()
-        ))
+            let [from, to] = apart(was, is);
+            let known = self.epochs.iter().filter_map(|epoch| Some((epoch.epoch, of(epoch, set)?.1)));
+            let (best, _) = known.min_by(|(_, a), (_, b)| a.total_cmp(b))?;
+            let remedy = match best {
+                0 => format!("a smaller `{}.learning_rate` may help", self.learner.optimiser_key()),
+                _ => format!("it was lowest after epoch {best}: fewer epochs or more images may help"),
+            };
+            Some(format!(
+                "the {set} {name} grew from {from} to {to}, above that of the untrained model; {remedy}"
+            ))
+        })
     }
 
     /// The mean number of training images per second over all epochs, including evaluation.
@@ -277,7 +281,12 @@ mod tests {
         assert_eq!(after(&[epoch(0, 1.0)]).worse(), None);
         let worse = after(&[epoch(0, 1.0), epoch(1, 2e20)]).worse().unwrap();
         assert!(worse.starts_with("the test loss grew from 1.5000 to 3.00e20"), "{worse}");
-        assert!(worse.contains("`optimiser.learning_rate`"), "{worse}");
+        assert!(worse.ends_with("a smaller `optimiser.learning_rate` may help"), "{worse}");
+        let overfitted = after(&[epoch(0, 1.0), epoch(1, 0.5), epoch(2, 2.0)]).worse().unwrap();
+        assert!(
+            overfitted.ends_with("lowest after epoch 1: fewer epochs or more images may help"),
+            "{overfitted}"
+        );
         // A small increase is shown with enough digits to be visible.
         let worse = after(&[epoch(0, 1.0), epoch(1, 1.000_002)]).worse().unwrap();
         assert!(worse.starts_with("the test loss grew from 1.500000 to 1.500003"), "{worse}");

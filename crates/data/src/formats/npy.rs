@@ -1,16 +1,17 @@
 //! Arrays of numpy in the format NPY, alone (`numpy.save`) or several in an archive NPZ (`numpy.savez`).
 //!
 //! An NPY file is `\x93NUMPY`, a version, the length of the header, the header (a Python dictionary with the element
-//! type, the order and the shape), and the values (NEP 1). Only row-major little-endian arrays are supported.
+//! type, the order and the shape), and the values (NEP 1). Only row-major little-endian arrays are supported. [`write`]
+//! stores a tensor and [`write_indices`] labels, for numpy to load.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Cursor, ErrorKind, Read, Seek};
 use std::path::Path;
 
-use half::f16;
+use half::{bf16, f16};
 use system::files;
-use tensor::{Element, Indices, Tensor};
+use tensor::{DType, Device, Element, Indices, Tensor};
 
 use super::stored::{unreadable, wrong};
 use super::zip;
@@ -21,6 +22,9 @@ const MAX_BYTES: u64 = 1 << 36;
 
 /// The largest header in bytes; that of a plain array has about a hundred.
 const MAX_HEADER: u64 = 1 << 20;
+
+/// The bytes before the header in version 1.
+const FIXED: usize = 10;
 
 /// The largest number of axes.
 const MAX_AXES: usize = 32;
@@ -45,10 +49,55 @@ pub fn read(path: &Path) -> Result<Npy> {
     parse_from(&name, &mut file, length)
 }
 
-/// Reads an NPZ file: its arrays by name, without the suffix `.npy`.
+/// The arrays of an NPZ file by name, without the suffix `.npy`. One that cannot be read does not affect the others.
+#[derive(Debug)]
+pub struct Npz {
+    /// The name of the file, for errors.
+    name: String,
+    arrays: BTreeMap<String, Result<Npy>>,
+}
+
+impl Npz {
+    /// The names of all arrays, in alphabetical order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.arrays.keys().map(String::as_str)
+    }
+
+    /// The arrays that cannot be read, with the reason.
+    pub fn unreadable(&self) -> impl Iterator<Item = (&str, &Error)> {
+        self.arrays.iter().filter_map(|(name, array)| Some((name.as_str(), array.as_ref().err()?)))
+    }
+
+    /// Takes an array out.
+    ///
+    /// Fails if there is none of this name, or if it could not be read.
+    pub fn take(&mut self, name: &str) -> Result<Npy> {
+        self.arrays.remove(name).unwrap_or_else(|| {
+            let names: Vec<String> = self.names().map(|name| format!("`{name}`")).collect();
+            Err(wrong(&self.name, "array", format!("one of {}", names.join(", ")), format!("`{name}`")))
+        })
+    }
+}
+
+/// Reads an NPZ file.
 ///
-/// Fails as [`read`], and if it is not an archive of arrays.
-pub fn read_npz(path: &Path) -> Result<BTreeMap<String, Npy>> {
+/// Fails if the file cannot be read or is not an archive.
+///
+/// ```
+/// use agon_data::formats::npy;
+/// # let folder = tempfile::tempdir()?;
+/// # std::env::set_current_dir(&folder)?;
+/// # std::fs::write("set.npz", [&b"PK\x05\x06"[..], &[0; 18]].concat())?;
+///
+/// let mut set = npy::read_npz("set.npz".as_ref())?;
+/// for (name, why) in set.unreadable() {
+///     eprintln!("{name}: {why}");
+/// }
+/// let images = set.take("x").and_then(|x| x.tensor());
+/// # assert!(images.unwrap_err().to_string().contains("`x`"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn read_npz(path: &Path) -> Result<Npz> {
     let (name, file) = opened(path)?;
     parse_npz_from(&name, file)
 }
@@ -62,18 +111,76 @@ fn opened(path: &Path) -> Result<(String, File)> {
 }
 
 /// Parses an NPZ file in memory; `name` is its name in errors.
-pub fn parse_npz(name: &str, bytes: &[u8]) -> Result<BTreeMap<String, Npy>> {
+pub fn parse_npz(name: &str, bytes: &[u8]) -> Result<Npz> {
     parse_npz_from(name, Cursor::new(bytes))
 }
 
-fn parse_npz_from(name: &str, source: impl Read + Seek) -> Result<BTreeMap<String, Npy>> {
+fn parse_npz_from(name: &str, source: impl Read + Seek) -> Result<Npz> {
     let mut arrays = BTreeMap::new();
     zip::for_entries(name, source, |entry, size, content| {
-        let array = parse_from(&format!("{name}/{entry}"), content, size)?;
+        let array = parse_from(&format!("{name}/{entry}"), content, size);
+        let is_read = array.is_ok();
         arrays.insert(entry.strip_suffix(".npy").unwrap_or(&entry).to_owned(), array);
-        Ok(())
+        Ok(is_read)
     })?;
-    Ok(arrays)
+    Ok(Npz { name: name.to_owned(), arrays })
+}
+
+/// Writes a tensor as an NPY file of its element type; BF16, which numpy lacks, as `float32`. An existing file is replaced.
+///
+/// Fails if the file cannot be written, or if the tensor is on a GPU whose driver fails.
+///
+/// ```
+/// use agon_data::formats::npy;
+/// use tensor::Tensor;
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("z.npy");
+///
+/// let latents = Tensor::from_vec(vec![0.5f32, -1.0, 2.0, 0.25], &[2, 2])?;
+/// npy::write(&path, &latents)?; // in Python: z = numpy.load("z.npy")
+/// assert_eq!(npy::read(&path)?.tensor()?.to_f64_vec(), latents.to_f64_vec());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn write(path: &Path, tensor: &Tensor) -> Result<()> {
+    let tensor = tensor.to_device(&Device::Cpu)?;
+    let (descr, values) = match tensor.dtype() {
+        DType::F64 => ("<f8", bytes_of(tensor.as_slice::<f64>()?, |x| x.to_le_bytes())),
+        DType::F32 => ("<f4", bytes_of(tensor.as_slice::<f32>()?, |x| x.to_le_bytes())),
+        DType::F16 => ("<f2", bytes_of(tensor.as_slice::<f16>()?, |x| x.to_le_bytes())),
+        DType::BF16 => ("<f4", bytes_of(tensor.as_slice::<bf16>()?, |x| x.to_f32().to_le_bytes())),
+    };
+    write_array(path, descr, tensor.shape(), &values)
+}
+
+/// Writes indices, such as labels, as an NPY file of one axis of `uint32`. An existing file is replaced.
+///
+/// Fails if the file cannot be written.
+pub fn write_indices(path: &Path, indices: &Indices) -> Result<()> {
+    let indices = indices.as_slice();
+    write_array(path, "<u4", &[indices.len()], &bytes_of(indices, |index| index.to_le_bytes()))
+}
+
+fn bytes_of<T: Copy, const N: usize>(values: &[T], bytes: impl Fn(T) -> [u8; N]) -> Vec<u8> {
+    values.iter().flat_map(|&value| bytes(value)).collect()
+}
+
+fn write_array(path: &Path, descr: &str, shape: &[usize], values: &[u8]) -> Result<()> {
+    let mut file = header_of(descr, shape);
+    file.extend_from_slice(values);
+    files::replace(path, &file).map_err(|cause| Error::Io { file: path.display().to_string(), cause })
+}
+
+/// The bytes before the values, as numpy writes them: padded, so that the values begin at a multiple of 64.
+fn header_of(descr: &str, shape: &[usize]) -> Vec<u8> {
+    let sizes: Vec<String> = shape.iter().map(usize::to_string).collect();
+    let comma = if sizes.len() == 1 { "," } else { "" };
+    let header =
+        format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({}{comma}), }}", sizes.join(", "));
+    // The line break at the end is one more.
+    let length = (FIXED + header.len() + 1).next_multiple_of(64) - FIXED;
+    let header = format!("{header:<width$}\n", width = length - 1);
+    let of_header = u16::try_from(header.len()).expect("at most 32 axes take less than 1,024 bytes");
+    [&b"\x93NUMPY\x01\x00"[..], &of_header.to_le_bytes(), header.as_bytes()].concat()
 }
 
 /// Parses an NPY file in memory; `name` is its name in errors.
@@ -313,7 +420,7 @@ mod tests {
         assert!(parse_from("a", &mut counted(&file), file.len() as u64).is_err());
         assert!(read.get() < 1 << 10, "{} bytes were read", read.get());
         let archive = zip::tests::archive(&[("x.npy", &file, false)]);
-        let error = parse_npz_from("a.npz", counted(&archive)).unwrap_err().to_string();
+        let error = parse_npz_from("a.npz", counted(&archive)).unwrap().take("x").unwrap_err().to_string();
         assert!(error.starts_with("`a.npz/x.npy`: values: expected the bytes of `<f4` elements"), "{error}");
         // The directory is searched in the last 64 KiB.
         assert!(read.get() < 1 << 17, "{} bytes were read", read.get());
@@ -327,12 +434,59 @@ mod tests {
         let x = file("<f4", "(2, 1)", &[0; 8]);
         let y = file("|u1", "(2,)", &[1, 0]);
         let archive = zip::tests::archive(&[("x.npy", &x, true), ("y.npy", &y, false)]);
-        let arrays = parse_npz("a.npz", &archive).unwrap();
-        assert_eq!(arrays.keys().collect::<Vec<_>>(), ["x", "y"]);
-        assert_eq!(arrays["x"].tensor().unwrap().shape(), [2, 1]);
-        assert_eq!(arrays["y"].indices().unwrap().as_slice(), [1, 0]);
-        let other = zip::tests::archive(&[("x.txt", b"hello", false)]);
-        let error = parse_npz("a.npz", &other).unwrap_err().to_string();
-        assert!(error.starts_with("`a.npz/x.txt`: first bytes: "), "{error}");
+        let mut arrays = parse_npz("a.npz", &archive).unwrap();
+        assert_eq!(arrays.names().collect::<Vec<_>>(), ["x", "y"]);
+        let error = arrays.take("z").unwrap_err().to_string();
+        assert_eq!(error, "`a.npz`: array: expected one of `x`, `y`, got `z`");
+        assert_eq!(arrays.take("x").unwrap().tensor().unwrap().shape(), [2, 1]);
+        assert_eq!(arrays.take("y").unwrap().indices().unwrap().as_slice(), [1, 0]);
+    }
+
+    #[test]
+    fn an_array_that_cannot_be_read_leaves_the_others_readable() {
+        let good = file("<f4", "(2, 1)", &[0; 8]);
+        let large = vec![7; 100_000];
+        for is_deflated in [false, true] {
+            let entries = [("a.npy", &good), ("b.txt", &large), ("c.npy", &good)];
+            let entries = entries.map(|(name, content)| (name, &content[..], is_deflated));
+            let mut arrays = parse_npz("a.npz", &zip::tests::archive(&entries)).unwrap();
+            let unreadable: Vec<String> =
+                arrays.unreadable().map(|(name, why)| format!("{name}: {why}")).collect();
+            assert_eq!(unreadable.len(), 1);
+            assert!(unreadable[0].starts_with("b.txt: `a.npz/b.txt`: first bytes: "), "{unreadable:?}");
+            assert_eq!(arrays.take("c").unwrap().shape(), [2, 1]);
+            assert!(
+                arrays.take("b.txt").unwrap_err().to_string().starts_with("`a.npz/b.txt`: first bytes: ")
+            );
+        }
+    }
+
+    #[test]
+    fn written_tensors_have_the_bytes_of_numpy_and_are_read_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.npy");
+        let x = Tensor::from_vec(vec![1.5, -2.0, 0.25, 0.0, 3.0, 1e-3], &[2, 3]).unwrap();
+        for (dtype, stored) in [DType::F64, DType::F32, DType::F16]
+            .map(|dtype| (dtype, dtype))
+            .into_iter()
+            .chain([(DType::BF16, DType::F32)])
+        {
+            let x = x.to_dtype(dtype);
+            write(&path, &x).unwrap();
+            let again = read(&path).unwrap().tensor().unwrap();
+            assert_eq!(
+                (again.dtype(), again.shape(), again.to_f64_vec()),
+                (stored, x.shape(), x.to_f64_vec())
+            );
+        }
+        for (shape, text) in [(&[][..], "()"), (&[0], "(0,)"), (&[2, 3], "(2, 3)")] {
+            // 128 bytes, as `numpy.save` writes them for such a short shape.
+            let expected = file("<f4", text, &[]);
+            assert_eq!((header_of("<f4", shape), expected.len()), (expected, 128));
+        }
+        write_indices(&path, &Indices::new(vec![7, 0, u32::MAX])).unwrap();
+        assert_eq!(read(&path).unwrap().indices().unwrap().as_slice(), [7, 0, u32::MAX]);
+        let error = write(folder.path(), &x).unwrap_err().to_string();
+        assert!(error.contains(&folder.path().display().to_string()), "{error}");
     }
 }

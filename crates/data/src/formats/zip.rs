@@ -20,11 +20,12 @@ const END: u64 = 22;
 const ENTRY: u64 = 46;
 const LOCAL: u64 = 30;
 
-/// Calls `each` with the name, the size and the content of every file of an archive, in the order of its directory.
+/// Calls `each` with the name, the size and the content of every file of an archive, in the order of its directory. If it
+/// returns false, it has left a part of the content unread, and the checksum of this file is not checked.
 pub(crate) fn for_entries(
     name: &str,
     source: impl Read + Seek,
-    mut each: impl FnMut(String, u64, &mut dyn Read) -> Result<()>,
+    mut each: impl FnMut(String, u64, &mut dyn Read) -> Result<bool>,
 ) -> Result<()> {
     let damaged = |field: &'static str| move || wrong(name, field, "a complete ZIP archive", "a damaged one");
     let mut archive = Archive::new(name, source)?;
@@ -68,7 +69,9 @@ pub(crate) fn for_entries(
             _ => return Err(wrong(name, "compression", "none or deflate", format!("method {method}"))),
         };
         let mut unpacked = CrcReader::new(Limited::new(unpacked, size));
-        each(String::from_utf8_lossy(&of_name).into_owned(), size, &mut unpacked)?;
+        if !each(String::from_utf8_lossy(&of_name).into_owned(), size, &mut unpacked)? {
+            continue;
+        }
         let rest =
             io::copy(&mut unpacked, &mut io::sink()).map_err(|error| unreadable(name, "an entry", error))?;
         let read = unpacked.crc();
@@ -132,7 +135,7 @@ pub(super) mod tests {
             content.read_to_end(&mut bytes).map_err(|error| unreadable(name, "an entry", error))?;
             assert!(bytes.len() as u64 <= size);
             files.push((file, bytes));
-            Ok(())
+            Ok(true)
         })?;
         Ok(files)
     }

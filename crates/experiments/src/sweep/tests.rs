@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::experiment::{Experiment, Planned};
 use crate::grid::Grid;
 use crate::profile::Profile;
+use crate::reproduce::drawn;
 use runs::store::{Results, Values};
 
 /// The grid of a profile as results store it.
@@ -31,6 +32,25 @@ fn rows(experiment: &dyn Experiment, grid: &Grid, made_up: &MadeUp) -> Vec<Verdi
     }
     experiment.warnings(&made_up.results(grid)).unwrap();
     rows
+}
+
+#[test]
+fn every_figure_of_every_profile_can_be_drawn() {
+    let mut n = 0;
+    for (&experiment, profile) in ALL.iter().flat_map(|one| Profile::ALL.map(|profile| (one, profile))) {
+        let name = experiment.info().name;
+        let figures = match experiment.figures(&MadeUp::default().results(&grid(experiment, profile))) {
+            Ok(figures) => figures,
+            // Images and curves, which made-up results lack.
+            Err(Error::Missing(_)) => continue,
+            Err(error) => panic!("{name} in {profile}: {error}"),
+        };
+        for figure in figures {
+            drawn(&figure).unwrap_or_else(|error| panic!("{name} in {profile}: {error}"));
+            n += 1;
+        }
+    }
+    assert!(n > 200, "only {n} figures");
 }
 
 fn is_decided(row: &Verdict) -> bool {

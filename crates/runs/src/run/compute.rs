@@ -88,16 +88,19 @@ impl Run {
     /// If the model cannot be built or trained.
     pub fn count_work(&self, images: &Images) -> Result<[Counts; 2]> {
         self.config.check_parameters(images)?;
-        let ended = self.learn(images, None, &Device::Cpu, false, |training| {
-            let (report, step) = dry_run(|| training.epoch(1));
-            let steps = report.map_err(Error::from)?.steps as u64;
-            if steps != 1 {
-                let what = format!("work of a step: expected one batch of images, got {steps} batches");
-                return Err(Error::Usage(what).into());
-            }
-            let (evaluated, evaluation) = dry_run(|| training.evaluate(&images.test));
-            evaluated?;
-            Ok([step, evaluation])
+        // The outer dry run spares the random initial weights.
+        let (ended, _) = dry_run(|| {
+            self.learn(images, None, &Device::Cpu, false, |training| {
+                let (report, step) = dry_run(|| training.epoch(1));
+                let steps = report.map_err(Error::from)?.steps as u64;
+                if steps != 1 {
+                    let what = format!("work of a step: expected one batch of images, got {steps} batches");
+                    return Err(Error::Usage(what).into());
+                }
+                let (evaluated, evaluation) = dry_run(|| training.evaluate(&images.test));
+                evaluated?;
+                Ok([step, evaluation])
+            })
         });
         ended.map_err(Error::from)
     }

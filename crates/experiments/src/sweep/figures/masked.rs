@@ -7,9 +7,6 @@ use crate::error::Result;
 use crate::metric::Metric;
 use crate::sweep::curves::Curves;
 
-/// The distance between points of one setting, where settings are 1 apart.
-const BESIDE: f64 = 0.1;
-
 /// The panels.
 const PANELS: [Measure; 4] = [
     Measure { name: Metric::MaskedLoss, title: "Loss", label: "masked test L(λ)" },
@@ -47,11 +44,9 @@ pub fn masked_evaluation(curves: &Curves<'_>, file: &str) -> Result<Option<Chart
     for Measure { name, title, label } in PANELS {
         let mut series = Vec::new();
         for (lambda, value) in curves.lambdas.iter().enumerate() {
-            // The settings are categories, and their points stand side by side.
-            let shift = BESIDE * (lambda as f64 - (curves.lambdas.len() - 1) as f64 / 2.0);
             let mut points = Vec::new();
             for (at, (member, _)) in masked.iter().enumerate() {
-                points.extend(spread(at as f64 + shift, &curves.at(name, *member, lambda)?));
+                points.extend(spread(at as f64, &curves.at(name, *member, lambda)?));
             }
             let style = Style::ordered(lambda, curves.lambdas.len());
             series.push(Series { label: format!("λ = {value}"), points, style, shape: Shape::Points });
