@@ -201,7 +201,7 @@ impl Training<'_> {
         let (Self::Cre(workload, _) | Self::Loss(workload, _)) = self;
         let workload: &Workload = workload;
         let gather = |_| Ok((&workload.images, &workload.labels).into());
-        let batches = DeviceBatches { steps, seek: &|_| Ok(()), gather: &gather };
+        let batches = DeviceBatches::new(steps, |_| Ok(()), gather);
         match self {
             Self::Cre(_, trainer) => Ok(0.5 * trainer.epoch(1, batches)?.loss),
             Self::Loss(_, trainer) => Ok(trainer.epoch(1, batches)?.loss),

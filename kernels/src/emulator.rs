@@ -147,8 +147,13 @@ impl Driver for Emulator {
         Ok(())
     }
 
-    unsafe fn prepare(&self, commands: Vec<Command>) -> Result<Box<dyn Replay>> {
-        Ok(Box::new(Replayed { emulator: self.clone(), commands }))
+    /// Interleaves the branches command by command, and starts with the last one: a branch that another one disturbs
+    /// has other results than alone.
+    unsafe fn prepare(&self, branches: &[&[Command]]) -> Result<Box<dyn Replay>> {
+        let longest = branches.iter().map(|branch| branch.len()).max().unwrap_or(0);
+        let turns =
+            (0..longest).flat_map(|turn| branches.iter().rev().filter_map(move |branch| branch.get(turn)));
+        Ok(Box::new(Replayed { emulator: self.clone(), commands: turns.cloned().collect() }))
     }
 
     fn wait(&self) -> Result<()> {
@@ -156,7 +161,7 @@ impl Driver for Emulator {
     }
 }
 
-/// A prepared list of commands.
+/// Prepared commands in the order in which they run.
 #[derive(Debug)]
 struct Replayed {
     emulator: Emulator,

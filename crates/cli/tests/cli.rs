@@ -68,6 +68,8 @@ fn invalid_values_are_refused_with_exit_code_2_before_anything_is_written() {
         (["-s", "families.*.optimiser.learning_rate=-1"], ["`optimiser.learning_rate` is -1", "above 0"]),
         (["--jobs", "0"], ["--jobs", "at least 1"]),
         (["--jobs", "-1"], ["--jobs", "at least 1"]),
+        (["--together", "0"], ["--together", "at least 1"]),
+        (["--together", "2"], ["`--together` requires a GPU", "`--jobs`"]),
         (["--data", "/dev/null/nonexistent"], ["/dev/null/nonexistent", "no such folder"]),
         (["--rounds", "2"], ["`--rounds`", "--engine slurm"]),
         (["--seconds-per-run", "0"], ["--seconds-per-run", "above 0"]),

@@ -17,6 +17,7 @@ mod recorded;
 mod report;
 mod single_loss;
 mod state;
+mod together;
 mod two_stages;
 
 use std::ops::{ControlFlow, RangeInclusive};
@@ -40,6 +41,7 @@ pub use objective::{Check, Group, GroupGradients, Objective, Pass, Precision, St
 pub use probe::{Convergence, ProbeObjective, ProbeTrainer, has_converged};
 pub use report::{EpochReport, StepReport};
 pub use single_loss::{Loss, LossTrainer, SingleLoss};
+pub use together::{RecordedTrainer, WithDeviceBatches, epoch_together};
 
 /// A trainer of an objective: an optimiser for each of its parameter groups, a schedule and a step count.
 pub struct Trainer<O> {
@@ -108,10 +110,15 @@ impl<O: Objective> Trainer<O> {
     /// [`Error::Diverged`] if a loss is not finite, with its step in the epoch; [`Error::NoBatches`] if there are
     /// none.
     pub fn epoch<'b>(&mut self, epoch: u32, batches: impl Into<Batches<'b>>) -> Result<EpochReport> {
-        let (batches, first) = (batches.into(), self.steps);
-        if let (Batches::Device(batches), true) = (&batches, self.records()) {
-            return self.recorded_epoch(epoch, batches);
-        }
+        let first = self.steps;
+        let batches = match (batches.into(), self.records()) {
+            (Batches::Device(batches), true) => {
+                let mut alone = epoch_together(&mut [(self, batches)], &mut None, epoch)?;
+                let (report, _) = alone.pop().expect("there is a result for each trainer");
+                return report;
+            }
+            (batches, _) => batches,
+        };
         let mut sums = EpochSums::default();
         for example in batches.examples(first) {
             sums.add(self.step(example?).map_err(|error| within_epoch(error, first))?);

@@ -153,7 +153,7 @@ fn an_epoch_of_batches_on_a_device_is_that_of_its_steps_under_every_rule() {
         let mut trainer_of_steps = trainer(&by_steps, rule, 0.5);
         let expected = trainer_of_steps.epoch(1, (0..3).map(|_| batch())).unwrap();
         let gather = |_| Ok((&images, &labels).into());
-        let batches = DeviceBatches { steps: 3, seek: &|_| Ok(()), gather: &gather };
+        let batches = DeviceBatches::new(3, |_| Ok(()), gather);
         assert_eq!(trainer(&by_epoch, rule, 0.5).epoch(1, batches).unwrap(), expected, "{}", rule.name());
     }
 }

@@ -144,6 +144,12 @@ pub trait Learner {
         true
     }
 
+    /// Whether a GPU records its training steps, so that runs of it that differ in λ and seed can be trained as one
+    /// program ([`Training::recorded`]).
+    fn trains_together(&self) -> bool {
+        false
+    }
+
     /// Whether it is trained; false for closed forms.
     fn learns(&self) -> bool {
         true

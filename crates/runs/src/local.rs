@@ -22,11 +22,12 @@ use self::devices::Devices;
 pub use self::estimate::{Estimate, Parts, Rates};
 use self::memory::Memory;
 pub use self::observer::{Observer, Quiet};
-use self::queue::{Queue, Task};
+use self::queue::{Queue, Taken, Task};
 pub use self::stages::{Stage, Stages};
 use crate::images::{Images, OpenData};
 use crate::run::Run;
 use crate::run::keep::Keep;
+use crate::run::together::{OpenRun, compute_together};
 use crate::store::{Epoch, FinishedRun, Outcome, Store, trained};
 use crate::{Error, Result};
 
@@ -36,8 +37,11 @@ const LARGE: usize = 1_024;
 /// The parallelism of a sweep and its device.
 #[derive(Debug, Clone)]
 pub struct Resources {
-    /// The number of concurrent runs.
+    /// The number of concurrent runs, or of concurrent programs of several runs.
     pub jobs: usize,
+    /// The maximum number of runs that are trained as one program: runs that differ in λ and seed only. Above 1 this is
+    /// of use on a GPU only. Results do not depend on it.
+    pub together: usize,
     /// The number of threads per run, which does not affect results.
     pub threads: usize,
     /// The device, as in `cuda:0`.
@@ -109,7 +113,8 @@ pub fn run_all(
 /// with its reason, and the others continue.
 ///
 /// Each of `jobs` threads takes the next pending run: small models run one per core, and on a GPU each has its own
-/// stream. A run starts only when enough memory is free, of the machine and of the GPU. Results do not depend on the number of jobs.
+/// stream, which up to `together` runs share. A run starts only when enough memory is free, of the machine and of the GPU. Results
+/// do not depend on either number.
 ///
 /// # Errors
 /// The first error of the store, the device or `complete`; runs in progress are finished first, and everything stored is
@@ -131,8 +136,9 @@ pub fn run_stages<E: From<Error>>(
             Ok(pool) => pool,
             Err(error) => return queue.fail(no_threads(threads, resources.jobs, &error)),
         };
-        while let Some((place, task, needed)) = queue.take() {
-            let work = || pool.install(|| sweep.run(task, needed.as_deref()));
+        while let Some(first) = queue.take() {
+            let task = first.task;
+            let work = || pool.install(|| sweep.run(&queue, first));
             let outcome = std::panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
                 let why = panic.downcast_ref::<String>().map(String::as_str);
                 let why = why
@@ -140,9 +146,8 @@ pub fn run_stages<E: From<Error>>(
                     .unwrap_or("the panic had no message");
                 Err(Error::Panicked { run: task.run.label(), why: why.to_owned() })
             });
-            match outcome {
-                Ok(run) => queue.finished(place, run),
-                Err(error) => queue.fail(error),
+            if let Err(error) = outcome {
+                queue.fail(error);
             }
         }
     };
@@ -244,51 +249,82 @@ struct Sweep<'a, F> {
 }
 
 impl<F: Fn() -> Result<Device>> Sweep<'_, F> {
-    /// The finished run: from the store, or computed now. `needed` is the run that it depends on.
-    fn run(
-        &self,
-        Task { run, is_reread, .. }: &Task<'_>,
-        needed: Option<&FinishedRun>,
-    ) -> Result<FinishedRun> {
-        let Self { store, data, resources, devices, memory, observer } = self;
-        let images = data.get(&run.config.data).expect("the data set of every run was opened");
-        let spec = run.spec(images);
-        let keep = match resources.keep {
+    /// Finishes a run, from the store or computed now, and the runs of the queue that are trained together with it.
+    fn run<'q, 'r>(&self, queue: &'q Queue<'r>, first: Taken<'q, 'r>) -> Result<()> {
+        let Self { store, resources, devices, memory, observer, .. } = self;
+        let (mut open, mut next) = (Vec::<Taken<'q, 'r>>::new(), Some(first));
+        while let Some(taken) = next {
+            match self.stored(taken.task)? {
+                Some(found) => queue.finished(taken.place, found),
+                None => open.push(taken),
+            }
+            let first = open.first().filter(|_| open.len() < resources.together);
+            next = first.and_then(|first| queue.take_with(first.task));
+        }
+        let Some(first) = open.first() else { return Ok(()) };
+        if memory.get().is_none() {
+            let _ = memory.set(Memory::of_device(devices.take()?.free_memory()?));
+        }
+        // Runs that are trained together have the same images.
+        let images = self.images(first.task.run);
+        let bytes = open.iter().map(|taken| taken.task.run.config.memory(images));
+        let bytes = bytes.fold(0, u64::saturating_add);
+        let _share = memory.get().expect("the free memory was measured above").take(bytes);
+        let device = devices.take()?;
+        let phases: Vec<_> = open.iter().map(|taken| phases(taken.task.run, images)).collect();
+        let mut runs = vec![];
+        for (taken, phases) in open.iter().zip(&phases) {
+            let run = taken.task.run;
+            phases.before.iter().for_each(|what| observer.phase(run, what));
+            let (needed, folder) = (taken.needed.as_deref(), store.run(&run.spec(images))?);
+            runs.push(OpenRun { run, needed, folder, keep: self.keep(taken.task) });
+        }
+        let mut known = vec![0; open.len()];
+        let mut observe = |place: usize, epochs: &[Epoch]| {
+            let run = open[place].task.run;
+            observer.epochs(run, epochs, epochs.len().saturating_sub(known[place]));
+            known[place] = epochs.len();
+            if trained(epochs) == run.config.epochs && !epochs.is_empty() {
+                phases[place].after.iter().for_each(|what| observer.phase(run, what));
+            }
+        };
+        let computed = compute_together(runs, images, &device, &mut observe);
+        for (Taken { place, task, .. }, computed) in open.iter().zip(computed) {
+            let computed = computed?;
+            observer.finished(task.run, &computed);
+            queue.finished(*place, computed);
+        }
+        Ok(())
+    }
+
+    fn images(&self, run: &Run) -> &Images {
+        self.data.get(&run.config.data).expect("the data set of every run was opened")
+    }
+
+    /// Which parameters of a run are stored.
+    fn keep(&self, Task { is_reread, .. }: &Task<'_>) -> Keep {
+        match self.resources.keep {
             Keep::WhatIsReread if *is_reread => Keep::Encoder,
             keep => keep,
-        };
+        }
+    }
+
+    /// The run from the store; `None` if it is to be computed.
+    fn stored(&self, task: &Task<'_>) -> Result<Option<FinishedRun>> {
+        let (store, run) = (self.store, task.run);
+        let spec = run.spec(self.images(run));
         match store.find(&spec)? {
             // A failed run is computed again: the cause may have been fixed.
             Some(FinishedRun { outcome: Outcome::Failed { .. }, .. }) => store.forget(&spec)?,
             // Computing the run again gives the same results and stores the parameters.
-            Some(found) if run.lacks_parameters(&found, keep) => {
-                store.forget(&spec)?;
-            }
+            Some(found) if run.lacks_parameters(&found, self.keep(task)) => store.forget(&spec)?,
             Some(found) => {
-                observer.found(run, &found);
-                return Ok(found);
+                self.observer.found(run, &found);
+                return Ok(Some(found));
             }
             None => {}
         }
-        if memory.get().is_none() {
-            let _ = memory.set(Memory::of_device(devices.take()?.free_memory()?));
-        }
-        let _share =
-            memory.get().expect("the free memory was measured above").take(run.config.memory(images));
-        let device = devices.take()?;
-        let phases = phases(run, images);
-        phases.before.iter().for_each(|what| observer.phase(run, what));
-        let mut known = 0;
-        let observe = |epochs: &[Epoch]| {
-            observer.epochs(run, epochs, epochs.len().saturating_sub(known));
-            known = epochs.len();
-            if trained(epochs) == run.config.epochs && !epochs.is_empty() {
-                phases.after.iter().for_each(|what| observer.phase(run, what));
-            }
-        };
-        let finished = run.compute(images, needed, &device, store.run(&spec)?, keep, observe)?;
-        observer.finished(run, &finished);
-        Ok(finished)
+        Ok(None)
     }
 }
 

@@ -5,6 +5,7 @@ pub mod finals;
 pub mod keep;
 pub mod per_class;
 pub mod ranges;
+pub mod together;
 mod memory;
 #[cfg(test)]
 mod tests;
@@ -51,6 +52,17 @@ impl Run {
     /// schedule does not depend on the number of steps.
     pub fn begins_alike(&self) -> bool {
         self.needs().is_none() && !self.config.learner.is_scheduled()
+    }
+
+    /// What runs have in common that can be trained as one program: the config without λ. `None` if the run depends on
+    /// another one, or its learner is trained alone.
+    pub fn trained_with(&self) -> Option<String> {
+        if self.needs().is_some() || !self.config.learner.trains_together() {
+            return None;
+        }
+        let learner = self.config.learner.with_lambda(0.0);
+        let config = RunConfig { learner, ..self.config.clone() };
+        Some(serde_json::to_string(&config).expect("a config is serialisable"))
     }
 
     /// The same run on other hardware.

@@ -7,7 +7,7 @@ pub(crate) mod with_batches;
 use std::collections::BTreeMap;
 
 use data::{Augmentation, Split};
-use models::train::{Objective, Train};
+use models::train::{Objective, Train, WithDeviceBatches};
 use models::{Adam, AdamConfig, Decayed, EpochReport, Evaluation, Representation, Schedule, Trainer};
 use serde::{Deserialize, Serialize};
 use tensor::random::Stream;
@@ -30,6 +30,12 @@ pub trait Training {
 
     /// Trains for one epoch, counted from 1.
     fn epoch(&mut self, epoch: u32) -> models::Result<EpochReport>;
+
+    /// The trainer and its batches of an epoch, for [`epoch_together`](models::train::epoch_together) instead of
+    /// [`Training::epoch`]; `None` if its steps are not recorded on a GPU.
+    fn recorded(&mut self, _epoch: u32) -> models::Result<Option<WithDeviceBatches<'_>>> {
+        Ok(None)
+    }
 
     /// Evaluates the metrics on a split.
     fn evaluate(&self, split: &Split) -> Result<Evaluation>;

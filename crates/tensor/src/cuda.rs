@@ -171,10 +171,10 @@ impl Driver for Cuda {
         unsafe { self.queue.submit(command) }
     }
 
-    unsafe fn prepare(&self, commands: Vec<Command>) -> Result<Box<dyn Replay>> {
+    unsafe fn prepare(&self, branches: &[&[Command]]) -> Result<Box<dyn Replay>> {
         // SAFETY: the caller guarantees that all memory that the commands access stays allocated as long as the graph
         // lives.
-        Ok(Box::new(unsafe { Graph::of(&self.queue, &commands) }?))
+        Ok(Box::new(unsafe { Graph::of(&self.queue, branches) }?))
     }
 
     fn wait(&self) -> Result<()> {

@@ -282,8 +282,7 @@ impl Gpu {
         self.state().recorder = Some(Recorder::new(Pool::below(&self.pool), number));
         let (outcome, flops) = flops::count(step);
         let recorder = self.state().recorder.take().expect("only `record` ends a recording");
-        let recording = Recording::of(self, recorder, flops)?;
-        Ok((outcome?, recording))
+        Ok((outcome?, Recording::of(self, recorder, flops)))
     }
 
     pub(crate) fn refuse_while_recording(&self, what: &str) -> Result<()> {

@@ -57,7 +57,7 @@ fn recorded_steps_have_the_bits_of_steps_that_are_launched_one_by_one_on_a_gpu()
         trainer.step((&images, &labels)).unwrap();
         if is_recorded {
             let gather = |_| Ok((&images, &labels).into());
-            let batches = DeviceBatches { steps: STEPS, seek: &|_| Ok(()), gather: &gather };
+            let batches = DeviceBatches::new(STEPS, |_| Ok(()), gather);
             trainer.epoch(1, batches).unwrap();
         } else {
             for _ in 0..STEPS {

@@ -141,7 +141,8 @@ fn swept(epochs: u32) -> Result<Swept> {
     let data = local::open_data(&runs, None)?;
     let opened = start.elapsed().as_secs_f64();
     let (before, spent) = (disk.counted(), disk.nanoseconds.load(Ordering::Relaxed));
-    let resources = Resources { jobs: 1, threads: 1, device: "cpu".into(), keep: Keep::EveryParameter };
+    let resources =
+        Resources { jobs: 1, together: 1, threads: 1, device: "cpu".into(), keep: Keep::EveryParameter };
     let (start, n) = (Instant::now(), runs.len() as f64);
     slurm::compute(&store, &data.open, &runs, &resources, Duration::ZERO, &local::Quiet)?;
     let wall = start.elapsed().as_secs_f64();

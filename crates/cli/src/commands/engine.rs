@@ -19,6 +19,9 @@ pub(crate) struct Computed {
     /// Compute on this machine, or on its Slurm cluster
     #[arg(long, value_name = "ENGINE", default_value = "local", help_heading = "Cluster")]
     engine: Name,
+    /// On a GPU, the maximum number of runs that are trained as one program, 1 by default: runs that differ in λ and seed only
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    together: Option<usize>,
     /// Print the batch script and the number of tasks without submitting anything
     #[arg(long, help_heading = "Cluster")]
     dry_run: bool,
@@ -54,22 +57,33 @@ impl Computed {
     /// # Errors
     /// [`Error::Usage`] for an unknown device, experiment or setting, or for options that exclude each other.
     pub(super) fn planned(&self, selection: &Selection) -> Result<Vec<Planned>> {
-        self.check()?;
+        self.check(&selection.device)?;
         match self.engine {
             Name::Slurm => selection.planned_elsewhere(),
             Name::Local => selection.planned(),
         }
     }
 
-    /// Checks that options for a cluster are given for one.
+    /// Checks that options for a cluster are given for one, and that one for a GPU of this machine is given for one.
     ///
     /// # Errors
     /// [`Error::Usage`] if not.
-    pub(super) fn check(&self) -> Result<()> {
+    pub(super) fn check(&self, device: &str) -> Result<()> {
         match (self.engine, self.for_a_cluster()) {
             (Name::Local, Some(option)) => Err(Error::Usage(format!("`{option}` requires `--engine slurm`"))),
+            (Name::Slurm, _) if self.together.is_some() => {
+                Err(Error::Usage("`--together` requires `--engine local`".into()))
+            }
+            _ if self.together.is_some() && device == "cpu" => Err(Error::Usage(
+                "`--together` requires a GPU, such as `--device cuda:0`; on the CPU use `--jobs`".into(),
+            )),
             _ => Ok(()),
         }
+    }
+
+    /// The maximum number of runs that are trained as one program.
+    pub(super) fn together(&self) -> usize {
+        self.together.unwrap_or(1)
     }
 
     /// Whether nothing is to be submitted.

@@ -50,6 +50,7 @@ pub(super) struct Shown {
 pub(crate) fn command(args: &Reproduce) -> Result<ExitCode> {
     let planned = args.computed.planned(&args.selection)?;
     let mut options = args.selection.options_of(args.computed.engine());
+    options.resources.together = args.computed.together();
     if args.keep_parameters {
         options.resources.keep = Keep::EveryParameter;
     }

@@ -35,7 +35,7 @@ pub(crate) struct Selection {
     jobs: Option<usize>,
     /// The device to train on
     #[arg(long, default_value = "cpu")]
-    device: String,
+    pub(super) device: String,
     /// Set a value of the config, as in `seeds=[0,1,2]`; can be repeated
     #[arg(short = 's', long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
@@ -98,6 +98,7 @@ impl Selection {
             data: self.data.clone(),
             resources: Resources {
                 jobs: self.jobs.unwrap_or(processors),
+                together: 1,
                 threads: 1,
                 device: self.device.clone(),
                 keep: Keep::WhatIsReread,

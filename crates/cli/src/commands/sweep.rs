@@ -81,7 +81,7 @@ pub(crate) struct Sweep {
 }
 
 pub(crate) fn command(args: &Sweep) -> Result<ExitCode> {
-    args.computed.check()?;
+    args.computed.check(&args.device)?;
     let engine = args.computed.engine();
     let hardware = hardware(&args.device, &engine)?;
     let folders = args.folders.open()?;
@@ -94,8 +94,8 @@ pub(crate) fn command(args: &Sweep) -> Result<ExitCode> {
         Engine::Local => rayon::current_num_threads(),
         Engine::Slurm(_) => 1,
     });
-    let device = args.device.clone();
-    let resources = Resources { jobs, threads: 1, device, keep: Keep::EveryParameter };
+    let (device, together) = (args.device.clone(), args.computed.together());
+    let resources = Resources { jobs, together, threads: 1, device, keep: Keep::EveryParameter };
     let arguments = args.folders.arguments()?;
     let root = args.out.join("runs");
     let store = match args.computed.is_dry_run() {

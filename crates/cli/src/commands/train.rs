@@ -101,7 +101,7 @@ pub(crate) fn command(args: &Train) -> Result<ExitCode> {
     if !args.json {
         note_few_steps(&run);
     }
-    let resources = Resources { jobs: 1, threads, device, keep: Keep::EveryParameter };
+    let resources = Resources { jobs: 1, together: 1, threads, device, keep: Keep::EveryParameter };
     let observer = TrainObserver::new(&run, &key, args.json, args.tensorboard.as_deref())?;
     let begin = Instant::now();
     let done = local::run_all(&store, &data, &runs, &resources, &observer);

@@ -96,7 +96,8 @@ fn an_exploding_loss_is_reported_with_its_first_operation_and_the_sweep_continue
         runs.extend([run, wild]);
     }
     let data = runs.iter().map(|run| (run.config.data.clone(), std::sync::Arc::new(opened()))).collect();
-    let resources = Resources { jobs: 2, threads: 1, device: "cpu".into(), keep: Keep::WhatIsReread };
+    let resources =
+        Resources { jobs: 2, together: 1, threads: 1, device: "cpu".into(), keep: Keep::WhatIsReread };
     let done = run_all(&open(folder.path()), &data, &runs, &resources, &Quiet).unwrap();
     let mut named = 0;
     for pair in runs.chunks(2) {

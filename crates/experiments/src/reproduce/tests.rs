@@ -26,7 +26,8 @@ fn the_committed_results_give_the_same_verdicts_again() {
     }
     std::fs::copy(committed.join("verdicts.h5"), out.path().join("standard/verdicts.h5")).unwrap();
     assert!(n_copied > 30, "{n_copied} committed results files");
-    let resources = Resources { jobs: 1, threads: 1, device: "cpu".into(), keep: Keep::WhatIsReread };
+    let resources =
+        Resources { jobs: 1, together: 1, threads: 1, device: "cpu".into(), keep: Keep::WhatIsReread };
     let options = Options {
         profile: Profile::Standard,
         command: "cargo xtask reproduce".into(),

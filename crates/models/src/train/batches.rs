@@ -15,10 +15,21 @@ pub struct DeviceBatches<'a> {
     /// The number of batches.
     pub steps: usize,
     /// Selects the batch with this index in the epoch; called before each step.
-    pub seek: &'a dyn Fn(usize) -> tensor::Result<()>,
+    pub seek: Box<dyn Fn(usize) -> tensor::Result<()> + 'a>,
     /// Gathers the selected batch for the training step with this number, using kernels only. For a recorded step it is
     /// called once, and its launches are replayed.
-    pub gather: &'a dyn Fn(u64) -> tensor::Result<Example>,
+    pub gather: Box<dyn Fn(u64) -> tensor::Result<Example> + 'a>,
+}
+
+impl<'a> DeviceBatches<'a> {
+    /// `steps` batches, selected by `seek` and gathered by `gather`.
+    pub fn new(
+        steps: usize,
+        seek: impl Fn(usize) -> tensor::Result<()> + 'a,
+        gather: impl Fn(u64) -> tensor::Result<Example> + 'a,
+    ) -> Self {
+        Self { steps, seek: Box::new(seek), gather: Box::new(gather) }
+    }
 }
 
 impl<'a> Batches<'a> {

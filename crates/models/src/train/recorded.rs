@@ -1,5 +1,4 @@
-//! Epochs on a GPU: the first step is recorded and the others are replayed; nothing is copied to the CPU before the
-//! end.
+//! The recorded step of a trainer on a GPU; nothing is copied to the CPU before the end of an epoch.
 
 use std::sync::Arc;
 
@@ -7,8 +6,10 @@ use autograd::{Tape, Var};
 use tensor::gpu::{Argument, Gpu, Grid, Recording};
 use tensor::{DType, Device, Tensor};
 
-use super::{Check, Conflict, DeviceBatches, EpochReport, Objective, Pass, StepReport, Trainer};
-use crate::{Error, Result, ScheduleValue};
+use super::{
+    Check, Conflict, DeviceBatches, EpochReport, Objective, Pass, RecordedTrainer, StepReport, Trainer,
+};
+use crate::{Error, Result};
 
 /// The recorded step of a trainer and its data on the GPU.
 pub(super) struct Recorder {
@@ -16,7 +17,7 @@ pub(super) struct Recorder {
     /// The sums of the reported values over the epoch, in the order of `account_step.cu`.
     sums: Tensor,
     zeros: Tensor,
-    step: Option<(Recording, Reported)>,
+    step: Option<(Reported, Recording)>,
 }
 
 /// Which losses the steps of an objective report, and which must be finite.
@@ -51,54 +52,56 @@ impl<O: Objective> Trainer<O> {
         self.recorder.is_some() && self.objective.records() && optimisers
     }
 
-    /// [`Trainer::epoch`] with recorded steps.
-    pub(super) fn recorded_epoch(&mut self, epoch: u32, batches: &DeviceBatches<'_>) -> Result<EpochReport> {
-        if batches.steps == 0 {
-            return Err(Error::NoBatches);
-        }
-        let mut recorder = self.recorder.take().expect("a device that records has a recorder");
-        let outcome = self.recorded_steps(&mut recorder, batches);
-        let sums =
-            outcome.and_then(|reported| Ok((reported, recorder.sums.to_device(&Device::Cpu)?.to_f64_vec())));
-        self.recorder = Some(recorder);
-        let (reported, sums) = sums?;
-        report(epoch, batches.steps, reported, &sums)
-    }
-
-    fn recorded_steps(&mut self, recorder: &mut Recorder, batches: &DeviceBatches<'_>) -> Result<Reported> {
-        recorder.sums.assign(&recorder.zeros)?;
-        for step in 0..batches.steps {
-            (batches.seek)(step)?;
-            let schedule_value = self.prepare()?;
-            match &recorder.step {
-                Some((recorded, _)) => recorded.replay(self.steps)?,
-                None => {
-                    let sums = &recorder.sums;
-                    let number = self.steps;
-                    let one = || self.step_by_kernels(batches, sums, schedule_value);
-                    let (reported, recorded) = recorder.gpu.record(number, one)?;
-                    recorder.step = Some((recorded, reported));
-                }
-            }
-            self.steps += 1;
-        }
-        let (_, reported) = recorder.step.as_ref().expect("there is a step");
-        Ok(*reported)
-    }
-
     /// A step as in [`Trainer::step`], using only kernels.
-    fn step_by_kernels(
-        &mut self,
-        batches: &DeviceBatches<'_>,
-        sums: &Tensor,
-        schedule_value: ScheduleValue,
-    ) -> Result<Reported> {
+    fn step_by_kernels(&mut self, batches: &DeviceBatches<'_>, sums: &Tensor) -> Result<Reported> {
         let example = self.precision.cast(&(batches.gather)(self.steps)?)?;
         let pass = self.forward_backward(&example)?;
         let reported = account(&pass, sums)?;
-        self.update(&pass.gradients, schedule_value)?;
+        self.update(&pass.gradients, self.schedule.at(self.steps))?;
         Ok(reported)
     }
+}
+
+impl<O: Objective> RecordedTrainer for Trainer<O> {
+    fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    fn begin(&mut self) -> Result<()> {
+        let Recorder { sums, zeros, .. } = self.recorder.as_mut().ok_or_else(not_on_a_gpu)?;
+        Ok(sums.assign(zeros)?)
+    }
+
+    fn prepare_step(&mut self) -> Result<()> {
+        self.prepare().map(drop)
+    }
+
+    fn record(&mut self, batches: &DeviceBatches<'_>) -> Result<()> {
+        let mut recorder = self.recorder.take().ok_or_else(not_on_a_gpu)?;
+        let (number, sums) = (self.steps, &recorder.sums);
+        let recorded = recorder.gpu.record(number, || self.step_by_kernels(batches, sums));
+        let outcome = recorded.map(|step| recorder.step = Some(step));
+        self.recorder = Some(recorder);
+        outcome
+    }
+
+    fn recording(&self) -> Option<&Recording> {
+        Some(&self.recorder.as_ref()?.step.as_ref()?.1)
+    }
+
+    fn count_step(&mut self) {
+        self.steps += 1;
+    }
+
+    fn end(&self, epoch: u32, steps: usize) -> Result<EpochReport> {
+        let Recorder { sums, step, .. } = self.recorder.as_ref().ok_or_else(not_on_a_gpu)?;
+        let (reported, _) = step.as_ref().ok_or(Error::NoBatches)?;
+        report(epoch, steps, *reported, &sums.to_device(&Device::Cpu)?.to_f64_vec())
+    }
+}
+
+fn not_on_a_gpu() -> Error {
+    Error::Setting { setting: "the device of recorded steps", expected: "a GPU", got: "the CPU".into() }
 }
 
 /// Adds the losses of a step and the conflict of its gradients to the sums of the epoch. For a loss that the objective

@@ -107,6 +107,11 @@ impl Learner for Cre {
         }
     }
 
+    /// Other rules than the weighted sum combine the gradients on the CPU.
+    fn trains_together(&self) -> bool {
+        is_weighted(&self.mixing)
+    }
+
     fn train(&self, setup: &Setup<'_>, work: &mut dyn FnMut(&mut dyn Training)) -> Result<()> {
         let model = self.model.build(&setup.init(), DType::F32)?;
         let trainer = CreTrainer::new(&model, setup.optimiser, given(self.lambda)?)?.mixing(self.mixing)?;

@@ -41,6 +41,10 @@ impl Learner for Recurrent {
         "learner.network.optimiser"
     }
 
+    fn trains_together(&self) -> bool {
+        true
+    }
+
     fn train(&self, setup: &Setup<'_>, work: &mut dyn FnMut(&mut dyn Training)) -> Result<()> {
         let network = self.network.clone().with_lambda(given(self.network.lambda)?);
         let trainer = recurrent::Recurrent::trainer(&network, &setup.init())?;

@@ -18,8 +18,17 @@ pub(super) struct Task<'r> {
     needs: Option<usize>,
     /// Whether another run, of this sweep or a later one, reads its parameters.
     pub(super) is_reread: bool,
+    /// As [`Run::trained_with`].
+    trained_with: Option<String>,
     /// The last stage that needs it.
     last_stage: usize,
+}
+
+/// A run that is taken from the queue, with the finished run that it depends on.
+pub(super) struct Taken<'q, 'r> {
+    pub(super) place: usize,
+    pub(super) task: &'q Task<'r>,
+    pub(super) needed: Option<Arc<FinishedRun>>,
 }
 
 /// The runs of some stages whose data are available, without duplicates, in the order of the stages.
@@ -58,7 +67,8 @@ impl<'r> Queue<'r> {
                 let place = *places.entry(name.clone()).or_insert(tasks.len());
                 if place == tasks.len() {
                     let is_reread = stages.encoders.contains(&name);
-                    tasks.push(Task { run, name, needs: None, is_reread, last_stage: at });
+                    let trained_with = run.trained_with();
+                    tasks.push(Task { run, name, needs: None, is_reread, trained_with, last_stage: at });
                 }
                 tasks[place].last_stage = at;
                 of_stage.push(place);
@@ -82,7 +92,7 @@ impl<'r> Queue<'r> {
     }
 
     /// The next run whose dependency is finished, with that dependency; waits for one. `None` at the end, or after a failure.
-    pub(super) fn take(&self) -> Option<(usize, &Task<'r>, Option<Arc<FinishedRun>>)> {
+    pub(super) fn take(&self) -> Option<Taken<'_, 'r>> {
         let mut state = self.state();
         loop {
             if state.is_stopped || state.failure.is_some() {
@@ -99,10 +109,25 @@ impl<'r> Queue<'r> {
                 });
             if let Some((place, needed)) = ready {
                 state.progress[place] = Progress::Taken;
-                return Some((place, &self.tasks[place], needed));
+                return Some(Taken { place, task: &self.tasks[place], needed });
             }
             state = self.wait(state);
         }
+    }
+
+    /// The next run that can be trained together with this one; `None` if there is none, or after a failure.
+    pub(super) fn take_with(&self, task: &Task<'_>) -> Option<Taken<'_, 'r>> {
+        let trained_with = task.trained_with.as_deref()?;
+        let mut state = self.state();
+        if state.is_stopped || state.failure.is_some() {
+            return None;
+        }
+        let place = (state.first_open..self.tasks.len()).find(|&place| {
+            matches!(state.progress[place], Progress::Open)
+                && self.tasks[place].trained_with.as_deref() == Some(trained_with)
+        })?;
+        state.progress[place] = Progress::Taken;
+        Some(Taken { place, task: &self.tasks[place], needed: None })
     }
 
     pub(super) fn finished(&self, place: usize, run: FinishedRun) {

@@ -1,5 +1,6 @@
 //! Tests that stages complete in order, and that the parameters that other runs read are stored.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use models::fc::{self, Size};
@@ -46,7 +47,7 @@ fn stage(name: &str, runs: &[Run]) -> Stage {
 }
 
 fn resources(jobs: usize) -> Resources {
-    Resources { jobs, threads: 1, device: "cpu".into(), keep: Keep::WhatIsReread }
+    Resources { jobs, together: 1, threads: 1, device: "cpu".into(), keep: Keep::WhatIsReread }
 }
 
 fn has_parameters(run: &FinishedRun) -> bool {
@@ -85,6 +86,49 @@ fn stages_are_complete_in_their_order_with_shared_runs_computed_once() {
         assert_eq!(complete, [(0, 2), (1, 1), (2, 3)]);
         assert_eq!(counting.0.into_inner(), 4);
     }
+}
+
+/// Records the seed and the last epoch of every event.
+#[derive(Default)]
+struct Epochs(Mutex<Vec<(u64, Option<u32>)>>);
+
+impl Observer for Epochs {
+    fn found(&self, _: &Run, _: &FinishedRun) {}
+    fn epochs(&self, run: &Run, epochs: &[Epoch], _: usize) {
+        self.0.lock().unwrap().push((run.seed, epochs.last().map(|epoch| epoch.epoch)));
+    }
+    fn finished(&self, _: &Run, _: &FinishedRun) {}
+    fn note(&self, _: &str) {}
+}
+
+#[test]
+fn runs_that_differ_in_lambda_and_seed_only_are_trained_together_with_the_same_results() {
+    let other_lambda = |seed| {
+        let mut run = run(seed);
+        run.config.learner.set_lambda(0.25);
+        run
+    };
+    let mut larger = run(7);
+    larger.config.batch = 20;
+    let runs = [run(0), larger.clone(), other_lambda(1), run(2), run(3), probe(&run(0))];
+    assert_eq!(runs[0].trained_with(), runs[2].trained_with());
+    assert!(runs[0].trained_with() != larger.trained_with() && runs[5].trained_with().is_none());
+    let data = open_data(&runs, None).unwrap().open;
+    let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let stores = folders.each_ref().map(|folder| Store::open(folder.path()).unwrap());
+    let alone = run_all(&stores[0], &data, &runs, &resources(1), &Quiet).unwrap();
+    // A run that is stored takes no place in the program.
+    run_all(&stores[1], &data, &[run(2)], &resources(1), &Quiet).unwrap();
+    let (resources, observer) = (Resources { together: 3, ..resources(1) }, Epochs::default());
+    let together = run_all(&stores[1], &data, &runs, &resources, &observer).unwrap();
+    for run in &runs {
+        let [expected, got] = [&alone, &together].map(|done| done.get(run).unwrap());
+        assert_eq!((&got.outcome, &got.finals), (&expected.outcome, &expected.finals), "{}", run.label());
+        assert_eq!(got.epochs.len(), expected.epochs.len());
+        assert!(expected.epochs.iter().zip(&got.epochs).all(|(was, is)| was.difference(is).is_none()));
+    }
+    let order = [(0, None), (1, None), (3, None), (0, Some(0)), (1, Some(0)), (3, Some(0))];
+    assert_eq!(observer.0.into_inner().unwrap()[..6], order);
 }
 
 #[test]

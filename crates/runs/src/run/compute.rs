@@ -1,17 +1,18 @@
-//! Computes a run epoch by epoch, each recorded in the store before the next starts.
+//! Computes runs epoch by epoch, each recorded in the store before the next starts.
 
 use std::time::Instant;
 
 use models::{EpochReport, Evaluation};
-use tensor::{Counts, Device, Tensor, dry_run, flops};
+use tensor::{Counts, Device, Tensor, dry_run};
 
 use super::Run;
 use super::finals::{AT_END, absent, of_representation};
 use super::keep::Keep;
+use super::together::{OpenRun, compute_together};
 use crate::images::Images;
 use crate::learners::RunConfig;
 use crate::names::parameter;
-use crate::store::{Array, Arrays, Checkpoint, Epoch, FinishedRun, Outcome, RunFolder};
+use crate::store::{Array, Arrays, Epoch, FinishedRun, RunFolder};
 use crate::training::{Scalars, Setup, Training};
 use crate::{Error, Result};
 
@@ -29,35 +30,13 @@ impl Run {
         images: &Images,
         needed: Option<&FinishedRun>,
         device: &Device,
-        mut folder: RunFolder,
+        folder: RunFolder,
         keep: Keep,
         mut observe: impl FnMut(&[Epoch]),
     ) -> Result<FinishedRun> {
-        let checked = if folder.epochs().is_empty() {
-            self.config.check_memory(images)
-        } else {
-            // Measures that do not fit are skipped. A run in progress that does not fit here may fit on another machine, so it
-            // is an error and not recorded as failed.
-            self.config.check_training(images)?;
-            Ok(())
-        };
-        let ended = match checked {
-            Err(error) => Err(Ended::Error(error)),
-            Ok(()) if !self.config.learner.learns() => self.answer(images, &mut folder, &mut observe),
-            Ok(()) => self.learn(images, needed, device, true, |training| {
-                let mut finals = self.epochs(training, images, &mut folder, &mut observe)?;
-                let kept = training.params_and_buffers().into_iter().filter(|(name, _)| keep.includes(name));
-                finals.extend(kept.map(|(name, value)| (parameter(&name), Array::of(&value))));
-                Ok(finals)
-            }),
-        };
-        let (outcome, finals) = match ended {
-            Ok(finals) => (Outcome::Finished, finals),
-            Err(Ended::Diverged { epoch, reason }) => (Outcome::Diverged { epoch, reason }, Arrays::new()),
-            Err(Ended::Error(Error::Store(error))) => return Err(error.into()),
-            Err(Ended::Error(error)) => (Outcome::Failed { reason: error.to_string() }, Arrays::new()),
-        };
-        Ok(folder.finish(outcome, &finals)?)
+        let run = OpenRun { run: self, needed, folder, keep };
+        let mut done = compute_together(vec![run], images, device, &mut |_, epochs| observe(epochs));
+        done.pop().expect("there is a result for each run")
     }
 
     /// Measures the seconds of one training step, as the shorter of two after a warm-up, and of evaluating one image;
@@ -133,7 +112,7 @@ impl Run {
     }
 
     /// Computes a closed form, recorded as one epoch.
-    fn answer(
+    pub(super) fn answer(
         &self,
         images: &Images,
         folder: &mut RunFolder,
@@ -147,61 +126,20 @@ impl Run {
         Ok(arrays)
     }
 
-    /// Trains to the last epoch, from the last checkpoint if there is one; returns the final arrays.
-    fn epochs(
+    /// Evaluates the state after an epoch of training, whose report is `trained`; epoch 0 is the state before training.
+    pub(super) fn evaluated(
         &self,
-        training: &mut dyn Training,
-        images: &Images,
-        folder: &mut RunFolder,
-        observe: &mut dyn FnMut(&[Epoch]),
-    ) -> std::result::Result<Arrays, Ended> {
-        let (mut next, last) = (0, self.config.epochs);
-        if let Some(checkpoint) = folder.resume().map_err(Error::from)? {
-            let stored = |name: &str| checkpoint.arrays.get(name)?.to_tensor();
-            training.trainer_mut().load(&stored).map_err(Error::from)?;
-            next = checkpoint.epoch + 1;
-        }
-        observe(before(folder, next));
-        for epoch in next..=last {
-            let start = Instant::now();
-            let (scalars, flops) = flops::count(|| self.one_epoch(training, images, epoch));
-            let mut scalars = scalars?;
-            scalars.insert("flops".into(), flops as f64);
-            let seconds = start.elapsed().as_secs_f64();
-            if folder.needs_checkpoint() && epoch < last {
-                let state = training.trainer().state();
-                let arrays = state.iter().map(|(name, value)| (name.clone(), Array::of(value))).collect();
-                folder.record(&Checkpoint { epoch, arrays }, scalars, seconds).map_err(Error::from)?;
-            } else {
-                folder.record_without_checkpoint(epoch, scalars, seconds).map_err(Error::from)?;
-            }
-            observe(before(folder, epoch + 1));
-        }
-        let mut finals = match self.config.learner.latent_len(images.train.image_shape()) {
-            Some(_) => of_representation(training, images, self.config.learner.tokens(), self.seed),
-            None => Arrays::new(),
-        };
-        // A measure that fails does not discard the training.
-        finals.extend(training.measure_at_end().unwrap_or_else(|error| absent(AT_END, &error)));
-        Ok(finals)
-    }
-
-    /// Trains for one epoch, except in epoch 0, the state before training, and evaluates.
-    pub(super) fn one_epoch(
-        &self,
-        training: &mut dyn Training,
+        training: &dyn Training,
         images: &Images,
         epoch: u32,
+        trained: Option<models::Result<EpochReport>>,
     ) -> std::result::Result<Scalars, Ended> {
-        let trained = match epoch {
-            0 => None,
-            _ => match training.epoch(epoch) {
-                Ok(report) => Some(report),
-                Err(error @ models::Error::Diverged { .. }) => {
-                    return Err(self.diverged(epoch, error.to_string()));
-                }
-                Err(error) => return Err(Ended::Error(error.into())),
-            },
+        let trained = match trained.transpose() {
+            Ok(report) => report,
+            Err(error @ models::Error::Diverged { .. }) => {
+                return Err(self.diverged(epoch, error.to_string()));
+            }
+            Err(error) => return Err(Ended::Error(error.into())),
         };
         let mut evaluations = Vec::new();
         for (set, split) in [("validation", images.validation.as_ref()), ("test", Some(&images.test))] {
@@ -227,6 +165,19 @@ impl Run {
             scalars.extend(observed);
         }
         Ok(scalars)
+    }
+
+    /// The arrays that are stored after the last epoch.
+    pub(super) fn finals(&self, training: &dyn Training, images: &Images, keep: Keep) -> Arrays {
+        let mut finals = match self.config.learner.latent_len(images.train.image_shape()) {
+            Some(_) => of_representation(training, images, self.config.learner.tokens(), self.seed),
+            None => Arrays::new(),
+        };
+        // A measure that fails does not discard the training.
+        finals.extend(training.measure_at_end().unwrap_or_else(|error| absent(AT_END, &error)));
+        let kept = training.params_and_buffers().into_iter().filter(|(name, _)| keep.includes(name));
+        finals.extend(kept.map(|(name, value)| (parameter(&name), Array::of(&value))));
+        finals
     }
 
     /// The four metrics of the test images with patches removed (`book/cre.md`).
@@ -265,12 +216,6 @@ fn non_finite(
     bad.next().map(|(set, name, _, value)| {
         format!("training diverged: the {set} {name} is {value} after the last step")
     })
-}
-
-/// The epochs recorded before `next`; later ones will be recomputed.
-fn before(folder: &RunFolder, next: u32) -> &[Epoch] {
-    let epochs = folder.epochs();
-    &epochs[..epochs.partition_point(|epoch| epoch.epoch < next)]
 }
 
 /// The metrics with removed patches, for models that are trained with masking: names and descriptions.

@@ -136,7 +136,8 @@ mod tests {
         let data = local::open_data(&runs, None).unwrap().open;
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
-        let resources = Resources { jobs: 2, threads: 1, device: "cpu".into(), keep: Keep::WhatIsReread };
+        let resources =
+            Resources { jobs: 2, together: 1, threads: 1, device: "cpu".into(), keep: Keep::WhatIsReread };
         let computed = || compute(&store, &data, &runs, &resources, Duration::ZERO, &local::Quiet).unwrap();
         let held = store.run(&runs[1].spec(&data[&runs[1].config.data])).unwrap();
         let report = computed();

@@ -81,10 +81,15 @@ impl<'a> Source<'a> {
     pub(crate) fn train(&self, trainer: &mut impl Train, epoch: u32) -> models::Result<EpochReport> {
         match self {
             Self::Cpu(_) => trainer.epoch(epoch, self.examples(epoch).into()),
-            Self::Gpu(there) => {
-                let (before, example) = (|step| there.before(epoch, step), |number| there.example(number));
-                train_resident(trainer, &there.all, epoch, &before, &example)
-            }
+            Self::Gpu(there) => trainer.epoch(epoch, there.batches(epoch)?.into()),
+        }
+    }
+
+    /// The batches of an epoch, if they are gathered on a GPU.
+    pub(crate) fn on_gpu(&self, epoch: u32) -> models::Result<Option<DeviceBatches<'_>>> {
+        match self {
+            Self::Cpu(_) => Ok(None),
+            Self::Gpu(there) => there.batches(epoch).map(Some),
         }
     }
 
@@ -102,25 +107,28 @@ impl<'a> Source<'a> {
     }
 }
 
-/// Trains for one epoch on batches of a set in the memory of a GPU. `before` is called before each step of the epoch;
-/// `example` gathers the batch of a training step by kernels only, since it is recorded.
-pub(crate) fn train_resident(
-    trainer: &mut impl Train,
-    resident: &Resident,
+/// The batches of an epoch of a set in the memory of a GPU. `before` is called before each step of the epoch; `example`
+/// gathers the batch of a training step by kernels only, since it is recorded.
+pub(crate) fn resident_batches<'a>(
+    resident: &'a Resident,
     epoch: u32,
-    before: &dyn Fn(usize) -> tensor::Result<()>,
-    example: &dyn Fn(u64) -> tensor::Result<Example>,
-) -> models::Result<EpochReport> {
+    before: impl Fn(usize) -> tensor::Result<()> + 'a,
+    example: impl Fn(u64) -> tensor::Result<Example> + 'a,
+) -> models::Result<DeviceBatches<'a>> {
     resident.begin(u64::from(epoch))?;
-    let seek = |step| {
+    let seek = move |step| {
         before(step)?;
         resident.seek(step)
     };
-    let batches = DeviceBatches { steps: resident.per_epoch(), seek: &seek, gather: example };
-    trainer.epoch(epoch, batches.into())
+    Ok(DeviceBatches::new(resident.per_epoch(), seek, example))
 }
 
 impl OnGpu {
+    fn batches(&self, epoch: u32) -> models::Result<DeviceBatches<'_>> {
+        let before = move |step| self.before(epoch, step);
+        resident_batches(&self.all, epoch, before, move |number| self.example(number))
+    }
+
     /// Selects the labelled images of a step of an epoch; all are used equally often.
     fn before(&self, epoch: u32, step: usize) -> tensor::Result<()> {
         let Some(labelled) = &self.labelled else { return Ok(()) };

@@ -1,7 +1,7 @@
 //! A trainer with its training batches on a device.
 
 use data::Split;
-use models::train::{Evaluate, Objective, Train};
+use models::train::{Evaluate, Objective, Train, WithDeviceBatches};
 use models::{EpochReport, Evaluation, Representation, Trainer, evaluate, evaluate_masked};
 use tensor::{Device, Tensor};
 
@@ -70,6 +70,11 @@ impl<O: Objective + Evaluate> Training for WithBatches<'_, O> {
 
     fn epoch(&mut self, epoch: u32) -> models::Result<EpochReport> {
         self.source.train(&mut self.trainer, epoch)
+    }
+
+    fn recorded(&mut self, epoch: u32) -> models::Result<Option<WithDeviceBatches<'_>>> {
+        let batches = self.source.on_gpu(epoch)?;
+        Ok(Train::recorded(&mut self.trainer).zip(batches))
     }
 
     fn evaluate(&self, split: &Split) -> Result<Evaluation> {

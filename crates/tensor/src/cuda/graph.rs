@@ -1,7 +1,8 @@
 //! CUDA graphs, built node by node from the commands of a recording.
 //!
 //! Streams are not captured, so other streams of the process may allocate, free and load kernels during a recording.
-//! Each node depends on the one before it, so a replay runs the commands in their order.
+//! Each node depends on the one before it in its branch, so a replay runs the commands of a branch in their order, and
+//! branches concurrently.
 
 use std::ptr;
 use std::sync::Arc;
@@ -24,20 +25,24 @@ pub(super) struct Graph {
 struct Nodes<'q> {
     queue: &'q Queue,
     graph: sys::CUgraph,
+    /// The last node of the current branch.
     last: Option<sys::CUgraphNode>,
 }
 
 impl Graph {
-    /// Builds the graph of these commands.
+    /// Builds the graph of these lists of commands, with a branch for each.
     ///
     /// # Safety
     /// The requirement of [`Driver::prepare`](crate::gpu::Driver::prepare).
-    pub(super) unsafe fn of(queue: &Arc<Queue>, commands: &[Command]) -> Result<Self> {
+    pub(super) unsafe fn of(queue: &Arc<Queue>, branches: &[&[Command]]) -> Result<Self> {
         queue.context.make_current()?;
         let mut nodes = Nodes::new(queue)?;
-        // SAFETY: the caller guarantees that all memory that the commands access stays allocated as long as the graph
-        // lives.
-        commands.iter().try_for_each(|command| unsafe { nodes.add(command) })?;
+        for commands in branches {
+            nodes.last = None;
+            // SAFETY: the caller guarantees that all memory that the commands access stays allocated as long as the
+            // graph lives.
+            commands.iter().try_for_each(|command| unsafe { nodes.add(command) })?;
+        }
         // SAFETY: the graph is alive; its executable form stays valid after the graph is destroyed.
         let executable = unsafe { result::graph::instantiate(nodes.graph, sys::CUgraphInstantiate_flags(0)) };
         let executable = queue.check("instantiating a CUDA graph", executable)?;

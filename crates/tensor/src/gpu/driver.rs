@@ -143,6 +143,20 @@ impl Command {
             Self::Fill { .. } => "filling memory".into(),
         }
     }
+
+    /// Whether the command, which accesses the region of `bytes` bytes at `start`, may write to it. A region that is
+    /// none of its arguments is accessed through a table of addresses, which does not tell.
+    pub(super) fn may_write(&self, start: Address, bytes: usize) -> bool {
+        let is_in = |address: &Address| (start..start.after(bytes)).contains(address);
+        match self {
+            Self::Launch(Launch { parameters, .. }) => {
+                let mut parameters = parameters.iter();
+                !parameters.clone().any(|one| matches!(one, Parameter::In(address, _) if is_in(address)))
+                    || parameters.any(|one| matches!(one, Parameter::Out(address, _) if is_in(address)))
+            }
+            Self::Copy { to, .. } | Self::Fill { to, .. } => is_in(to),
+        }
+    }
 }
 
 /// The properties of a GPU on which the choice of kernels depends, and settings for memory checks.
@@ -241,17 +255,17 @@ pub trait Driver: fmt::Debug + Send + Sync {
     /// If there is no such kernel, or if the driver or earlier work fails.
     unsafe fn run(&self, command: &Command) -> Result<()>;
 
-    /// Prepares a list of commands for replay in this order.
+    /// Prepares lists of commands for replay: each runs in its order, and different lists may run at the same time.
     ///
     /// # Safety
     /// All memory that the commands access stays allocated as long as the returned value lives.
-    unsafe fn prepare(&self, commands: Vec<Command>) -> Result<Box<dyn Replay>>;
+    unsafe fn prepare(&self, branches: &[&[Command]]) -> Result<Box<dyn Replay>>;
 
     /// Waits until all submitted work is done.
     fn wait(&self) -> Result<()>;
 }
 
-/// A list of commands that was prepared for replay.
+/// Lists of commands that were prepared for replay.
 pub trait Replay: fmt::Debug + Send + Sync {
     /// Submits the commands once more.
     fn replay(&self) -> Result<()>;
@@ -269,6 +283,25 @@ mod tests {
         assert_eq!(grid([1 << 31, 1, 1], 1).excess(), Some(1 << 31));
         assert_eq!(grid([1, 65_536, 1], 32).excess(), Some(65_536));
         assert_eq!(grid([1, 1, 65_536], 32).excess(), Some(65_536));
+    }
+
+    #[test]
+    fn a_command_may_write_to_outputs_and_through_tables_of_addresses() {
+        let at = |address: u64| Address(NonZeroU64::new(address).unwrap());
+        let launch = |parameters| {
+            let (kernel, grid) = (String::new(), Grid::of_blocks(1, 1));
+            Command::Launch(Launch { kernel, grid, parameters })
+        };
+        let [input, output] = [Parameter::In(at(120), "f32"), Parameter::Out(at(120), "f32")];
+        assert!(!launch(vec![input.clone()]).may_write(at(100), 30));
+        assert!(launch(vec![output.clone()]).may_write(at(100), 30));
+        // A kernel that works in place.
+        assert!(launch(vec![input.clone(), output]).may_write(at(100), 30));
+        // The table of the addresses is an input; the region is not.
+        assert!(launch(vec![input]).may_write(at(200), 30));
+        let copy = Command::Copy { to: at(100), from: at(200), bytes: 30 };
+        assert!(copy.may_write(at(100), 30) && !copy.may_write(at(200), 30));
+        assert!(Command::Fill { to: at(100), value: 0, bytes: 30 }.may_write(at(100), 30));
     }
 
     #[test]

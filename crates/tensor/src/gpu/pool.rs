@@ -244,7 +244,7 @@ mod tests {
             Ok(())
         }
 
-        unsafe fn prepare(&self, _: Vec<Command>) -> Result<Box<dyn Replay>> {
+        unsafe fn prepare(&self, _: &[&[Command]]) -> Result<Box<dyn Replay>> {
             unreachable!("nothing is recorded")
         }
 

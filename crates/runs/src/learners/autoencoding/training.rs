@@ -15,7 +15,7 @@ use super::spectrum::Spectrum;
 use super::task::{Objective, Task};
 use crate::Result;
 use crate::images::Images;
-use crate::training::batches::train_resident;
+use crate::training::batches::resident_batches;
 use crate::training::evaluated::Evaluated;
 use crate::training::with_batches::on_cpu;
 use crate::training::{Scalars, Setup, Training};
@@ -186,8 +186,8 @@ impl Training for AutoencoderTraining<'_> {
                         }
                     })
                 };
-                let report = train_resident(&mut self.trainer, resident, epoch, &before, &example)?;
-                return Ok(in_range(report));
+                let batches = resident_batches(resident, epoch, before, example)?;
+                return Ok(in_range(self.trainer.epoch(epoch, batches)?));
             }
         };
         let (masked, first) = (self.task.masked, first(batches.per_epoch()));

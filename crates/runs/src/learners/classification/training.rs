@@ -12,7 +12,7 @@ use tensor::{Device, Indices, Tensor};
 
 use super::task::{ClassificationLoss, Task};
 use crate::subspaces::{Normaliser, Selection, Subspaces};
-use crate::training::batches::{EVALUATED_AT_ONCE, train_resident};
+use crate::training::batches::{EVALUATED_AT_ONCE, resident_batches};
 use crate::training::evaluated::{Evaluated, until_failure};
 use crate::training::{Scalars, Setup, Training};
 use crate::{Error, Result};
@@ -152,7 +152,8 @@ impl Training for ClassifierTraining<'_> {
                     let (images, labels) = resident.gather(number)?;
                     Ok((images.reshape(&[images.shape()[0], c, h, w])?, labels).into())
                 };
-                return train_resident(&mut self.trainer, resident, epoch, &|_| Ok(()), &example);
+                let batches = resident_batches(resident, epoch, |_| Ok(()), example)?;
+                return self.trainer.epoch(epoch, batches);
             }
         };
         let first = self.trainer.steps();
