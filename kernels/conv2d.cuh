@@ -78,6 +78,7 @@ struct Patches : Stepping<T, false> {
 // The output: images [n, channels, pixels].
 template <class T>
 struct ImageOutput {
+    static constexpr bool SUMS_ROWS = false;
     T* y;
     unsigned n, channels, pixels;
     Epilogue<T> epilogue;
@@ -176,6 +177,7 @@ struct PhaseReads : Stepping<T, false> {
 // The result of a phase: every stride-th pixel of images [n, c, h, w].
 template <class T>
 struct PhaseOutput {
+    static constexpr bool SUMS_ROWS = false;
     T* dx;
     Convolution of;
     Phase rows, columns;

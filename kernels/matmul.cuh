@@ -41,6 +41,7 @@ struct Matrix {
 // `epilogue(sum + bias[column])`, stored in a matrix [m, n].
 template <class T>
 struct MatrixOutput {
+    static constexpr bool SUMS_ROWS = false;
     T* c;
     unsigned m, n;
     Epilogue<T> epilogue;
@@ -50,16 +51,53 @@ struct MatrixOutput {
     }
 };
 
-// Calls `product` with the operands a, [m, k] or transposed [k, m], and b, [k, n] or transposed [n, k], which are the
-// matrices with batch index blockIdx.z.
+// The sums of a part of k, stored in a matrix [m, n], and optionally those of the rows of a, [m].
+struct PartOutput {
+    static constexpr bool SUMS_ROWS = true;
+    float *c, *row_sums;  // row_sums is null if it is not needed
+    unsigned m, n;
+
+    __device__ void store(unsigned row, unsigned column, float sum) const {
+        if (row < m && column < n) c[size_t(row) * n + column] = sum;
+    }
+    __device__ bool sums_rows() const { return row_sums != nullptr && blockIdx.x == 0; }
+    __device__ void store_row(unsigned row, float sum) const {
+        if (row < m) row_sums[row] = sum;
+    }
+};
+
+// Calls `product` with the operands a, [m, k] or transposed [k, m], and b, [k, n] or transposed [n, k].
+template <class T, class Out, class Product>
+__device__ void with_operands(const T* a, const T* b, const Out& out, unsigned m, unsigned n, unsigned k,
+                              unsigned transpose_a, unsigned transpose_b, unsigned begin, unsigned end,
+                              const Product& product) {
+    if (transpose_a && transpose_b) product(Matrix<T, false>(a, m, k), Matrix<T, true>(b, n, k), out, begin, end);
+    if (transpose_a && !transpose_b) product(Matrix<T, false>(a, m, k), Matrix<T, false>(b, n, k), out, begin, end);
+    if (!transpose_a && transpose_b) product(Matrix<T, true>(a, m, k), Matrix<T, true>(b, n, k), out, begin, end);
+    if (!transpose_a && !transpose_b) product(Matrix<T, true>(a, m, k), Matrix<T, false>(b, n, k), out, begin, end);
+}
+
+// The matrices with batch index blockIdx.z.
 template <class T, class Product>
 __device__ void with_matrices(T* c, const T* a, const T* b, Epilogue<T> epilogue, unsigned m, unsigned n, unsigned k,
                               unsigned transpose_a, unsigned transpose_b, const Product& product) {
     a += size_t(blockIdx.z) * m * k;
     b += size_t(blockIdx.z) * k * n;
     const MatrixOutput<T> out{c + size_t(blockIdx.z) * m * n, m, n, epilogue};
-    if (transpose_a && transpose_b) product(Matrix<T, false>(a, m, k), Matrix<T, true>(b, n, k), out, 0, k);
-    if (transpose_a && !transpose_b) product(Matrix<T, false>(a, m, k), Matrix<T, false>(b, n, k), out, 0, k);
-    if (!transpose_a && transpose_b) product(Matrix<T, true>(a, m, k), Matrix<T, true>(b, n, k), out, 0, k);
-    if (!transpose_a && !transpose_b) product(Matrix<T, true>(a, m, k), Matrix<T, false>(b, n, k), out, 0, k);
+    with_operands(a, b, out, m, n, k, transpose_a, transpose_b, 0, k, product);
+}
+
+// One part of k of the matrices of a batch: blockIdx.z is part * batch + matrix, and a part has `k_of_part` steps, a
+// multiple of those of a tile. The sums are written to parts [parts, batch, m, n] and, if `sums_rows` is set, those of
+// the rows of a to row_parts [parts, batch, m].
+template <class T, class Product>
+__device__ void with_parts(float* parts, float* row_parts, const T* a, const T* b, unsigned sums_rows, unsigned m,
+                           unsigned n, unsigned k, unsigned transpose_a, unsigned transpose_b, unsigned batch,
+                           unsigned k_of_part, const Product& product) {
+    const unsigned matrix = blockIdx.z % batch, begin = blockIdx.z / batch * k_of_part;
+    const unsigned end = k - begin < k_of_part ? k : begin + k_of_part;
+    const PartOutput out{parts + size_t(blockIdx.z) * m * n,
+                         sums_rows ? row_parts + size_t(blockIdx.z) * m : nullptr, m, n};
+    with_operands(a + size_t(matrix) * m * k, b + size_t(matrix) * k * n, out, m, n, k, transpose_a, transpose_b, begin,
+                  end, product);
 }

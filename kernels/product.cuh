@@ -1,7 +1,8 @@
 // GEMM for generic operands, which need not be matrices in memory:
 //
-// The result is a single sequential sum, with an error of up to k / 2 epsilons, whereas other sums are compensated. The
-// weight gradient of a convolution is split into parts; for that of a linear layer, k is the batch size.
+// The result is a single sequential sum, with an error of up to k / 2 epsilons, whereas other sums are compensated. Where
+// k is long and the output is small, as in the gradient of a weight, k is split into parts (split-k), and the sums of the
+// parts are added by a second kernel.
 //
 // An operand addresses its elements by a line (a row of a, or a column of b) and a step along k:
 //
@@ -13,8 +14,9 @@
 //   Element at(Line, Step)       the element, or zero outside of the operand
 //   Run run(Line, Step, Step)    several elements along k, from this step on; the last argument is step(1)
 //
-// An output has `store(row, column, sum)` and ignores positions outside of it. A convolution is an implicit GEMM whose
-// operands read images, so all GEMM kernels below serve both.
+// An output has `store(row, column, sum)` and ignores positions outside of it. If its SUMS_ROWS is true, it also takes the
+// sums of the rows of a, by `store_row(row, sum)` in the blocks for which `sums_rows()` is true. A convolution is an
+// implicit GEMM whose operands read images, so all GEMM kernels below serve both.
 //
 // The GEMM kernels are function objects that are called with the operands, the output and a range of k. `Naive` is the
 // readable reference, `RegisterTiled` computes squares of outputs per thread, and `TensorCore` uses the tensor cores.
@@ -33,6 +35,27 @@ struct Epilogue {
         if (what & BIAS) sum += widen(bias[channel]);
         // Written so that NaN is propagated.
         return what & RELU && sum <= 0.0f ? 0.0f : sum;
+    }
+};
+
+// The sums of the rows of a, if the output takes them: each of the first SIDE threads adds the elements of one row of the
+// tile of a in shared memory, which is loaded anyway. Only one block of a row of blocks does so.
+template <class Out, unsigned SIDE>
+struct RowSums {
+    const Out& out;
+    Sum sum;
+
+    // Adds `of_tile(row)`, the sum of this row of the tile; called between the barriers around the use of the tile.
+    template <class OfTile>
+    __device__ void add(OfTile of_tile) {
+        if constexpr (Out::SUMS_ROWS) {
+            if (threadIdx.x < SIDE && out.sums_rows()) sum.add(of_tile(threadIdx.x));
+        }
+    }
+    __device__ void store(unsigned first_row) const {
+        if constexpr (Out::SUMS_ROWS) {
+            if (threadIdx.x < SIDE && out.sums_rows()) out.store_row(first_row + threadIdx.x, sum.total);
+        }
     }
 };
 
@@ -55,14 +78,21 @@ __device__ void Naive::operator()(const A& a, const B& b, const Out& out, unsign
     const unsigned x = threadIdx.x % PLAIN, y = threadIdx.x / PLAIN;
     const unsigned row = blockIdx.y * PLAIN, column = blockIdx.x * PLAIN;
     float sum = 0.0f;
+    RowSums<Out, PLAIN> row_sums{out};
     for (unsigned k = k_begin; k < k_end; k += PLAIN) {
         a_tile[y][x] = widen(a.at(a.line(row + y), a.step(k + x)));
         b_tile[y][x] = widen(b.at(b.line(column + y), b.step(k + x)));
         __syncthreads();
         for (unsigned i = 0; i < PLAIN; i++) sum += a_tile[y][i] * b_tile[x][i];
+        row_sums.add([&](unsigned line) {
+            float of_line = 0.0f;
+            for (unsigned i = 0; i < PLAIN; i++) of_line += a_tile[line][i];
+            return of_line;
+        });
         __syncthreads();
     }
     out.store(row + y, column + x, sum);
+    row_sums.store(row);
 }
 
 // ---------------------------------------------------------------------------------------------------------
@@ -177,6 +207,7 @@ __device__ void RegisterTiled<SIDE, SQUARES>::operator()(const A& a, const B& b,
     Reader<A, SIDE, STEPS, THREADS> reads_a(a, row, k_begin);
     Reader<B, SIDE, STEPS, THREADS> reads_b(b, column, k_begin);
     float sums[OUTPUTS][OUTPUTS] = {};
+    RowSums<Out, SIDE> row_sums{out};
     unsigned now = 0;
     if (k_begin < k_end) {
         reads_a.read();
@@ -191,6 +222,12 @@ __device__ void RegisterTiled<SIDE, SQUARES>::operator()(const A& a, const B& b,
             reads_a.read();
             reads_b.read();
         }
+        row_sums.add([&](unsigned line) {
+            float of_line = 0.0f;
+#pragma unroll
+            for (unsigned step = 0; step < STEPS; step++) of_line += shared.a[now][step][line];
+            return of_line;
+        });
 #pragma unroll
         for (unsigned step = 0; step < STEPS; step++) {
             float4 of_a[SQUARES], of_b[SQUARES];
@@ -216,6 +253,7 @@ __device__ void RegisterTiled<SIDE, SQUARES>::operator()(const A& a, const B& b,
             out.store(row + i / 4 * APART + y + i % 4, column + j / 4 * APART + x + j % 4, sums[i][j]);
         }
     }
+    row_sums.store(row);
 }
 
 // ---------------------------------------------------------------------------------------------------------
@@ -272,6 +310,7 @@ __device__ void TensorCore<SIDE, ROWS, COLUMNS>::operator()(const A& a, const B&
     Reader<A, SIDE, STEPS, THREADS> reads_a(a, row, k_begin);
     Reader<B, SIDE, STEPS, THREADS> reads_b(b, column, k_begin);
     float sums[FRAGMENTS_A][FRAGMENTS_B][4] = {};
+    RowSums<Out, SIDE> row_sums{out};
     unsigned now = 0;
     if (k_begin < k_end) {
         reads_a.read();
@@ -285,6 +324,16 @@ __device__ void TensorCore<SIDE, ROWS, COLUMNS>::operator()(const A& a, const B&
             reads_a.read();
             reads_b.read();
         }
+        row_sums.add([&](unsigned line) {
+            float of_line = 0.0f;
+#pragma unroll
+            for (unsigned i = 0; i < STEPS / RUN<T>; i++) {
+                const Run<T> run = reinterpret_cast<const Run<T>*>(&shared.a[now][line][0])[i];
+#pragma unroll
+                for (unsigned j = 0; j < RUN<T>; j++) of_line += widen(run.elements[j]);
+            }
+            return of_line;
+        });
         // Reading an operand may diverge, but the instructions below require the whole warp.
         __syncwarp();
 #pragma unroll
@@ -317,6 +366,7 @@ __device__ void TensorCore<SIDE, ROWS, COLUMNS>::operator()(const A& a, const B&
             }
         }
     }
+    row_sums.store(row);
 }
 
 // ---------------------------------------------------------------------------------------------------------

@@ -1,13 +1,11 @@
 // `sum[i] = parts[0, i] + parts[1, i] + ..`: adds the partial sums of blocks in a fixed order and stores the result in the
 // type of the call. One thread per element.
-#include "common.cuh"
+#include "parts.cuh"
 
 template <class T>
 __device__ void sum_of_parts(T* sums, const float* parts, unsigned n_parts, unsigned n) {
     for (unsigned i = thread_in_grid(); i < n; i += threads_in_grid()) {
-        Sum sum;
-        for (unsigned part = 0; part < n_parts; part++) sum.add(parts[size_t(part) * n + i]);
-        sums[i] = narrow<T>(sum.total);
+        sums[i] = narrow<T>(sum_over_parts(parts, n_parts, n, i));
     }
 }
 

@@ -105,7 +105,8 @@ impl<'t> Var<'t> {
     /// ```
     ///
     /// # Errors
-    /// If the shapes do not match; on a GPU, if a batch has more than 65535 matrices.
+    /// If the shapes do not match; on a GPU, if a batch has more than 65535 matrices, each counted once for every part of
+    /// a long inner size.
     pub fn bmm(&self, other: &Self) -> Result<Self> {
         let [product] = self.tape.apply(BatchMatMul::default(), [self, other])?;
         Ok(product)

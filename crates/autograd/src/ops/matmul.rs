@@ -1,11 +1,13 @@
 //! Matrix multiplication, with either operand optionally transposed.
 
+pub(crate) mod launches;
+
 use ndarray::{ArrayD, ArrayView2, ArrayViewD, Ix2};
-use tensor::gpu::{Argument, Call};
+use tensor::gpu::Call;
 use tensor::sums::pairwise;
 use tensor::{FusedActivation, Init, Kernel, Matrix, Real, Slice, Tensor, gemm_f32};
 
-use crate::launch::tile::{Epilogue, epilogue_arguments, launch_product};
+use crate::launch::tile::Epilogue;
 use crate::op::if_needed;
 use crate::{Op, Result, Var};
 
@@ -80,13 +82,9 @@ impl MatMul {
         [a, b]: [&Tensor; 2],
         out: &Tensor,
         epilogue: Epilogue<'_>,
-        (batch, [m, k, n]): (usize, [usize; 3]),
+        sizes: (usize, [usize; 3]),
     ) -> tensor::Result<()> {
-        let [bias, what] = epilogue_arguments(epilogue, a);
-        let mut arguments = vec![Argument::Out(out), Argument::In(a), Argument::In(b), bias, what];
-        arguments.extend([m, n, k].map(Argument::Size));
-        arguments.extend([self.transpose_a, self.transpose_b].map(|flag| Argument::U32(u32::from(flag))));
-        launch_product(call, "matmul", [m, n, batch], &arguments)
+        launches::multiply(*self, call, [a, b], out, epilogue, sizes)
     }
 
     /// The gradients of A and B, again matrix multiplications:

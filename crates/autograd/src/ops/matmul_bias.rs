@@ -1,13 +1,13 @@
 //! Matrix multiplication with fused bias and optional ReLU: the linear (affine) layer.
 
-use ndarray::{ArrayD, ArrayViewD};
+use ndarray::{ArrayD, ArrayViewD, Axis};
 use tensor::gpu::Call;
-use tensor::{FusedActivation, Init, Kernel, Real, Slice, Tensor};
+use tensor::{FusedActivation, Init, Kernel, Real, Slice, Tensor, sums, vector};
 
 use crate::epilogue;
 use crate::op::if_needed;
 use crate::ops::broadcast_to::SumTo;
-use crate::ops::matmul::MatMul;
+use crate::ops::matmul::{MatMul, launches};
 use crate::{Op, Result, Var};
 
 /// `activation(op(A) op(B) + bias)`, with a bias `[n]` added to each of the `m` rows.
@@ -54,6 +54,53 @@ impl Kernel<3, 1> for MatMulBias {
     }
 }
 
+/// The gradients of a linear layer with respect to its weight and its bias in one pass over `dy: [m, n]`: `dy^T op(x)`,
+/// as `[n, k]`, and the sums of the columns of `dy`, which are the sums of the rows of the transposed first factor.
+#[derive(Debug, Clone, Copy)]
+struct GradWeightBias {
+    /// Whether the input x is stored as `[k, m]`, not `[m, k]`.
+    transpose_x: bool,
+}
+
+impl GradWeightBias {
+    fn product(self) -> MatMul {
+        MatMul { transpose_a: true, transpose_b: self.transpose_x }
+    }
+}
+
+impl Kernel<2, 2> for GradWeightBias {
+    fn name(&self) -> &'static str {
+        "matmul_bias_grad"
+    }
+
+    fn shapes(&self, [dy, x]: [&[usize]; 2]) -> tensor::Result<[Vec<usize>; 2]> {
+        match self.product().sizes(dy, x) {
+            Some([n, _, k]) => Ok([vec![n, k], vec![n]]),
+            None => Err(tensor::Error::shape(self.name(), self.product().expected_shapes(), &[dy, x])),
+        }
+    }
+
+    fn reference<A: Real>(&self, [dy, x]: [ArrayViewD<'_, A>; 2]) -> [ArrayD<A>; 2] {
+        let dbias = sums::sum_axis(dy.view(), Axis(0));
+        [self.product().reference_2d(dy, x), dbias]
+    }
+
+    fn launch(&self, call: Call<'_>, [dy, x]: [&Tensor; 2], gradients: [&Tensor; 2]) -> tensor::Result<()> {
+        let sizes = self.product().sizes(dy.shape(), x.shape()).expect("the shape rule was checked");
+        launches::with_row_sums(self.product(), call, [dy, x], gradients, sizes)
+    }
+
+    fn flops(&self, inputs: [&[usize]; 2]) -> u64 {
+        self.product().flops(inputs)
+    }
+
+    fn fast(&self, [dy, x]: [Slice<'_>; 2], [dweight, dbias]: [&mut [f32]; 2]) -> bool {
+        self.product().fast_2d(dy, x, dweight, Init::Zero);
+        vector::sum_rows(dy.data, dbias);
+        true
+    }
+}
+
 impl Op<3> for MatMulBias {
     const NAME: &'static str = "matmul_bias";
 
@@ -73,6 +120,12 @@ impl Op<3> for MatMulBias {
         [needed_a, needed_b, needed_bias]: [bool; 3],
     ) -> Result<[Option<Tensor>; 3]> {
         let dsum = epilogue::backward(of_activation, dc)?;
+        if self.product.transpose_b && needed_b && needed_bias {
+            let [da, _] = self.product.gradients(matrices.each_ref(), &dsum, [needed_a, false])?;
+            let gradients = GradWeightBias { transpose_x: self.product.transpose_a };
+            let [db, dbias] = tensor::run(&gradients, [&dsum, &matrices[0]])?;
+            return Ok([da, Some(db), Some(dbias)]);
+        }
         let [da, db] = self.product.gradients(matrices.each_ref(), &dsum, [needed_a, needed_b])?;
         let dbias = if_needed(needed_bias, || {
             let [dbias] = tensor::run(&SumTo { shape: vec![dc.shape()[1]] }, [&dsum])?;
