@@ -78,7 +78,7 @@ __device__ void Naive::operator()(const A& a, const B& b, const Out& out, unsign
     const unsigned x = threadIdx.x % PLAIN, y = threadIdx.x / PLAIN;
     const unsigned row = blockIdx.y * PLAIN, column = blockIdx.x * PLAIN;
     float sum = 0.0f;
-    RowSums<Out, PLAIN> row_sums{out};
+    RowSums<Out, PLAIN> row_sums{out, {}};
     for (unsigned k = k_begin; k < k_end; k += PLAIN) {
         a_tile[y][x] = widen(a.at(a.line(row + y), a.step(k + x)));
         b_tile[y][x] = widen(b.at(b.line(column + y), b.step(k + x)));
@@ -207,7 +207,7 @@ __device__ void RegisterTiled<SIDE, SQUARES>::operator()(const A& a, const B& b,
     Reader<A, SIDE, STEPS, THREADS> reads_a(a, row, k_begin);
     Reader<B, SIDE, STEPS, THREADS> reads_b(b, column, k_begin);
     float sums[OUTPUTS][OUTPUTS] = {};
-    RowSums<Out, SIDE> row_sums{out};
+    RowSums<Out, SIDE> row_sums{out, {}};
     unsigned now = 0;
     if (k_begin < k_end) {
         reads_a.read();
@@ -310,7 +310,7 @@ __device__ void TensorCore<SIDE, ROWS, COLUMNS>::operator()(const A& a, const B&
     Reader<A, SIDE, STEPS, THREADS> reads_a(a, row, k_begin);
     Reader<B, SIDE, STEPS, THREADS> reads_b(b, column, k_begin);
     float sums[FRAGMENTS_A][FRAGMENTS_B][4] = {};
-    RowSums<Out, SIDE> row_sums{out};
+    RowSums<Out, SIDE> row_sums{out, {}};
     unsigned now = 0;
     if (k_begin < k_end) {
         reads_a.read();
