@@ -33,9 +33,13 @@ impl Array {
 
     /// The elements of a tensor.
     pub fn of(tensor: &tensor::Tensor) -> Self {
-        let values = match tensor.as_slice::<f32>() {
-            Ok(values) => Values::F32(values.to_vec()),
-            Err(_) => Values::F64(tensor.to_f64_vec()),
+        let values = match (tensor.as_slice::<f32>(), tensor.dtype()) {
+            (Ok(values), _) => Values::F32(values.to_vec()),
+            // In the memory of a GPU.
+            (Err(_), tensor::DType::F32) => {
+                Values::F32(tensor.to_f64_vec().iter().map(|&x| x as f32).collect())
+            }
+            (Err(_), _) => Values::F64(tensor.to_f64_vec()),
         };
         Self { shape: tensor.shape().to_vec(), values }
     }
