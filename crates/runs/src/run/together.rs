@@ -41,8 +41,8 @@ struct Member<'a> {
 /// Receives the index of a run and its epochs so far.
 type Observe<'a> = dyn FnMut(usize, &[Epoch]) + 'a;
 
-/// Computes or resumes runs on the same images, each as [`Run::compute`] does, with the same bits. `observe` also receives
-/// the index of the run.
+/// Computes or resumes runs on the same images with batches of the same size, each as [`Run::compute`] does, with the same
+/// bits. `observe` also receives the index of the run.
 ///
 /// All of them are in memory at once, and are trained for one epoch after the other. On a GPU the steps of those whose
 /// learners record them are one launch; a run that ends early is left out of the later ones. Runs that were stopped at
