@@ -22,6 +22,7 @@
 // readable reference, `RegisterTiled` computes squares of outputs per thread, and `TensorCore` uses the tensor cores.
 #pragma once
 #include "mma.cuh"
+#include "parts.cuh"
 
 // The epilogue that is fused into a GEMM: an optional bias per channel, then an optional ReLU.
 template <class T>
@@ -35,27 +36,6 @@ struct Epilogue {
         if (what & BIAS) sum += widen(bias[channel]);
         // Written so that NaN is propagated.
         return what & RELU && sum <= 0.0f ? 0.0f : sum;
-    }
-};
-
-// The sums of the rows of a, if the output takes them: each of the first SIDE threads adds the elements of one row of the
-// tile of a in shared memory, which is loaded anyway. Only one block of a row of blocks does so.
-template <class Out, unsigned SIDE>
-struct RowSums {
-    const Out& out;
-    Sum sum;
-
-    // Adds `of_tile(row)`, the sum of this row of the tile; called between the barriers around the use of the tile.
-    template <class OfTile>
-    __device__ void add(OfTile of_tile) {
-        if constexpr (Out::SUMS_ROWS) {
-            if (threadIdx.x < SIDE && out.sums_rows()) sum.add(of_tile(threadIdx.x));
-        }
-    }
-    __device__ void store(unsigned first_row) const {
-        if constexpr (Out::SUMS_ROWS) {
-            if (threadIdx.x < SIDE && out.sums_rows()) out.store_row(first_row + threadIdx.x, sum.total);
-        }
     }
 };
 
