@@ -151,6 +151,9 @@ fn train(
     }
 }
 
+/// The reports of an epoch, or why there is none, with its FLOPs.
+type Reports = Vec<(models::Result<EpochReport>, u64)>;
+
 /// The report of an epoch, `None` for epoch 0, and its FLOPs.
 type Trained = (Option<models::Result<EpochReport>>, u64);
 
@@ -172,7 +175,7 @@ fn as_one_program(
     trainings: &mut [&mut Placed<'_>],
     joint: &mut Option<Recording>,
     epoch: u32,
-) -> models::Result<Option<Vec<(models::Result<EpochReport>, u64)>>> {
+) -> models::Result<Option<Reports>> {
     if trainings.len() < 2 {
         return Ok(None);
     }
