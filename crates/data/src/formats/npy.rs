@@ -1,7 +1,7 @@
 //! Arrays of numpy in the format NPY, alone (`numpy.save`) or several in an archive NPZ (`numpy.savez`).
 //!
 //! An NPY file is `\x93NUMPY`, a version, the length of the header, the header (a Python dictionary with the element
-//! type, the order and the shape), and the values (NEP 1). Only row-major little-endian arrays are supported. [`write`]
+//! type, the order and the shape), and the values (NEP 1). Only row-major little-endian arrays are supported. [`write()`]
 //! stores a tensor and [`write_indices`] labels, for numpy to load.
 
 use std::collections::BTreeMap;
