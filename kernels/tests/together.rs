@@ -97,7 +97,7 @@ fn have_the_bits_of_runs_alone(runs: &[Run], epochs: u32) {
 
 #[test]
 fn eight_fully_connected_runs_together_have_the_bits_of_each_alone() {
-    have_the_bits_of_runs_alone(&grid(fc_s(), 2), 2);
+    have_the_bits_of_runs_alone(&grid(fc_s(), 1), 1);
 }
 
 /// Two runs, because the emulator takes seconds for a step of each.
