@@ -1,6 +1,7 @@
 //! Every command in the README and the book is run, or is on a short list of exceptions (row R22).
 
 use std::fs;
+use std::io::{self, Write};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
@@ -69,7 +70,7 @@ fn blocks(file: &Path) -> Vec<(String, Vec<String>)> {
 fn is_run_elsewhere(line: &str) -> bool {
     let bare = line.split(" #").next().unwrap_or(line).trim();
     if bare.starts_with("chromium ") && Command::new("chromium").arg("--version").output().is_err() {
-        println!("NOT RUN: no Chromium on the PATH: {bare}");
+        let _ = writeln!(io::stderr(), "NOT RUN: no Chromium on the PATH: {bare}");
         return true;
     }
     bare.trim_end_matches(" --open") == "cargo xtask reproduce"
