@@ -25,7 +25,7 @@ pub(crate) struct Options {
 const HERE: &str = "target/gpu";
 
 /// The test programs of the bundle, all of the package `kernels`.
-const TESTS: [&str; 7] = ["ops", "models", "training", "learners", "masks", "tape", "together"];
+const TESTS: [&str; 7] = ["ops", "models", "training", "learners", "masks", "together", "tape"];
 
 /// The script of the bundle; `$1` is the device.
 const RUN: &str = r#"#!/bin/sh
@@ -72,7 +72,7 @@ each() {
 nvidia-smi >results/nvidia-smi.log 2>&1
 # The tiles are chosen by the settings of the tests: once for one SM, for four, for very many, and naive kernels.
 each ops "$limit" ops 'the_kernels_agree_with_the_reference$|^(matmul|matmul_bias|conv2d|plain|heads|on_gpu)::'
-for program in models training learners masks tape together; do each "$program" "$limit" "$program" .; done
+for program in models training learners masks together tape; do each "$program" "$limit" "$program" .; done
 export AGON_POISON=1
 for sms in 1 4; do
     AGON_SMS=$sms each "poisoned-with-$sms-sms" "$limit" ops 'on_a_gpu'
