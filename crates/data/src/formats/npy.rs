@@ -2,7 +2,7 @@
 //!
 //! An NPY file is `\x93NUMPY`, a version, the length of the header, the header (a Python dictionary with the element
 //! type, the order and the shape), and the values (NEP 1). Only row-major little-endian arrays are supported. [`write()`]
-//! stores a tensor and [`write_indices`] labels, for numpy to load.
+//! stores a tensor, [`write_indices`] labels, and [`write_npz`] several of them, for numpy to load.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -26,7 +26,10 @@ const MAX_HEADER: u64 = 1 << 20;
 /// The bytes before the header in version 1.
 const FIXED: usize = 10;
 
-/// The largest number of axes.
+/// The largest number of digits of the bytes of an element.
+const MAX_DIGITS: usize = 20;
+
+/// The largest number of axes, that of numpy 1.
 const MAX_AXES: usize = 32;
 
 /// An array in the element type in which it is stored.
@@ -116,19 +119,20 @@ pub fn parse_npz(name: &str, bytes: &[u8]) -> Result<Npz> {
 }
 
 fn parse_npz_from(name: &str, source: impl Read + Seek) -> Result<Npz> {
+    let read = |entry: &str, size: u64, content: &mut dyn Read| {
+        parse_from(&format!("{name}/{entry}"), content, size)
+    };
+    let entries = zip::entries(name, source, |_| true, read)?;
     let mut arrays = BTreeMap::new();
-    zip::for_entries(name, source, |entry, size, content| {
-        let array = parse_from(&format!("{name}/{entry}"), content, size);
-        let is_read = array.is_ok();
+    for (entry, array) in entries {
         arrays.insert(entry.strip_suffix(".npy").unwrap_or(&entry).to_owned(), array);
-        Ok(is_read)
-    })?;
+    }
     Ok(Npz { name: name.to_owned(), arrays })
 }
 
 /// Writes a tensor as an NPY file of its element type; BF16, which numpy lacks, as `float32`. An existing file is replaced.
 ///
-/// Fails if the file cannot be written, or if the tensor is on a GPU whose driver fails.
+/// Fails if the file cannot be written, or as [`Npy::from_tensor`].
 ///
 /// ```
 /// use agon_data::formats::npy;
@@ -142,32 +146,44 @@ fn parse_npz_from(name: &str, source: impl Read + Seek) -> Result<Npz> {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn write(path: &Path, tensor: &Tensor) -> Result<()> {
-    let tensor = tensor.to_device(&Device::Cpu)?;
-    let (descr, values) = match tensor.dtype() {
-        DType::F64 => ("<f8", bytes_of(tensor.as_slice::<f64>()?, |x| x.to_le_bytes())),
-        DType::F32 => ("<f4", bytes_of(tensor.as_slice::<f32>()?, |x| x.to_le_bytes())),
-        DType::F16 => ("<f2", bytes_of(tensor.as_slice::<f16>()?, |x| x.to_le_bytes())),
-        DType::BF16 => ("<f4", bytes_of(tensor.as_slice::<bf16>()?, |x| x.to_f32().to_le_bytes())),
-    };
-    write_array(path, descr, tensor.shape(), &values)
+    replace(path, &Npy::from_tensor(tensor)?.file())
 }
 
 /// Writes indices, such as labels, as an NPY file of one axis of `uint32`. An existing file is replaced.
 ///
-/// Fails if the file cannot be written.
+/// Fails if the file cannot be written, or as [`Npy::from_indices`].
 pub fn write_indices(path: &Path, indices: &Indices) -> Result<()> {
-    let indices = indices.as_slice();
-    write_array(path, "<u4", &[indices.len()], &bytes_of(indices, |index| index.to_le_bytes()))
+    replace(path, &Npy::from_indices(indices)?.file())
+}
+
+/// Writes arrays and their names as an NPZ file, uncompressed. An existing file is replaced.
+///
+/// Fails if the file cannot be written, if two names are equal, or if there are more than 4,096 arrays or 4 GiB.
+///
+/// ```
+/// use agon_data::formats::npy::{self, Npy};
+/// use tensor::{DType, Indices, Tensor};
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("set.npz");
+///
+/// let (latents, labels) = (Tensor::full(0.5, &[3, 8], DType::F32), Indices::new(vec![2, 0, 1]));
+/// let arrays = [("latents", Npy::from_tensor(&latents)?), ("labels", Npy::from_indices(&labels)?)];
+/// npy::write_npz(&path, arrays)?; // in Python: numpy.load("set.npz")["latents"]
+/// assert_eq!(npy::read_npz(&path)?.take("latents")?.shape(), [3, 8]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn write_npz<'a>(path: &Path, arrays: impl IntoIterator<Item = (&'a str, Npy)>) -> Result<()> {
+    let files: Vec<_> =
+        arrays.into_iter().map(|(name, array)| (format!("{name}.npy"), array.file())).collect();
+    replace(path, &zip::archive(&path.display().to_string(), &files)?)
 }
 
 fn bytes_of<T: Copy, const N: usize>(values: &[T], bytes: impl Fn(T) -> [u8; N]) -> Vec<u8> {
     values.iter().flat_map(|&value| bytes(value)).collect()
 }
 
-fn write_array(path: &Path, descr: &str, shape: &[usize], values: &[u8]) -> Result<()> {
-    let mut file = header_of(descr, shape);
-    file.extend_from_slice(values);
-    files::replace(path, &file).map_err(|cause| Error::Io { file: path.display().to_string(), cause })
+fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    files::replace(path, bytes).map_err(|cause| Error::Write { file: path.display().to_string(), cause })
 }
 
 /// The bytes before the values, as numpy writes them: padded, so that the values begin at a multiple of 64.
@@ -215,7 +231,9 @@ fn parse_from(name: &str, source: &mut dyn Read, length: u64) -> Result<Npy> {
         return Err(wrong(name, "header", format!("at most {MAX_HEADER} bytes"), of_header.to_string()));
     }
     let (descr, shape) = parse_header(name, &next("header", of_header)?)?;
-    let width = descr.get(2..).and_then(|digits| digits.parse::<u64>().ok());
+    // The limit keeps the header of a file that is written from such an array short.
+    let digits = descr.get(2..).filter(|digits| digits.len() <= MAX_DIGITS);
+    let width = digits.and_then(|digits| digits.parse::<u64>().ok());
     let claimed = shape.iter().try_fold(width.unwrap_or(0), |bytes, &size| bytes.checked_mul(size as u64));
     let of_values = length - 8 - if version == 1 { 2 } else { 4 } - of_header;
     if width.is_none() || claimed != Some(of_values) {
@@ -253,6 +271,44 @@ fn parse_header(name: &str, header: &[u8]) -> Result<(String, Vec<usize>)> {
 }
 
 impl Npy {
+    /// The array of a tensor in its element type; of BF16, which numpy lacks, as `float32`.
+    ///
+    /// Fails if it has more than 32 axes, or if it is on a GPU whose driver fails.
+    pub fn from_tensor(tensor: &Tensor) -> Result<Self> {
+        if tensor.rank() > MAX_AXES {
+            let expected = format!("at most {MAX_AXES}, as in numpy; use `reshape`");
+            return Err(Error::Mismatch {
+                what: "axes of an array",
+                expected,
+                got: tensor.rank().to_string(),
+            });
+        }
+        let tensor = tensor.to_device(&Device::Cpu)?;
+        let (descr, bytes) = match tensor.dtype() {
+            DType::F64 => ("<f8", bytes_of(tensor.as_slice::<f64>()?, |x| x.to_le_bytes())),
+            DType::F32 => ("<f4", bytes_of(tensor.as_slice::<f32>()?, |x| x.to_le_bytes())),
+            DType::F16 => ("<f2", bytes_of(tensor.as_slice::<f16>()?, |x| x.to_le_bytes())),
+            DType::BF16 => ("<f4", bytes_of(tensor.as_slice::<bf16>()?, |x| x.to_f32().to_le_bytes())),
+        };
+        Ok(Self { name: "array".to_owned(), descr: descr.to_owned(), shape: tensor.shape().to_vec(), bytes })
+    }
+
+    /// The array of indices, such as labels: one axis of `uint32`.
+    ///
+    /// Fails if they are on a GPU, where kernels write them.
+    pub fn from_indices(indices: &Indices) -> Result<Self> {
+        let indices = indices.try_as_slice()?;
+        let bytes = bytes_of(indices, |index| index.to_le_bytes());
+        Ok(Self { name: "array".to_owned(), descr: "<u4".to_owned(), shape: vec![indices.len()], bytes })
+    }
+
+    /// The NPY file of the array.
+    fn file(&self) -> Vec<u8> {
+        let mut file = header_of(&self.descr, &self.shape);
+        file.extend_from_slice(&self.bytes);
+        file
+    }
+
     /// The sizes of the axes.
     pub fn shape(&self) -> &[usize] {
         &self.shape
