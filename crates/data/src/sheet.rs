@@ -1,6 +1,6 @@
 //! Contact sheets: the images of a tensor in one PNG file.
 
-use std::io::Cursor;
+use std::io;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use image::{ExtendedColorType, ImageEncoder};
 use system::files;
 use tensor::{Device, Tensor};
 
-use crate::formats::stored::{unreadable, wrong};
+use crate::formats::stored::wrong;
 use crate::{Error, Result};
 
 /// The white pixels between neighbouring images.
@@ -18,9 +18,9 @@ const GAP: usize = 1;
 /// The largest number of bytes of a sheet.
 const MAX_BYTES: usize = 1 << 31;
 
-/// Writes images `[n, c, h, w]`, grey (c = 1) or RGB (c = 3), as one PNG file with `columns` images in a row, such as
-/// originals above their reconstructions. The ends of `range` become black and white; values beyond them do too. An
-/// existing file is replaced.
+/// Writes images `[n, c, h, w]`, or one `[c, h, w]`, grey (c = 1) or RGB (c = 3), as one PNG file with `columns` images
+/// in a row, such as originals above their reconstructions. The ends of `range` become black and white; values beyond
+/// them do too. An existing file is replaced.
 ///
 /// Fails for another shape, no column, an empty range, a NaN, or if the file cannot be written.
 ///
@@ -42,9 +42,13 @@ const MAX_BYTES: usize = 1 << 31;
 /// ```
 pub fn write_png(path: &Path, images: &Tensor, columns: usize, range: RangeInclusive<f64>) -> Result<()> {
     let name = path.display().to_string();
-    let &[n, c @ (1 | 3), h, w] = images.shape() else {
-        let expected = "images [n, c, h, w] with 1 or 3 channels";
-        return Err(tensor::Error::shape("write_png", expected, &[images.shape()]).into());
+    let (n, c, h, w) = match *images.shape() {
+        [n, c @ (1 | 3), h, w] => (n, c, h, w),
+        [c @ (1 | 3), h, w] => (1, c, h, w),
+        _ => {
+            let expected = "images [n, c, h, w] or [c, h, w] with 1 or 3 channels";
+            return Err(tensor::Error::shape("write_png", expected, &[images.shape()]).into());
+        }
     };
     let (low, high) = (*range.start(), *range.end());
     if !(low < high && (high - low).is_finite()) {
@@ -77,10 +81,10 @@ pub fn write_png(path: &Path, images: &Tensor, columns: usize, range: RangeInclu
         sheet[((top + y) * width + left + x) * c + channel] = (255.0 * fraction).round() as u8;
     }
     let colour = if c == 1 { ExtendedColorType::L8 } else { ExtendedColorType::Rgb8 };
-    let mut png = Cursor::new(Vec::new());
+    let mut png = Vec::new();
     let encoded = PngEncoder::new(&mut png).write_image(&sheet, pixels_of_row, rows_of_pixels, colour);
-    encoded.map_err(|error| unreadable(&name, "image", std::io::Error::other(error)))?;
-    files::replace(path, png.get_ref()).map_err(|cause| Error::Io { file: name, cause })
+    let written = encoded.map_err(io::Error::other).and_then(|()| files::replace(path, &png));
+    written.map_err(|cause| Error::Write { file: name, cause })
 }
 
 #[cfg(test)]
@@ -109,6 +113,8 @@ mod tests {
         let colours = Tensor::from_vec(vec![1.0f32, 0.0, 0.0, 0.5, 0.0, 1.0], &[1, 3, 2, 1]).unwrap();
         write_png(&path, &colours, 9, 0.0..=1.0).unwrap();
         assert_eq!(decoded(&path).into_rgb8().into_raw(), [[255, 0, 0], [0, 128, 255]].concat());
+        write_png(&path, &colours.reshape(&[3, 2, 1]).unwrap(), 1, 0.0..=1.0).unwrap();
+        assert_eq!(decoded(&path).into_rgb8().into_raw(), [[255, 0, 0], [0, 128, 255]].concat());
     }
 
     #[test]
@@ -123,7 +129,7 @@ mod tests {
                 &of(&[1, 2, 2, 2]),
                 1,
                 0.0..=1.0,
-                "expected images [n, c, h, w] with 1 or 3 channels, got [1, 2, 2, 2]",
+                "expected images [n, c, h, w] or [c, h, w] with 1 or 3 channels, got [1, 2, 2, 2]",
             ),
             (
                 &of(&[0, 1, 2, 2]),
@@ -141,6 +147,6 @@ mod tests {
         }
         assert!(!path.exists());
         let error = write_png(folder.path(), &one, 1, 0.0..=1.0).unwrap_err().to_string();
-        assert!(error.contains(&folder.path().display().to_string()), "{error}");
+        assert!(error.starts_with(&format!("cannot write `{}`: ", folder.path().display())), "{error}");
     }
 }
