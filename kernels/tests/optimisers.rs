@@ -13,15 +13,18 @@ const SHAPES: [&[usize]; 4] = [&[], &[3, 5], &[4096], &[2, 2100]];
 
 type Named<'a> = Vec<(String, &'a Param)>;
 
-/// Fixed pseudo-random values in [-1, 1).
-fn numbers(purpose: &str, sequence: u64, shape: &[usize]) -> Tensor {
+/// Uniform random values in [-1, 1), the same in every run.
+fn random_values(purpose: &str, sequence: u64, shape: &[usize]) -> Tensor {
     let mut words = Stream::new(1, purpose).sequence(sequence);
     let values = (0..shape.iter().product()).map(|_| (2.0 * words.uniform() - 1.0) as f32).collect();
     Tensor::from_vec(values, shape).expect("the shapes fit, and the device works")
 }
 
 fn params() -> Vec<Param> {
-    (0..).zip(SHAPES).map(|(sequence, shape)| Param::new(numbers("parameters", sequence, shape))).collect()
+    (0..)
+        .zip(SHAPES)
+        .map(|(sequence, shape)| Param::new(random_values("parameters", sequence, shape)))
+        .collect()
 }
 
 fn named(params: &[Param]) -> Named<'_> {
@@ -42,7 +45,7 @@ fn gradients(params: &Named<'_>, step: u64) -> Gradients {
         })
         .collect();
     let all = Var::concat(&flat.iter().collect::<Vec<_>>(), 0).expect("the shapes fit, and the device works");
-    let weight = numbers("gradients", step, all.shape());
+    let weight = random_values("gradients", step, all.shape());
     let away = weight.to_f64_vec().iter().map(|x| (x + 0.5 * x.signum()) as f32).collect();
     let weight = Tensor::from_vec(away, weight.shape())
         .expect("the shapes fit, and the device works")

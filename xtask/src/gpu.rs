@@ -71,7 +71,7 @@ each() {
 
 nvidia-smi >results/nvidia-smi.log 2>&1
 # The tiles are chosen by the settings of the tests: once for one SM, for four, for very many, and naive kernels.
-each ops "$limit" ops 'the_kernels_agree_with_the_reference$|^(matmul|matmul_bias|conv2d|plain|heads|on_gpu)::'
+each ops "$limit" ops 'the_kernels_agree_with_the_reference$|^(matmul|matmul_bias|conv2d|plain|heads|split_k|on_gpu)::'
 for program in models training learners masks together tape; do each "$program" "$limit" "$program" .; done
 export AGON_POISON=1
 for sms in 1 4; do

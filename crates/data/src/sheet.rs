@@ -71,7 +71,7 @@ pub fn write_png(path: &Path, images: &Tensor, columns: usize, range: RangeInclu
     };
     let values = images.to_device(&Device::Cpu)?.to_f64_vec();
     if let Some(at) = values.iter().position(|value| value.is_nan()) {
-        return Err(wrong(&name, "values", "numbers", format!("NaN in image {}", at / (c * h * w))));
+        return Err(wrong(&name, "pixels", "no NaN", format!("NaN in image {}", at / (c * h * w))));
     }
     let mut sheet = vec![u8::MAX; bytes];
     for (at, value) in values.into_iter().enumerate() {
@@ -140,7 +140,7 @@ mod tests {
             (&one, 0, 0.0..=1.0, "in 0 columns"),
             (&one, 1, 1.0..=1.0, "range: expected a finite range from a lower to a higher value, got 1 to 1"),
             (&one, 1, 0.0..=f64::INFINITY, "got 0 to inf"),
-            (&nan, 1, 0.0..=1.0, "values: expected numbers, got NaN in image 0"),
+            (&nan, 1, 0.0..=1.0, "pixels: expected no NaN, got NaN in image 0"),
         ] {
             let error = write_png(&path, images, columns, range).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");

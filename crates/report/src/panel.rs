@@ -23,8 +23,8 @@ pub(crate) const BAND_OPACITY: f64 = 0.17;
 pub(crate) const CLOUD_OPACITY: f64 = 0.6;
 const CLOUD_RADIUS: f64 = 2.4;
 const CONTOUR_WIDTH: Num = Num(1.2);
-/// The distance between points of two series at the same category, unless categories are close.
-const BESIDE: f64 = 9.0;
+/// The distance between the points of two series at the same category, unless categories are close.
+const POINT_SPACING: f64 = 9.0;
 const LABEL_SIZE: f64 = 11.0;
 
 /// A panel with its position on the drawing.
@@ -60,15 +60,15 @@ impl Plot<'_> {
         self.draw_labels(canvas)
     }
 
-    /// The horizontal distance of the points of a series from their categories, so that the points of several series
-    /// stand side by side; 0 for other series.
-    fn beside(&self, series: &Series) -> f64 {
+    /// The horizontal offset of the points of a series from their categories, so that the points of several series stand
+    /// side by side; 0 for other series.
+    fn category_offset(&self, series: &Series) -> f64 {
         let Scale::Positions(categories) = &self.panel.x.scale else { return 0.0 };
         let points = || self.panel.series.iter().filter(|series| series.shape == Shape::Points);
-        let Some(place) = points().position(|other| std::ptr::eq(other, series)) else { return 0.0 };
+        let Some(index) = points().position(|other| std::ptr::eq(other, series)) else { return 0.0 };
         let n = points().count() as f64;
-        let room = self.frame.w / categories.len() as f64;
-        (place as f64 - (n - 1.0) / 2.0) * BESIDE.min(room / (n + 1.0))
+        let category_width = self.frame.w / categories.len() as f64;
+        (index as f64 - (n - 1.0) / 2.0) * POINT_SPACING.min(category_width / (n + 1.0))
     }
 
     fn at(&self, x: f64, y: f64) -> Result<At> {
@@ -147,8 +147,8 @@ impl Plot<'_> {
 
     /// The spread of every point as horizontal and vertical lines.
     fn bars(&self, series: &Series) -> Result<Vec<[At; 2]>> {
-        let (mut bars, beside) = (Vec::new(), self.beside(series));
-        let at = |x: f64, y: f64| self.at(x, y).map(|at| At { x: at.x + beside, ..at });
+        let (mut bars, offset) = (Vec::new(), self.category_offset(series));
+        let at = |x: f64, y: f64| self.at(x, y).map(|at| At { x: at.x + offset, ..at });
         for point in &series.points {
             let ((left, right), (low, high)) = (point.x_spread, point.y_spread);
             let ends = [[(left, point.y), (right, point.y)], [(point.x, low), (point.x, high)]];
@@ -195,8 +195,8 @@ impl Plot<'_> {
     }
 
     fn places(&self, series: &Series) -> Result<Vec<At>> {
-        let beside = self.beside(series);
-        let at = |point: &Point| self.at(point.x, point.y).map(|at| At { x: at.x + beside, ..at });
+        let offset = self.category_offset(series);
+        let at = |point: &Point| self.at(point.x, point.y).map(|at| At { x: at.x + offset, ..at });
         series.points.iter().map(at).collect()
     }
 

@@ -7,6 +7,7 @@ mod emulated;
 mod products;
 mod heads;
 mod losses;
+mod split_k;
 
 mod gate;
 mod on_gpu;
@@ -15,12 +16,20 @@ use autograd::for_each_op;
 use autograd::testing::cases::{Cases, for_all};
 use autograd::testing::{checks, extremes};
 use kernels::Setting;
-use tensor::DType;
+use tensor::random::Stream;
+use tensor::{DType, Tensor};
 
 use emulated::{Emulated, on_device};
 
 /// The element types of kernels.
 const DTYPES: [DType; 3] = [DType::F32, DType::F16, DType::BF16];
+
+/// Uniform random values in [-1/2, 1/2), the same in every run.
+fn random_values(shape: &[usize], purpose: &str) -> Tensor {
+    let mut words = Stream::new(5, purpose).sequence(0);
+    let values = (0..shape.iter().product()).map(|_| words.uniform() - 0.5).collect::<Vec<f64>>();
+    Tensor::from_vec(values, shape).expect("the values fill the shape")
+}
 
 fn precision<O: Cases<N, M>, const N: usize, const M: usize>(setting: Setting) {
     for dtype in DTYPES {

@@ -17,6 +17,7 @@ use tensor::random::Stream;
 use tensor::{DType, Device, Indices, Tensor};
 
 use crate::emulated::on;
+use crate::random_values;
 
 fn device() -> Device {
     let name = std::env::var("AGON_TEST_DEVICE").unwrap_or_else(|_| "cuda:0".into());
@@ -104,16 +105,9 @@ fn too_much_memory_is_an_error_that_says_what_is_free_and_leaves_the_queue_usabl
     assert_eq!(Tensor::full(3.0, &[4], DType::F32).to_device(&device).unwrap().to_f64_vec(), [3.0; 4]);
 }
 
-/// Values in [-1/2, 1/2) of this shape.
-fn numbers(shape: &[usize], purpose: &str) -> Tensor {
-    let mut words = Stream::new(5, purpose).sequence(0);
-    let values = (0..shape.iter().product()).map(|_| words.uniform() - 0.5).collect::<Vec<f64>>();
-    Tensor::from_vec(values, shape).expect("the values fill the shape")
-}
-
 /// Checks all element types, with the tiles for the number of SMs of the GPU and for other numbers of SMs.
 fn agrees<O: Cases<N, 1>, const N: usize>(op: O, shapes: [&[usize]; N], reduced: usize) {
-    let inputs = shapes.map(|shape| numbers(shape, "inputs"));
+    let inputs = shapes.map(|shape| random_values(shape, "inputs"));
     let case = Case { op, inputs, reduced };
     for dtype in crate::DTYPES {
         checks::precision(&on(&case, &device()), dtype).expect("the kernels agree with the reference");

@@ -119,14 +119,11 @@ pub fn parse_npz(name: &str, bytes: &[u8]) -> Result<Npz> {
 }
 
 fn parse_npz_from(name: &str, source: impl Read + Seek) -> Result<Npz> {
-    let read = |entry: &str, size: u64, content: &mut dyn Read| {
-        parse_from(&format!("{name}/{entry}"), content, size)
+    let entries = zip::entries(name, source, |entry, size, content| parse_from(entry, content, size))?;
+    let named = |(entry, array): (String, Result<Npy>)| {
+        (entry.strip_suffix(".npy").unwrap_or(&entry).to_owned(), array)
     };
-    let entries = zip::entries(name, source, |_| true, read)?;
-    let mut arrays = BTreeMap::new();
-    for (entry, array) in entries {
-        arrays.insert(entry.strip_suffix(".npy").unwrap_or(&entry).to_owned(), array);
-    }
+    let arrays = entries.into_iter().map(named).collect();
     Ok(Npz { name: name.to_owned(), arrays })
 }
 
@@ -186,7 +183,7 @@ fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     files::replace(path, bytes).map_err(|cause| Error::Write { file: path.display().to_string(), cause })
 }
 
-/// The bytes before the values, as numpy writes them: padded, so that the values begin at a multiple of 64.
+/// The bytes before the values: padded as by numpy, so that the values begin at a multiple of 64.
 fn header_of(descr: &str, shape: &[usize]) -> Vec<u8> {
     let sizes: Vec<String> = shape.iter().map(usize::to_string).collect();
     let comma = if sizes.len() == 1 { "," } else { "" };

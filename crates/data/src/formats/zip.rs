@@ -23,15 +23,14 @@ const LOCAL: u64 = 30;
 /// A size or position in place of one that does not fit into 32 bits (ZIP64).
 const ZIP64: u64 = 0xffff_ffff;
 
-/// Reads the entries that are `wanted` by their names, in the order of the directory. `read` gets the name, the size and
-/// the content of an entry. An entry that is damaged or not supported, or that `read` refuses, does not affect the others:
+/// Reads all entries, in the order of the directory. `read` gets the name of an entry with that of the archive, its
+/// size and its content. An entry that is damaged or not supported, or that `read` refuses, does not affect the others:
 /// each name has its own result.
 ///
 /// Fails if the directory of the archive is damaged.
 pub(crate) fn entries<T>(
     name: &str,
     source: impl Read + Seek,
-    mut wanted: impl FnMut(&str) -> bool,
     mut read: impl FnMut(&str, u64, &mut dyn Read) -> Result<T>,
 ) -> Result<Vec<(String, Result<T>)>> {
     let damaged = |field: &'static str| move || wrong(name, field, "a complete ZIP archive", "a damaged one");
@@ -55,12 +54,10 @@ pub(crate) fn entries<T>(
         let file = archive.part(at + ENTRY, name_length)?.ok_or_else(damaged("name of an entry"))?;
         let file = String::from_utf8_lossy(&file).into_owned();
         at += ENTRY + name_length + extra + comment;
-        if wanted(&file) {
-            let got = archive.entry(&format!("{name}/{file}"), &entry, &mut left, |size, content| {
-                read(&file, size, content)
-            });
-            entries.push((file, got));
-        }
+        let full_name = format!("{name}/{file}");
+        let got =
+            archive.entry(&full_name, &entry, &mut left, |size, content| read(&full_name, size, content));
+        entries.push((file, got));
     }
     Ok(entries)
 }
@@ -195,7 +192,7 @@ pub(super) mod tests {
             assert!(bytes.len() as u64 <= size);
             Ok(bytes)
         };
-        let entries = super::entries(name, Cursor::new(archive), |_| true, read)?;
+        let entries = super::entries(name, Cursor::new(archive), read)?;
         entries.into_iter().map(|(file, content)| Ok((file, content?))).collect()
     }
 

@@ -44,7 +44,7 @@ pub type WithDeviceBatches<'a> = (&'a mut dyn RecordedTrainer, DeviceBatches<'a>
 /// trainer, the report or the divergence, and the FLOPs.
 ///
 /// # Errors
-/// [`Error::Setting`] if the numbers of steps differ; [`Error::NoBatches`] if there are none; those of
+/// [`Error::Setting`] if the trainers differ in the number of steps; [`Error::NoBatches`] if there are none; those of
 /// [`Recording::together`], of the objectives and of the GPU, which end the epoch for all of them.
 pub fn epoch_together(
     members: &mut [WithDeviceBatches<'_>],

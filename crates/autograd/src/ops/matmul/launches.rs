@@ -62,13 +62,13 @@ fn steps_of_part([m, k, n]: [usize; 3]) -> usize {
     /// The number of SMs of a large GPU (an H100 or H200 has 132).
     const SMS: usize = 132;
     /// The minimum length of a part: shorter ones do not pay for the second launch.
-    const LEAST: usize = 128;
+    const MIN_STEPS: usize = 128;
     /// A multiple of the steps of every tile (`STEPS` in `kernels/product.cuh`).
     const STEPS: usize = 32;
     let tiles = m.div_ceil(64).saturating_mul(n.div_ceil(64)).max(1);
     // Two blocks for each SM, if less than half of the SMs have one.
-    let enough = if 2 * tiles < SMS { 2 * SMS / tiles } else { 1 };
-    k.div_ceil(enough.min(k / LEAST).max(1)).max(1).next_multiple_of(STEPS)
+    let max_parts = if 2 * tiles < SMS { 2 * SMS / tiles } else { 1 };
+    k.div_ceil(max_parts.min(k / MIN_STEPS).max(1)).max(1).next_multiple_of(STEPS)
 }
 
 fn number_of_parts(sizes: [usize; 3]) -> usize {

@@ -1,9 +1,6 @@
 //! Tests of matrix multiplications that are computed in parts of their inner size (split-k), and of the gradients of a
 //! linear layer, which sum the columns of the output gradient in the same pass.
 
-#[path = "ops/emulated.rs"]
-mod emulated;
-
 use autograd::ops::matmul::MatMul;
 use autograd::ops::matmul_bias::MatMulBias;
 use autograd::testing::cases::Case;
@@ -11,13 +8,10 @@ use autograd::testing::checks;
 use autograd::{Op, Tape};
 use kernels::{Order, Setting};
 use tensor::gpu::Traits;
-use tensor::random::Stream;
 use tensor::{DType, Device, FusedActivation, Tensor};
 
-use emulated::on;
-
-/// The element types of kernels.
-const DTYPES: [DType; 3] = [DType::F32, DType::F16, DType::BF16];
+use crate::emulated::on;
+use crate::{DTYPES, random_values};
 
 /// Sizes `[m, k, n]`: empty ones, one part, several parts with a short last one, several tiles of every side, and sides
 /// and inner sizes that no tile divides.
@@ -38,18 +32,11 @@ fn settings() -> impl Iterator<Item = Setting> {
     Order::ALL.into_iter().flat_map(move |order| traits.map(|traits| Setting { order, traits }))
 }
 
-/// Values in [-1/2, 1/2) of this shape.
-fn numbers(shape: &[usize], purpose: &str) -> Tensor {
-    let mut words = Stream::new(7, purpose).sequence(0);
-    let values = (0..shape.iter().product()).map(|_| words.uniform() - 0.5).collect::<Vec<f64>>();
-    Tensor::from_vec(values, shape).expect("the values fill the shape")
-}
-
 /// The output and the gradients of an operation on a device.
 fn results<O: Op<N>, const N: usize>(op: &O, inputs: &[Tensor; N], device: &Device) -> Vec<Vec<f64>> {
     let there = inputs.each_ref().map(|input| input.to_device(device).expect("the device works"));
     let ([y], saved) = op.forward(there.each_ref()).expect("the shapes fit");
-    let dy = numbers(y.shape(), "dy").to_dtype(y.dtype()).to_device(device).expect("the device works");
+    let dy = random_values(y.shape(), "dy").to_dtype(y.dtype()).to_device(device).expect("the device works");
     let gradients = op.backward(&saved, [&dy], [true; N]).expect("the shapes fit");
     let all = gradients.iter().map(|gradient| gradient.as_ref().expect("all were asked for"));
     std::iter::once(&y).chain(all).map(Tensor::to_f64_vec).collect()
@@ -70,14 +57,21 @@ fn product([m, k, n]: [usize; 3], op: MatMul) -> [Tensor; 2] {
     let shape = |[rows, columns]: [usize; 2], transpose| {
         if transpose { [columns, rows] } else { [rows, columns] }
     };
-    [numbers(&shape([m, k], op.transpose_a), "a"), numbers(&shape([k, n], op.transpose_b), "b")]
+    [random_values(&shape([m, k], op.transpose_a), "a"), random_values(&shape([k, n], op.transpose_b), "b")]
 }
 
 /// A linear layer of `rows` rows.
 fn linear([outputs, rows, inputs]: [usize; 3]) -> (MatMulBias, [Tensor; 3]) {
     let product = MatMul { transpose_a: false, transpose_b: true };
     let op = MatMulBias { product, activation: FusedActivation::Relu };
-    (op, [numbers(&[rows, inputs], "x"), numbers(&[outputs, inputs], "weight"), numbers(&[outputs], "bias")])
+    (
+        op,
+        [
+            random_values(&[rows, inputs], "x"),
+            random_values(&[outputs, inputs], "weight"),
+            random_values(&[outputs], "bias"),
+        ],
+    )
 }
 
 #[test]
