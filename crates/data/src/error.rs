@@ -14,6 +14,14 @@ pub enum Error {
         /// The error of the operating system.
         cause: io::Error,
     },
+    /// A file could not be written.
+    #[error("cannot write `{file}`: {cause}")]
+    Write {
+        /// The path of the file.
+        file: String,
+        /// The error of the operating system.
+        cause: io::Error,
+    },
     /// A file does not have the expected format.
     #[error("`{file}`: {field}: expected {expected}, got {got}")]
     Format {

@@ -5,6 +5,10 @@
 //! by name or returns the [`embedded`] one. The feature `fetch` downloads sets; [`catalogue`](fn@catalogue) lists them;
 //! [`image_folder`] reads your own images. [`Batches`] (on a GPU [`Resident`]) are for training, [`in_order`] is for
 //! evaluation; [`Augmentation`] is random; [`mod@reference`] computes the errors of baselines that need no model.
+//! [`write_png`] and [`formats::npy`] write results.
+//!
+//! With the facade `agon` as the only dependency, the names of the examples `agon_data::…` and `tensor::…` are
+//! `agon::data::…` and `agon::tensor::…`.
 //!
 //! ```
 //! use agon_data::{Batches, embedded};
@@ -34,6 +38,7 @@ mod folder;
 pub mod formats;
 mod image_folder;
 mod imagenette;
+mod png;
 pub mod reference;
 mod resident;
 mod samples;
@@ -53,6 +58,7 @@ pub use error::{Error, Result};
 pub use fetch::fetch;
 pub use find::{SearchFolders, cache_folder, open, open_in};
 pub use image_folder::{FolderOptions, MAX_SIDE, Skipped, image_folder, parse_image, test_folder};
+pub use png::write_png;
 pub use resident::Resident;
 pub use samples::Samples;
 pub use specs::{Size, classes, names};

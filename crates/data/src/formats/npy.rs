@@ -1,4 +1,17 @@
-//! Arrays of numpy in the format NPY, alone (`numpy.save`) or several in an archive NPZ (`numpy.savez`).
+//! Arrays of numpy in the format NPY, alone (`numpy.save`) or several in an archive NPZ (`numpy.savez`), read and written.
+//!
+//! ```
+//! use agon_data::formats::npy::{self, Npy};
+//! use tensor::{DType, Indices, Tensor};
+//!
+//! # let folder = tempfile::tempdir().expect("a temporary folder");
+//! let path = folder.path().join("results.npz");
+//! let latents = Tensor::full(0.5, &[3, 8], DType::F32);
+//! let labels = Indices::new(vec![2, 0, 1]);
+//! npy::write_npz(&path, [("latents", Npy::from_tensor(&latents)?), ("labels", Npy::from_indices(&labels))])?;
+//! assert_eq!(npy::read_npz_array(&path, "latents")?.tensor()?.shape(), [3, 8]);
+//! # Ok::<(), agon_data::Error>(())
+//! ```
 //!
 //! An NPY file is `\x93NUMPY`, a version, the length of the header, the header (a Python dictionary with the element
 //! type, the order and the shape), and the values (NEP 1). Only row-major little-endian arrays are supported.
@@ -10,7 +23,7 @@ use std::path::Path;
 
 use half::f16;
 use system::files;
-use tensor::{Element, Indices, Tensor};
+use tensor::{DType, Element, Indices, Tensor};
 
 use super::stored::{unreadable, wrong};
 use super::zip;
@@ -47,10 +60,55 @@ pub fn read(path: &Path) -> Result<Npy> {
 
 /// Reads an NPZ file: its arrays by name, without the suffix `.npy`.
 ///
-/// Fails as [`read`], and if it is not an archive of arrays.
+/// Fails as [`read`], and if it is not an archive of arrays. If only some arrays can be read, [`list_npz`] says which, and
+/// [`read_npz_array`] reads one of them.
 pub fn read_npz(path: &Path) -> Result<BTreeMap<String, Npy>> {
+    all(list_npz(path)?)
+}
+
+/// Reads every array of an NPZ file by name, each with its own result: an array that cannot be read, such as one of
+/// strings, has the reason, and the others are read.
+///
+/// Fails if the file cannot be read or is not a ZIP archive.
+pub fn list_npz(path: &Path) -> Result<BTreeMap<String, Result<Npy>>> {
     let (name, file) = opened(path)?;
-    parse_npz_from(&name, file)
+    parse_npz_from(&name, file, |_| true)
+}
+
+/// Reads one array of an NPZ file; its name is without the suffix `.npy`. The other arrays are not read.
+///
+/// Fails as [`read`], and if there is no array of this name.
+pub fn read_npz_array(path: &Path, array: &str) -> Result<Npy> {
+    let (name, file) = opened(path)?;
+    let mut names = vec![];
+    let mut arrays = parse_npz_from(&name, file, |found| {
+        names.push(format!("`{}`", found.escape_debug()));
+        found == array
+    })?;
+    let missing = || {
+        let expected = format!("an array named `{}`", array.escape_debug());
+        Err(wrong(&name, "arrays", expected, format!("{} arrays: {}", names.len(), names.join(", "))))
+    };
+    arrays.remove(array).unwrap_or_else(missing)
+}
+
+/// Writes an array as an NPY file, atomically.
+///
+/// Fails if the file cannot be written.
+pub fn write(path: &Path, array: &Npy) -> Result<()> {
+    replace(path, &array.file())
+}
+
+/// Writes arrays with names as an NPZ file, uncompressed and atomically.
+///
+/// Fails if the file cannot be written, if two names are equal, or if there are more than 4,096 arrays or 4 GiB.
+pub fn write_npz<N: AsRef<str>>(path: &Path, arrays: impl IntoIterator<Item = (N, Npy)>) -> Result<()> {
+    let files = arrays.into_iter().map(|(name, array)| (format!("{}.npy", name.as_ref()), array.file()));
+    replace(path, &zip::archive(&path.display().to_string(), &files.collect::<Vec<_>>())?)
+}
+
+fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    files::replace(path, bytes).map_err(|cause| Error::Write { file: path.display().to_string(), cause })
 }
 
 fn opened(path: &Path) -> Result<(String, File)> {
@@ -63,17 +121,26 @@ fn opened(path: &Path) -> Result<(String, File)> {
 
 /// Parses an NPZ file in memory; `name` is its name in errors.
 pub fn parse_npz(name: &str, bytes: &[u8]) -> Result<BTreeMap<String, Npy>> {
-    parse_npz_from(name, Cursor::new(bytes))
+    all(parse_npz_from(name, Cursor::new(bytes), |_| true)?)
 }
 
-fn parse_npz_from(name: &str, source: impl Read + Seek) -> Result<BTreeMap<String, Npy>> {
-    let mut arrays = BTreeMap::new();
-    zip::for_entries(name, source, |entry, size, content| {
-        let array = parse_from(&format!("{name}/{entry}"), content, size)?;
-        arrays.insert(entry.strip_suffix(".npy").unwrap_or(&entry).to_owned(), array);
-        Ok(())
-    })?;
-    Ok(arrays)
+/// Parses the arrays whose names, without the suffix `.npy`, are `wanted`.
+fn parse_npz_from(
+    name: &str,
+    source: impl Read + Seek,
+    mut wanted: impl FnMut(&str) -> bool,
+) -> Result<BTreeMap<String, Result<Npy>>> {
+    let array = |entry: &str| entry.strip_suffix(".npy").unwrap_or(entry).to_owned();
+    let read = |entry: &str, size: u64, content: &mut dyn Read| {
+        parse_from(&format!("{name}/{entry}"), content, size)
+    };
+    let entries = zip::entries(name, source, |entry| wanted(&array(entry)), read)?;
+    Ok(entries.into_iter().map(|(entry, content)| (array(&entry), content)).collect())
+}
+
+/// All arrays, or the error of the first that cannot be read.
+fn all(arrays: BTreeMap<String, Result<Npy>>) -> Result<BTreeMap<String, Npy>> {
+    arrays.into_iter().map(|(name, array)| Ok((name, array?))).collect()
 }
 
 /// Parses an NPY file in memory; `name` is its name in errors.
@@ -146,6 +213,39 @@ fn parse_header(name: &str, header: &[u8]) -> Result<(String, Vec<usize>)> {
 }
 
 impl Npy {
+    /// The array of a tensor, in its element type.
+    ///
+    /// Fails for `bf16`, which numpy does not have.
+    pub fn from_tensor(tensor: &Tensor) -> Result<Self> {
+        let values = tensor.to_f64_vec();
+        let (descr, bytes) = match tensor.dtype() {
+            DType::F16 => ("<f2", values.iter().flat_map(|&x| f16::from_f64(x).to_le_bytes()).collect()),
+            DType::F32 => ("<f4", values.iter().flat_map(|&x| (x as f32).to_le_bytes()).collect()),
+            DType::F64 => ("<f8", values.iter().flat_map(|x| x.to_le_bytes()).collect()),
+            other => {
+                let expected = "float16, float32 or float64; convert it with `to_dtype`".to_owned();
+                return Err(Error::Mismatch { what: "element type", expected, got: other.to_string() });
+            }
+        };
+        Ok(Self { name: "array".into(), descr: descr.into(), shape: tensor.shape().to_vec(), bytes })
+    }
+
+    /// The array of indices, such as labels: `uint32`, with one axis.
+    pub fn from_indices(indices: &Indices) -> Self {
+        let bytes = indices.as_slice().iter().flat_map(|index| index.to_le_bytes()).collect();
+        Self { name: "array".into(), descr: "<u4".into(), shape: vec![indices.as_slice().len()], bytes }
+    }
+
+    /// The NPY file of the array.
+    fn file(&self) -> Vec<u8> {
+        let sizes = self.shape.iter().map(|size| format!("{size},")).collect::<String>();
+        let header = format!("{{'descr': '{}', 'fortran_order': False, 'shape': ({sizes}), }}", self.descr);
+        // Values begin at a multiple of 64 bytes; the first 10 bytes are the magic, the version and the length.
+        let length = (10 + header.len() + 1).next_multiple_of(64) - 10;
+        let header = format!("{header:<0$}\n", length - 1);
+        [&b"\x93NUMPY\x01\x00"[..], &(length as u16).to_le_bytes(), header.as_bytes(), &self.bytes].concat()
+    }
+
     /// The sizes of the axes.
     pub fn shape(&self) -> &[usize] {
         &self.shape
@@ -209,8 +309,6 @@ impl Npy {
 mod tests {
     use std::cell::Cell;
     use std::io::{self, SeekFrom};
-
-    use tensor::DType;
 
     use super::*;
 
@@ -313,7 +411,8 @@ mod tests {
         assert!(parse_from("a", &mut counted(&file), file.len() as u64).is_err());
         assert!(read.get() < 1 << 10, "{} bytes were read", read.get());
         let archive = zip::tests::archive(&[("x.npy", &file, false)]);
-        let error = parse_npz_from("a.npz", counted(&archive)).unwrap_err().to_string();
+        let error =
+            all(parse_npz_from("a.npz", counted(&archive), |_| true).unwrap()).unwrap_err().to_string();
         assert!(error.starts_with("`a.npz/x.npy`: values: expected the bytes of `<f4` elements"), "{error}");
         // The directory is searched in the last 64 KiB.
         assert!(read.get() < 1 << 17, "{} bytes were read", read.get());
@@ -334,5 +433,60 @@ mod tests {
         let other = zip::tests::archive(&[("x.txt", b"hello", false)]);
         let error = parse_npz("a.npz", &other).unwrap_err().to_string();
         assert!(error.starts_with("`a.npz/x.txt`: first bytes: "), "{error}");
+    }
+
+    #[test]
+    fn an_array_that_cannot_be_read_does_not_affect_the_others() {
+        let good = file("<f4", "(2, 1)", &[0; 8]);
+        let files = [("bad.npy", &b"hello"[..], false), ("x.npy", &good, true), ("y.npy", &good, false)];
+        let mut archive = zip::tests::archive(&files);
+        // Changes the last value of the stored `y.npy`.
+        let at = archive.windows(6).rposition(|window| window == b"\x93NUMPY").unwrap();
+        archive[at + good.len() - 1] ^= 1;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.npz");
+        std::fs::write(&path, archive).unwrap();
+        let listed = list_npz(&path).unwrap();
+        let readable: Vec<_> = listed.iter().map(|(name, array)| (&**name, array.is_ok())).collect();
+        assert_eq!(readable, [("bad", false), ("x", true), ("y", false)]);
+        assert!(listed["y"].as_ref().unwrap_err().to_string().contains("y.npy`: size and checksum: "));
+        assert!(listed["bad"].as_ref().unwrap_err().to_string().contains("a.npz/bad.npy`: "));
+        assert_eq!(read_npz_array(&path, "x").unwrap().tensor().unwrap().shape(), [2, 1]);
+        assert!(read_npz(&path).is_err() && read_npz_array(&path, "y").is_err());
+        let missing = read_npz_array(&path, "z").unwrap_err().to_string();
+        assert!(missing.ends_with("expected an array named `z`, got 3 arrays: `bad`, `x`, `y`"), "{missing}");
+    }
+
+    #[test]
+    fn written_arrays_are_read_back_with_their_bits() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, several) = (folder.path().join("a.npy"), folder.path().join("a.npz"));
+        let values = vec![1.5, -0.0, f64::NAN, f64::INFINITY, 0.1, 7.0];
+        for dtype in [DType::F16, DType::F32, DType::F64] {
+            for shape in [&[2, 3][..], &[6], &[1, 6, 1]] {
+                let tensor = Tensor::from_vec(values.clone(), shape).unwrap().to_dtype(dtype);
+                let array = Npy::from_tensor(&tensor).unwrap();
+                write(&one, &array).unwrap();
+                let back = read(&one).unwrap().tensor().unwrap();
+                assert_eq!((back.dtype(), back.shape()), (dtype, shape));
+                let bits =
+                    |tensor: &Tensor| tensor.to_f64_vec().into_iter().map(f64::to_bits).collect::<Vec<_>>();
+                assert_eq!(bits(&back), bits(&tensor), "{dtype}");
+                assert_eq!((array.file().len() - array.bytes.len()) % 64, 0);
+            }
+        }
+        let labels = Indices::new(vec![3, u32::MAX]);
+        let scalar = Tensor::full(2.0, &[], DType::F32);
+        let arrays = [("y", Npy::from_indices(&labels)), ("z", Npy::from_tensor(&scalar).unwrap())];
+        write_npz(&several, arrays.clone()).unwrap();
+        let back = read_npz(&several).unwrap();
+        assert_eq!(back["y"].indices().unwrap().as_slice(), labels.as_slice());
+        assert_eq!(back["z"].tensor().unwrap().item(), Ok(2.0));
+        let [y, _] = arrays;
+        assert!(write_npz(&several, [y.clone(), y]).unwrap_err().to_string().contains("distinct names"));
+        let narrow = Npy::from_tensor(&scalar.to_dtype(DType::BF16)).unwrap_err().to_string();
+        assert!(narrow.contains("got bf16"), "{narrow}");
+        let nowhere = write(&folder.path().join("no/a.npy"), &back["z"]).unwrap_err().to_string();
+        assert!(nowhere.starts_with("cannot write `"), "{nowhere}");
     }
 }
