@@ -11,12 +11,11 @@ use autograd::ops::conv2d::{Conv2d, Geometry};
 use autograd::ops::matmul::MatMul;
 use autograd::testing::cases::{Case, Cases};
 use autograd::testing::checks;
+use autograd::testing::on_device::on;
 use kernels::Setting;
 use models::{AdamConfig, Cre, CreTrainer, DeviceBatches, fc};
 use tensor::random::Stream;
 use tensor::{DType, Device, Indices, Tensor};
-
-use crate::emulated::on;
 
 fn device() -> Device {
     let name = std::env::var("AGON_TEST_DEVICE").unwrap_or_else(|_| "cuda:0".into());
@@ -112,7 +111,7 @@ fn numbers(shape: &[usize], purpose: &str) -> Tensor {
 }
 
 /// Checks all element types, with the tiles for the number of SMs of the GPU and for other numbers of SMs.
-fn agrees<O: Cases<N, 1>, const N: usize>(op: O, shapes: [&[usize]; N], reduced: usize) {
+fn agrees<O: Cases<N, 1> + 'static, const N: usize>(op: O, shapes: [&[usize]; N], reduced: usize) {
     let inputs = shapes.map(|shape| numbers(shape, "inputs"));
     let case = Case { op, inputs, reduced };
     for dtype in crate::DTYPES {

@@ -9,6 +9,8 @@ pub struct Place {
     pub input: usize,
     /// The name, if it is a parameter.
     pub name: Option<String>,
+    /// The operation, if it is an input of one that is checked alone, as by `op_tests!`.
+    pub op: Option<&'static str>,
     /// The element or direction.
     pub along: Along,
 }
@@ -24,10 +26,7 @@ pub enum Along {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.name {
-            Some(name) => write!(f, "`{name}`")?,
-            None => write!(f, "input {}", self.input)?,
-        }
+        Variable { input: self.input, name: self.name.clone(), op: self.op }.fmt(f)?;
         match &self.along {
             Along::Element(element) => write!(f, " at {element:?}"),
             Along::Direction(number) => write!(f, " along direction {number}"),
@@ -40,28 +39,36 @@ impl fmt::Display for Place {
 pub(crate) struct Variable {
     input: usize,
     name: Option<String>,
+    op: Option<&'static str>,
 }
 
 impl Variable {
     pub(crate) fn input(input: usize) -> Self {
-        Self { input, name: None }
+        Self { input, name: None, op: None }
     }
 
     pub(crate) fn named(input: usize, name: &str) -> Self {
-        Self { input, name: Some(name.to_owned()) }
+        Self { input, name: Some(name.to_owned()), op: None }
+    }
+
+    /// An input of an operation that is checked alone.
+    #[cfg(feature = "testing")]
+    pub(crate) fn of(op: &'static str, input: usize) -> Self {
+        Self { input, name: None, op: Some(op) }
     }
 
     pub(super) fn place(&self, along: &Along) -> Place {
-        Place { input: self.input, name: self.name.clone(), along: along.clone() }
+        Place { input: self.input, name: self.name.clone(), op: self.op, along: along.clone() }
     }
 }
 
 impl fmt::Display for Variable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.name {
-            Some(name) => write!(f, "`{name}`"),
-            None => write!(f, "input {}", self.input),
+            Some(name) => write!(f, "`{name}`")?,
+            None => write!(f, "input {}", self.input)?,
         }
+        self.op.map_or(Ok(()), |op| write!(f, " of {op}"))
     }
 }
 

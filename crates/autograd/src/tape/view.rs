@@ -89,8 +89,10 @@ impl fmt::Display for NodeKind {
 }
 
 impl Tape {
-    /// The recorded graph: operations in the order of computation, and each input, parameter and constant before its
-    /// first use. Constants that are used only in computations without gradients are not recorded.
+    /// The recorded graph: the operations in the order of computation. An input or a parameter is one node, directly before
+    /// the first operation that uses it; a constant is a node before every operation that uses it, one for each use. A
+    /// value that no recorded operation uses is absent, and an operation is recorded only if an input of it needs a
+    /// gradient; the output of any other is a constant.
     pub fn view(&self) -> View {
         let state = self.state.borrow();
         let ids: HashMap<usize, u64> = state.params.iter().map(|(&id, &slot)| (slot, id)).collect();

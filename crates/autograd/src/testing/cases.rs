@@ -34,7 +34,94 @@ pub struct Kink<O, const N: usize> {
     pub gradients: [Vec<f64>; N],
 }
 
-/// An operation with strategies that generate its valid calls.
+/// An operation with strategies that generate its valid calls. An element-wise operation implements [`AnyShape`] instead;
+/// any other one chooses its shapes itself, and says in [`Cases::claim`] which shape classes its cases contain. The
+/// functions of [`classes`], such as [`classes::of_even_rank`], have the claims of common kinds of operations.
+///
+/// ```
+/// use agon_autograd::ops::broadcast_to::BroadcastTo;
+/// use agon_autograd::testing::cases::{Case, Cases};
+/// use agon_autograd::testing::classes::{self, Claim, ShapeClass};
+/// use agon_autograd::testing::proptest::prelude::*;
+/// use agon_autograd::testing::shrink::Then;
+/// use agon_autograd::testing::strategies::{LENGTHS, length, swept, tile, values};
+/// use agon_autograd::{Op, Result, run_if};
+/// use ndarray::{ArrayD, ArrayViewD, Axis};
+/// use tensor::{Kernel, Real, Tensor};
+///
+/// /// The sum of each row of `[n, d]`.
+/// #[derive(Debug, Clone, Copy)]
+/// struct RowSum;
+///
+/// impl Kernel<1, 1> for RowSum {
+///     fn name(&self) -> &'static str {
+///         "row_sum"
+///     }
+///
+///     fn shapes(&self, [x]: [&[usize]; 1]) -> tensor::Result<[Vec<usize>; 1]> {
+///         match *x {
+///             [n, _] => Ok([vec![n]]),
+///             _ => Err(tensor::Error::shape("row_sum", "[n, d]", &[x])),
+///         }
+///     }
+///
+///     fn reference<A: Real>(&self, [x]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
+///         [x.map_axis(Axis(1), |row| row.iter().copied().sum())]
+///     }
+/// }
+///
+/// impl Op<1> for RowSum {
+///     const NAME: &'static str = "row_sum";
+///     /// The shape `[n, d]` of the input.
+///     type Saved = Vec<usize>;
+///
+///     fn forward(&self, [x]: [&Tensor; 1]) -> Result<([Tensor; 1], Vec<usize>)> {
+///         Ok((tensor::run(self, [x])?, x.shape().to_vec()))
+///     }
+///
+///     /// `dx[i, j] = dy[i]`
+///     fn backward(&self, shape: &Vec<usize>, [dy]: [&Tensor; 1], [needed]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
+///         Ok([run_if(needed, &BroadcastTo { shape: shape.clone() }, [&dy.reshape(&[shape[0], 1])?])?])
+///     }
+/// }
+///
+/// /// A call with a matrix of this size; a sum of `d` terms.
+/// fn of_size(n: usize, d: usize) -> BoxedStrategy<Case<RowSum, 1>> {
+///     values(&[n, d]).prop_map(move |x| Case { op: RowSum, inputs: [x], reduced: d.max(1) }).boxed()
+/// }
+///
+/// impl Cases<1> for RowSum {
+///     const LINEAR: [bool; 1] = [true];
+///
+///     // Matrices: no broadcasting, no windows, no odd rank; all other classes are among the cases.
+///     fn claim(class: ShapeClass) -> Claim {
+///         classes::of_even_rank(class)
+///     }
+///
+///     // Small, sometimes without rows or columns: every element is compared with finite differences.
+///     fn cases() -> BoxedStrategy<Case<Self, 1>> {
+///         (length(1..4), length(1..5)).prop_then(|(n, d)| of_size(n, d)).boxed()
+///     }
+///
+///     // Long sums, and lengths around the sizes of tiles.
+///     fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
+///         (tile(), prop_oneof![tile(), 2_000..3_000usize]).prop_then(|(n, d)| of_size(n, d)).boxed()
+///     }
+///
+///     fn swept() -> Vec<BoxedStrategy<Case<Self, 1>>> {
+///         swept([&LENGTHS, &LENGTHS], &[3, 7], |[n, d]| of_size(n, d))
+///     }
+/// }
+///
+/// agon_autograd::op_tests!(row_sum: RowSum);
+/// # fn main() {
+/// # use agon_autograd::testing::suite;
+/// # suite::gradients::<RowSum, _, _>();
+/// # suite::shape_classes::<RowSum, _, _>();
+/// # suite::adjoint::<RowSum, _, _>();
+/// # suite::planted_mistakes::<RowSum, _, _>();
+/// # }
+/// ```
 pub trait Cases<const N: usize, const M: usize = 1>: Op<N, M> + Clone {
     /// A bound on the derivative of a gradient, for a `grad_output` of one, with respect to a saved output that
     /// `backward` reads. Rounding that output changes the gradient by this factor. Zero if `backward` reads no output.
@@ -161,9 +248,12 @@ pub fn for_all<C: std::fmt::Debug>(cases: BoxedStrategy<C>, property: impl Fn(&C
     for_some(cases, 1, property);
 }
 
+/// How many times as many cases [`for_many`] tests as [`for_all`].
+pub(super) const MANY: u32 = 4;
+
 /// [`for_all`] with four times as many cases, which is enough to include every shape class; for small cases.
 pub fn for_many<C: std::fmt::Debug>(cases: BoxedStrategy<C>, property: impl Fn(&C) -> Result<()>) {
-    for_some(cases, 4, property);
+    for_some(cases, MANY, property);
 }
 
 /// [`for_all`] with `times` as many cases.
@@ -172,6 +262,15 @@ pub(super) fn for_some<C: std::fmt::Debug>(
     times: u32,
     property: impl Fn(&C) -> Result<()>,
 ) {
+    attempt(cases, times, property).unwrap_or_else(|failure| panic!("{failure}"));
+}
+
+/// [`for_some`] that returns the message of a failure instead of a panic.
+pub(super) fn attempt<C: std::fmt::Debug>(
+    cases: BoxedStrategy<C>,
+    times: u32,
+    property: impl Fn(&C) -> Result<()>,
+) -> std::result::Result<(), String> {
     let count = count(std::env::var_os("AGON_CASES").as_deref()).unwrap_or_else(|wrong| panic!("{wrong}"));
     let name = std::any::type_name::<C>();
     for stream in streams(name) {
@@ -179,10 +278,9 @@ pub(super) fn for_some<C: std::fmt::Debug>(
         let config = Config { cases: count, failure_persistence: None, ..Config::default() };
         let outcome = TestRunner::new_with_rng(config, stream.rng())
             .run(&cases, |case| property(&case).map_err(|error| TestCaseError::fail(error.to_string())));
-        if let Err(failure) = outcome {
-            panic!("{failure}{}", stream.failed(name, count));
-        }
+        outcome.map_err(|failure| format!("{failure}{}", stream.failed(name, count)))?;
     }
+    Ok(())
 }
 
 /// The number of cases set by `AGON_CASES`, or an error message. Zero is an error, because every test would pass.
