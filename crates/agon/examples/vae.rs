@@ -1,10 +1,10 @@
-//! Trains a variational autoencoder (Kingma and Welling, 2014, arXiv 1312.6114) on the embedded images:
-//! `cargo run --release -p agon --example vae`.
+//! Trains a variational autoencoder (Kingma and Welling, 2014, arXiv 1312.6114) on the embedded images and writes 16
+//! reconstructions of test images: `cargo run --release -p agon --example vae [FILE.png]`.
 #![allow(clippy::print_stdout, reason = "an example")]
 
 use std::error::Error;
 
-use agon::data::{Batches, embedded};
+use agon::data::{Batches, embedded, in_order, write_png};
 use agon::models::init;
 use agon::prelude::*;
 
@@ -53,8 +53,7 @@ impl Vae {
             _ => mean.clone(),
         };
         let error = self.decoder.forward(&z, mode)?.mse(x)?.scale(PIXELS as f64)?;
-        let one = x.tape().constant(&Tensor::full(1.0, &[], DType::F32));
-        let divergence = mean.square()?.add(&log_variance.exp()?)?.sub(&log_variance)?.sub(&one)?;
+        let divergence = mean.square()?.add(&log_variance.exp()?)?.sub(&log_variance)?.add_scalar(-1.0)?;
         Ok(error.add(&divergence.mean()?.scale(0.5 * LATENT as f64)?)?)
     }
 }
@@ -71,5 +70,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     for epoch in 1..=EPOCHS {
         println!("epoch {epoch}: loss {:.1}", trainer.epoch(epoch, batches.all(epoch.into())?)?.loss);
     }
-    Ok(())
+    let file = std::env::args().nth(1).unwrap_or("reconstructions.png".into());
+    let (tape, test) = (Tape::without_gradients(), in_order(&set.test, 16)?.next().ok_or("no images")??);
+    let z = vae.encoder.forward(&tape.constant(&test.images), Mode::Evaluation)?.slice(1, 0, LATENT)?;
+    let images = vae.decoder.forward(&z, Mode::Evaluation)?.value().reshape(&[16, 1, 28, 28])?;
+    Ok(write_png(file.as_ref(), &images, -1.0..=1.0, 4)?)
 }

@@ -93,10 +93,15 @@ fn write_image(path: &Path, colour: [u8; 3], number: u8) {
 
 #[test]
 #[cfg(feature = "data")]
-fn the_loss_of_the_variational_autoencoder_falls() {
-    let text = output("vae", &[]);
+fn the_loss_of_the_variational_autoencoder_falls_and_its_reconstructions_are_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("reconstructions.png");
+    let text = output("vae", &[&file]);
     let [first, last] = ["epoch 1: loss ", "epoch 3: loss "].map(|words| number_after(&text, words));
     assert!(last < 0.8 * first, "{text}");
+    let png = png::Decoder::new(fs::File::open(&file).unwrap()).read_info().unwrap();
+    // Four rows of four images with gaps of two pixels.
+    assert_eq!(png.info().size(), (4 * 28 + 6, 4 * 28 + 6));
 }
 
 #[test]
