@@ -1,4 +1,6 @@
 //! Compiles every kernel as C++ for the emulator, with one translation unit per file, like `nvcc`.
+//!
+//! The kernels of another project are in the folder that the environment variable `AGON_KERNELS` names.
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
@@ -9,11 +11,22 @@ use std::{env, fs};
 const EMULATOR: &[&str] =
     &["emulator/fibers.cpp", "emulator/interface.cpp", "emulator/planted.cpp", "examples/custom_cuda_op.cu"];
 
+/// The variable with the folder of the kernels of another project, as an absolute path.
+const OTHERS: &str = "AGON_KERNELS";
+
 fn main() {
     // Watches the whole package, so that new kernels are detected too.
     println!("cargo::rerun-if-changed=.");
-    let headers: Vec<PathBuf> = [(".", "cuh"), ("emulator", "h")].into_iter().flat_map(files).collect();
-    let sources: Vec<PathBuf> = EMULATOR.iter().map(PathBuf::from).chain(files((".", "cu"))).collect();
+    println!("cargo::rerun-if-env-changed={OTHERS}");
+    let others = env::var(OTHERS).ok();
+    if let Some(folder) = &others {
+        println!("cargo::rerun-if-changed={folder}");
+    }
+    let of_others = |ending| others.as_deref().map(|folder| files((folder, ending))).unwrap_or_default();
+    let headers = [(".", "cuh"), ("emulator", "h")].into_iter().flat_map(files).chain(of_others("cuh"));
+    let headers: Vec<PathBuf> = headers.collect();
+    let sources = EMULATOR.iter().map(PathBuf::from).chain(files((".", "cu"))).chain(of_others("cu"));
+    let sources: Vec<PathBuf> = sources.collect();
     let mut archive = compiler();
     archive.cargo_metadata(false);
     for object in objects(&headers, &sources) {
@@ -83,13 +96,13 @@ fn out_folder() -> PathBuf {
 }
 
 fn read(file: &Path) -> Vec<u8> {
-    fs::read(file).unwrap_or_else(|error| panic!("cannot read kernels/{}: {error}", file.display()))
+    fs::read(file).unwrap_or_else(|error| panic!("cannot read {}: {error}", file.display()))
 }
 
 /// The sorted files of a folder with an extension.
 fn files((folder, ending): (&str, &str)) -> Vec<PathBuf> {
     let entries =
-        fs::read_dir(folder).unwrap_or_else(|error| panic!("cannot read kernels/{folder}: {error}"));
+        fs::read_dir(folder).unwrap_or_else(|error| panic!("cannot read the folder {folder}: {error}"));
     let mut files: Vec<PathBuf> = entries
         .map(|entry| entry.expect("a folder can be read to its end").path())
         .filter(|path| path.extension().is_some_and(|found| found == ending))

@@ -15,7 +15,7 @@ use tensor::{DType, Device, Map, Map2, Real, Tensor};
 
 /// `ln(1 + e^x)`, element-wise.
 #[derive(Debug, Clone, Copy)]
-struct Softplus;
+pub(crate) struct Softplus;
 
 impl Map for Softplus {
     const NAME: &'static str = "softplus";

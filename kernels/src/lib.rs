@@ -7,8 +7,9 @@
 //!
 //! [`Setting::device`] returns a device of [`tensor`] that runs the same launches as a GPU.
 //!
-//! No other package depends on this one. It exists for its tests, which compare every kernel with the reference of its
-//! operation.
+//! No other package of this repository depends on this one. It exists for its tests, which compare every kernel with the
+//! reference of its operation, and for the tests of other projects, whose kernels it compiles too if the environment
+//! variable `AGON_KERNELS` names their folder; the documentation of `agon::autograd::testing` shows how.
 
 #![allow(unsafe_code)]
 

@@ -1,12 +1,38 @@
-//! Tests of kernels of other crates on a GPU: without a launch they return an error, and the example computes the same
-//! as on the CPU.
+//! Tests of kernels of other crates on a GPU: without a launch they return an error, and those of the example pass the
+//! tests of operations on the emulator.
 
 use std::env;
 use std::process::Command;
 
+use autograd::testing::cases::AnyShape;
+use autograd::testing::suite;
 use kernels::Setting;
 use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD};
+use proptest::prelude::*;
 use tensor::{DType, Device, Kernel, Real, Tensor, Update};
+
+#[path = "../examples/custom_cuda_op.rs"]
+#[expect(dead_code, reason = "its `main` is not called")]
+mod custom_cuda_op;
+
+use custom_cuda_op::Softplus;
+
+impl AnyShape<1> for Softplus {
+    const LINEAR: [bool; 1] = [false];
+
+    fn op() -> BoxedStrategy<Self> {
+        Just(Self).boxed()
+    }
+}
+
+autograd::op_tests!(softplus: Softplus);
+
+#[test]
+fn the_kernels_of_the_example_agree_with_the_reference_in_every_order_of_threads() {
+    for setting in Setting::ALL {
+        suite::on_device::<Softplus, _, _>(&setting.device());
+    }
+}
 
 /// A kernel without a CUDA version.
 struct Negate;

@@ -32,12 +32,15 @@
 //! | [`tensor`] | values, element types, devices, and kernels: [`Kernel`](tensor::Kernel), [`Map`](tensor::Map) |
 //! | [`autograd`] | the tape, the operations, [`Op`](autograd::Op) for your own, and [`gradcheck`](fn@autograd::gradcheck) |
 //! | [`models`] | layers, architectures, optimisers, training, weights in safetensors files |
-//! | `data` | with the feature `data`, which is on by default: data sets, image folders, batches |
+//! | `data` | with the feature `data`, which is on by default: data sets, image folders, batches; arrays and images as NPY, NPZ and PNG files |
 //! | `theory` | with the feature `theory`: closed forms of linear models, measures of representations |
 //!
-//! The feature `testing` adds the property tests of `autograd`, for operations of your own. `cargo xtask kernels`
-//! compiles the CUDA kernels in a clone of the repository, and they are embedded in programs that depend on that clone.
-//! Without them, everything runs on CPUs.
+//! Examples in the documentation of these crates use their own names: `agon_models::Linear` is `agon::models::Linear`
+//! here, and `tensor::DType` is `agon::tensor::DType`.
+//!
+//! The feature `testing` adds the property tests of `autograd`, for operations of your own and their CUDA kernels.
+//! `cargo xtask kernels` compiles the CUDA kernels in a clone of the repository, and they are embedded in programs that
+//! depend on that clone. Without them, everything runs on CPUs.
 #![forbid(unsafe_code)]
 
 pub mod prelude;

@@ -15,7 +15,7 @@ mod cause;
 mod roughness;
 
 pub use cause::Cause;
-pub use place::{Along, Place};
+pub use place::{Along, InputKind, Place};
 pub use roughness::Roughness;
 
 pub(crate) use place::Variable;

@@ -4,6 +4,9 @@
 //! accumulates gradients. An operation is an [`Op`]: the tensors it saves and its backward pass, one file
 //! each in [`ops`]. [`gradcheck()`] compares the gradients of any function with finite differences.
 //!
+//! With the facade `agon` as the only dependency, the names of the examples `agon_autograd::…` and `tensor::…` are
+//! `agon::autograd::…` and `agon::tensor::…`, and the most common ones are in `agon::prelude`.
+//!
 //! ```
 //! use agon_autograd::{Tape, Var};
 //! use tensor::Tensor;

@@ -1,4 +1,5 @@
-//! Arithmetic operators for variables. Each returns a `Result`, because shapes may not match: `(&(&x * &w)? + &b)?`.
+//! Arithmetic operators for variables, and for a variable and a constant. Each returns a `Result`, because shapes may not
+//! match: `(&(&x * &w)? + &b)?`, `(1.0 - &x)?`.
 
 use std::ops;
 
@@ -21,6 +22,43 @@ binary! {
     Sub::sub,
     Mul::mul,
     Div::div,
+}
+
+macro_rules! with_constant {
+    ($($trait:ident::$method:ident: |$x:ident, $c:ident| $left:expr, $right:expr;)*) => {$(
+        impl<'t> ops::$trait<f64> for &Var<'t> {
+            type Output = Result<Var<'t>>;
+
+            fn $method(self, $c: f64) -> Self::Output {
+                let $x = self;
+                $left
+            }
+        }
+
+        impl<'t> ops::$trait<&Var<'t>> for f64 {
+            type Output = Result<Var<'t>>;
+
+            fn $method(self, $x: &Var<'t>) -> Self::Output {
+                let $c = self;
+                $right
+            }
+        }
+    )*};
+}
+
+with_constant! {
+    Add::add: |x, c| x.add_scalar(c), x.add_scalar(c);
+    Sub::sub: |x, c| x.add_scalar(-c), x.scale(-1.0)?.add_scalar(c);
+    Mul::mul: |x, c| x.scale(c), x.scale(c);
+}
+
+impl<'t> ops::Div<f64> for &Var<'t> {
+    type Output = Result<Var<'t>>;
+
+    /// Multiplication by `1 / c`, which may differ from the quotient in the last digit.
+    fn div(self, c: f64) -> Self::Output {
+        self.scale(1.0 / c)
+    }
 }
 
 impl<'t> ops::Neg for &Var<'t> {
@@ -48,6 +86,21 @@ mod tests {
         let gradients = tape.backward(&z).unwrap();
         assert_eq!(gradients.of(&x).unwrap().to_f64_vec(), [3.75, 3.75]);
         assert_eq!(gradients.of(&y).unwrap().to_f64_vec(), [3.0 + 3.0 / 16.0 - 2.0]);
+    }
+
+    #[test]
+    fn constants_are_operands_on_either_side() {
+        let tape = Tape::new();
+        let x = tape.input(&Tensor::full(3.0, &[], DType::F64));
+        let results = [&x + 2.0, 2.0 + &x, &x - 2.0, 2.0 - &x, &x * 2.0, 2.0 * &x, &x / 2.0, -&x];
+        let got = results.map(|y| {
+            let y = y.unwrap();
+            let slope = tape.backward(&y).unwrap().of(&x).unwrap().item().unwrap();
+            (y.value().item().unwrap(), slope)
+        });
+        let expected = [5.0, 5.0, 1.0, -1.0, 6.0, 6.0, 1.5, -3.0];
+        let slopes = [1.0, 1.0, 1.0, -1.0, 2.0, 2.0, 0.5, -1.0];
+        assert_eq!(got, std::array::from_fn(|i| (expected[i], slopes[i])));
     }
 
     #[test]

@@ -17,6 +17,7 @@ macro_rules! for_each_op {
             mul::Mul,
             div::Div,
             scale::Scale,
+            add_scalar::AddScalar,
             abs::Abs,
             exp::Exp,
             ln::Ln,

@@ -8,8 +8,36 @@
 //! stored in `tests/seeds.txt` of the tested crate and run first from then on. `AGON_CASES` sets the number of cases,
 //! at least 1.
 //!
-//! The same tests compare the CUDA kernel of an operation with its reference, on the emulator. The emulator compiles
-//! the kernels of this repository only, so kernels of other crates can be tested on a GPU only.
+//! # CUDA kernels
+//!
+//! [`suite::on_device`] compares the CUDA kernels of an operation with its reference, on a GPU or on the emulator, which
+//! runs them on the CPU and finds invalid memory accesses, unwritten memory and missing barriers. The emulator is the
+//! package `kernels` of the repository, which is not published: it compiles C++ and is for tests only. A project with a
+//! clone of the repository at `../agon` and kernels in its folder `cuda` has the emulator for its own kernels with
+//!
+//! ```toml
+//! # Cargo.toml
+//! [dev-dependencies]
+//! agon = { path = "../agon/crates/agon", features = ["testing"] }
+//! kernels = { path = "../agon/kernels" }
+//!
+//! # .cargo/config.toml
+//! [env]
+//! AGON_KERNELS = { value = "cuda", relative = true }
+//! ```
+//!
+//! and one test. Each `Setting` is another order of threads.
+//!
+//! ```ignore
+//! #[test]
+//! fn the_kernels_agree_with_the_reference() {
+//!     for setting in kernels::Setting::ALL {
+//!         suite::on_device::<Softplus, _, _>(&setting.device());
+//!     }
+//! }
+//! ```
+//!
+//! The kernels are written with the macros of `kernels/common.cuh`, as those of `kernels/examples/custom_cuda_op.cu`.
 
 pub use proptest;
 #[doc(hidden)]
@@ -22,6 +50,7 @@ pub mod checks;
 pub mod directional;
 pub mod linear;
 pub mod routing;
+pub mod on_device;
 pub mod extremes;
 pub mod classes;
 pub mod planted;

@@ -61,7 +61,8 @@ impl fmt::Display for Skipped {
 ///
 /// Classes are the folders that contain an image, sorted by name. If there are folders `train` and `test` (or `val`),
 /// the classes are the folders in `train`, and the test images are in the other; otherwise every fifth image of each
-/// class, sorted by name, is a test image. Names that start with a dot, and `__MACOSX`, are skipped.
+/// class, sorted by name, is a test image. Images without classes, as for an autoencoder, are one class: `DIR/all/*.jpg`.
+/// Names that start with a dot, and `__MACOSX`, are skipped.
 ///
 /// The Exif orientation is applied, the shorter side is resized to `side` with a triangle filter, and the central
 /// square is cropped. Grey is the Rec. 709 luma; the alpha channel is dropped. Both splits are shuffled with the fixed

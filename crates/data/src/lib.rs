@@ -5,6 +5,10 @@
 //! by name or returns the [`embedded`] one. The feature `fetch` downloads sets; [`catalogue`](fn@catalogue) lists them;
 //! [`image_folder`] reads your own images. [`Batches`] (on a GPU [`Resident`]) are for training, [`in_order`] is for
 //! evaluation; [`Augmentation`] is random; [`mod@reference`] computes the errors of baselines that need no model.
+//! [`write_png`] and [`formats::npy`] write results.
+//!
+//! With the facade `agon` as the only dependency, the names of the examples `agon_data::…` and `tensor::…` are
+//! `agon::data::…` and `agon::tensor::…`.
 //!
 //! ```
 //! use agon_data::{Batches, embedded};

@@ -9,6 +9,9 @@
 //! [`Autoencoder`], and [`Guided`] adds two probes to its latent. A [`LossTrainer`] trains any of them. The training step
 //! is in [`train`].
 //!
+//! With the facade `agon` as the only dependency, the names of the examples `agon_models::…`, `autograd::…`, `data::…` and
+//! `tensor::…` are `agon::models::…`, `agon::autograd::…` and so on, and the most common ones are in `agon::prelude`.
+//!
 //! ```
 //! use agon_models::{Activation, Adam, AdamConfig, Linear, LossTrainer, Module, Schedule, Sequential};
 //! use tensor::random::Stream;

@@ -5,6 +5,9 @@
 //! speed matters, a fast path; [`run`] is the only function that dispatches on device and element type. Derivatives are
 //! in the crate `autograd`.
 //!
+//! With the facade `agon` as the only dependency, the names of the examples `agon_tensor::…` are `agon::tensor::…`, and
+//! the most common ones are in `agon::prelude`.
+//!
 //! ```
 //! use agon_tensor::{Map, Real, Tensor};
 //!

@@ -10,6 +10,9 @@
 //! [`participation_ratio`] estimate its dimension, [`debiased_cka`] compares two representations, and
 //! [`RandomProjection`] is a code that does not depend on the data.
 //!
+//! With the facade `agon` and its feature `theory` as the only dependency, the names of the examples `agon_theory::…` are
+//! `agon::theory::…`.
+//!
 //! This crate draws no random numbers, and work on large matrices is split into a fixed number of parts for the threads
 //! of rayon, so equal inputs give equal bits on any number of threads.
 //!

@@ -6,8 +6,7 @@ use autograd::testing::checks;
 use kernels::Setting;
 use tensor::Tensor;
 
-use crate::DTYPES;
-use crate::emulated::on_device;
+use crate::{DTYPES, on_device};
 
 #[test]
 fn wide_heads_over_several_tiles_agree_with_the_reference() {

@@ -2,8 +2,6 @@
 //!
 //! The launches are the same as on a GPU, because `tensor::run` dispatches to an emulated device.
 
-mod emulated;
-
 mod products;
 mod heads;
 mod losses;
@@ -13,13 +11,12 @@ mod gate;
 mod on_gpu;
 
 use autograd::for_each_op;
-use autograd::testing::cases::{Cases, for_all};
+use autograd::testing::cases::{Case, Cases, for_all};
+use autograd::testing::on_device::{OnDevice, kinks_on, on};
 use autograd::testing::{checks, extremes};
 use kernels::Setting;
 use tensor::random::Stream;
 use tensor::{DType, Tensor};
-
-use emulated::{Emulated, on_device};
 
 /// The element types of kernels.
 const DTYPES: [DType; 3] = [DType::F32, DType::F16, DType::BF16];
@@ -31,16 +28,22 @@ fn random_values(shape: &[usize], purpose: &str) -> Tensor {
     Tensor::from_vec(values, shape).expect("the values fill the shape")
 }
 
-fn precision<O: Cases<N, M>, const N: usize, const M: usize>(setting: Setting) {
+/// The case with its operation on a new emulated device.
+fn on_device<O: Clone, const N: usize>(case: &Case<O, N>, setting: Setting) -> Case<OnDevice<O>, N> {
+    on(case, &setting.device())
+}
+
+fn precision<O: Cases<N, M> + 'static, const N: usize, const M: usize>(setting: Setting) {
     for dtype in DTYPES {
         for_all(O::cases(), |case| checks::precision(&on_device(case, setting), dtype));
         for_all(O::long_cases(), |case| checks::precision(&on_device(case, setting), dtype));
     }
 }
 
-fn extreme_values<O: Cases<N, M>, const N: usize, const M: usize>() {
+fn extreme_values<O: Cases<N, M> + 'static, const N: usize, const M: usize>() {
     for_all(O::cases(), |case| extremes::large_magnitudes(&on_device(case, Setting::ALL[0])));
-    extremes::kinks::<Emulated<O>, N, M>().expect("kinks have their documented derivatives");
+    let kinks = kinks_on::<O, N, M>(&Setting::ALL[0].device());
+    extremes::kinks(kinks).expect("kinks have their documented derivatives");
 }
 
 macro_rules! kernels_of {

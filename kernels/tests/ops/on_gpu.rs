@@ -11,12 +11,12 @@ use autograd::ops::conv2d::{Conv2d, Geometry};
 use autograd::ops::matmul::MatMul;
 use autograd::testing::cases::{Case, Cases};
 use autograd::testing::checks;
+use autograd::testing::on_device::on;
 use kernels::Setting;
 use models::{AdamConfig, Cre, CreTrainer, DeviceBatches, fc};
 use tensor::random::Stream;
 use tensor::{DType, Device, Indices, Tensor};
 
-use crate::emulated::on;
 use crate::random_values;
 
 fn device() -> Device {
@@ -106,7 +106,7 @@ fn too_much_memory_is_an_error_that_says_what_is_free_and_leaves_the_queue_usabl
 }
 
 /// Checks all element types, with the tiles for the number of SMs of the GPU and for other numbers of SMs.
-fn agrees<O: Cases<N, 1>, const N: usize>(op: O, shapes: [&[usize]; N], reduced: usize) {
+fn agrees<O: Cases<N, 1> + 'static, const N: usize>(op: O, shapes: [&[usize]; N], reduced: usize) {
     let inputs = shapes.map(|shape| random_values(shape, "inputs"));
     let case = Case { op, inputs, reduced };
     for dtype in crate::DTYPES {

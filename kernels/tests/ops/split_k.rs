@@ -5,12 +5,12 @@ use autograd::ops::matmul::MatMul;
 use autograd::ops::matmul_bias::MatMulBias;
 use autograd::testing::cases::Case;
 use autograd::testing::checks;
+use autograd::testing::on_device::on;
 use autograd::{Op, Tape};
 use kernels::{Order, Setting};
 use tensor::gpu::Traits;
 use tensor::{DType, Device, FusedActivation, Tensor};
 
-use crate::emulated::on;
 use crate::{DTYPES, random_values};
 
 /// Sizes `[m, k, n]`: empty ones, one part, several parts with a short last one, several tiles of every side, and sides

@@ -103,6 +103,47 @@ impl Module for Normalised {
 }
 
 #[cfg(test)]
+mod cases {
+    use agon::autograd::testing::cases::{Case, Cases};
+    use agon::autograd::testing::classes::{self, Claim, ShapeClass};
+    use agon::autograd::testing::proptest::prelude::*;
+    use agon::autograd::testing::shrink::Then;
+    use agon::autograd::testing::strategies::{LENGTHS, length, positive_values, swept, tile};
+
+    use super::RowNorm;
+
+    /// A matrix of this size of elements away from zero, where the norm of a row is not smooth.
+    fn of_size(n: usize, d: usize) -> BoxedStrategy<Case<RowNorm, 1>> {
+        positive_values(&[n, d]).prop_map(move |x| Case { op: RowNorm, inputs: [x], reduced: d }).boxed()
+    }
+
+    impl Cases<1> for RowNorm {
+        /// `|x / y^2| <= 1 / y`, and the norms `y` are at least 0.25.
+        const OUTPUT_SENSITIVITY: f64 = 4.0;
+
+        const LINEAR: [bool; 1] = [false];
+
+        fn claim(class: ShapeClass) -> Claim {
+            classes::of_even_rank(class)
+        }
+
+        fn cases() -> BoxedStrategy<Case<Self, 1>> {
+            (length(1..4), 1..5usize).prop_then(|(n, d)| of_size(n, d)).boxed()
+        }
+
+        fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
+            (tile(), prop_oneof![tile(), 500..600usize]).prop_then(|(n, d)| of_size(n, d)).boxed()
+        }
+
+        fn swept() -> Vec<BoxedStrategy<Case<Self, 1>>> {
+            swept([&LENGTHS, &LENGTHS], &[3, 7], |[n, d]| of_size(n, d))
+        }
+    }
+
+    agon::autograd::op_tests!(row_norm: RowNorm);
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

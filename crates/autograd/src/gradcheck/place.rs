@@ -7,10 +7,21 @@ use std::fmt;
 pub struct Place {
     /// The index of the input or parameter, from 0.
     pub input: usize,
-    /// The name, if it is a parameter.
-    pub name: Option<String>,
+    /// What the input belongs to.
+    pub kind: InputKind,
     /// The element or direction.
     pub along: Along,
+}
+
+/// What an input belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InputKind {
+    /// The checked function.
+    Function,
+    /// A module: it is the parameter of this name.
+    Parameter(String),
+    /// The operation of this name, which is checked alone, as by `op_tests!`.
+    Operation(&'static str),
 }
 
 /// The element or direction of a derivative.
@@ -24,10 +35,7 @@ pub enum Along {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.name {
-            Some(name) => write!(f, "`{name}`")?,
-            None => write!(f, "input {}", self.input)?,
-        }
+        Variable { input: self.input, kind: self.kind.clone() }.fmt(f)?;
         match &self.along {
             Along::Element(element) => write!(f, " at {element:?}"),
             Along::Direction(number) => write!(f, " along direction {number}"),
@@ -39,28 +47,35 @@ impl fmt::Display for Place {
 #[derive(Debug, Clone)]
 pub(crate) struct Variable {
     input: usize,
-    name: Option<String>,
+    kind: InputKind,
 }
 
 impl Variable {
     pub(crate) fn input(input: usize) -> Self {
-        Self { input, name: None }
+        Self { input, kind: InputKind::Function }
     }
 
     pub(crate) fn named(input: usize, name: &str) -> Self {
-        Self { input, name: Some(name.to_owned()) }
+        Self { input, kind: InputKind::Parameter(name.to_owned()) }
+    }
+
+    /// An input of an operation that is checked alone.
+    #[cfg(feature = "testing")]
+    pub(crate) fn of(op: &'static str, input: usize) -> Self {
+        Self { input, kind: InputKind::Operation(op) }
     }
 
     pub(super) fn place(&self, along: &Along) -> Place {
-        Place { input: self.input, name: self.name.clone(), along: along.clone() }
+        Place { input: self.input, kind: self.kind.clone(), along: along.clone() }
     }
 }
 
 impl fmt::Display for Variable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.name {
-            Some(name) => write!(f, "`{name}`"),
-            None => write!(f, "input {}", self.input),
+        match &self.kind {
+            InputKind::Function => write!(f, "input {}", self.input),
+            InputKind::Parameter(name) => write!(f, "`{name}`"),
+            InputKind::Operation(op) => write!(f, "input {} of {op}", self.input),
         }
     }
 }

@@ -89,9 +89,10 @@ impl fmt::Display for NodeKind {
 }
 
 impl Tape {
-    /// The recorded graph: operations in the order of computation, each input and parameter that one of them reads before
-    /// the first that does, and a constant before every operation that reads it. Values and computations from which no
-    /// gradient is needed are not recorded.
+    /// The recorded graph: the operations in the order of computation. An input or a parameter is one node, before the
+    /// first operation that uses it; a constant is a node before every operation that uses it, one for each use. A
+    /// value that no recorded operation uses is absent, and an operation is recorded only if an input of it needs a
+    /// gradient; the output of any other is a constant.
     pub fn view(&self) -> View {
         let state = self.state.borrow();
         let ids: HashMap<usize, u64> = state.params.iter().map(|(&id, &slot)| (slot, id)).collect();

@@ -34,114 +34,92 @@ pub struct Kink<O, const N: usize> {
     pub gradients: [Vec<f64>; N],
 }
 
-/// An operation with strategies that generate its valid calls.
-///
-/// An operation that is not element-wise generates its own shapes, as this sum of each row of a matrix:
+/// An operation with strategies that generate its valid calls. An element-wise operation implements [`AnyShape`] instead;
+/// any other one chooses its shapes itself, and says in [`Cases::claim`] which shape classes its cases contain. The
+/// functions of [`classes`], such as [`classes::of_even_rank`], have the claims of common kinds of operations.
 ///
 /// ```
+/// use agon_autograd::ops::broadcast_to::BroadcastTo;
 /// use agon_autograd::testing::cases::{Case, Cases};
 /// use agon_autograd::testing::classes::{self, Claim, ShapeClass};
 /// use agon_autograd::testing::proptest::prelude::*;
 /// use agon_autograd::testing::shrink::Then;
-/// use agon_autograd::testing::strategies::{BATCHES, LENGTHS, length, swept, values};
-/// use agon_autograd::{Op, Result, if_needed};
+/// use agon_autograd::testing::strategies::{LENGTHS, length, swept, tile, values};
+/// use agon_autograd::{Op, Result, run_if};
 /// use ndarray::{ArrayD, ArrayViewD, Axis};
-/// use tensor::sums::pairwise;
-/// use tensor::{Error, Kernel, Real, Tensor};
+/// use tensor::{Kernel, Real, Tensor};
 ///
-/// /// `y[i] = sum over j of x[i, j]`
+/// /// The sum of each row of `[n, d]`.
 /// #[derive(Debug, Clone, Copy)]
-/// struct RowSums;
+/// struct RowSum;
 ///
-/// impl Kernel<1, 1> for RowSums {
+/// impl Kernel<1, 1> for RowSum {
 ///     fn name(&self) -> &'static str {
-///         "row_sums"
+///         "row_sum"
 ///     }
+///
 ///     fn shapes(&self, [x]: [&[usize]; 1]) -> tensor::Result<[Vec<usize>; 1]> {
-///         match x {
-///             &[rows, _] => Ok([vec![rows]]),
-///             _ => Err(Error::shape(self.name(), "a matrix", &[x])),
+///         match *x {
+///             [n, _] => Ok([vec![n]]),
+///             _ => Err(tensor::Error::shape("row_sum", "[n, d]", &[x])),
 ///         }
 ///     }
+///
 ///     fn reference<A: Real>(&self, [x]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
-///         [x.map_axis(Axis(1), |row| pairwise(row.iter().copied()))]
+///         [x.map_axis(Axis(1), |row| row.iter().copied().sum())]
 ///     }
 /// }
 ///
-/// /// `dx[i, j] = dy[i]`
-/// #[derive(Debug, Clone, Copy)]
-/// struct RowSumsGrad {
-///     columns: usize,
-/// }
+/// impl Op<1> for RowSum {
+///     const NAME: &'static str = "row_sum";
+///     /// The shape `[n, d]` of the input.
+///     type Saved = Vec<usize>;
 ///
-/// impl Kernel<1, 1> for RowSumsGrad {
-///     fn name(&self) -> &'static str {
-///         "row_sums_grad"
+///     fn forward(&self, [x]: [&Tensor; 1]) -> Result<([Tensor; 1], Vec<usize>)> {
+///         Ok((tensor::run(self, [x])?, x.shape().to_vec()))
 ///     }
-///     fn shapes(&self, [dy]: [&[usize]; 1]) -> tensor::Result<[Vec<usize>; 1]> {
-///         Ok([[dy, &[self.columns]].concat()])
-///     }
-///     fn reference<A: Real>(&self, [dy]: [ArrayViewD<'_, A>; 1]) -> [ArrayD<A>; 1] {
-///         let rows = dy.len();
-///         let dy = dy.insert_axis(Axis(1));
-///         [dy.broadcast(vec![rows, self.columns]).expect("one column becomes many").to_owned()]
+///
+///     /// `dx[i, j] = dy[i]`
+///     fn backward(&self, shape: &Vec<usize>, [dy]: [&Tensor; 1], [needed]: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
+///         Ok([run_if(needed, &BroadcastTo { shape: shape.clone() }, [&dy.reshape(&[shape[0], 1])?])?])
 ///     }
 /// }
 ///
-/// impl Op<1> for RowSums {
-///     const NAME: &'static str = "row_sums";
-///     type Saved = usize;
-///
-///     fn forward(&self, [x]: [&Tensor; 1]) -> Result<([Tensor; 1], usize)> {
-///         let y = tensor::run(self, [x])?;
-///         Ok((y, x.shape()[1]))
-///     }
-///     fn backward(
-///         &self,
-///         &columns: &usize,
-///         [dy]: [&Tensor; 1],
-///         [needed]: [bool; 1],
-///     ) -> Result<[Option<Tensor>; 1]> {
-///         let dx = || {
-///             let [dx] = tensor::run(&RowSumsGrad { columns }, [dy])?;
-///             Ok(dx)
-///         };
-///         Ok([if_needed(needed, dx)?])
-///     }
+/// /// A call with a matrix of this size; a sum of `d` terms.
+/// fn of_size(n: usize, d: usize) -> BoxedStrategy<Case<RowSum, 1>> {
+///     values(&[n, d]).prop_map(move |x| Case { op: RowSum, inputs: [x], reduced: d.max(1) }).boxed()
 /// }
 ///
-/// fn of(rows: usize, columns: usize) -> BoxedStrategy<Case<RowSums, 1>> {
-///     // An element of the output has `columns` terms.
-///     let case = move |x| Case { op: RowSums, inputs: [x], reduced: columns + 1 };
-///     values(&[rows, columns]).prop_map(case).boxed()
-/// }
-///
-/// impl Cases<1> for RowSums {
+/// impl Cases<1> for RowSum {
 ///     const LINEAR: [bool; 1] = [true];
 ///
+///     // Matrices: no broadcasting, no windows, no odd rank; all other classes are among the cases.
 ///     fn claim(class: ShapeClass) -> Claim {
-///         // Matrices have an even number of axes; all other classes that apply must be generated.
 ///         classes::of_even_rank(class)
 ///     }
+///
+///     // Small, sometimes without rows or columns: every element is compared with finite differences.
 ///     fn cases() -> BoxedStrategy<Case<Self, 1>> {
-///         (length(1..4), length(1..4)).prop_then(|(rows, columns)| of(rows, columns)).boxed()
+///         (length(1..4), length(1..5)).prop_then(|(n, d)| of_size(n, d)).boxed()
 ///     }
+///
+///     // Long sums, and lengths around the sizes of tiles.
 ///     fn long_cases() -> BoxedStrategy<Case<Self, 1>> {
-///         (30..34usize, 120..140usize).prop_flat_map(|(rows, columns)| of(rows, columns)).boxed()
+///         (tile(), prop_oneof![tile(), 2_000..3_000usize]).prop_then(|(n, d)| of_size(n, d)).boxed()
 ///     }
+///
 ///     fn swept() -> Vec<BoxedStrategy<Case<Self, 1>>> {
-///         swept([&BATCHES, &LENGTHS], &[3, 2, 7, 4], |[rows, columns]| of(rows, columns))
+///         swept([&LENGTHS, &LENGTHS], &[3, 7], |[n, d]| of_size(n, d))
 ///     }
 /// }
 ///
-/// agon_autograd::op_tests!(row_sums: RowSums);
+/// agon_autograd::op_tests!(row_sum: RowSum);
 /// # fn main() {
 /// # use agon_autograd::testing::suite;
-/// # suite::gradients::<RowSums, _, _>();
-/// # suite::shape_classes::<RowSums, _, _>();
-/// # suite::adjoint::<RowSums, _, _>();
-/// # suite::precision::<RowSums, _, _>(tensor::DType::F16);
-/// # suite::planted_mistakes::<RowSums, _, _>();
+/// # suite::gradients::<RowSum, _, _>();
+/// # suite::shape_classes::<RowSum, _, _>();
+/// # suite::adjoint::<RowSum, _, _>();
+/// # suite::planted_mistakes::<RowSum, _, _>();
 /// # }
 /// ```
 pub trait Cases<const N: usize, const M: usize = 1>: Op<N, M> + Clone {
@@ -270,9 +248,12 @@ pub fn for_all<C: std::fmt::Debug>(cases: BoxedStrategy<C>, property: impl Fn(&C
     for_some(cases, 1, property);
 }
 
+/// How many times as many cases [`for_many`] tests as [`for_all`].
+pub(super) const MANY: u32 = 4;
+
 /// [`for_all`] with four times as many cases, which is enough to include every shape class; for small cases.
 pub fn for_many<C: std::fmt::Debug>(cases: BoxedStrategy<C>, property: impl Fn(&C) -> Result<()>) {
-    for_some(cases, 4, property);
+    for_some(cases, MANY, property);
 }
 
 /// [`for_all`] with `times` as many cases.
@@ -281,6 +262,15 @@ pub(super) fn for_some<C: std::fmt::Debug>(
     times: u32,
     property: impl Fn(&C) -> Result<()>,
 ) {
+    attempt(cases, times, property).unwrap_or_else(|failure| panic!("{failure}"));
+}
+
+/// [`for_some`] that returns the message of a failure instead of a panic.
+pub(super) fn attempt<C: std::fmt::Debug>(
+    cases: BoxedStrategy<C>,
+    times: u32,
+    property: impl Fn(&C) -> Result<()>,
+) -> std::result::Result<(), String> {
     let count = count(std::env::var_os("AGON_CASES").as_deref()).unwrap_or_else(|wrong| panic!("{wrong}"));
     let name = std::any::type_name::<C>();
     for stream in streams(name) {
@@ -288,16 +278,9 @@ pub(super) fn for_some<C: std::fmt::Debug>(
         let config = Config { cases: count, failure_persistence: None, ..Config::default() };
         let outcome = TestRunner::new_with_rng(config, stream.rng())
             .run(&cases, |case| property(&case).map_err(|error| TestCaseError::fail(error.to_string())));
-        if let Err(failure) = outcome {
-            panic!("{}: {failure}{}", without_paths(name), stream.failed(name, count));
-        }
+        outcome.map_err(|failure| format!("{failure}{}", stream.failed(name, count)))?;
     }
-}
-
-/// The name of a type without the modules of its parts.
-fn without_paths(name: &str) -> String {
-    let parts = name.split_inclusive(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'));
-    parts.map(|part| part.rsplit("::").next().unwrap_or(part)).collect()
+    Ok(())
 }
 
 /// The number of cases set by `AGON_CASES`, or an error message. Zero is an error, because every test would pass.
@@ -319,7 +302,7 @@ pub fn for_each<C: std::fmt::Debug>(
         for kind in kinds {
             let case = kind.new_tree(&mut runner).expect("the strategy generates a case").current();
             if let Err(error) = property(&case) {
-                panic!("{}: {error}\nfor {case:?}{}", without_paths(name), stream.failed(name, 1));
+                panic!("{error}\nfor {case:?}{}", stream.failed(name, 1));
             }
         }
     }
@@ -329,12 +312,6 @@ pub fn for_each<C: std::fmt::Debug>(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_names_of_types_lose_their_paths() {
-        let name = "agon_autograd::testing::cases::Case<my_ops::conv::Conv<2>, 3>";
-        assert_eq!(without_paths(name), "Case<Conv<2>, 3>");
-    }
 
     #[test]
     fn zero_cases_and_texts_that_are_not_numbers_are_refused() {

@@ -53,7 +53,7 @@ where
             }
         }
     }
-    let variables: [Variable; N] = std::array::from_fn(Variable::input);
+    let variables: [Variable; N] = std::array::from_fn(|input| Variable::of(O::NAME, input));
     let point = inputs.map(Tensor::clone);
     let given =
         Derivatives { variables: &variables, point: &point, analytic: &analytic, weights: &flat(&weights) };

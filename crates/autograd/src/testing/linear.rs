@@ -60,7 +60,7 @@ where
 {
     let bends: [Cell<bool>; N] = std::array::from_fn(|_| Cell::new(false));
     for_many(O::cases(), |case| {
-        for input in (0..N).filter(|&input| !O::LINEAR[input]) {
+        let bent = |input: usize| -> Result<bool> {
             let shape = case.inputs[input].shape();
             let [u, w] = [200, 300].map(|number| weights(shape, number));
             let sum = crate::ops::add::sum(&u, &w)?;
@@ -70,7 +70,11 @@ where
             let zero = elements(&Tensor::zeros(shape, DType::F64))?;
             let (u, w, sum) = (elements(&u)?, elements(&w)?, elements(&sum)?);
             let bent = |place: usize| (u[place] + w[place] - sum[place] - zero[place]).abs() > 1e-9;
-            bends[input].set(bends[input].get() || (0..u.len()).any(bent));
+            Ok((0..u.len()).any(bent))
+        };
+        for input in (0..N).filter(|&input| !O::LINEAR[input]) {
+            // A linear function has a value everywhere, so one that refuses an input is not linear.
+            bends[input].set(bends[input].get() || bent(input).unwrap_or(true));
         }
         Ok(())
     });

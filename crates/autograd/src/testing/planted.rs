@@ -156,9 +156,6 @@ impl<O: Op<N, M>, const N: usize, const M: usize> Op<N, M> for Mistaken<O> {
 
 /// The mistakes, with their inputs, that the comparison with finite differences does not detect in any of the
 /// operation's cases, or reports as another mistake. If every output is a single element, `DroppedSum` is excluded.
-///
-/// # Panics
-/// If the comparison fails without a planted mistake.
 pub fn undetected<O, const N: usize, const M: usize>() -> Vec<(Mistake, usize)>
 where
     O: Cases<N, M>,
@@ -169,9 +166,6 @@ where
     for_many(O::cases(), |case| {
         let (outputs, _) = case.op.forward(case.inputs.each_ref())?;
         has_rows.set(has_rows.get() || outputs.iter().any(|output| output.shape().first() > Some(&1)));
-        if let Err(error) = checks::finite_differences(case) {
-            panic!("{}: the backward pass fails without any planted mistake: {error}", O::NAME);
-        }
         left.borrow_mut().retain(|&(mistake, input)| {
             let op = Mistaken { op: case.op.clone(), mistake, input, calls: Cell::new(0) };
             let differentiated = |inputs: [&Tensor; N]| case.op.differentiated(inputs);

@@ -2,10 +2,12 @@
 
 use std::cell::{Cell, RefCell};
 
-use tensor::DType;
+use tensor::{DType, Device};
 
-use super::cases::{Cases, for_all, for_each, for_many};
+use super::cases::{Cases, MANY, attempt, for_all, for_each, for_many};
+use super::on_device::{kinks_on, on};
 use super::{checks, classes, directional, extremes, linear, planted, routing};
+use crate::gradcheck::Checked;
 
 /// Statistics of the comparisons of an operation's gradients with finite differences.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -21,15 +23,13 @@ pub struct Compared {
 /// Checks that every element of every gradient agrees with finite differences, for every subset of requested gradients.
 pub fn gradients<O: Cases<N, M>, const N: usize, const M: usize>() -> Compared {
     let (seen, resolved) = (RefCell::new(Compared::default()), Cell::new([false; N]));
-    for_many(O::cases(), |case| {
-        let checked = checks::finite_differences(case)?;
+    unmodified::<O, N, M>(|checked| {
         let before = resolved.get();
         resolved.set(std::array::from_fn(|input| before[input] || !checked.unresolved.contains(&input)));
         let mut seen = seen.borrow_mut();
         seen.cases += 1;
         seen.derivatives += checked.elements;
         seen.worst = seen.worst.max(checked.worst);
-        Ok(())
     });
     for (input, resolved) in resolved.get().into_iter().enumerate() {
         assert!(
@@ -39,6 +39,14 @@ pub fn gradients<O: Cases<N, M>, const N: usize, const M: usize>() -> Compared {
         );
     }
     seen.into_inner()
+}
+
+/// Compares `backward`, without a planted mistake, with finite differences in all cases.
+fn unmodified<O: Cases<N, M>, const N: usize, const M: usize>(seen: impl Fn(Checked)) {
+    let outcome = attempt(O::cases(), MANY, |case| checks::finite_differences(case).map(&seen));
+    outcome.unwrap_or_else(|failure| {
+        panic!("{}: the unmodified backward pass fails, before any mistake is planted\n{failure}", O::NAME)
+    });
 }
 
 /// Checks that the gradients of large calls agree with directional differences in 64 and 32 bits; returns the number of
@@ -55,6 +63,21 @@ pub fn large_calls<O: Cases<N, M>, const N: usize, const M: usize>() -> usize {
 pub fn precision<O: Cases<N, M>, const N: usize, const M: usize>(dtype: DType) {
     for_all(O::cases(), |case| checks::precision(case, dtype));
     for_all(O::long_cases(), |case| checks::precision(case, dtype));
+}
+
+/// Checks the CUDA kernels of an operation on a GPU or on the emulator: outputs and gradients of 16 and 32 bits agree with
+/// those of the CPU in 64 bits, large values stay finite, and kinks have their documented derivatives. The
+/// [module](super) says how to open the emulator.
+pub fn on_device<O, const N: usize, const M: usize>(device: &Device)
+where
+    O: Cases<N, M> + 'static,
+{
+    for dtype in [DType::F32, DType::F16, DType::BF16] {
+        for_all(O::cases(), |case| checks::precision(&on(case, device), dtype));
+        for_all(O::long_cases(), |case| checks::precision(&on(case, device), dtype));
+    }
+    for_all(O::cases(), |case| extremes::large_magnitudes(&on(case, device)));
+    extremes::kinks(kinks_on::<O, N, M>(device)).unwrap_or_else(|error| panic!("{error}"));
 }
 
 /// Checks that the cases contain every [shape class](classes::ShapeClass), unless the operation gives a reason why not.
@@ -83,11 +106,13 @@ pub fn through_the_tape<O: Cases<N, M>, const N: usize, const M: usize>() {
 /// Checks that results for large values stay finite, and that kinks have their documented derivatives.
 pub fn extreme_values<O: Cases<N, M>, const N: usize, const M: usize>() {
     for_all(O::cases(), extremes::large_magnitudes);
-    extremes::kinks::<O, N, M>().expect("kinks have their documented derivatives");
+    extremes::kinks(O::kinks()).unwrap_or_else(|error| panic!("{error}"));
 }
 
-/// Checks that the cases reveal [mistakes](planted::Mistake) planted in the gradient of each input.
+/// Checks that the cases reveal [mistakes](planted::Mistake) planted in the gradient of each input, if `backward` is
+/// right without them.
 pub fn planted_mistakes<O: Cases<N, M>, const N: usize, const M: usize>() {
+    unmodified::<O, N, M>(drop);
     let undetected = planted::undetected::<O, N, M>();
     assert!(
         undetected.is_empty(),

@@ -1,34 +1,26 @@
-//! Operations whose 16- and 32-bit kernels run on the emulator, with the 64-bit results of the CPU as the reference.
+//! Operations whose 16- and 32-bit kernels run on another device, with the 64-bit results of the CPU as the reference.
 //!
-//! [`Emulated`] is an [`Op`] with the [`Cases`] of the wrapped operation, so every check of operations also checks its
+//! [`OnDevice`] is an [`Op`] with the [`Cases`] of the wrapped operation, so every check of operations also checks its
 //! kernels and their launches, with the same tolerances.
 
-use autograd::testing::cases::{Case, Cases, Kink};
-use autograd::testing::classes::{Claim, ShapeClass};
-use autograd::{Op, Result};
-use kernels::Setting;
 use proptest::strategy::{BoxedStrategy, Strategy};
 use tensor::{DType, Device, Tensor};
 
-/// An operation that runs on an emulated device, or on a real one.
+use super::cases::{Case, Cases, Kink};
+use super::classes::{Claim, ShapeClass};
+use crate::{Op, Result};
+
+/// An operation that runs on a device, except in 64 bits.
 #[derive(Debug, Clone)]
-pub(crate) struct Emulated<O> {
+pub struct OnDevice<O> {
     op: O,
     device: Device,
 }
 
-/// The case with its operation on a new emulated device.
-pub(crate) fn on_device<O: Clone, const N: usize>(
-    case: &Case<O, N>,
-    setting: Setting,
-) -> Case<Emulated<O>, N> {
-    on(case, &setting.device())
-}
-
 /// The case with its operation on this device.
-pub(crate) fn on<O: Clone, const N: usize>(case: &Case<O, N>, device: &Device) -> Case<Emulated<O>, N> {
+pub fn on<O: Clone, const N: usize>(case: &Case<O, N>, device: &Device) -> Case<OnDevice<O>, N> {
     let Case { op, inputs, reduced } = case.clone();
-    Case { op: Emulated { op, device: device.clone() }, inputs, reduced }
+    Case { op: OnDevice { op, device: device.clone() }, inputs, reduced }
 }
 
 fn all_to<const N: usize>(device: &Device, tensors: [&Tensor; N]) -> Result<[Tensor; N]> {
@@ -37,7 +29,7 @@ fn all_to<const N: usize>(device: &Device, tensors: [&Tensor; N]) -> Result<[Ten
     Ok(moved.try_into().expect("one for each"))
 }
 
-impl<O: Cases<N, M>, const N: usize, const M: usize> Op<N, M> for Emulated<O> {
+impl<O: Cases<N, M>, const N: usize, const M: usize> Op<N, M> for OnDevice<O> {
     const NAME: &'static str = O::NAME;
 
     /// The device, and the saved tensors of the operation.
@@ -69,7 +61,8 @@ impl<O: Cases<N, M>, const N: usize, const M: usize> Op<N, M> for Emulated<O> {
     }
 }
 
-impl<O: Cases<N, M>, const N: usize, const M: usize> Cases<N, M> for Emulated<O> {
+/// The cases have no device of their own: they are on the CPU, and [`on`] moves them.
+impl<O: Cases<N, M> + 'static, const N: usize, const M: usize> Cases<N, M> for OnDevice<O> {
     const OUTPUT_SENSITIVITY: f64 = O::OUTPUT_SENSITIVITY;
 
     const LINEAR: [bool; N] = O::LINEAR;
@@ -90,30 +83,34 @@ impl<O: Cases<N, M>, const N: usize, const M: usize> Cases<N, M> for Emulated<O>
     }
 
     fn kinks() -> Vec<Kink<Self, N>> {
-        let device = Setting::ALL[0].device();
-        let of = |Kink { op, inputs, gradients }| {
-            let op = Emulated { op, device: device.clone() };
-            Kink { op, inputs, gradients }
-        };
-        O::kinks().into_iter().map(of).collect()
+        kinks_on(&Device::Cpu)
     }
 
     fn cases() -> BoxedStrategy<Case<Self, N>> {
-        O::cases().prop_map(|case| on_device(&case, Setting::ALL[0])).boxed()
+        O::cases().prop_map(|case| on(&case, &Device::Cpu)).boxed()
     }
 
     fn long_cases() -> BoxedStrategy<Case<Self, N>> {
-        O::long_cases().prop_map(|case| on_device(&case, Setting::ALL[0])).boxed()
+        O::long_cases().prop_map(|case| on(&case, &Device::Cpu)).boxed()
     }
 
     fn swept() -> Vec<BoxedStrategy<Case<Self, N>>> {
-        let of = |calls: BoxedStrategy<Case<O, N>>| {
-            calls.prop_map(|case| on_device(&case, Setting::ALL[0])).boxed()
-        };
+        let of = |calls: BoxedStrategy<Case<O, N>>| calls.prop_map(|case| on(&case, &Device::Cpu)).boxed();
         O::swept().into_iter().map(of).collect()
     }
 
     fn differentiated(&self, inputs: [&Tensor; N]) -> Result<[Tensor; M]> {
         self.op.differentiated(inputs)
     }
+}
+
+/// The operation's kinks on this device.
+pub fn kinks_on<O: Cases<N, M>, const N: usize, const M: usize>(
+    device: &Device,
+) -> Vec<Kink<OnDevice<O>, N>> {
+    let on = |Kink { op, inputs, gradients }| {
+        let op = OnDevice { op, device: device.clone() };
+        Kink { op, inputs, gradients }
+    };
+    O::kinks().into_iter().map(on).collect()
 }
